@@ -1,0 +1,1 @@
+"""Files, rates, channels and chunks, in numpy."""

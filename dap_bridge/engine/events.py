@@ -1,0 +1,39 @@
+"""What a separation tells its caller while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work done. fraction: of the whole separation, 0..1; iteration counts within `stage`."""
+
+    stage: str
+    iteration: int
+    iterations: int
+    fraction: float
+    loss: float | None = None
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the user should know; ends up in the manifest's warnings."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class ChunkMasks:
+    """The answer for one chunk. masks: (sources, bins, frames) on the recipe's front grid, summing to one over sources.
+
+    Yielded in the order of the chunks; source k is the same sound in every chunk.
+    """
+
+    index: int
+    masks: Tensor
+
+
+Event = Step | Note | ChunkMasks

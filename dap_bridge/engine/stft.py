@@ -1,0 +1,37 @@
+"""Audio <-> spectrogram, with the exact length both ways."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
+    """Complex spectrogram of `audio` (channels, samples) -> (channels, n_fft // 2 + 1, frames).
+
+    Hann window; frame t is centred on sample t * hop. The edges see zeros, so that a clip of one sample is as good as
+    any other.
+    """
+    window = torch.hann_window(n_fft, device=audio.device, dtype=audio.dtype)
+    return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True)
+
+
+def istft(spectrogram: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
+    """Inverse of `stft` for any leading dimensions: (..., bins, frames) -> (..., length). Needs hop <= n_fft / 4: with longer hops
+    the window may vanish at the clip\'s end.
+    """
+    window = torch.hann_window(n_fft, device=spectrogram.device, dtype=spectrogram.real.dtype)
+    flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])
+    audio = torch.istft(flat, n_fft, hop, window=window, center=True, length=length)
+    return audio.reshape(*spectrogram.shape[:-2], length)
+
+
+def frame_count(samples: int, hop: int) -> int:
+    """How many frames `stft` gives for a clip of that many samples."""
+    return 1 + samples // hop
+
+
+def pad_to(audio: Tensor, samples: int) -> Tensor:
+    """Zeros appended along the last axis until it holds at least `samples`."""
+    return F.pad(audio, (0, max(0, samples - audio.shape[-1])))

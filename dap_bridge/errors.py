@@ -1,0 +1,94 @@
+"""Every error a person may meet: a code for scripts, one sentence, one hint."""
+
+from __future__ import annotations
+
+
+class DapError(Exception):
+    """Root of the tree. `code` is stable and for scripts; `message` and `hint` are for a person."""
+
+    code = "internal"
+    default_hint = "Run `dap-bridge doctor`, and report this with its output if it persists."
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = self.default_hint if hint is None else hint
+
+    def as_dict(self) -> dict[str, str]:
+        return {"code": self.code, "message": self.message, "hint": self.hint}
+
+
+class BadRequest(DapError):
+    """The request itself is malformed: unknown verb or field, wrong type, value out of limits."""
+
+    code = "bad_request"
+    default_hint = "See docs/protocol.md for the fields of each verb."
+
+
+class UnknownJob(DapError):
+    code = "unknown_job"
+    default_hint = "Ask `status` for the jobs the daemon knows."
+
+
+class JobConflict(DapError):
+    """A job id that is already taken by a different request."""
+
+    code = "job_conflict"
+    default_hint = "Send a new job id; a repeated id is only answered when the request is the same."
+
+
+class BadPreset(DapError):
+    code = "bad_preset"
+    default_hint = "`dap-bridge presets` lists the presets that can be used."
+
+
+class ClipUnreadable(DapError):
+    """The file is missing, not audio, or damaged."""
+
+    code = "clip_unreadable"
+    default_hint = "Check the path; wav, flac, aiff, ogg and mp3 files can be read."
+
+
+class BadClip(DapError):
+    """The file can be read, but the stretch asked for cannot be separated (out of range, not finite, wrong rate)."""
+
+    code = "bad_clip"
+    default_hint = "Choose a stretch inside the file."
+
+
+class OutputUnwritable(DapError):
+    code = "output_unwritable"
+    default_hint = "Choose another folder: results are never written over what is there."
+
+
+class DeviceUnavailable(DapError):
+    code = "device_unavailable"
+    default_hint = "Use --device auto; `dap-bridge doctor` says why a GPU cannot be used."
+
+
+class OutOfMemory(DapError):
+    code = "out_of_memory"
+    default_hint = "Close other programs, or choose a preset with shorter chunks."
+
+
+class WorkerDied(DapError):
+    """The worker process ended without an answer (killed, crashed in a library)."""
+
+    code = "worker_died"
+    default_hint = "Send the job again; if it fails again, try --device cpu and look at the daemon's log."
+
+
+class DaemonUnreachable(DapError):
+    code = "daemon_unreachable"
+    default_hint = "Start it with `dap-bridge serve`."
+
+
+class MissingExtra(DapError):
+    """A command needs an optional dependency that is not installed."""
+
+    code = "missing_extra"
+    default_hint = 'Install it with: pip install "dap-bridge[bench]"'
+
+
+class Cancelled(Exception):  # noqa: N818 - being cancelled is an outcome, not an error
+    """Raised inside a job when the user asked for it to stop."""

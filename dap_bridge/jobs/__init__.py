@@ -1,0 +1,1 @@
+"""Jobs: stored, queued, and run in a process of their own."""

@@ -1,0 +1,305 @@
+"""The one protocol table: verbs, events, their fields, types and limits.
+
+OSC addresses, the drop folder's JSON, the command line's checks and docs/protocol.md all come from here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ..domain import ChannelRef, Clip, State
+from ..errors import BadRequest
+
+VERSION = 1
+OSC_PREFIX = "/dap/"
+# python-osc receives at most this many bytes in one datagram; what does not fit goes through the drop folder.
+MAX_DATAGRAM = 8192
+
+JobId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
+        description="Name of the job, chosen by the sender; letters, digits, `-` and `_`. Left out: the daemon makes one.",
+    ),
+]
+PathText = Annotated[str, Field(min_length=1, max_length=4096)]
+Frames = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class Message(BaseModel):
+    """Common to everything on the wire: unknown fields are refused, so that a misspelt option is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: ClassVar[str]
+
+
+class Verb(Message):
+    """What a client may ask."""
+
+    reply_port: Annotated[
+        int | None,
+        Field(ge=1, le=65535, description="UDP port on the sender's host that answers go to, instead of the sender's own."),
+    ] = None
+
+
+class JobVerb(Verb):
+    """A verb that makes a job."""
+
+    job: JobId | None = None
+
+    def request(self) -> dict[str, Any]:
+        """What the job is, apart from who asked and by what name: plain JSON values."""
+        return self.model_dump(mode="json", exclude={"job", "reply_port"})
+
+
+class Hello(Verb):
+    """Are you there? Answered with `welcome`; `reply_port` given here holds for later messages from the same port."""
+
+    name = "hello"
+
+
+class Status(Verb):
+    """The state of one job, or (without `job`) of the daemon and each job that has not ended."""
+
+    name = "status"
+    job: JobId | None = None
+
+
+class Cancel(Verb):
+    """Stop a job. Answered with `cancelled`; nothing of the job's output remains."""
+
+    name = "cancel"
+    job: JobId
+
+
+class Resume(Verb):
+    """Run an interrupted, failed or cancelled job again, as it was first asked for."""
+
+    name = "resume"
+    job: JobId
+
+
+class Separate(JobVerb):
+    """Split a clip into `sources` stems that sum to it."""
+
+    name = "separate"
+    clip: Annotated[PathText | None, Field(description="Audio file, absolute path. Either this or `channel`.")] = None
+    channel: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^\d+:.+$")], ...],
+        Field(
+            max_length=64,
+            description="One channel of the clip as `INDEX:PATH` (index from 0); repeated, in order, for clips whose channels "
+            "lie in several files.",
+        ),
+    ] = ()
+    start: Annotated[Frames, Field(description="First frame of the clip, at the file's rate.")] = 0
+    frames: Annotated[int | None, Field(ge=1, le=2**53, description="Length in frames; left out: to the end.")] = None
+    rate: Annotated[
+        int | None,
+        Field(ge=1, le=10_000_000, description="Rate in Hz that `start` and `frames` count at; refused when the file's differs."),
+    ] = None
+    sources: Annotated[int, Field(ge=2, le=8, description="Number of sources.")] = 2
+    preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")] = (
+        "default"
+    )
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Seed of every random number of the job.")] = 0
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where to compute.")] = "auto"
+    label: Annotated[str | None, Field(max_length=200, description="What stems are named after; left out: the file's name.")] = (
+        None
+    )
+    out: Annotated[
+        PathText | None,
+        Field(description="Folder for manifest and stems, absolute path; left out: a folder of the daemon's."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_clip(self) -> Separate:
+        if (self.clip is None) == (not self.channel):
+            raise ValueError("give either clip or channel")
+        return self
+
+    def as_clip(self) -> Clip:
+        """The stretch of audio that is meant."""
+        if self.clip is not None:
+            channels: tuple[ChannelRef, ...] = (ChannelRef(self.clip),)
+        else:
+            pairs = (entry.split(":", 1) for entry in self.channel)
+            channels = tuple(ChannelRef(path, int(index)) for index, path in pairs)
+        return Clip(channels, self.start, self.frames, self.rate)
+
+
+class Event(Message):
+    """What the daemon says."""
+
+
+class Welcome(Event):
+    """Answer to `hello`."""
+
+    name = "welcome"
+    protocol: int = VERSION
+    version: str
+    pid: int
+    device: Annotated[str, Field(description="`cpu`, `cuda`, or empty while the probe runs.")]
+    device_reason: str
+    spool: Annotated[str, Field(description="The drop folder.")]
+    jobs: Annotated[int, Field(description="Jobs queued or running.")]
+
+
+class JobEvent(Event):
+    job: str
+
+
+class Accepted(JobEvent):
+    """The job is on disk and will run."""
+
+    name = "accepted"
+    verb: str
+
+
+class Progressed(JobEvent):
+    """A running job, a few times a second at most."""
+
+    name = "progress"
+    fraction: Annotated[float, Field(ge=0, le=1)]
+    stage: str
+    iteration: int
+    iterations: int
+    seconds_left: Annotated[float, Field(description="Estimate; -1 while unknown.")]
+    device: str
+    device_reason: str
+
+
+class Done(JobEvent):
+    """The result is complete; every stem named by the manifest is in place."""
+
+    name = "done"
+    manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
+
+
+class Failed(JobEvent):
+    """The job, or a message that never became one (then `job` is empty), failed."""
+
+    name = "failed"
+    code: str
+    message: str
+    hint: str
+
+
+class CancelledEvent(JobEvent):
+    """The job was stopped at the user's wish."""
+
+    name = "cancelled"
+
+
+class Interrupted(JobEvent):
+    """The daemon ended while the job ran; send `resume` to run it again."""
+
+    name = "interrupted"
+
+
+class StatusEvent(JobEvent):
+    """Answer to `status`: one message a job; a message with an empty `job` ends the list."""
+
+    name = "status"
+    verb: str = ""
+    state: Annotated[str, Field(description=" | ".join(f"`{s}`" for s in State))] = ""
+    jobs: Annotated[int, Field(description="In the closing message: how many were listed.")] = 0
+
+
+VERBS: dict[str, type[Verb]] = {verb.name: verb for verb in (Hello, Status, Separate, Cancel, Resume)}
+EVENTS: dict[str, type[Event]] = {
+    event.name: event
+    for event in (Welcome, Accepted, Progressed, Done, Failed, CancelledEvent, Interrupted, StatusEvent)
+}
+
+
+def parse(verb: str, fields: Mapping[str, Any]) -> Verb:
+    """Check a message against the table. Raises BadRequest with the field, what is wrong, and what is allowed."""
+    model = VERBS.get(verb)
+    if model is None:
+        raise BadRequest(f"There is no verb {shorten(verb)!r}.", f"Verbs: {', '.join(VERBS)}.")
+    try:
+        return model.model_validate(dict(fields))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
+        reason = first["msg"].removeprefix("Value error, ")
+        known = ", ".join(model.model_fields)
+        raise BadRequest(f"{verb}: {shorten(where) or 'message'}: {reason}.", f"Fields of {verb}: {known}.") from error
+
+
+def parse_json(text: str) -> Verb:
+    """A drop file: one JSON object with `verb` and its fields."""
+    try:
+        value = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadRequest(f"The file is not JSON: {error}.") from error
+    if not isinstance(value, dict):
+        raise BadRequest("The file must hold one JSON object.")
+    verb = value.pop("verb", None)
+    if not isinstance(verb, str):
+        raise BadRequest("The object has no `verb`.", f"Verbs: {', '.join(VERBS)}.")
+    return parse(verb, value)
+
+
+def parse_osc(address: str, arguments: Iterable[Any]) -> Verb:
+    """An OSC message: address /dap/VERB, arguments as key, value, key, value …; a repeated key makes a list."""
+    if not address.startswith(OSC_PREFIX):
+        raise BadRequest(f"Addresses start with {OSC_PREFIX}, not {shorten(address)!r}.")
+    verb = address.removeprefix(OSC_PREFIX)
+    items = list(arguments)
+    if len(items) % 2:
+        raise BadRequest("Arguments come in pairs: key, value.")
+    repeated = {
+        name for name, field in VERBS[verb].model_fields.items() if str(field.annotation).startswith("tuple")
+    } if verb in VERBS else set()
+    fields: dict[str, Any] = {}
+    for key, value in zip(items[::2], items[1::2], strict=True):
+        if not isinstance(key, str):
+            raise BadRequest("Every key is a string.")
+        if key in repeated:
+            fields.setdefault(key, []).append(value)
+        elif key in fields:
+            raise BadRequest(f"{verb}: {shorten(key)} is given twice.")
+        else:
+            fields[key] = value
+    return parse(verb, fields)
+
+
+def osc_arguments(message: Message) -> tuple[str, list[Any]]:
+    """The OSC form of a message: address and alternating keys and values; what is None is left out."""
+    arguments: list[Any] = []
+    for key, value in message.model_dump(mode="json").items():
+        for single in value if isinstance(value, list) else [value]:
+            if single is not None:
+                arguments += [key, single]
+    return OSC_PREFIX + message.name, arguments
+
+
+def as_lines(message: Message) -> str:
+    """The drop folder's form of an event: `key<TAB>value` lines, so that hosts need no JSON parser.
+
+    Backslash, tab, newline and carriage return inside a value are written as `\\\\`, `\\t`, `\\n`, `\\r`.
+    """
+    pairs = {"event": message.name, **message.model_dump(mode="json")}
+    return "".join(f"{key}\t{_escape(str(value))}\n" for key, value in pairs.items() if value is not None)
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of every verb, by name."""
+    return {name: model.model_json_schema() for name, model in VERBS.items()}
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """A stranger's text, made fit for an error message."""
+    clean = re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", text)
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
