@@ -1,0 +1,66 @@
+"""Every loss against arithmetic done by hand, on tensors small enough to do it."""
+
+import math
+
+import pytest
+import torch
+
+from dap_bridge.engine import losses
+
+
+def test_reconstruction_is_the_mean_distance_of_the_sum_from_the_mixture():
+    stems = torch.tensor([[[1.0, 2.0], [0.0, 4.0]], [[3.0, 1.0], [0.5, 0.0]]])
+    mixture = torch.tensor([[4.0, 4.0], [0.0, 2.0]])
+    # |4-4|, |3-4|, |0.5-0|, |4-2|
+    assert losses.reconstruction(stems, mixture).item() == pytest.approx(3.5 / 4)
+
+
+def test_temporal_smoothness_is_the_mean_step_within_each_segment_summed_over_sources():
+    # two sources of two segments; the jump of 90 from the first segment to the second does not count
+    sources = torch.tensor([[[1.0, 3.0, 10.0], [100.0, 100.0, 98.0]], [[0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]])
+    assert losses.temporal_smoothness(sources).item() == pytest.approx((2 + 7 + 0 + 2) / 4 + 0.5 / 4)
+
+
+def squash(x: float) -> float:
+    return 2 / (1 + math.exp(-x)) - 1
+
+
+def test_exclusion_at_one_scale():
+    a = torch.tensor([[0.0, 1.0], [2.0, -1.0]])
+    b = torch.tensor([[0.5, 0.0], [1.0, 3.0]])
+    over_bins = (squash(2) ** 2 * squash(0.5) ** 2 + squash(-2) ** 2 * squash(3) ** 2) / 2
+    over_frames = (squash(1) ** 2 * squash(-0.5) ** 2 + squash(-3) ** 2 * squash(2) ** 2) / 2
+    expected = (over_bins**0.25 + over_frames**0.25) / 9 / 2
+    assert losses.exclusion(a, b, scales=1).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_exclusion_pools_by_two_between_scales_and_divides_by_nine_a_scale():
+    # 2x2 blocks of one value each: pooling gives back the 2x2 matrix, and half of the steps at the first scale are zero
+    coarse_a, coarse_b = [[0.0, 1.0], [2.0, 5.0]], [[1.0, 3.0], [0.0, 0.5]]
+    a, b = (torch.tensor(c).repeat_interleave(2, 0).repeat_interleave(2, 1) for c in (coarse_a, coarse_b))
+    bins = [squash(2) ** 2 * squash(-1) ** 2, squash(4) ** 2 * squash(-2.5) ** 2]
+    frames = [squash(1) ** 2 * squash(2) ** 2, squash(3) ** 2 * squash(0.5) ** 2]
+    # at the first scale each step stands twice among 3 x 4 differences, at the second once among 1 x 2
+    fine = (2 * sum(bins) / 12) ** 0.25 + (2 * sum(frames) / 12) ** 0.25
+    pooled = (sum(bins) / 2) ** 0.25 + (sum(frames) / 2) ** 0.25
+    assert losses.exclusion(a, b, scales=2).item() == pytest.approx((fine + pooled) / 18 / 2, rel=1e-5)
+
+
+def test_exclusion_of_stems_that_never_change_together_is_nothing_and_of_equal_ones_is_not():
+    a = torch.zeros(8, 8)
+    a[:, :4] = torch.rand(8, 4, generator=torch.Generator().manual_seed(0)) * 10
+    b = a.flip(1)
+    apart, together = (losses.exclusion(a, x, scales=1) for x in (b, a))
+    assert apart < 0.6 * together
+
+
+def test_exclusion_of_silence_has_a_finite_gradient():
+    a = torch.zeros(2, 8, 8, requires_grad=True)
+    losses.exclusion(a, torch.zeros(2, 8, 8), scales=3).backward()
+    assert torch.isfinite(a.grad).all()
+
+
+def test_pairwise_exclusion_counts_every_pair_once():
+    stems = torch.rand(3, 2, 8, 8, generator=torch.Generator().manual_seed(1)) * 4
+    pairs = [losses.exclusion(stems[i], stems[j], scales=3) for i, j in ((0, 1), (0, 2), (1, 2))]
+    assert losses.pairwise_exclusion(stems, scales=3).item() == pytest.approx(sum(pairs).item(), rel=1e-5)
