@@ -1,0 +1,32 @@
+# `make demo` and `make test` need Python (3.11 or newer), pip, make and git, and set up the rest themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= demo-output
+
+.PHONY: demo test lint bench docs venv clean
+
+venv: $(VENV)/.ready
+
+# Exact versions come from constraints.txt; pip's own index and cache settings are honoured.
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: venv  ## separate the recording that ships with the package, through the daemon, over OSC
+	$(BIN)/dap-bridge demo --out $(OUT)
+
+test: venv  ## the whole suite
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: venv  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: venv  ## the generated pages
+	$(BIN)/python -m dap_bridge.transport.document
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

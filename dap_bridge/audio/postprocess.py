@@ -1,0 +1,55 @@
+"""Chains of pedalboard effects that a preset may run on each stem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from ..errors import BadPreset
+from .stems import SUBTYPE
+
+BLOCK_FRAMES = 1 << 16
+
+
+def build(chain: Sequence[dict[str, Any]]) -> Any:
+    """A pedalboard.Pedalboard from the preset's tables: `plugin` names the class, the rest are its arguments."""
+    # Imported here: nearly no job needs it.
+    import pedalboard
+
+    plugins = []
+    for table in chain:
+        options = dict(table)
+        kind = getattr(pedalboard, str(options.pop("plugin", "")), None)
+        if not (isinstance(kind, type) and issubclass(kind, pedalboard.Plugin)):
+            raise BadPreset(f"postprocess: pedalboard has no effect {table.get('plugin')!r}.")
+        try:
+            plugins.append(kind(**options))
+        except (TypeError, ValueError) as error:
+            raise BadPreset(f"postprocess: {table['plugin']}: {error}") from error
+    return pedalboard.Pedalboard(plugins)
+
+
+def run(chain: Sequence[dict[str, Any]], path: Path) -> None:
+    """Replace the stem at `path` by its processed self: same rate, channels and length, a block at a time.
+
+    The latency of an effect is made up for; a tail that outlasts the clip is cut at its end.
+    """
+    board = build(chain)
+    processed = path.with_suffix(".processed.wav")
+    with soundfile.SoundFile(path) as dry:
+        rate, channels, frames = dry.samplerate, dry.channels, dry.frames
+        with soundfile.SoundFile(
+            processed, "w", rate, channels, subtype=SUBTYPE, format=dry.format
+        ) as wet:
+            while wet.frames < frames:
+                # Past the end silence goes in, to drive out what a latent effect still holds.
+                block = dry.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                if len(block) == 0:
+                    block = np.zeros((BLOCK_FRAMES, channels), dtype=np.float32)
+                out = board.process(block.T, rate, reset=False)
+                wet.write(out.T[: frames - wet.frames])
+    processed.replace(path)

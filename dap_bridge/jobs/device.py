@@ -1,0 +1,54 @@
+"""Which device a job runs on, and why: the probe runs a real kernel, so that a broken driver is found before the job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psutil
+
+from ..errors import DeviceUnavailable, OutOfMemory
+
+
+@dataclass(frozen=True)
+class Device:
+    """name: what torch calls it, "cpu" or "cuda"; reason: one sentence for the user."""
+
+    name: str
+    reason: str
+
+
+def probe(wanted: str) -> Device:
+    """The device for `wanted` ("auto", "cpu" or "cuda"). Raises DeviceUnavailable when "cuda" cannot be had."""
+    if wanted == "cpu":
+        return Device("cpu", "CPU, as asked for.")
+    trouble = _cuda_trouble()
+    if trouble is None:
+        import torch
+
+        return Device("cuda", f"GPU: {torch.cuda.get_device_name()}.")
+    if wanted == "cuda":
+        raise DeviceUnavailable(f"The GPU cannot be used: {trouble}")
+    return Device("cpu", f"CPU, because {trouble}")
+
+
+def _cuda_trouble() -> str | None:
+    """Why CUDA cannot be used, as the end of a sentence; None when a kernel ran and gave the right answer."""
+    import torch
+
+    if torch.version.cuda is None:
+        return "this build of torch has no CUDA."
+    if not torch.cuda.is_available():
+        return "no CUDA device is present."
+    try:
+        ones = torch.ones(64, 64, device="cuda")
+        total = (ones @ ones).sum().item()
+    except RuntimeError as error:
+        return f"a test kernel failed ({str(error).splitlines()[0]})."
+    return None if total == 64.0**3 else "a test kernel gave a wrong answer."
+
+
+def require_memory(estimate: int) -> None:
+    """Raises OutOfMemory when `estimate` bytes are clearly more than the machine has to give."""
+    available = psutil.virtual_memory().available
+    if estimate > available:
+        raise OutOfMemory(f"The job needs about {estimate / 2**30:.1f} GiB, and {available / 2**30:.1f} GiB are free.")

@@ -1,0 +1,95 @@
+"""Presets: TOML files that hold every number of an algorithm, checked before anything runs."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import TypeAdapter, ValidationError
+
+from . import assets
+from .engine.recipe import RECIPES, Recipe, Section
+from .errors import BadPreset
+
+# A folder of the user's own presets, besides the one in the configuration folder; the worker process inherits it.
+FOLDER_VARIABLE = "DAP_BRIDGE_PRESETS_DIR"
+
+
+@dataclass(frozen=True)
+class Chunking(Section):
+    """How a long clip is cut: pieces of at most `seconds`, cross-faded over `overlap_s`."""
+
+    seconds: float
+    overlap_s: float
+
+
+@dataclass(frozen=True)
+class About:
+    """What every preset says of itself, and what is not the engine's business."""
+
+    title: str
+    description: str
+    method: Literal["consensus", "paper"]
+    chunk: Chunking
+    postprocess: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One preset, whole: `recipe` is what the engine gets."""
+
+    name: str
+    about: About
+    recipe: Recipe
+
+
+def folders() -> list[Path]:
+    """Where presets are looked for; a user's preset hides the shipped one of the same name."""
+    own = [Path(os.environ[FOLDER_VARIABLE])] if os.environ.get(FOLDER_VARIABLE) else []
+    return [*own, platformdirs.user_config_path("dap-bridge") / "presets", assets.folder("presets")]
+
+
+def names() -> list[str]:
+    return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob("*.toml")})
+
+
+def load(name: str) -> Preset:
+    """The preset called `name`. Raises BadPreset that says which file, which key and what is allowed there."""
+    for folder in folders():
+        path = folder / f"{name}.toml"
+        if path.is_file():
+            return read(path)
+    raise BadPreset(f"There is no preset {name!r}.", f"Presets: {', '.join(names())}.")
+
+
+def read(path: Path) -> Preset:
+    """A preset from its file."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadPreset(f"{path} cannot be read: {error}.") from error
+    own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
+    about: About = _check(path, About, own)
+    recipe: Recipe = _check(path, RECIPES[about.method], table)
+    return Preset(path.stem, about, recipe)
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _check(path: Path, kind: type, table: dict[str, Any]) -> Any:
+    try:
+        return _adapter(kind).validate_python(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadPreset(f"{path}: {where}: {first['msg']}.", "Compare with the presets that ship with dap-bridge.") from error
+    except (TypeError, ValueError) as error:
+        raise BadPreset(f"{path}: {error}") from error
