@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -27,6 +28,16 @@ class Clip:
     start: int = 0
     frames: int | None = None
     rate: int | None = None
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> Clip:
+        """The clip a request names, either as `clip` (a path) or as `channel` (a list of INDEX:PATH)."""
+        if request.get("clip") is not None:
+            channels: tuple[ChannelRef, ...] = (ChannelRef(request["clip"]),)
+        else:
+            pairs = (entry.split(":", 1) for entry in request["channel"])
+            channels = tuple(ChannelRef(path, int(index)) for index, path in pairs)
+        return cls(channels, request["start"], request["frames"], request["rate"])
 
 
 class State(StrEnum):

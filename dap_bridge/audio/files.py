@@ -104,7 +104,9 @@ class ClipReader:
         rates = {path: opened.rate for path, opened in self._files.items()}
         for path, channel in self._picks:
             if not 0 <= channel < self._files[path].channels:
-                raise BadClip(f"{path} has {self._files[path].channels} channels; channel {channel} (from 0) was asked for.")
+                raise BadClip(
+                    f"{path} has {self._files[path].channels} channels; channel {channel} (from 0) was asked for."
+                )
         if len(set(rates.values())) > 1:
             named = ", ".join(f"{path}: {rate} Hz" for path, rate in rates.items())
             raise BadClip(f"The clip's files have different rates ({named}).", "Bring them to one rate first.")

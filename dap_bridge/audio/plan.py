@@ -37,10 +37,9 @@ def plan(frames: int, rate: int, seconds: float, overlap_s: float) -> tuple[Chun
     starts = [round(i * stride) for i in range(count)]
     ends = [start + overlap for start in starts[1:]] + [frames]
     return tuple(
-        Chunk(i, start, end - start, overlap if i else 0) for i, (start, end) in enumerate(zip(starts, ends, strict=True))
+        Chunk(i, start, end - start, overlap if i else 0)
+        for i, (start, end) in enumerate(zip(starts, ends, strict=True))
     )
-
-
 
 
 def crossfade(frames: int) -> NDArray[np.float64]:

@@ -42,9 +42,7 @@ def run(chain: Sequence[dict[str, Any]], path: Path) -> None:
     processed = path.with_suffix(".processed.wav")
     with soundfile.SoundFile(path) as dry:
         rate, channels, frames = dry.samplerate, dry.channels, dry.frames
-        with soundfile.SoundFile(
-            processed, "w", rate, channels, subtype=SUBTYPE, format=dry.format
-        ) as wet:
+        with soundfile.SoundFile(processed, "w", rate, channels, subtype=SUBTYPE, format=dry.format) as wet:
             while wet.frames < frames:
                 # Past the end silence goes in, to drive out what a latent effect still holds.
                 block = dry.read(BLOCK_FRAMES, dtype="float32", always_2d=True)

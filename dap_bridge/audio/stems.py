@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -15,6 +14,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from .. import atomic
 from ..domain import Manifest
 from ..errors import OutputUnwritable
 from .plan import Chunk, crossfade
@@ -39,41 +39,44 @@ class Output:
     """
 
     def __init__(self, folder: Path, job: str, names: Sequence[str]) -> None:
-        """Raises OutputUnwritable where a name is taken or the folder cannot be written."""
+        """Raises OutputUnwritable where one of `names` is taken: better now than at the end."""
         self.folder = folder
         self.partial = folder / f".dap-{job}"
         self._names = [*names, MANIFEST]
-        taken = [name for name in self._names if (folder / name).exists()]
-        if taken:
-            raise OutputUnwritable(f"{folder} already holds {taken[0]}.")
-        # Folders made here are removed again when nothing comes of the job.
+        self._refuse_taken()
+        # Folders made for the job are removed again when nothing comes of it.
         self._made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+
+    def open(self) -> None:
+        """Make the hidden folder. Raises OutputUnwritable."""
         try:
             shutil.rmtree(self.partial, ignore_errors=True)
             self.partial.mkdir(parents=True)
         except OSError as error:
-            raise OutputUnwritable(f"{folder} cannot be written: {error.strerror}.", "Choose a folder you may write.") from error
+            self.discard()
+            raise OutputUnwritable(
+                f"{self.folder} cannot be written: {error.strerror}.", "Choose a folder you may write."
+            ) from error
 
-    def publish(self, manifest: Manifest) -> Path:
-        """Move everything into place, the manifest last. Returns the manifest's path."""
+    def write_manifest(self, manifest: Manifest) -> None:
+        """Put the manifest beside the finished stems, still out of sight."""
         text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n"
-        with (self.partial / MANIFEST).open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        atomic.write_text(self.partial / MANIFEST, text)
+
+    def publish(self) -> Path:
+        """Move everything into place, the manifest last; returns its path. Raises OutputUnwritable."""
+        self._refuse_taken()
         placed: list[Path] = []
         try:
             for name in self._names:
-                target = self.folder / name
-                if target.exists():
-                    raise OutputUnwritable(f"{target} appeared while the job ran.")
-                (self.partial / name).rename(target)
-                placed.append(target)
-        except (OSError, OutputUnwritable):
+                placed.append((self.partial / name).rename(self.folder / name))
+            self.partial.rmdir()
+        except OSError as error:
             for path in placed:
-                path.unlink()
-            raise
-        self.partial.rmdir()
+                path.unlink(missing_ok=True)
+            raise OutputUnwritable(
+                f"{self.folder} cannot be written: {error.strerror}.", "Choose a folder you may write."
+            ) from error
         return self.folder / MANIFEST
 
     def discard(self) -> None:
@@ -84,6 +87,11 @@ class Output:
                 made.rmdir()
             except OSError:
                 break
+
+    def _refuse_taken(self) -> None:
+        taken = [name for name in self._names if (self.folder / name).exists()]
+        if taken:
+            raise OutputUnwritable(f"{self.folder} holds {taken[0]} already.")
 
 
 class StemWriter:
@@ -106,7 +114,9 @@ class StemWriter:
         self._tail: NDArray[np.float32] | None = None
         self._signal = self._residual = 0.0
 
-    def write(self, chunk: Chunk, clip: NDArray[np.float32], stems: NDArray[np.float32], following: Chunk | None) -> None:
+    def write(
+        self, chunk: Chunk, clip: NDArray[np.float32], stems: NDArray[np.float32], following: Chunk | None
+    ) -> None:
         """Add one chunk: clip (channels, frames), stems (sources, channels, frames); `following` is the chunk after it.
 
         The overlap with the chunk before is cross-faded; the overlap with the one after is kept back until it comes.

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..domain import ChannelRef, Clip, State
+from ..domain import State
 from ..errors import BadRequest
 
 VERSION = 1
@@ -27,7 +28,15 @@ JobId = Annotated[
         description="Name of the job, chosen by the sender; letters, digits, `-` and `_`. Left out: the daemon makes one.",
     ),
 ]
-PathText = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
+def _absolute(text: str) -> str:
+    if not Path(text).is_absolute():
+        raise ValueError("the path must be absolute")
+    return text
+
+
+PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 Frames = Annotated[int, Field(ge=0, le=2**53)]
 
 
@@ -122,15 +131,6 @@ class Separate(JobVerb):
         if (self.clip is None) == (not self.channel):
             raise ValueError("give either clip or channel")
         return self
-
-    def as_clip(self) -> Clip:
-        """The stretch of audio that is meant."""
-        if self.clip is not None:
-            channels: tuple[ChannelRef, ...] = (ChannelRef(self.clip),)
-        else:
-            pairs = (entry.split(":", 1) for entry in self.channel)
-            channels = tuple(ChannelRef(path, int(index)) for index, path in pairs)
-        return Clip(channels, self.start, self.frames, self.rate)
 
 
 class Event(Message):

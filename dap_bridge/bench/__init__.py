@@ -1,0 +1,1 @@
+"""Measuring: metrics, data sets, baselines, the paper's figures."""

@@ -1,0 +1,218 @@
+"""The only room where audio and engine meet: one job, from the request to the manifest."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import presets
+from ..audio import postprocess
+from ..audio.files import ClipReader
+from ..audio.plan import Chunk, fit_view, plan
+from ..audio.stems import Output, StemWriter, file_name
+from ..domain import Clip, Job, Manifest, Progress, Stem
+from ..engine.consistency import apply_masks
+from ..engine.events import ChunkMasks, Event, Note, Step
+from ..engine.separation import separate as separate_chunks
+from ..errors import Cancelled, OutOfMemory
+from . import device as devices
+from .device import Device
+from .mailbox import Mailbox
+
+# Beside the mixture, a chunk is held as its spectrogram, each stem's, and each stem's samples, in several working copies.
+WORKING_COPIES = 6
+
+
+class Control(Protocol):
+    """How a running job talks to whoever runs it."""
+
+    def report(self, progress: Progress) -> None:
+        """Where the job stands."""
+
+    def writing(self, partial: Path) -> None:
+        """Before the hidden folder `partial` is made, so that it can be removed should this process die."""
+
+    def placing(self) -> None:
+        """Before what lies in that folder is moved into place."""
+
+    def cancelled(self) -> bool:
+        """Whether the user wants the job to stop."""
+
+
+def run(job: Job, control: Control, results: Path) -> Path:
+    """Run one job; returns its manifest's path. `results`: where a job goes that names no folder of its own.
+
+    Raises DapError, or Cancelled once the control says so; nothing of the result is left behind then.
+    """
+    return VERBS[job.verb](job, control, results)
+
+
+def run_job(job: Job, folder: str) -> dict[str, Any]:
+    """The same for a process pool: progress and cancel go through the mailbox in the job's folder."""
+    manifest = run(job, Mailbox(folder), Path(folder) / "result")
+    return {"manifest": str(manifest)}
+
+
+def probe(wanted: str) -> dict[str, str]:
+    """The device for `wanted`, found in the worker's process; importing this module has warmed it up."""
+    found = devices.probe(wanted)
+    return {"device": found.name, "device_reason": found.reason}
+
+
+def separate(job: Job, control: Control, results: Path) -> Path:
+    """Verb `separate`: K stems that sum to the clip."""
+    began = time.monotonic()
+    request = job.request
+    preset = presets.load(request["preset"])
+    device = devices.probe(request["device"])
+    sources: int = request["sources"]
+    names = [file_name(index) for index in range(1, sources + 1)]
+    with ClipReader(Clip.from_request(request)) as reader:
+        chunks = plan(reader.frames, reader.rate, preset.about.chunk.seconds, preset.about.chunk.overlap_s)
+        devices.require_memory(_memory_estimate(chunks, reader.channels, sources))
+        output = Output(Path(request["out"] or results), job.id, names)
+        control.writing(output.partial)
+        output.open()
+        try:
+            task = Separation(reader, chunks, preset, sources, request["seed"], control, began)
+            paths = [output.partial / name for name in names]
+            device, null_db = task.run_with_fallback(device, paths)
+            warnings = list(task.notes)
+            if preset.about.postprocess:
+                for path in paths:
+                    _stop_if_cancelled(control)
+                    postprocess.run(preset.about.postprocess, path)
+                warnings.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
+            label = request["label"] or Path(reader.inputs[0]["path"]).stem
+            manifest = Manifest(
+                job=job.id,
+                verb=job.verb,
+                preset=preset.name,
+                seed=request["seed"],
+                device=device.name,
+                device_reason=device.reason,
+                rate=reader.rate,
+                channels=reader.channels,
+                frames=reader.frames,
+                elapsed_s=round(time.monotonic() - began, 3),
+                iterations=task.iterations,
+                null_db=round(null_db, 1),
+                session=job.id,
+                inputs=reader.inputs,
+                stems=tuple(Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(names, 1)),
+                warnings=tuple(warnings),
+            )
+            _stop_if_cancelled(control)
+            output.write_manifest(manifest)
+            control.placing()
+            return output.publish()
+        except BaseException:
+            output.discard()
+            raise
+
+
+VERBS: dict[str, Callable[[Job, Control, Path], Path]] = {"separate": separate}
+
+
+@dataclass
+class Separation:
+    """One clip on its way through the engine, chunk by chunk."""
+
+    reader: ClipReader
+    chunks: tuple[Chunk, ...]
+    preset: presets.Preset
+    sources: int
+    seed: int
+    control: Control
+    began: float
+
+    def __post_init__(self) -> None:
+        self.notes: list[str] = []
+        self.iterations = 0
+
+    def run_with_fallback(self, device: Device, paths: list[Path]) -> tuple[Device, float]:
+        """Write the stems to `paths`; returns the device that did it and the null test in dB.
+
+        A GPU that runs out of memory hands over to the CPU, and the reason says so.
+        """
+        try:
+            return device, self._run(device, paths)
+        except torch.cuda.OutOfMemoryError:
+            device = Device("cpu", f"CPU, because the GPU ran out of memory ({device.reason})")
+            self.notes[:] = [device.reason]
+            self.iterations = 0
+            return device, self._run(device, paths)
+        except MemoryError as error:
+            raise OutOfMemory("The machine ran out of memory.") from error
+
+    def _run(self, device: Device, paths: list[Path]) -> float:
+        recipe = self.preset.recipe
+        torch_device = torch.device(device.name)
+        events = separate_chunks(
+            self._view, len(self.chunks), recipe, sources=self.sources, seed=self.seed, device=torch_device
+        )
+        progress = Progress(device=device.name, device_reason=device.reason)
+        with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
+            for event in self._until_cancelled(events):
+                if isinstance(event, Step):
+                    self.iterations += 1
+                    progress = self._progress(progress, event)
+                    self.control.report(progress)
+                elif isinstance(event, Note):
+                    self.notes.append(event.message)
+                else:
+                    self._write(writer, event, torch_device)
+            return writer.null_db
+
+    def _until_cancelled(self, events: Iterator[Event]) -> Iterator[Event]:
+        _stop_if_cancelled(self.control)
+        for event in events:
+            yield event
+            _stop_if_cancelled(self.control)
+
+    def _progress(self, before: Progress, step: Step) -> Progress:
+        elapsed = time.monotonic() - self.began
+        left = elapsed * (1 - step.fraction) / step.fraction if step.fraction > 0.02 else None
+        return replace(
+            before,
+            fraction=step.fraction,
+            stage=step.stage,
+            iteration=step.iteration,
+            iterations=step.iterations,
+            seconds_left=left,
+        )
+
+    def _view(self, index: int) -> torch.Tensor:
+        audio = self._read(self.chunks[index])
+        return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.front.rate))
+
+    def _read(self, chunk: Chunk) -> NDArray[np.float32]:
+        return self.reader.read(chunk.start, chunk.frames)
+
+    def _write(self, writer: StemWriter, answer: ChunkMasks, device: torch.device) -> None:
+        chunk = self.chunks[answer.index]
+        audio = self._read(chunk)
+        recipe = self.preset.recipe
+        stems = apply_masks(
+            torch.from_numpy(audio).to(device), self.reader.rate, answer.masks.to(device), recipe.front, recipe.stems
+        )
+        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
+        writer.write(chunk, audio, stems.cpu().numpy(), following)
+
+
+def _stop_if_cancelled(control: Control) -> None:
+    if control.cancelled():
+        raise Cancelled
+
+
+def _memory_estimate(chunks: tuple[Chunk, ...], channels: int, sources: int) -> int:
+    """Bytes that the largest chunk takes at the clip's own rate, float32."""
+    longest = max(chunk.frames for chunk in chunks)
+    return longest * channels * (sources + 1) * WORKING_COPIES * 4
