@@ -83,6 +83,25 @@ class DaemonUnreachable(DapError):
     default_hint = "Start it with `dap-bridge serve`."
 
 
+class BadSettings(DapError):
+    """A flag, an environment variable or the configuration file holds a value that cannot be used."""
+
+    code = "bad_settings"
+    default_hint = "See `dap-bridge serve --help`."
+
+
+class AlreadyRunning(DapError):
+    """Another daemon uses the same folder."""
+
+    code = "already_running"
+    default_hint = "Use the running one, or give this one folders of its own: --data DIR --spool DIR."
+
+
+class PortTaken(DapError):
+    code = "port_taken"
+    default_hint = "Choose another port with --osc-port."
+
+
 class MissingExtra(DapError):
     """A command needs an optional dependency that is not installed."""
 

@@ -40,7 +40,7 @@ def test_the_next_run_starts_without_the_output_of_a_killed_one(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("keep", [True, False])
-def test_the_end_of_a_run_keeps_or_removes_its_output_and_the_mailbox(tmp_path: Path, mailbox: Mailbox, keep: bool) -> None:
+def test_the_end_of_a_run_keeps_or_removes_its_output(tmp_path: Path, mailbox: Mailbox, keep: bool) -> None:
     (mailbox.output.stage(tmp_path / "out", "one") / "manifest.json").write_text("{}")
     mailbox.output.publish(last="manifest.json")
     mailbox.report(Progress())

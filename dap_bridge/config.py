@@ -1,0 +1,80 @@
+"""The daemon's settings: defaults < configuration file < environment (DAP_BRIDGE_*) < flags, read once at start."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import platformdirs
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from .errors import BadSettings
+
+APP = "dap-bridge"
+ENV_PREFIX = "DAP_BRIDGE_"
+# Whatever the daemon reads it reads on behalf of the user it runs as: no other machine may ask.
+LOOPBACK = "127.0.0.1"
+
+Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def config_file() -> Path:
+    """Where the configuration file is looked for; DAP_BRIDGE_CONFIG names another one."""
+    named = os.environ.get(f"{ENV_PREFIX}CONFIG")
+    return Path(named) if named else platformdirs.user_config_path(APP) / "config.toml"
+
+
+def default_spool() -> Path:
+    """In the home folder itself, the one place that a host's script finds without help and that sandboxes share."""
+    return Path.home() / ".dap-bridge" / "spool"
+
+
+class Settings(BaseSettings):
+    """Everything that may be set; `load` reads it."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+    osc_host: ClassVar[str] = LOOPBACK
+
+    osc_port: Annotated[int, Field(ge=0, le=65535, description="UDP port; 0 takes a free one.")] = 9377
+    spool: Annotated[Folder, Field(description="Drop folder: inbox, outbox, rejected, daemon.status.")] = Field(
+        default_factory=default_spool
+    )
+    data: Annotated[Folder, Field(description="Jobs, and results of jobs that name no folder.")] = Field(
+        default_factory=lambda: platformdirs.user_data_path(APP)
+    )
+    presets_dir: Annotated[Folder | None, Field(description="A folder of further presets.")] = None
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="What `auto` jobs run on.")] = "auto"
+    rescan_s: Annotated[Seconds, Field(description="Between two looks at an inbox that seems quiet.")] = 5.0
+    settle_s: Annotated[Seconds, Field(description="A file that is no JSON for so long, unchanged, is rejected.")] = 2.0
+    heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0
+    progress_s: Annotated[Seconds, Field(description="Least time between two progress events of a job.")] = 0.25
+    cancel_grace_s: Annotated[Seconds, Field(description="Time a job has to stop by itself before it is ended.")] = 0.6
+    history: Annotated[int, Field(ge=1, le=1_000_000, description="Ended jobs that are remembered.")] = 1000
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def load(**flags: Any) -> Settings:
+    """Read the settings; a flag that is None was not given. Raises BadSettings, which names the setting at fault."""
+    try:
+        return Settings(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(Settings.model_fields)
+        raise BadSettings(f"Setting {name}: {first['msg']}.", f"Settings: {known}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{config_file()} is not TOML: {error}.") from error

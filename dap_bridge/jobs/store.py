@@ -1,0 +1,131 @@
+"""Jobs on disk (sqlite): every change of state is written before anybody is told of it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from ..domain import Job, State
+from ..errors import JobConflict, UnknownJob
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    id TEXT PRIMARY KEY,
+    verb TEXT NOT NULL,
+    request TEXT NOT NULL,     -- JSON
+    state TEXT NOT NULL,
+    manifest TEXT,
+    error TEXT,                -- JSON
+    created REAL NOT NULL,     -- seconds since the epoch
+    updated REAL NOT NULL,
+    place INTEGER NOT NULL,    -- in the queue: lower runs earlier
+    attempts INTEGER NOT NULL  -- runs begun since the job was last asked for
+) STRICT;
+CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
+"""
+COLUMNS = "id, verb, request, state, manifest, error, created, updated"
+ACTIVE = tuple(state.value for state in State if not state.ended)
+ENDED = tuple(state.value for state in State if state.ended)
+
+
+class Store:
+    """The table of jobs. To be used from one thread."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        # With a write-ahead log a killed process loses nothing; only a power cut may lose the last moment.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._db.executescript(SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def add(self, job_id: str, verb: str, request: dict[str, Any]) -> tuple[Job, bool]:
+        """The job of that name and whether it is new. Raises JobConflict when the name belongs to another request."""
+        known = self._find(job_id)
+        if known is not None:
+            if (known.verb, known.request) != (verb, request):
+                raise JobConflict(f"Job {job_id} exists already, with another request.")
+            return known, False
+        now = time.time()
+        self._db.execute(
+            "INSERT INTO jobs (id, verb, request, state, created, updated, place, attempts) "
+            "SELECT ?, ?, ?, ?, ?, ?, coalesce(max(place), 0) + 1, 0 FROM jobs",
+            (job_id, verb, json.dumps(request), State.QUEUED, now, now),
+        )
+        return self.get(job_id), True
+
+    def get(self, job_id: str) -> Job:
+        """Raises UnknownJob."""
+        job = self._find(job_id)
+        if job is None:
+            raise UnknownJob(f"There is no job {job_id}.")
+        return job
+
+    def start(self, job_id: str) -> int:
+        """The job runs; returns how often it has by now, this time included."""
+        self._db.execute(
+            "UPDATE jobs SET state = ?, attempts = attempts + 1, updated = ? WHERE id = ?",
+            (State.RUNNING, time.time(), job_id),
+        )
+        return int(self._db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()[0])
+
+    def requeue(self, job_id: str) -> Job:
+        """The job is to run again, at its old place in the queue."""
+        return self._set(job_id, State.QUEUED)
+
+    def resume(self, job_id: str) -> Job:
+        """An ended job is to run again, after all that wait, as if it were new."""
+        self._db.execute(
+            "UPDATE jobs SET attempts = 0, place = (SELECT max(place) + 1 FROM jobs) WHERE id = ?", (job_id,)
+        )
+        return self._set(job_id, State.QUEUED)
+
+    def end(
+        self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None
+    ) -> Job:
+        return self._set(job_id, state, manifest, error)
+
+    def next_queued(self) -> Job | None:
+        """The queued job that is first in line."""
+        rows = self._select("WHERE state = ? ORDER BY place LIMIT 1", (State.QUEUED,))
+        return rows[0] if rows else None
+
+    def active(self) -> list[Job]:
+        """All that are queued or running, in order."""
+        return self._select("WHERE state IN (?, ?) ORDER BY place", ACTIVE)
+
+    def prune(self, keep: int) -> list[str]:
+        """Forget ended jobs but the latest `keep`; returns the forgotten names."""
+        marks = ", ".join("?" * len(ENDED))
+        rows = self._db.execute(
+            f"DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state IN ({marks}) "
+            "ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?) RETURNING id",
+            (*ENDED, keep),
+        )
+        return [row[0] for row in rows.fetchall()]
+
+    def _set(
+        self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None
+    ) -> Job:
+        self._db.execute(
+            "UPDATE jobs SET state = ?, manifest = ?, error = ?, updated = ? WHERE id = ?",
+            (state, manifest, error and json.dumps(error), time.time(), job_id),
+        )
+        return self.get(job_id)
+
+    def _find(self, job_id: str) -> Job | None:
+        rows = self._select("WHERE id = ?", (job_id,))
+        return rows[0] if rows else None
+
+    def _select(self, condition: str, values: tuple[str, ...]) -> list[Job]:
+        rows = self._db.execute(f"SELECT {COLUMNS} FROM jobs {condition}", values).fetchall()
+        return [
+            Job(name, verb, json.loads(request), State(state), manifest, error and json.loads(error), created, updated)
+            for name, verb, request, state, manifest, error, created, updated in rows
+        ]
