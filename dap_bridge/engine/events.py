@@ -29,11 +29,13 @@ class Note:
 class ChunkMasks:
     """The answer for one chunk. masks: (sources, bins, frames) on the recipe's front grid, summing to one over sources.
 
-    Yielded in the order of the chunks; source k is the same sound in every chunk.
+    Yielded in the order of the chunks; source k is the same sound in every chunk. confidence: how sure the method is of
+    its answer, 0..1, without any reference; None where it cannot say.
     """
 
     index: int
     masks: Tensor
+    confidence: float | None = None
 
 
 Event = Step | Note | ChunkMasks
