@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from .domain import Progress as JobProgress
 from .errors import DapError
@@ -74,3 +76,8 @@ def complain(error: DapError, as_json: bool) -> None:
         stderr.print(error.hint, markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+
+
+def table(*headings: str) -> Table:
+    """An empty table in the one style that all commands share."""
+    return Table(*headings, box=box.SIMPLE)

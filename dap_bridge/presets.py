@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -12,12 +11,9 @@ from typing import Any, Literal
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
-from . import assets
+from . import assets, config
 from .engine.recipe import RECIPES, Recipe, Section
 from .errors import BadPreset
-
-# A folder of the user's own presets, besides the one in the configuration folder; the worker process inherits it.
-FOLDER_VARIABLE = "DAP_BRIDGE_PRESETS_DIR"
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,8 @@ class Preset:
 
 def folders() -> list[Path]:
     """Where presets are looked for; a user's preset hides the shipped one of the same name."""
-    own = [Path(os.environ[FOLDER_VARIABLE])] if os.environ.get(FOLDER_VARIABLE) else []
-    return [*own, platformdirs.user_config_path("dap-bridge") / "presets", assets.folder("presets")]
+    own = config.load().presets_dir
+    return [*([own] if own else []), platformdirs.user_config_path(config.APP) / "presets", assets.folder("presets")]
 
 
 def names() -> list[str]:
@@ -90,6 +86,8 @@ def _check(path: Path, kind: type, table: dict[str, Any]) -> Any:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BadPreset(f"{path}: {where}: {first['msg']}.", "Compare with the presets that ship with dap-bridge.") from error
+        raise BadPreset(
+            f"{path}: {where}: {first['msg']}.", "Compare with the presets that ship with dap-bridge."
+        ) from error
     except (TypeError, ValueError) as error:
         raise BadPreset(f"{path}: {error}") from error

@@ -1,10 +1,8 @@
-"""Writing stems: chunk by chunk, cross-faded, into a hidden folder; then put in place by rename, the manifest last."""
+"""Writing stems: chunk by chunk, cross-faded, with the null test measured on the way."""
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,13 +12,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from .. import atomic
-from ..domain import Manifest
-from ..errors import OutputUnwritable
 from .plan import Chunk, crossfade
 
 SUBTYPE = "FLOAT"
-MANIFEST = "manifest.json"
 # A RIFF header counts bytes in 32 bits.
 RIFF_LIMIT = 2**32 - 2**16
 # What the null test reports where nothing at all is left: JSON has no minus infinity.
@@ -30,68 +24,6 @@ NULL_FLOOR_DB = -200.0
 def file_name(index: int) -> str:
     """Stem `index`, from 1."""
     return f"stem-{index}.wav"
-
-
-class Output:
-    """The folder a result goes to. Nothing appears in it before everything is complete; nothing in it is overwritten.
-
-    `partial` is the hidden folder inside it that holds the result until then; `discard` removes it.
-    """
-
-    def __init__(self, folder: Path, job: str, names: Sequence[str]) -> None:
-        """Raises OutputUnwritable where one of `names` is taken: better now than at the end."""
-        self.folder = folder
-        self.partial = folder / f".dap-{job}"
-        self._names = [*names, MANIFEST]
-        self._refuse_taken()
-        # Folders made for the job are removed again when nothing comes of it.
-        self._made = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-
-    def open(self) -> None:
-        """Make the hidden folder. Raises OutputUnwritable."""
-        try:
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
-        except OSError as error:
-            self.discard()
-            raise OutputUnwritable(
-                f"{self.folder} cannot be written: {error.strerror}.", "Choose a folder you may write."
-            ) from error
-
-    def write_manifest(self, manifest: Manifest) -> None:
-        """Put the manifest beside the finished stems, still out of sight."""
-        text = json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n"
-        atomic.write_text(self.partial / MANIFEST, text)
-
-    def publish(self) -> Path:
-        """Move everything into place, the manifest last; returns its path. Raises OutputUnwritable."""
-        self._refuse_taken()
-        placed: list[Path] = []
-        try:
-            for name in self._names:
-                placed.append((self.partial / name).rename(self.folder / name))
-            self.partial.rmdir()
-        except OSError as error:
-            for path in placed:
-                path.unlink(missing_ok=True)
-            raise OutputUnwritable(
-                f"{self.folder} cannot be written: {error.strerror}.", "Choose a folder you may write."
-            ) from error
-        return self.folder / MANIFEST
-
-    def discard(self) -> None:
-        """Remove what was written, and the folders made for it if they are empty."""
-        shutil.rmtree(self.partial, ignore_errors=True)
-        for made in self._made:
-            try:
-                made.rmdir()
-            except OSError:
-                break
-
-    def _refuse_taken(self) -> None:
-        taken = [name for name in self._names if (self.folder / name).exists()]
-        if taken:
-            raise OutputUnwritable(f"{self.folder} holds {taken[0]} already.")
 
 
 class StemWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import presets
+from .. import atomic, presets
 from ..audio import postprocess
 from ..audio.files import ClipReader
 from ..audio.plan import Chunk, fit_view, plan
-from ..audio.stems import Output, StemWriter, file_name
+from ..audio.stems import StemWriter, file_name
 from ..domain import Clip, Job, Manifest, Progress, Stem
 from ..engine.consistency import apply_masks
 from ..engine.events import ChunkMasks, Event, Note, Step
@@ -25,22 +26,20 @@ from ..errors import Cancelled, OutOfMemory
 from . import device as devices
 from .device import Device
 from .mailbox import Mailbox
+from .output import Output
 
-# Beside the mixture, a chunk is held as its spectrogram, each stem's, and each stem's samples, in several working copies.
+# A chunk is held as samples and as spectrograms, the mixture and each stem, in several copies at the worst moment.
 WORKING_COPIES = 6
+MANIFEST = "manifest.json"
 
 
 class Control(Protocol):
-    """How a running job talks to whoever runs it."""
+    """How a running job talks to whoever runs it; `output` is where it writes."""
+
+    output: Output
 
     def report(self, progress: Progress) -> None:
         """Where the job stands."""
-
-    def writing(self, partial: Path) -> None:
-        """Before the hidden folder `partial` is made, so that it can be removed should this process die."""
-
-    def placing(self) -> None:
-        """Before what lies in that folder is moved into place."""
 
     def cancelled(self) -> bool:
         """Whether the user wants the job to stop."""
@@ -77,12 +76,10 @@ def separate(job: Job, control: Control, results: Path) -> Path:
     with ClipReader(Clip.from_request(request)) as reader:
         chunks = plan(reader.frames, reader.rate, preset.about.chunk.seconds, preset.about.chunk.overlap_s)
         devices.require_memory(_memory_estimate(chunks, reader.channels, sources))
-        output = Output(Path(request["out"] or results), job.id, names)
-        control.writing(output.partial)
-        output.open()
+        stage = control.output.stage(Path(request["out"] or results), job.id, [*names, MANIFEST])
         try:
             task = Separation(reader, chunks, preset, sources, request["seed"], control, began)
-            paths = [output.partial / name for name in names]
+            paths = [stage / name for name in names]
             device, null_db = task.run_with_fallback(device, paths)
             warnings = list(task.notes)
             if preset.about.postprocess:
@@ -110,11 +107,10 @@ def separate(job: Job, control: Control, results: Path) -> Path:
                 warnings=tuple(warnings),
             )
             _stop_if_cancelled(control)
-            output.write_manifest(manifest)
-            control.placing()
-            return output.publish()
+            atomic.write_text(stage / MANIFEST, json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n")
+            return control.output.publish(last=MANIFEST)
         except BaseException:
-            output.discard()
+            control.output.discard()
             raise
 
 

@@ -1,0 +1,223 @@
+"""The command line: one command a verb, with or without a daemon."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__, console
+from .domain import Job, Progress
+from .errors import BadPreset, BadRequest, Cancelled, DapError
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .jobs.output import Output
+
+DONE, FAILED, BAD_ARGUMENTS, CANCELLED = 0, 1, 2, 130
+
+
+class _Commands(click.Group):
+    """Turns errors into a sentence and an exit status, for every command below it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DapError as error:
+            console.complain(error, "--json" in sys.argv)
+            ctx.exit(BAD_ARGUMENTS if isinstance(error, BadRequest | BadPreset) else FAILED)
+        except (Cancelled, KeyboardInterrupt):
+            console.stderr.print("Cancelled; nothing was left behind.")
+            ctx.exit(CANCELLED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dap-bridge")
+def main() -> None:
+    """Separates any two sounds of one clip, with untrained networks (Deep Audio Prior)."""
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; logs go to stderr.")
+port_option = click.option("--osc-port", type=click.IntRange(1, 65535), help="The daemon's OSC port.")
+
+
+def clip_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What names a clip and how to separate it, as `separate` and `send separate` take it."""
+    options = (
+        click.argument("clip", type=click.Path(path_type=Path)),
+        click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Seconds into the file."),
+        click.option("--length", type=click.FloatRange(min=0, min_open=True), help="Seconds; left out: to the end."),
+        click.option("--sources", type=int, default=2, show_default=True, help="How many sounds."),
+        click.option("--preset", default="default", show_default=True, help="See `dap-bridge presets`."),
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _separate_fields(
+    clip: Path, start: float, length: float | None, out: Path | None, **options: Any
+) -> dict[str, Any]:
+    """The protocol's fields: seconds at the user's edge become frames at the file's own rate."""
+    from .audio.files import ClipReader
+    from .domain import ChannelRef, Clip
+
+    path = str(clip.absolute())
+    with ClipReader(Clip((ChannelRef(path),))) as reader:
+        rate = reader.rate
+    return {
+        "clip": path,
+        "start": round(start * rate),
+        "frames": None if length is None else max(1, round(length * rate)),
+        "rate": rate,
+        "out": None if out is None else str(out.absolute()),
+        **options,
+    }
+
+
+@main.command()
+@clip_options
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the stems.")
+@json_option
+def separate(as_json: bool, **options: Any) -> None:
+    """Split CLIP into stems that sum to it, here and now, without a daemon."""
+    from .transport import protocol
+
+    message = protocol.parse("separate", _separate_fields(**options))
+    assert isinstance(message, protocol.JobVerb)
+    _finish(_run_here(Job(uuid.uuid4().hex[:12], message.name, message.request())), as_json)
+
+
+def _run_here(job: Job) -> Path:
+    """Run a job in this process, with a bar; ctrl-C cancels it."""
+    with console.progress_bar(job.verb) as show, tempfile.TemporaryDirectory() as folder:
+        show(Progress(stage="loading"))
+        from .jobs import worker
+        from .jobs.output import Output
+
+        with _ForegroundControl(show, Output(Path(folder) / "output.json")) as control:
+            manifest = worker.run(job, control, Path.cwd())
+            control.output.keep()
+            return manifest
+
+
+class _ForegroundControl:
+    """Progress goes to the bar; the first ctrl-C asks the job to stop, between two iterations."""
+
+    def __init__(self, show: Callable[[Progress], None], output: Output) -> None:
+        self.output = output
+        self._show = show
+        self._stop = False
+
+    def report(self, progress: Progress) -> None:
+        self._show(progress)
+
+    def cancelled(self) -> bool:
+        return self._stop
+
+    def __enter__(self) -> _ForegroundControl:
+        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _interrupt(self, *_: object) -> None:
+        if self._stop:
+            raise KeyboardInterrupt
+        self._stop = True
+
+
+def _finish(manifest: Path, as_json: bool) -> None:
+    import json
+
+    value = json.loads(manifest.read_text(encoding="utf-8"))
+    lines = [
+        f"{len(value['stems'])} stems in {manifest.parent} ({value['elapsed_s']:.1f} s on {value['device']}, "
+        f"null test {value['null_db']:.0f} dB)"
+    ]
+    lines += [f"  {stem['path']}  {stem['name']}" for stem in value["stems"]]
+    lines += [f"  Note: {warning}" for warning in value["warnings"]]
+    console.answer(value, as_json, "\n".join(lines))
+
+
+@main.command()
+@json_option
+def presets(as_json: bool) -> None:
+    """List the presets, and say what is wrong with a bad one."""
+    from . import presets as shelf
+
+    found: dict[str, Any] = {}
+    for name in shelf.names():
+        try:
+            about = shelf.load(name).about
+            found[name] = {"title": about.title, "description": about.description, "method": about.method}
+        except BadPreset as error:
+            found[name] = {"error": error.as_dict()}
+    if as_json:
+        console.answer(found, True, "")
+        return
+    table = console.table("preset", "what it is for")
+    for name, entry in found.items():
+        text = entry["error"]["message"] if "error" in entry else f"{entry['title']}. {entry['description']}"
+        table.add_row(name, text)
+    console.stdout.print(table)
+
+
+@main.command()
+@json_option
+@port_option
+def doctor(as_json: bool, osc_port: int | None) -> None:
+    """Check Python, torch, the device, ports, folders and codecs, and say how to mend what is wrong."""
+    from . import doctor as surgery
+
+    checks = surgery.examine(_settings(osc_port=osc_port))
+    if as_json:
+        console.answer({"ok": all(c.ok for c in checks), "checks": [c.as_dict() for c in checks]}, True, "")
+    else:
+        table = console.table("check", "", "found", "what to do")
+        for check in checks:
+            table.add_row(check.name, "ok" if check.ok else "[red]no[/red]", check.found, check.fix)
+        console.stdout.print(table)
+    sys.exit(DONE if all(check.ok for check in checks) else FAILED)
+
+
+@main.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@json_option
+def demo(out: Path, seed: int, as_json: bool) -> None:
+    """Separate the recording that ships with dap-bridge, through a daemon, and show how well it went."""
+    from . import demo as show
+
+    show.run(out, seed, as_json)
+
+
+@main.command()
+@port_option
+@click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="The drop folder.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where jobs and results are kept.")
+def serve(**flags: Any) -> None:
+    """Run the daemon until ctrl-C: OSC over UDP on loopback, and a drop folder."""
+    from .daemon import serve as run
+
+    sys.exit(run(_settings(**flags)))
+
+
+def _settings(**flags: Any) -> Settings:
+    from . import config
+
+    return config.load(**flags)
+
+
+@main.group()
+def send() -> None:
+    """The same verbs, to a running daemon, over OSC."""
