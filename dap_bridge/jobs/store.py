@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     updated REAL NOT NULL,
     place INTEGER NOT NULL,    -- in the queue: lower runs earlier
     attempts INTEGER NOT NULL  -- runs begun since the job was last asked for
-) STRICT;
+);
 CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
 """
 COLUMNS = "id, verb, request, state, manifest, error, created, updated"
@@ -104,18 +104,18 @@ class Store:
         """Forget ended jobs but the latest `keep`; returns the forgotten names."""
         marks = ", ".join("?" * len(ENDED))
         rows = self._db.execute(
-            f"DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state IN ({marks}) "
-            "ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?) RETURNING id",
+            f"SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?",
             (*ENDED, keep),
-        )
-        return [row[0] for row in rows.fetchall()]
+        ).fetchall()
+        self._db.executemany("DELETE FROM jobs WHERE id = ?", rows)
+        return [row[0] for row in rows]
 
     def _set(
         self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None
     ) -> Job:
         self._db.execute(
             "UPDATE jobs SET state = ?, manifest = ?, error = ?, updated = ? WHERE id = ?",
-            (state, manifest, error and json.dumps(error), time.time(), job_id),
+            (state, manifest, None if error is None else json.dumps(error), time.time(), job_id),
         )
         return self.get(job_id)
 

@@ -1,0 +1,182 @@
+"""A lane: one device, and the one warm process that computes on it.
+
+The process is spawned, never forked: the daemon has threads, and CUDA does not survive a fork. The functions it runs
+are named by "module:function" and looked up over there, so that the daemon never imports what they need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import pkgutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .. import atomic
+from ..domain import Job
+from ..errors import DapError
+
+log = logging.getLogger(__name__)
+
+RUN = "dap_bridge.jobs.worker:run_job"
+PROBE = "dap_bridge.jobs.worker:probe"
+# A probe that takes its process down with it would do so for ever.
+PROBE_ATTEMPTS = 3
+# Below the DAW and the daemon.
+NICENESS = 10
+PREDECESSOR_TIMEOUT_S = 5.0
+
+
+class WorkerGone(Exception):  # noqa: N818 - an event; the queue makes a second attempt or an error of it
+    """The process ended before it answered."""
+
+
+def process_pool() -> Executor:
+    """One process on this machine. Whatever else has an Executor's shape (Ray, Dask) may stand in its place."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+
+
+class Lane:
+    """Runs one job at a time on `wanted`, the device to probe for; `note`: a file to remember its process in."""
+
+    def __init__(
+        self,
+        wanted: str,
+        note: Path,
+        run: str = RUN,
+        probe: str = PROBE,
+        executor: Callable[[], Executor] = process_pool,
+    ) -> None:
+        self.wanted = wanted
+        self.device = ""
+        self.device_reason = "The device is being probed."
+        self._note = note
+        self._run, self._probe = run, probe
+        self._new_executor = executor
+        self._executor: Executor | None = None
+        self._processes: list[BaseProcess] = []
+        self._warm = False
+
+    def end_predecessor(self) -> None:
+        """End the process that a killed daemon left, if it has not noticed yet. To be called before the first `warm`."""
+        try:
+            noted = json.loads(self._note.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        for pid, created in noted:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+                process = psutil.Process(pid)
+                if process.create_time() == created:
+                    process.kill()
+                    process.wait(PREDECESSOR_TIMEOUT_S)
+
+    async def warm(self) -> None:
+        """Come back when the process is up and has loaded what it needs."""
+        if self._warm and all(process.is_alive() for process in self._processes):
+            return
+        self._drop()
+        for _ in range(PROBE_ATTEMPTS):
+            try:
+                answer = await self._submit(self._probe, self.wanted)
+                self.device, self.device_reason = answer["device"], answer["device_reason"]
+                break
+            except WorkerGone:
+                self.device_reason = "The worker process ended while it probed the device."
+            except DapError as error:
+                self.device_reason = error.message
+                break
+            except Exception as error:
+                # A job will fail in the same way, and then its sender is told.
+                self.device_reason = f"The probe failed: {error}"
+                log.exception("the probe of device %s failed", self.wanted)
+                break
+        log.info("device %s: %s", self.device or "unknown", self.device_reason)
+        self._warm = True
+
+    async def run(self, job: Job, folder: Path) -> dict[str, Any]:
+        """Run the job. Raises what it raises, or WorkerGone."""
+        answer: dict[str, Any] = await self._submit(self._run, job, str(folder))
+        return answer
+
+    def kill(self) -> None:
+        """End the process at once: what it was running raises WorkerGone; the next `warm` starts another."""
+        for process in self._processes:
+            process.kill()
+        self._drop()
+
+    def close(self) -> None:
+        """End the process for good."""
+        self.kill()
+        self._note.unlink(missing_ok=True)
+
+    async def _submit(self, name: str, *arguments: Any) -> Any:
+        try:
+            if self._executor is None:
+                self._executor = self._new_executor()
+            before = set(multiprocessing.active_children())
+            with _interrupt_blocked():
+                future = self._executor.submit(_call, name, *arguments)
+            self._remember(set(multiprocessing.active_children()) - before)
+            return await asyncio.wrap_future(future)
+        except BrokenExecutor as error:
+            self._drop()
+            raise WorkerGone from error
+
+    def _remember(self, started: set[BaseProcess]) -> None:
+        if not started:
+            return
+        self._processes = list(started)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            noted = [(process.pid, psutil.Process(process.pid).create_time()) for process in started]
+            atomic.write_text(self._note, json.dumps(noted))
+
+    def _drop(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False)
+        self._executor = None
+        self._processes = []
+        self._warm = False
+
+
+def _call(name: str, *arguments: Any) -> Any:
+    return pkgutil.resolve_name(name)(*arguments)
+
+
+def _begin() -> None:
+    """First thing in a new worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the daemon's to handle
+    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICENESS)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """Nobody waits for the results of a daemon that is gone, and its successor wants the device."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """A process started in here inherits the mask: ctrl-C cannot reach it before `_begin` sees to that."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
