@@ -70,7 +70,7 @@ class Lane:
         self._warm = False
 
     def end_predecessor(self) -> None:
-        """End the process that a killed daemon left, if it has not noticed yet. To be called before the first `warm`."""
+        """End the process that a killed daemon left, if it has not noticed yet. Call before the first `warm`."""
         try:
             noted = json.loads(self._note.read_text(encoding="utf-8"))
         except FileNotFoundError:

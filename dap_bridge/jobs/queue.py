@@ -100,16 +100,16 @@ class JobQueue:
         self._wake.set()
         return self._store.resume(job_id), True
 
-    def cancel(self, job_id: str) -> Job:
-        """Stop the job. One that runs is announced when it has stopped and its output is gone. Raises UnknownJob."""
+    def cancel(self, job_id: str) -> tuple[Job, bool]:
+        """The job and whether this ended it. One that runs is announced when it has stopped. Raises UnknownJob."""
         job = self._store.get(job_id)
         if job.state is State.QUEUED:
-            return self._end(job_id, State.CANCELLED)
+            return self._end(job_id, State.CANCELLED), True
         run = self._runs.get(job_id)
         if run is not None and run.cancelled_at is None:
             run.cancelled_at = time.monotonic()
             run.mailbox.cancel()
-        return job
+        return job, False
 
     def get(self, job_id: str) -> Job:
         """Raises UnknownJob."""

@@ -5,11 +5,11 @@ OSC addresses, the drop folder's JSON, the command line's checks and docs/protoc
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,19 +20,23 @@ VERSION = 1
 OSC_PREFIX = "/dap/"
 # python-osc receives at most this many bytes in one datagram; what does not fit goes through the drop folder.
 MAX_DATAGRAM = 8192
+# Jobs that one `status` lists.
+MAX_LISTED = 200
 
-JobId = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
-        description="Name of the job, chosen by the sender; letters, digits, `-` and `_`. Left out: the daemon makes one.",
-    ),
+JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+JobId = Annotated[str, Field(pattern=JOB_ID, description="Name of the job: letters, digits, `-` and `_`.")]
+NewJobId = Annotated[
+    JobId | None,
+    Field(description="Name of the job, chosen by the sender: letters, digits, `-` and `_`; left out: a new one."),
 ]
 
 
 def _absolute(text: str) -> str:
     if not Path(text).is_absolute():
         raise ValueError("the path must be absolute")
+    if "\0" in text:
+        raise ValueError("a path holds no zero character")
     return text
 
 
@@ -52,14 +56,18 @@ class Verb(Message):
 
     reply_port: Annotated[
         int | None,
-        Field(ge=1, le=65535, description="UDP port on the sender's host that answers go to, instead of the sender's own."),
+        Field(ge=1, le=65535, description="UDP port that answers go to; left out: the port the message came from."),
     ] = None
 
 
 class JobVerb(Verb):
-    """A verb that makes a job."""
+    """A verb that makes a job.
 
-    job: JobId | None = None
+    Answered with `accepted` once the job is on disk, and then with all that happens to it. A repeated message is
+    answered, not run twice.
+    """
+
+    job: NewJobId = None
 
     def request(self) -> dict[str, Any]:
         """What the job is, apart from who asked and by what name: plain JSON values."""
@@ -73,14 +81,20 @@ class Hello(Verb):
 
 
 class Status(Verb):
-    """The state of one job, or (without `job`) of the daemon and each job that has not ended."""
+    """The state of one job, with its latest event, or (without `job`) of the jobs that have not ended.
+
+    Whoever asks for one job is told of its further events too: this is how to go on after a lost packet.
+    """
 
     name = "status"
     job: JobId | None = None
 
 
 class Cancel(Verb):
-    """Stop a job. Answered with `cancelled`; nothing of the job's output remains."""
+    """Stop a job. Answered with `cancelled` within a second; nothing of the job's output remains.
+
+    A job that has ended already is answered with how it ended.
+    """
 
     name = "cancel"
     job: JobId
@@ -102,25 +116,25 @@ class Separate(JobVerb):
         tuple[Annotated[str, Field(pattern=r"^\d+:.+$")], ...],
         Field(
             max_length=64,
-            description="One channel of the clip as `INDEX:PATH` (index from 0); repeated, in order, for clips whose channels "
-            "lie in several files.",
+            description="One channel of the clip as `INDEX:PATH` (index from 0); repeated, in order, for clips whose "
+            "channels lie in several files.",
         ),
     ] = ()
     start: Annotated[Frames, Field(description="First frame of the clip, at the file's rate.")] = 0
     frames: Annotated[int | None, Field(ge=1, le=2**53, description="Length in frames; left out: to the end.")] = None
     rate: Annotated[
         int | None,
-        Field(ge=1, le=10_000_000, description="Rate in Hz that `start` and `frames` count at; refused when the file's differs."),
+        Field(ge=1, le=10_000_000, description="Rate in Hz that `start` and `frames` count at; must be the file's."),
     ] = None
     sources: Annotated[int, Field(ge=2, le=8, description="Number of sources.")] = 2
-    preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")] = (
-        "default"
-    )
+    preset: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")
+    ] = "default"
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Seed of every random number of the job.")] = 0
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where to compute.")] = "auto"
-    label: Annotated[str | None, Field(max_length=200, description="What stems are named after; left out: the file's name.")] = (
-        None
-    )
+    label: Annotated[
+        str | None, Field(max_length=200, description="What stems are named after; left out: the file's name.")
+    ] = None
     out: Annotated[
         PathText | None,
         Field(description="Folder for manifest and stems, absolute path; left out: a folder of the daemon's."),
@@ -203,12 +217,12 @@ class Interrupted(JobEvent):
 
 
 class StatusEvent(JobEvent):
-    """Answer to `status`: one message a job; a message with an empty `job` ends the list."""
+    """Answer to `status`: one message a job, 200 at most; a message with an empty `job` ends the list."""
 
     name = "status"
     verb: str = ""
     state: Annotated[str, Field(description=" | ".join(f"`{s}`" for s in State))] = ""
-    jobs: Annotated[int, Field(description="In the closing message: how many were listed.")] = 0
+    jobs: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
 
 
 VERBS: dict[str, type[Verb]] = {verb.name: verb for verb in (Hello, Status, Separate, Cancel, Resume)}
@@ -233,31 +247,29 @@ def parse(verb: str, fields: Mapping[str, Any]) -> Verb:
         raise BadRequest(f"{verb}: {shorten(where) or 'message'}: {reason}.", f"Fields of {verb}: {known}.") from error
 
 
-def parse_json(text: str) -> Verb:
-    """A drop file: one JSON object with `verb` and its fields."""
-    try:
-        value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise BadRequest(f"The file is not JSON: {error}.") from error
+def parse_object(value: Any) -> Verb:
+    """A drop file's content: one JSON object with `verb` and its fields."""
     if not isinstance(value, dict):
         raise BadRequest("The file must hold one JSON object.")
-    verb = value.pop("verb", None)
+    fields = dict(value)
+    verb = fields.pop("verb", None)
     if not isinstance(verb, str):
         raise BadRequest("The object has no `verb`.", f"Verbs: {', '.join(VERBS)}.")
-    return parse(verb, value)
+    return parse(verb, fields)
 
 
-def parse_osc(address: str, arguments: Iterable[Any]) -> Verb:
-    """An OSC message: address /dap/VERB, arguments as key, value, key, value …; a repeated key makes a list."""
+def osc_fields(address: str, arguments: Iterable[Any]) -> tuple[str, dict[str, Any]]:
+    """Name and fields of an OSC message: address /dap/NAME, arguments as key, value, key, value …
+
+    A key that may be given several times makes a list. Raises BadRequest.
+    """
     if not address.startswith(OSC_PREFIX):
         raise BadRequest(f"Addresses start with {OSC_PREFIX}, not {shorten(address)!r}.")
-    verb = address.removeprefix(OSC_PREFIX)
+    name = address.removeprefix(OSC_PREFIX)
     items = list(arguments)
     if len(items) % 2:
         raise BadRequest("Arguments come in pairs: key, value.")
-    repeated = {
-        name for name, field in VERBS[verb].model_fields.items() if str(field.annotation).startswith("tuple")
-    } if verb in VERBS else set()
+    repeated = _repeated_fields(VERBS[name]) if name in VERBS else frozenset()
     fields: dict[str, Any] = {}
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not isinstance(key, str):
@@ -265,10 +277,28 @@ def parse_osc(address: str, arguments: Iterable[Any]) -> Verb:
         if key in repeated:
             fields.setdefault(key, []).append(value)
         elif key in fields:
-            raise BadRequest(f"{verb}: {shorten(key)} is given twice.")
+            raise BadRequest(f"{shorten(name)}: {shorten(key)} is given twice.")
         else:
             fields[key] = value
-    return parse(verb, fields)
+    return name, fields
+
+
+def parse_event(address: str, arguments: Iterable[Any]) -> Event:
+    """What a daemon said, as an OSC message. Raises BadRequest where it is no event of this protocol."""
+    name, fields = osc_fields(address, arguments)
+    model = EVENTS.get(name)
+    if model is None:
+        raise BadRequest(f"There is no event {shorten(name)!r}.")
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise BadRequest(f"The event {name} is not of this version of the protocol.") from error
+
+
+def job_named(fields: Mapping[str, Any]) -> str:
+    """The job that a refused message meant, for its answer; empty where it named none that could be."""
+    job = fields.get("job")
+    return job if isinstance(job, str) and re.fullmatch(JOB_ID, job) else ""
 
 
 def osc_arguments(message: Message) -> tuple[str, list[Any]]:
@@ -286,7 +316,11 @@ def as_lines(message: Message) -> str:
 
     Backslash, tab, newline and carriage return inside a value are written as `\\\\`, `\\t`, `\\n`, `\\r`.
     """
-    pairs = {"event": message.name, **message.model_dump(mode="json")}
+    return lines({"event": message.name, **message.model_dump(mode="json")})
+
+
+def lines(pairs: Mapping[str, Any]) -> str:
+    """`key<TAB>value` lines of whatever is not None."""
     return "".join(f"{key}\t{_escape(str(value))}\n" for key, value in pairs.items() if value is not None)
 
 
@@ -297,8 +331,13 @@ def json_schema() -> dict[str, Any]:
 
 def shorten(text: str, limit: int = 60) -> str:
     """A stranger's text, made fit for an error message."""
-    clean = re.sub(r"[^\x20-\x7e\u00a0-\uffff]", "?", text)
+    clean = re.sub(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", "?", text)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+@cache
+def _repeated_fields(model: type[Message]) -> frozenset[str]:
+    return frozenset(name for name, field in model.model_fields.items() if get_origin(field.annotation) is tuple)
 
 
 def _escape(value: str) -> str:

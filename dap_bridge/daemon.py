@@ -1,0 +1,266 @@
+"""The daemon: the doors in front, the queue behind, and what a verb means in between."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from . import __version__, atomic
+from .config import Settings
+from .domain import Job, Progress, State
+from .errors import BadSettings, DapError, UnknownJob
+from .jobs.lane import PROBE, RUN, Lane
+from .jobs.lock import FolderLock
+from .jobs.queue import JobQueue
+from .jobs.store import Store
+from .transport import protocol
+from .transport.door import Sink
+from .transport.dropfolder import DropFolder
+from .transport.osc import OscDoor
+from .transport.protocol import Event, JobVerb, Verb
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT = "daemon.status"
+# Of one job: the latest to ask are told.
+MAX_FOLLOWERS = 16
+
+
+def serve(settings: Settings) -> int:
+    """Run a daemon until it is told to end by SIGINT or SIGTERM; returns the exit status. Raises DapError at start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    asyncio.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_log_unforeseen)
+    end = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, end.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.set))
+    daemon = Daemon(settings)
+    await daemon.start()
+    await end.wait()
+    log.info("ending")
+    await daemon.stop()
+
+
+def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    log.error("%s", context["message"], exc_info=context.get("exception"))
+
+
+class Daemon:
+    """One daemon, from `start` to `stop`, in an event loop. `run` and `probe` name the worker's functions."""
+
+    def __init__(self, settings: Settings, run: str = RUN, probe: str = PROBE) -> None:
+        self._settings = settings
+        self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
+        self._followers: dict[str, dict[Sink, None]] = {}
+        self._cleanup = AsyncExitStack()
+        self._osc = OscDoor(self._handle)
+        self._drop = DropFolder(
+            settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
+        )
+        self._queue: JobQueue
+
+    async def start(self) -> None:
+        """Open everything. Raises DapError, and leaves nothing open then."""
+        try:
+            await self._open()
+        except DapError:
+            await self.stop()
+            raise
+        except OSError as error:
+            await self.stop()
+            raise BadSettings(f"{error.filename or 'A folder'} cannot be used: {error.strerror}.") from error
+
+    async def stop(self) -> None:
+        """Close everything; a running job is interrupted, and told so."""
+        await self._cleanup.aclose()
+
+    async def _open(self) -> None:
+        settings = self._settings
+        locks = [self._lock(settings.data), self._lock(settings.spool)]
+        store = Store(settings.data / "jobs.sqlite")
+        self._cleanup.callback(store.close)
+        self._queue = JobQueue(
+            store,
+            [self._lane],
+            settings.data / "jobs",
+            self._announce,
+            self._forget,
+            progress_s=settings.progress_s,
+            cancel_grace_s=settings.cancel_grace_s,
+            history=settings.history,
+        )
+        await self._osc.open(settings.osc_port)
+        self._cleanup.callback(self._osc.close)
+        for lock in locks:
+            lock.describe(osc_port=self._osc.port)
+        self._drop.prepare()
+        self._queue.start()
+        self._cleanup.push_async_callback(self._queue.stop)
+        self._drop.start()
+        self._cleanup.push_async_callback(self._drop.stop)
+        heartbeat = asyncio.create_task(self._beat())
+        self._cleanup.push_async_callback(self._still, heartbeat)
+        log.info("listening on OSC port %d and in %s", self._osc.port, settings.spool)
+
+    def _lock(self, folder: Path) -> FolderLock:
+        lock = FolderLock(folder)
+        self._cleanup.callback(lock.release)
+        return lock
+
+    def _handle(self, verb: Verb, sink: Sink | None) -> None:
+        """Do what the message asks, and answer into the sink. Raises DapError where it is refused."""
+        try:
+            self._dispatch(verb, sink)
+        except DapError:
+            raise
+        except Exception as error:
+            log.exception("%s could not be handled", verb.name)
+            raise DapError(f"{type(error).__name__}: {error}") from error
+
+    def _dispatch(self, verb: Verb, sink: Sink | None) -> None:
+        match verb:
+            case JobVerb():
+                job, changed = self._queue.submit(verb.job or secrets.token_hex(6), verb.name, verb.request())
+                self._answer(job, changed, sink)
+            case protocol.Resume():
+                job, changed = self._queue.resume(verb.job)
+                self._answer(job, changed, sink)
+            case protocol.Cancel():
+                job, changed = self._queue.cancel(verb.job)
+                if job.state.ended:
+                    self._answer(job, changed, sink)
+                else:
+                    self._follow(job, sink)
+            case protocol.Status():
+                self._report(verb.job, sink)
+            case protocol.Hello():
+                _send(sink, self._welcome())
+
+    def _answer(self, job: Job, changed: bool, sink: Sink | None) -> None:
+        """Say how the job stands: to all who follow it where that is new, else to the asker alone."""
+        self._follow(job, sink)
+        if changed:
+            self._announce(job, None)
+            return
+        event = _event(job, self._queue.progress(job.id))
+        self._drop.write(job.id, event)
+        _send(sink, event)
+
+    def _report(self, job_id: str | None, sink: Sink | None) -> None:
+        jobs = self._queue.active() if job_id is None else [self._queue.get(job_id)]
+        for job in jobs[: protocol.MAX_LISTED]:
+            _send(sink, protocol.StatusEvent(job=job.id, verb=job.verb, state=job.state))
+        if job_id is not None:
+            self._follow(jobs[0], sink)
+            _send(sink, _event(jobs[0], self._queue.progress(job_id)))
+        _send(sink, protocol.StatusEvent(job="", jobs=len(jobs)))
+
+    def _follow(self, job: Job, sink: Sink | None) -> None:
+        if sink is None:
+            return
+        followers = self._followers.setdefault(job.id, {})
+        followers.pop(sink, None)
+        followers[sink] = None
+        if len(followers) > MAX_FOLLOWERS:
+            del followers[next(iter(followers))]
+
+    def _announce(self, job: Job, progress: Progress | None) -> None:
+        """Tell everybody who follows the job; the outbox always, for senders that cannot receive."""
+        event = _event(job, progress)
+        self._drop.write(job.id, event)
+        for sink in self._followers.get(job.id, ()):
+            _send(sink, event)
+        if job.state.ended:
+            self._followers.pop(job.id, None)
+
+    def _forget(self, job_id: str) -> None:
+        self._drop.forget(job_id)
+
+    def _knows(self, job_id: str) -> bool:
+        try:
+            self._queue.get(job_id)
+        except UnknownJob:
+            return False
+        return True
+
+    def _welcome(self) -> protocol.Welcome:
+        return protocol.Welcome(
+            version=__version__,
+            pid=os.getpid(),
+            device=self._lane.device,
+            device_reason=self._lane.device_reason,
+            spool=str(self._settings.spool),
+            jobs=len(self._queue.active()),
+        )
+
+    async def _beat(self) -> None:
+        """Keep <spool>/daemon.status fresh: the sign of life for hosts that only read files."""
+        path = self._settings.spool / HEARTBEAT
+        while True:
+            about = self._welcome().model_dump() | {"osc_port": self._osc.port, "time": int(time.time())}
+            try:
+                atomic.write_text(path, protocol.lines(about))
+            except OSError as error:
+                log.warning("%s cannot be written: %s", path, error)
+            await asyncio.sleep(self._settings.heartbeat_s)
+
+    async def _still(self, heartbeat: asyncio.Task[None]) -> None:
+        heartbeat.cancel()
+        await asyncio.gather(heartbeat, return_exceptions=True)
+        (self._settings.spool / HEARTBEAT).unlink(missing_ok=True)
+
+
+def _send(sink: Sink | None, event: Event) -> None:
+    """One asker that cannot be answered must not keep the others from being told."""
+    if sink is None:
+        return
+    try:
+        sink.send(event)
+    except Exception:
+        log.exception("%s could not be told of %s", sink, event.name)
+
+
+def _event(job: Job, progress: Progress | None) -> Event:
+    """How a job stands, as an event of the protocol."""
+    match job.state:
+        case State.QUEUED:
+            return protocol.Accepted(job=job.id, verb=job.verb)
+        case State.RUNNING:
+            return _progressed(job.id, progress or Progress())
+        case State.DONE:
+            return protocol.Done(job=job.id, manifest=job.manifest or "")
+        case State.FAILED:
+            return protocol.Failed(job=job.id, **(job.error or {}))
+        case State.CANCELLED:
+            return protocol.CancelledEvent(job=job.id)
+        case State.INTERRUPTED:
+            return protocol.Interrupted(job=job.id)
+
+
+def _progressed(job_id: str, progress: Progress) -> Event:
+    return protocol.Progressed(
+        job=job_id,
+        fraction=min(1.0, max(0.0, progress.fraction)),
+        stage=progress.stage,
+        iteration=progress.iteration,
+        iterations=progress.iterations,
+        seconds_left=-1.0 if progress.seconds_left is None else progress.seconds_left,
+        device=progress.device,
+        device_reason=progress.device_reason,
+    )

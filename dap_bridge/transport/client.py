@@ -1,0 +1,173 @@
+"""Talks to a daemon over OSC and waits for what becomes of a job; lost packets cost a question, never a result."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..config import LOOPBACK
+from ..domain import Progress
+from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, UnknownJob
+from . import osc, protocol
+from .protocol import Event, JobEvent, JobVerb, Verb
+
+# After so long a silence the daemon is asked how the job stands; after so many unanswered questions it is gone.
+SILENCE_S = 2.0
+QUESTIONS = 5
+HELLO_AGAIN_S = 0.25
+RECEIVE_BYTES = 1 << 16
+ENDS = (protocol.Done, protocol.Failed, protocol.CancelledEvent, protocol.Interrupted)
+
+
+class Client:
+    """One UDP socket, connected to the daemon's port. A context manager."""
+
+    def __init__(self, port: int, silence_s: float = SILENCE_S) -> None:
+        self._port = port
+        self._silence_s = silence_s
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.connect((LOOPBACK, port))
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def hello(self, timeout: float = SILENCE_S) -> protocol.Welcome:
+        """Raises DaemonUnreachable when nothing answers for `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            self.send(protocol.Hello())
+            event = self._receive(min(left, HELLO_AGAIN_S))
+            while event is not None:
+                if isinstance(event, protocol.Welcome):
+                    return event
+                event = self._receive(min(left, HELLO_AGAIN_S))
+        raise self._unreachable()
+
+    def send(self, message: Verb) -> None:
+        """Send and forget."""
+        with contextlib.suppress(ConnectionError):  # what an earlier packet met; the silence will tell
+            self._socket.send(osc.encode(message))
+
+    def status(self) -> list[protocol.StatusEvent]:
+        """The jobs that have not ended. Raises DaemonUnreachable."""
+        jobs: dict[str, protocol.StatusEvent] = {}
+        for _ in range(QUESTIONS):
+            self.send(protocol.Status())
+            while (event := self._receive(self._silence_s)) is not None:
+                if isinstance(event, protocol.StatusEvent):
+                    if not event.job:
+                        return list(jobs.values())
+                    jobs[event.job] = event
+        raise self._unreachable()
+
+    def request(self, message: JobVerb | protocol.Cancel | protocol.Resume) -> Iterator[JobEvent]:
+        """Send, and yield what the daemon says of the job until it has ended. Raises DaemonUnreachable.
+
+        The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
+        that the message can be repeated without running the job twice.
+        """
+        if message.job is None:
+            message = message.model_copy(update={"job": _new_name()})
+        self.hello()
+        self.send(message)
+        unanswered = 0
+        while unanswered < QUESTIONS:
+            event = self._receive(self._silence_s)
+            if event is None:
+                unanswered += 1
+                self.send(protocol.Status(job=message.job))
+            elif isinstance(event, JobEvent) and event.job == message.job:
+                unanswered = 0
+                if isinstance(message, JobVerb) and _is_unknown(event):
+                    self.send(message)  # it never arrived
+                elif not isinstance(event, protocol.StatusEvent):
+                    yield event
+                    if isinstance(event, ENDS):
+                        return
+        raise self._unreachable()
+
+    def run(self, message: JobVerb | protocol.Resume, show: Callable[[Progress], None]) -> Path:
+        """Request a job, show its progress, and return its manifest's path; ctrl-C cancels it.
+
+        Raises the DapError that the job failed with, Cancelled, or DaemonUnreachable.
+        """
+        job = message.job or _new_name()
+        try:
+            last = self._follow(message.model_copy(update={"job": job}), show)
+        except KeyboardInterrupt:
+            last = self._follow(protocol.Cancel(job=job), show)
+        match last:
+            case protocol.Done():
+                return Path(last.manifest)
+            case protocol.Failed():
+                raise _error(last)
+            case protocol.Interrupted():
+                raise DaemonUnreachable(
+                    "The daemon ended while the job ran.",
+                    f"Start it again, then: dap-bridge send resume {last.job} --wait",
+                )
+            case _:
+                raise Cancelled
+
+    def _follow(
+        self, message: JobVerb | protocol.Cancel | protocol.Resume, show: Callable[[Progress], None]
+    ) -> JobEvent:
+        for event in self.request(message):
+            if isinstance(event, protocol.Progressed):
+                show(_progress(event))
+        return event
+
+    def _receive(self, timeout: float) -> Event | None:
+        """The next event, None when there is none for `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                for message in osc.decode(self._socket.recv(RECEIVE_BYTES)):
+                    return protocol.parse_event(message.address, message.params)
+            except TimeoutError:
+                return None
+            except ConnectionError:
+                time.sleep(max(0.0, deadline - time.monotonic()))  # nobody listens, perhaps not yet
+            except (osc.Malformed, BadRequest):
+                continue
+        return None
+
+    def _unreachable(self) -> DaemonUnreachable:
+        return DaemonUnreachable(f"No daemon answers on OSC port {self._port}.")
+
+
+def _new_name() -> str:
+    return secrets.token_hex(6)
+
+
+def _is_unknown(event: JobEvent) -> bool:
+    return isinstance(event, protocol.Failed) and event.code == UnknownJob.code
+
+
+def _progress(event: protocol.Progressed) -> Progress:
+    return Progress(
+        fraction=event.fraction,
+        stage=event.stage,
+        iteration=event.iteration,
+        iterations=event.iterations,
+        seconds_left=None if event.seconds_left < 0 else event.seconds_left,
+        device=event.device,
+        device_reason=event.device_reason,
+    )
+
+
+def _error(event: protocol.Failed) -> DapError:
+    """The error as it was raised over there."""
+    kinds = {kind.code: kind for kind in DapError.__subclasses__()}
+    return kinds.get(event.code, DapError)(event.message, event.hint)

@@ -1,0 +1,182 @@
+"""OSC over UDP: datagrams to messages of the protocol and back.
+
+Only loopback is listened on. What is no OSC is counted and never answered; a well-formed message under /dap/ always is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message import ParseError as MessageParseError
+from pythonosc.osc_message_builder import OscMessageBuilder
+from pythonosc.parsing import osc_types
+
+from ..config import LOOPBACK
+from ..errors import DapError, PortTaken
+from . import protocol
+from .door import Handle
+from .protocol import MAX_DATAGRAM, Event, Failed, Hello, Message, Verb
+
+log = logging.getLogger(__name__)
+
+BUNDLE = b"#bundle\0"
+BUNDLE_HEADER = len(BUNDLE) + 8  # and the time tag, which is not waited for
+BUNDLE_DEPTH = 8
+TYPES = frozenset("ihfdsbrmtTFN[]")
+# Text of an error that must fit into a datagram.
+SHORT_TEXT = 500
+# Senders whose hello named another port for the answers.
+REMEMBERED = 256
+
+Address = tuple[str, int]
+
+
+class Malformed(Exception):  # noqa: N818 - no error of ours, and nobody is told
+    """The datagram is not OSC."""
+
+
+def decode(datagram: bytes) -> list[OscMessage]:
+    """The messages of a datagram, those of (nested) bundles in their order. Raises Malformed."""
+    return list(_messages(datagram, BUNDLE_DEPTH))
+
+
+def _messages(datagram: bytes, depth: int) -> Iterator[OscMessage]:
+    # python-osc's own reader of bundles goes round in circles at an element of negative size.
+    if not datagram.startswith(BUNDLE):
+        yield _message(datagram)
+        return
+    if not depth or len(datagram) < BUNDLE_HEADER:
+        raise Malformed
+    rest = datagram[BUNDLE_HEADER:]
+    while rest:
+        if len(rest) < 4:
+            raise Malformed
+        (size,) = struct.unpack(">i", rest[:4])
+        if not 0 < size <= len(rest) - 4:
+            raise Malformed
+        yield from _messages(rest[4 : 4 + size], depth - 1)
+        rest = rest[4 + size :]
+
+
+def _message(datagram: bytes) -> OscMessage:
+    if not datagram.startswith(b"/"):
+        raise Malformed
+    try:
+        _, index = osc_types.get_string(datagram, 0)
+        if index < len(datagram):
+            types, _ = osc_types.get_string(datagram, index)
+            # python-osc skips types it does not know, with a line in the log for each.
+            if not TYPES.issuperset(types[1:]):
+                raise Malformed
+        return OscMessage(datagram)
+    except (osc_types.ParseError, MessageParseError, ValueError, IndexError, struct.error) as error:
+        raise Malformed from error
+
+
+def encode(message: Message) -> bytes:
+    """A message as one datagram; an error's text is shortened where it does not fit."""
+    datagram = _encode(message)
+    if len(datagram) > MAX_DATAGRAM and isinstance(message, Failed):
+        short = {name: protocol.shorten(getattr(message, name), SHORT_TEXT) for name in ("message", "hint")}
+        datagram = _encode(message.model_copy(update=short))
+    return datagram
+
+
+def _encode(message: Message) -> bytes:
+    address, arguments = protocol.osc_arguments(message)
+    builder = OscMessageBuilder(address)
+    # Every host reads single precision; what is asked of the daemon is told it exactly.
+    precision = OscMessageBuilder.ARG_TYPE_DOUBLE if isinstance(message, Verb) else OscMessageBuilder.ARG_TYPE_FLOAT
+    for value in arguments:
+        builder.add_arg(value, precision if isinstance(value, float) else None)
+    return builder.build().dgram
+
+
+@dataclass(frozen=True)
+class _AddressSink:
+    address: Address
+    door: OscDoor = field(compare=False, repr=False)
+
+    def send(self, event: Event) -> None:
+        self.door.send(event, self.address)
+
+
+class OscDoor(asyncio.DatagramProtocol):
+    """The daemon's UDP port."""
+
+    def __init__(self, handle: Handle) -> None:
+        self.malformed = 0
+        self.port = 0
+        self._handle = handle
+        self._transport: asyncio.DatagramTransport | None = None
+        self._reply_ports: OrderedDict[Address, int] = OrderedDict()
+
+    async def open(self, port: int) -> None:
+        """Listen on `port` of loopback; 0 takes a free one. Raises PortTaken."""
+        try:
+            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: self, local_addr=(LOOPBACK, port)
+            )
+        except OSError as error:
+            raise PortTaken(f"UDP port {port} cannot be opened: {error.strerror}.") from error
+        self._transport = transport
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def send(self, event: Event, address: Address) -> None:
+        # Answers to ourselves would be answered in turn.
+        if self._transport is not None and address[1] != self.port:
+            self._transport.sendto(encode(event), address)
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        try:
+            messages = decode(data)
+        except Malformed:
+            self._count_malformed()
+            return
+        for message in messages:
+            self._receive(message.address, message.params, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        # Nobody listens there any more; a lost packet, as any other.
+        log.debug("a datagram could not be delivered: %s", exc)
+
+    def _receive(self, address: str, arguments: list[Any], sender: Address) -> None:
+        name = address.removeprefix(protocol.OSC_PREFIX)
+        if not address.startswith(protocol.OSC_PREFIX) or (name in protocol.EVENTS and name not in protocol.VERBS):
+            return  # for somebody else, or a daemon's answer: answering that could go on for ever
+        fields: dict[str, Any] = {}
+        try:
+            name, fields = protocol.osc_fields(address, arguments)
+            verb = protocol.parse(name, fields)
+            self._handle(verb, self._sink(verb, sender))
+        except DapError as error:
+            log.info("refused a message: %s", error.message)
+            failed = Failed(job=protocol.job_named(fields), **error.as_dict())
+            self.send(failed, self._reply_address(None, sender))
+
+    def _sink(self, verb: Verb, sender: Address) -> _AddressSink:
+        if isinstance(verb, Hello) and verb.reply_port is not None:
+            self._reply_ports[sender] = verb.reply_port
+            self._reply_ports.move_to_end(sender)
+            if len(self._reply_ports) > REMEMBERED:
+                self._reply_ports.popitem(last=False)
+        return _AddressSink(self._reply_address(verb.reply_port, sender), self)
+
+    def _reply_address(self, port: int | None, sender: Address) -> Address:
+        return sender[0], port or self._reply_ports.get(sender) or sender[1]
+
+    def _count_malformed(self) -> None:
+        self.malformed += 1
+        if str(self.malformed).rstrip("0") == "1":  # the 1st, 10th, 100th …
+            log.info("datagrams that are not OSC so far: %d", self.malformed)
