@@ -15,6 +15,9 @@ _EXCLUSION_DIVISOR_PER_SCALE = 9 * 2
 # Below this mean the fourth root's slope outgrows float32: two silent stems would turn the gradient into NaN.
 _EXCLUSION_FLOOR = 1e-20
 
+# Keeps 1 / mask finite, as published for the binary mask.
+_MASK_FLOOR = 1e-6
+
 
 def reconstruction(stems: Tensor, mixture: Tensor) -> Tensor:
     """mean |sum_k s_k - X|: the stems add up to the mixture (method, losses).
@@ -60,3 +63,28 @@ def pairwise_exclusion(stems: Tensor, *, scales: int) -> Tensor:
     stems: (sources, ..., bins, frames), at least two sources. Returns a scalar.
     """
     return torch.stack([exclusion(a, b, scales=scales) for a, b in combinations(stems, 2)]).sum()
+
+
+def nonzero_mask(masks: Tensor, mixture: Tensor) -> Tensor:
+    """mean[w / min(sum_k m_k, 1)], w = clip(log(1 + X), 0, 1): where there is sound, a mask is open (method, losses).
+
+    masks: (sources, ..., bins or 1, frames) in 0..1, mixture: (..., bins, frames), magnitude. Returns a scalar.
+    """
+    weight = mixture.log1p().clamp(0, 1)
+    return (weight / masks.sum(0).clamp(_MASK_FLOOR, 1)).mean()
+
+
+def binary_mask(mask: Tensor) -> Tensor:
+    """mean over segments of 1 / (1e-6 + mean |m - 1/2|): a mask is open or closed (method, losses).
+
+    mask: (segments, ..., frames) in 0..1. Returns a scalar, 2 at the least.
+    """
+    return ((mask - 0.5).abs().flatten(1).mean(1) + _MASK_FLOOR).reciprocal().mean()
+
+
+def is_collapsed(stems: Tensor, threshold: float) -> bool:
+    """exp(-min_k mean s_k) >= threshold: one stem has fallen silent (method, losses).
+
+    stems: (sources, ...), magnitudes at the level of the fit.
+    """
+    return bool((-stems.flatten(1).mean(1).min()).exp() >= threshold)

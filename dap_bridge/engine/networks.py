@@ -13,9 +13,9 @@ from torch import Tensor, nn
 class UNet(nn.Module):
     """The publication's skip U-Net (its Fig. 10): a noise patch in, an image of the same size out.
 
-    Every scale halves both sides by a strided convolution, convolves once more, and on the way back doubles them bilinearly;
-    what enters a scale may join again through a 1x1 skip. Batch norm always uses the statistics of the batch at hand:
-    there is no training set to remember.
+    Every scale halves both sides by a strided convolution, convolves once more, and on the way back doubles them
+    bilinearly; what enters a scale may join again through a 1x1 skip. Batch norm always uses the statistics of the
+    batch at hand: there is no training set to remember.
 
     channels: of each scale, coarsest last. skips: channels of each scale's skip, 0 for none. kernel: side of the square
     convolutions, odd. slope: of LeakyReLU below zero. Published (16, 32, 64), (0, 0, 4), 5, 0.2: 378 805 parameters.
@@ -62,7 +62,7 @@ def _block(entering: int, leaving: int, kernel: int, slope: float, stride: int =
 
 
 def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
-    """Random weights for every convolution in `network`, uniform within 1 / sqrt(fan in); batch norms become the identity.
+    """Random weights for every convolution in `network`, uniform within 1 / sqrt(fan in); norms start at one.
 
     The generator is the only source of chance, so that a seed gives the same fit whatever ran before it.
     """

@@ -78,7 +78,84 @@ class ConsensusRecipe(Section):
     grouping: Grouping
 
 
-Recipe = ConsensusRecipe  # | PaperRecipe
+@dataclass(frozen=True)
+class UNetShape(Section):
+    """The generators of the paper (its Fig. 10), all of one shape."""
+
+    channels: tuple[int, ...]  # of each scale, finest first
+    skips: tuple[int, ...]  # channels of each scale's skip, 0 for none
+    kernel: int  # side of the square convolutions, odd
+    slope: float  # of LeakyReLU below zero
+
+    def __post_init__(self) -> None:
+        if not self.channels or len(self.channels) != len(self.skips):
+            raise ValueError("network: channels and skips name every scale once each")
+        if self.kernel % 2 == 0:
+            raise ValueError("network: kernel must be odd")
+
+
+@dataclass(frozen=True)
+class Noise(Section):
+    """What goes into the generators. The ablations of Fig. 8 are zeros and ones in here."""
+
+    temporal_step: float  # v of the temporal noise; 0 leaves it out
+    dynamic_from: float  # fraction of the iterations at which the dynamic noise sets in; 1 leaves it out
+    dynamic_full: float  # fraction of the iterations from which it stands alone
+    abrupt: float  # abrupt change at the masks: source k, counted from 1, gets this / (k + 1); 0 leaves it out
+
+
+@dataclass(frozen=True)
+class PaperFit(Section):
+    """The fit itself."""
+
+    level: float  # mean magnitude that a chunk is brought to, so that its loudness does not matter
+    segment_frames: int  # frames of one segment; the segments of a chunk are the batch
+    mask_axes: Literal["time", "time-frequency"]  # "time": one value a frame, the same for every bin
+    iterations: int
+    learning_rate: float  # of Adam
+
+
+@dataclass(frozen=True)
+class PaperLosses(Section):
+    """Weights of the losses; a term of weight 0 is left out."""
+
+    reconstruction: float
+    smoothness: float
+    exclusion: float
+    exclusion_scales: int
+    nonzero: float
+    binary: float  # of each mask
+    binary_from: float  # fraction of the iterations
+
+
+@dataclass(frozen=True)
+class Collapse(Section):
+    """When a fit has put everything into one stem, and what then."""
+
+    threshold: float  # collapsed when exp(-(mean magnitude of the faintest stem)) is at least this
+    checks: int  # a fit, evenly spaced, the last one after the last iteration
+    restarts: int  # at most
+
+
+@dataclass(frozen=True)
+class PaperRecipe(Section):
+    """Deep Audio Prior as published: K sound networks and K mask networks fitted to one mixture."""
+
+    front: Front
+    stems: Stems
+    network: UNetShape
+    noise: Noise
+    fit: PaperFit
+    losses: PaperLosses
+    collapse: Collapse
+    ratio_exponent: float  # p of the final masks s_k^p / sum s^p
+
+    def __post_init__(self) -> None:
+        if self.front.view != "mono":
+            raise ValueError('front.view: the paper\'s method looks at "mono" only')
+
+
+Recipe = ConsensusRecipe | PaperRecipe
 
 # What a preset calls its method.
-RECIPES: dict[str, type[Recipe]] = {"consensus": ConsensusRecipe}
+RECIPES: dict[str, type[Recipe]] = {"consensus": ConsensusRecipe, "paper": PaperRecipe}
