@@ -10,9 +10,10 @@ import numpy as np
 import soundfile
 
 from ..errors import BadPreset
-from .stems import SUBTYPE
+from .stems import BLOCK_FRAMES, SUBTYPE
 
-BLOCK_FRAMES = 1 << 16
+# Block by block, its latency compensation swallows the first second of the stem (pedalboard 0.9).
+NOT_STREAMABLE = {"PitchShift"}
 
 
 def build(chain: Sequence[dict[str, Any]]) -> Any:
@@ -26,6 +27,8 @@ def build(chain: Sequence[dict[str, Any]]) -> Any:
         kind = getattr(pedalboard, str(options.pop("plugin", "")), None)
         if not (isinstance(kind, type) and issubclass(kind, pedalboard.Plugin)):
             raise BadPreset(f"postprocess: pedalboard has no effect {table.get('plugin')!r}.")
+        if kind.__name__ in NOT_STREAMABLE:
+            raise BadPreset(f"postprocess: {kind.__name__} cannot be run on a stem of any length.")
         try:
             plugins.append(kind(**options))
         except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Writing stems: chunk by chunk, cross-faded, with the null test measured on the way."""
+"""Writing stems chunk by chunk, cross-faded; and the null test, measured on what was written."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from .files import ClipReader
 from .plan import Chunk, crossfade
 
 SUBTYPE = "FLOAT"
@@ -19,6 +20,7 @@ SUBTYPE = "FLOAT"
 RIFF_LIMIT = 2**32 - 2**16
 # What the null test reports where nothing at all is left: JSON has no minus infinity.
 NULL_FLOOR_DB = -200.0
+BLOCK_FRAMES = 1 << 16
 
 
 def file_name(index: int) -> str:
@@ -27,10 +29,7 @@ def file_name(index: int) -> str:
 
 
 class StemWriter:
-    """Float32 WAV files of one rate, channel count and length, written a chunk at a time.
-
-    Measures the null test on the way: what the written stems, summed, differ from the clip by.
-    """
+    """Float32 WAV files of one rate, channel count and length, written a chunk at a time."""
 
     def __init__(self, paths: Sequence[Path], rate: int, channels: int, frames: int) -> None:
         self._stack = ExitStack()
@@ -44,12 +43,9 @@ class StemWriter:
             ]
             self._stack = opening.pop_all()
         self._tail: NDArray[np.float32] | None = None
-        self._signal = self._residual = 0.0
 
-    def write(
-        self, chunk: Chunk, clip: NDArray[np.float32], stems: NDArray[np.float32], following: Chunk | None
-    ) -> None:
-        """Add one chunk: clip (channels, frames), stems (sources, channels, frames); `following` is the chunk after it.
+    def write(self, chunk: Chunk, stems: NDArray[np.float32], following: Chunk | None) -> None:
+        """Add one chunk: stems (sources, channels, frames); `following` is the chunk after it.
 
         The overlap with the chunk before is cross-faded; the overlap with the one after is kept back until it comes.
         """
@@ -62,18 +58,6 @@ class StemWriter:
         for file, stem in zip(self._files, stems, strict=True):
             file.write(stem[:, :ready].T)
         self._tail = stems[..., ready:].copy() if keep else None
-        target = clip[:, :ready].astype(np.float64)
-        self._signal += float(np.sum(target**2))
-        self._residual += float(np.sum((stems[..., :ready].astype(np.float64).sum(axis=0) - target) ** 2))
-
-    @property
-    def null_db(self) -> float:
-        """20 log10 of rms(sum of stems - clip) over rms(clip), in dB; NULL_FLOOR_DB at the least."""
-        if self._residual == 0.0:
-            return NULL_FLOOR_DB
-        if self._signal == 0.0:
-            return 0.0
-        return max(NULL_FLOOR_DB, 10 * math.log10(self._residual / self._signal))
 
     def __enter__(self) -> StemWriter:
         return self
@@ -82,3 +66,21 @@ class StemWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def null_db(reader: ClipReader, paths: Sequence[Path]) -> float:
+    """The null test: 20 log10 of rms(sum of the stems - clip) over rms(clip), in dB, NULL_FLOOR_DB at the least.
+
+    Read back from the files, so that it speaks of what the user gets.
+    """
+    signal = residual = 0.0
+    with ExitStack() as stack:
+        files = [stack.enter_context(soundfile.SoundFile(path)) for path in paths]
+        for start in range(0, reader.frames, BLOCK_FRAMES):
+            clip = reader.read(start, min(BLOCK_FRAMES, reader.frames - start)).astype(np.float64)
+            total = sum(file.read(clip.shape[1], dtype="float64", always_2d=True).T for file in files)
+            signal += float(np.sum(clip**2))
+            residual += float(np.sum((total - clip) ** 2))
+    if residual == 0.0:
+        return NULL_FLOOR_DB
+    return max(NULL_FLOOR_DB, 10 * math.log10(residual / signal)) if signal else 0.0

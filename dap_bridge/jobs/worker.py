@@ -17,7 +17,7 @@ from .. import atomic, presets
 from ..audio import postprocess
 from ..audio.files import ClipReader
 from ..audio.plan import Chunk, fit_view, plan
-from ..audio.stems import StemWriter, file_name
+from ..audio.stems import StemWriter, file_name, null_db
 from ..domain import Clip, Job, Manifest, Progress, Stem
 from ..engine.consistency import apply_masks
 from ..engine.events import ChunkMasks, Event, Note, Step
@@ -80,7 +80,7 @@ def separate(job: Job, control: Control, results: Path) -> Path:
         try:
             task = Separation(reader, chunks, preset, sources, request["seed"], control, began)
             paths = [stage / name for name in names]
-            device, null_db = task.run_with_fallback(device, paths)
+            device = task.run_with_fallback(device, paths)
             warnings = list(task.notes)
             if preset.about.postprocess:
                 for path in paths:
@@ -100,7 +100,7 @@ def separate(job: Job, control: Control, results: Path) -> Path:
                 frames=reader.frames,
                 elapsed_s=round(time.monotonic() - began, 3),
                 iterations=task.iterations,
-                null_db=round(null_db, 1),
+                null_db=round(null_db(reader, paths), 1),
                 session=job.id,
                 inputs=reader.inputs,
                 stems=tuple(Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(names, 1)),
@@ -133,22 +133,23 @@ class Separation:
         self.notes: list[str] = []
         self.iterations = 0
 
-    def run_with_fallback(self, device: Device, paths: list[Path]) -> tuple[Device, float]:
-        """Write the stems to `paths`; returns the device that did it and the null test in dB.
+    def run_with_fallback(self, device: Device, paths: list[Path]) -> Device:
+        """Write the stems to `paths`; returns the device that did it.
 
         A GPU that runs out of memory hands over to the CPU, and the reason says so.
         """
         try:
-            return device, self._run(device, paths)
+            self._run(device, paths)
         except torch.cuda.OutOfMemoryError:
             device = Device("cpu", f"CPU, because the GPU ran out of memory ({device.reason})")
             self.notes[:] = [device.reason]
             self.iterations = 0
-            return device, self._run(device, paths)
+            self._run(device, paths)
         except MemoryError as error:
             raise OutOfMemory("The machine ran out of memory.") from error
+        return device
 
-    def _run(self, device: Device, paths: list[Path]) -> float:
+    def _run(self, device: Device, paths: list[Path]) -> None:
         recipe = self.preset.recipe
         torch_device = torch.device(device.name)
         events = separate_chunks(
@@ -165,7 +166,6 @@ class Separation:
                     self.notes.append(event.message)
                 else:
                     self._write(writer, event, torch_device)
-            return writer.null_db
 
     def _until_cancelled(self, events: Iterator[Event]) -> Iterator[Event]:
         _stop_if_cancelled(self.control)
@@ -200,7 +200,7 @@ class Separation:
             torch.from_numpy(audio).to(device), self.reader.rate, answer.masks.to(device), recipe.front, recipe.stems
         )
         following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
-        writer.write(chunk, audio, stems.cpu().numpy(), following)
+        writer.write(chunk, stems.cpu().numpy(), following)
 
 
 def _stop_if_cancelled(control: Control) -> None:

@@ -1,0 +1,76 @@
+"""What every test may use: a preset of a few iterations, clips made to measure, the shared recordings if present."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import tomli_w
+
+from dap_bridge import assets
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SHARED = CHECKOUT.parent / "shared"
+RECORDINGS = Path(__file__).resolve().parent / "recordings"
+
+
+@pytest.fixture(scope="session")
+def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the preset `quick`: the default one with 20 iterations in all, every stage of it."""
+    folder = tmp_path_factory.mktemp("presets")
+    table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
+    table["title"] = "Quick"
+    table["pool"] = [{**table["pool"][0], "runs": 1, "components": 6, "updates": 10}]
+    table["grouping"]["restarts"] = 1
+    table["grouping"]["iterations"] = 10
+    if "refinement" in table:
+        table["refinement"]["iterations"] = 10
+    (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of the user's own is read or written: home and configuration are empty folders."""
+    folder = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith(("DAP_BRIDGE_", "XDG_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(quick_presets))
+    return folder
+
+
+@pytest.fixture
+def write_clip(tmp_path: Path) -> Callable[..., Path]:
+    """write_clip(audio (channels, frames), rate, name="clip.wav", **soundfile options) -> path."""
+
+    def write(audio: np.ndarray, rate: int, name: str = "clip.wav", **options: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.atleast_2d(audio).T, rate, **({"subtype": "FLOAT"} | options))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def noise() -> Callable[..., np.ndarray]:
+    """noise(channels, frames) -> white noise, the same every time."""
+
+    def make(channels: int, frames: int, seed: int = 0) -> np.ndarray:
+        return 0.1 * np.random.default_rng(seed).standard_normal((channels, frames)).astype(np.float32)
+
+    return make
+
+
+def shared(path: str) -> Path:
+    """A file or folder of the shared recordings; the test is skipped where they are absent."""
+    found = SHARED / path
+    if not found.exists():
+        pytest.skip(f"needs ../shared/{path}, which is not part of the checkout")
+    return found

@@ -1,0 +1,63 @@
+"""Presets are data: every shipped one is sound, and a bad one is explained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dap_bridge import assets, presets
+from dap_bridge.errors import BadPreset
+
+SHIPPED = sorted(assets.folder("presets").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+def test_a_shipped_preset_can_be_loaded(path: Path) -> None:
+    preset = presets.load(path.stem)
+    assert preset.name == path.stem
+    assert preset.about.chunk.overlap_s < preset.about.chunk.seconds / 2
+
+
+def test_the_presets_that_the_docs_name_are_there() -> None:
+    assert {"default", "draft", "paper"} <= set(presets.names())
+
+
+def edited(tmp_path: Path, old: str, new: str) -> Path:
+    text = (assets.folder("presets") / "default.toml").read_text(encoding="utf-8")
+    assert old in text
+    path = tmp_path / "mine.toml"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("hop =", "hopp =", "front.hop"),
+        ("rate = 11000", 'rate = "fast"', "front.rate"),
+        ('view = "power"', 'view = "sideways"', "front.view"),
+        ('method = "consensus"', 'method = "magic"', "method"),
+        ("[front]", "[front", "cannot be read"),
+        ("seconds =", "seconds_ =", "chunk.seconds"),
+    ],
+)
+def test_a_bad_preset_is_explained(tmp_path: Path, old: str, new: str, named: str) -> None:
+    path = edited(tmp_path, old, new)
+    with pytest.raises(BadPreset) as caught:
+        presets.read(path)
+    assert str(path) in caught.value.message
+    assert named in caught.value.message
+
+
+def test_an_unknown_preset_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(BadPreset) as caught:
+        presets.load("nothing")
+    assert "default" in caught.value.hint
+
+
+def test_a_users_preset_hides_the_shipped_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = edited(tmp_path, 'title = "', 'title = "My own: ')
+    path.rename(tmp_path / "default.toml")
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    assert presets.load("default").about.title.startswith("My own: ")

@@ -1,0 +1,78 @@
+"""The walls of the house: which room may import which, read from the source itself."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dap_bridge
+
+PACKAGE = Path(dap_bridge.__file__).parent
+STANDARD = sys.stdlib_module_names
+
+
+def imports(path: Path) -> set[str]:
+    """Every module a file imports, anywhere in it, by absolute name."""
+    package = ["dap_bridge", *path.relative_to(PACKAGE).parts[:-1]]
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def files(room: str) -> list[Path]:
+    place = PACKAGE / room
+    return sorted(place.rglob("*.py")) if place.is_dir() else [place]
+
+
+def foreign(path: Path, *allowed: str) -> set[str]:
+    """What a file imports beyond the standard library and the modules that start with one of `allowed`."""
+    return {
+        name
+        for name in imports(path)
+        if name.split(".")[0] not in STANDARD and not any(name == a or name.startswith(f"{a}.") for a in allowed)
+    }
+
+
+@pytest.mark.parametrize("path", files("engine"), ids=lambda p: p.name)
+def test_the_engine_imports_torch_and_itself_alone(path: Path) -> None:
+    assert foreign(path, "torch", "dap_bridge.engine") == set()
+
+
+@pytest.mark.parametrize("path", files("transport"), ids=lambda p: p.name)
+def test_no_door_reaches_into_the_engine(path: Path) -> None:
+    assert not {name for name in imports(path) if name.startswith(("torch", "dap_bridge.engine", "dap_bridge.audio"))}
+
+
+@pytest.mark.parametrize("name", ["domain.py", "errors.py"])
+def test_the_shared_words_need_the_standard_library_alone(name: str) -> None:
+    assert foreign(PACKAGE / name) == set()
+
+
+def test_the_worker_alone_joins_audio_and_engine() -> None:
+    def rooms(path: Path) -> set[str]:
+        return {room for room in ("audio", "engine") if any(n.startswith(f"dap_bridge.{room}.") for n in imports(path))}
+
+    joined = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if len(rooms(path)) == 2}
+    assert joined == {"jobs/worker.py"}
+
+
+def test_audio_knows_no_engine_and_no_jobs() -> None:
+    for path in files("audio"):
+        assert not {n for n in imports(path) if n.startswith(("torch", "dap_bridge.engine", "dap_bridge.jobs"))}, path
+
+
+def test_the_daemon_starts_without_the_heavy_libraries() -> None:
+    heavy = "{'torch', 'librosa', 'numpy', 'scipy', 'pedalboard', 'matplotlib'}"
+    code = f"import sys, dap_bridge.daemon, dap_bridge.cli; print(*sorted({heavy} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []
