@@ -19,6 +19,8 @@ from .errors import BadPreset, BadRequest, Cancelled, DapError
 if TYPE_CHECKING:
     from .config import Settings
     from .jobs.output import Output
+    from .transport.client import Client
+    from .transport.protocol import JobVerb, Resume, Separate
 
 DONE, FAILED, BAD_ARGUMENTS, CANCELLED = 0, 1, 2, 130
 
@@ -63,24 +65,25 @@ def clip_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _separate_fields(
-    clip: Path, start: float, length: float | None, out: Path | None, **options: Any
-) -> dict[str, Any]:
-    """The protocol's fields: seconds at the user's edge become frames at the file's own rate."""
+def _separate_message(clip: Path, start: float, length: float | None, out: Path | None, **options: Any) -> Separate:
+    """The protocol's message: seconds at the user's edge become frames at the file's own rate."""
     from .audio.files import ClipReader
     from .domain import ChannelRef, Clip
+    from .transport import protocol
 
     path = str(clip.absolute())
     with ClipReader(Clip((ChannelRef(path),))) as reader:
         rate = reader.rate
-    return {
+    fields = {
         "clip": path,
         "start": round(start * rate),
         "frames": None if length is None else max(1, round(length * rate)),
         "rate": rate,
         "out": None if out is None else str(out.absolute()),
-        **options,
     }
+    message = protocol.parse("separate", fields | options)
+    assert isinstance(message, protocol.Separate)
+    return message
 
 
 @main.command()
@@ -89,10 +92,7 @@ def _separate_fields(
 @json_option
 def separate(as_json: bool, **options: Any) -> None:
     """Split CLIP into stems that sum to it, here and now, without a daemon."""
-    from .transport import protocol
-
-    message = protocol.parse("separate", _separate_fields(**options))
-    assert isinstance(message, protocol.JobVerb)
+    message = _separate_message(**options)
     _finish(_run_here(Job(uuid.uuid4().hex[:12], message.name, message.request())), as_json)
 
 
@@ -221,3 +221,86 @@ def _settings(**flags: Any) -> Settings:
 @main.group()
 def send() -> None:
     """The same verbs, to a running daemon, over OSC."""
+
+
+wait_option = click.option("--wait", is_flag=True, help="Stay until the job has ended, and show its progress.")
+job_argument = click.argument("job")
+
+
+@send.command("separate")
+@clip_options
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Left out: a folder of the daemon's.")
+@click.option("--job", help="Name for the job; left out: a new one.")
+@wait_option
+@port_option
+@json_option
+def send_separate(osc_port: int | None, wait: bool, as_json: bool, **options: Any) -> None:
+    """Have the daemon split CLIP into stems."""
+    message = _separate_message(**options)
+    with _client(osc_port) as client:
+        _send_job(client, message, wait, as_json)
+
+
+@send.command("resume")
+@job_argument
+@wait_option
+@port_option
+@json_option
+def send_resume(job: str, osc_port: int | None, wait: bool, as_json: bool) -> None:
+    """Have an interrupted, failed or cancelled JOB run again."""
+    from .transport import protocol
+
+    with _client(osc_port) as client:
+        _send_job(client, protocol.Resume(job=job), wait, as_json)
+
+
+@send.command("cancel")
+@job_argument
+@port_option
+@json_option
+def send_cancel(job: str, osc_port: int | None, as_json: bool) -> None:
+    """Stop JOB; nothing of its output remains."""
+    from .transport import protocol
+
+    with _client(osc_port) as client:
+        last = client.last_event(protocol.Cancel(job=job))
+    console.answer(last.model_dump(mode="json"), as_json, f"{job}: {last.name}")
+
+
+@send.command("hello")
+@port_option
+@json_option
+def send_hello(osc_port: int | None, as_json: bool) -> None:
+    """Ask whether a daemon is there."""
+    with _client(osc_port) as client:
+        welcome = client.hello()
+    device = f"{welcome.device}: {welcome.device_reason}" if welcome.device else "device not probed yet"
+    text = f"dap-bridge {welcome.version}, pid {welcome.pid}, {welcome.jobs} jobs waiting or running. {device}"
+    console.answer(welcome.model_dump(mode="json"), as_json, f"{text}\nDrop folder: {welcome.spool}")
+
+
+@send.command("status")
+@port_option
+@json_option
+def send_status(osc_port: int | None, as_json: bool) -> None:
+    """List the jobs that have not ended."""
+    with _client(osc_port) as client:
+        jobs = client.status()
+    lines = [f"{job.job}  {job.verb}  {job.state}" for job in jobs]
+    console.answer({"jobs": [job.model_dump(mode="json") for job in jobs]}, as_json, "\n".join(lines) or "No jobs.")
+
+
+def _client(osc_port: int | None) -> Client:
+    from .transport.client import Client
+
+    return Client(_settings(osc_port=osc_port).osc_port)
+
+
+def _send_job(client: Client, message: JobVerb | Resume, wait: bool, as_json: bool) -> None:
+    if wait:
+        with console.progress_bar(message.name) as show:
+            manifest = client.run(message, show)
+        _finish(manifest, as_json)
+    else:
+        event = next(client.request(message))
+        console.answer(event.model_dump(mode="json"), as_json, f"{event.job}: {event.name}")
