@@ -40,6 +40,11 @@ def _absolute(text: str) -> str:
     return text
 
 
+def _channel(text: str) -> str:
+    _absolute(text.partition(":")[2])
+    return text
+
+
 PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 Frames = Annotated[int, Field(ge=0, le=2**53)]
 
@@ -113,7 +118,7 @@ class Separate(JobVerb):
     name = "separate"
     clip: Annotated[PathText | None, Field(description="Audio file, absolute path. Either this or `channel`.")] = None
     channel: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^\d+:.+$")], ...],
+        tuple[Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)], ...],
         Field(
             max_length=64,
             description="One channel of the clip as `INDEX:PATH` (index from 0); repeated, in order, for clips whose "

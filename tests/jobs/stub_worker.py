@@ -1,0 +1,117 @@
+"""A worker that does what the request's label says, in place of separating anything.
+
+    ok                 stage, publish, done
+    sleep SECONDS      iterate, heeding cancel; then as ok
+    burn SECONDS       keep a core busy, heeding cancel; then as ok
+    stubborn SECONDS   the same without heeding cancel, its output half written
+    die                kill the own process, every time
+    die-once           kill the own process the first time, then as ok
+    bad-clip           raise BadClip
+    crash              raise what no one foresaw
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from dap_bridge.domain import Job, Progress
+from dap_bridge.errors import BadClip, Cancelled
+from dap_bridge.jobs.mailbox import Mailbox
+
+REASON = "There is no device in a stub."
+
+
+def probe(wanted: str) -> dict[str, str]:
+    return {"device": wanted, "device_reason": REASON}
+
+
+def slow_probe(wanted: str) -> dict[str, str]:
+    """As long as it takes to import torch on a busy machine."""
+    time.sleep(5)
+    return probe(wanted)
+
+
+def dying_probe(wanted: str) -> dict[str, str]:
+    die()
+    return probe(wanted)
+
+
+def run(job: Job, folder: str) -> dict[str, Any]:
+    mailbox = Mailbox(folder)
+    out = Path(job.request["out"])
+    action, *arguments = (job.request["label"] or "ok").split()
+    with (out.parent / "runs.log").open("a") as log:
+        log.write(f"{job.id} {os.getpid()}\n")
+    stage = mailbox.output.stage(out, job.id, ["stem-1.wav", "manifest.json"])
+    try:
+        (stage / "stem-1.wav").write_bytes(b"sound")
+        ACTIONS[action](job, mailbox, *arguments)
+        (stage / "manifest.json").write_text("{}")
+        return {"manifest": str(mailbox.output.publish(last="manifest.json"))}
+    except (BadClip, Cancelled, RuntimeError):
+        mailbox.output.discard()
+        raise
+
+
+def ok(job: Job, mailbox: Mailbox) -> None:
+    mailbox.report(Progress(1.0, "done", 1, 1, 0.0, job.request["device"], REASON))
+
+
+def sleep(job: Job, mailbox: Mailbox, seconds: str) -> None:
+    iterate(mailbox, float(seconds), pause=0.01, heed=True)
+
+
+def burn(job: Job, mailbox: Mailbox, seconds: str) -> None:
+    iterate(mailbox, float(seconds), pause=0.0, heed=True)
+
+
+def stubborn(job: Job, mailbox: Mailbox, seconds: str) -> None:
+    iterate(mailbox, float(seconds), pause=0.01, heed=False)
+
+
+def iterate(mailbox: Mailbox, seconds: float, pause: float, heed: bool) -> None:
+    began = reported = time.monotonic()
+    iteration = 0
+    while (passed := time.monotonic() - began) < seconds:
+        iteration += 1
+        if heed and mailbox.cancelled():
+            raise Cancelled
+        if time.monotonic() > reported + 0.02:
+            reported = time.monotonic()
+            mailbox.report(Progress(passed / seconds, "working", iteration, 0, seconds - passed, "cpu", REASON))
+        time.sleep(pause)
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def die_once(job: Job, mailbox: Mailbox) -> None:
+    marker = Path(job.request["out"]).parent / f"{job.id}.died"
+    if not marker.exists():
+        marker.touch()
+        die()
+
+
+def bad_clip(*_: Any) -> None:
+    raise BadClip("The stub does not like it.", "Try another one.")
+
+
+def crash(*_: Any) -> None:
+    raise RuntimeError("nobody expected this")
+
+
+ACTIONS = {
+    "ok": ok,
+    "sleep": sleep,
+    "burn": burn,
+    "stubborn": stubborn,
+    "die": die,
+    "die-once": die_once,
+    "bad-clip": bad_clip,
+    "crash": crash,
+}

@@ -1,0 +1,240 @@
+"""The OSC door over real sockets: garbage is ignored, messages are answered, answers go where they were wanted."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from dap_bridge.config import LOOPBACK
+from dap_bridge.errors import PortTaken, UnknownJob
+from dap_bridge.transport import osc, protocol
+from dap_bridge.transport.door import Sink
+from dap_bridge.transport.osc import Malformed, OscDoor
+from dap_bridge.transport.protocol import Event, Verb
+
+HELLO = osc.encode(protocol.Hello())
+WELCOME = protocol.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
+
+
+def bundle(*elements: bytes) -> bytes:
+    return b"#bundle\0" + struct.pack(">Q", 1) + b"".join(struct.pack(">i", len(e)) + e for e in elements)
+
+
+class Rig:
+    """A door whose handler welcomes everybody, and refuses to cancel."""
+
+    def __init__(self) -> None:
+        self.seen: list[Verb] = []
+        self.door = OscDoor(self._handle)
+
+    def _handle(self, verb: Verb, sink: Sink | None) -> None:
+        self.seen.append(verb)
+        if isinstance(verb, protocol.Cancel):
+            raise UnknownJob("No such job.")
+        assert sink is not None
+        sink.send(WELCOME)
+
+
+class Caller:
+    """A host's socket."""
+
+    def __init__(self, door: OscDoor) -> None:
+        self._door = door
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind((LOOPBACK, 0))
+        self._socket.setblocking(False)
+        self.port = self._socket.getsockname()[1]
+
+    def send(self, datagram: bytes) -> None:
+        self._socket.sendto(datagram, (LOOPBACK, self._door.port))
+
+    async def receive(self) -> Event:
+        datagram = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 65536), 5)
+        (message,) = osc.decode(datagram)
+        return protocol.parse_event(message.address, message.params)
+
+    async def hears_nothing(self) -> None:
+        """Whatever would have been an answer stands before the one to this hello."""
+        self.send(HELLO)
+        assert await self.receive() == WELCOME
+        with pytest.raises(BlockingIOError):
+            self._socket.recv(65536)
+
+
+def play(scene: Callable[[Rig], Any]) -> None:
+    async def main() -> None:
+        rig = Rig()
+        await rig.door.open(0)
+        try:
+            await asyncio.wait_for(scene(rig), 30)
+        finally:
+            rig.door.close()
+
+    asyncio.run(main())
+
+
+def test_the_sender_is_answered() -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        caller.send(HELLO)
+        assert await caller.receive() == WELCOME
+
+    play(scene)
+
+
+def test_bundles_are_taken_apart_in_order() -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        status = osc.encode(protocol.Status(job="a"))
+        caller.send(bundle(HELLO, bundle(status, HELLO), status))
+        for _ in range(4):
+            await caller.receive()
+        assert [verb.name for verb in rig.seen] == ["hello", "status", "hello", "status"]
+
+    play(scene)
+
+
+def test_answers_go_to_the_port_a_message_names_else_to_the_one_its_hello_named() -> None:
+    async def scene(rig: Rig) -> None:
+        host, ear, other = (Caller(rig.door) for _ in range(3))
+        host.send(osc.encode(protocol.Hello(reply_port=ear.port)))
+        assert await ear.receive() == WELCOME
+        host.send(osc.encode(protocol.Status(job="a")))
+        assert await ear.receive() == WELCOME
+        host.send(osc.encode(protocol.Cancel(job="a")))
+        assert isinstance(await ear.receive(), protocol.Failed)
+        host.send(osc.encode(protocol.Status(job="a", reply_port=other.port)))
+        assert await other.receive() == WELCOME
+
+    play(scene)
+
+
+def test_a_refused_message_is_answered_with_the_reason_and_its_job() -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        caller.send(osc.encode(protocol.Cancel(job="a")))
+        assert await caller.receive() == protocol.Failed(job="a", **UnknownJob("No such job.").as_dict())
+        message = osc.OscMessageBuilder("/dap/separate")
+        for value in ("job", "b", "clip", "/a.wav", "sources", 99):
+            message.add_arg(value)
+        caller.send(message.build().dgram)
+        refused = await caller.receive()
+        assert isinstance(refused, protocol.Failed)
+        assert (refused.job, refused.code) == ("b", "bad_request")
+        assert "sources" in refused.message
+
+    play(scene)
+
+
+def test_what_is_not_for_us_is_not_answered() -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        caller.send(osc.OscMessageBuilder("/track/1/volume").build().dgram)
+        for event in (protocol.Failed(job="", code="c", message="m", hint="h"), WELCOME, protocol.Accepted(job="a", verb="v")):
+            caller.send(osc.encode(event))
+        await caller.hears_nothing()
+        assert [verb.name for verb in rig.seen] == ["hello"]
+
+    play(scene)
+
+
+def test_a_daemon_that_is_told_to_answer_itself_does_not_talk_to_itself_for_ever() -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        caller.send(osc.encode(protocol.Hello(reply_port=rig.door.port)))
+        await asyncio.sleep(0.1)
+        assert len(rig.seen) == 1
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "datagram",
+    [
+        b"",
+        b"\0",
+        b"hello",
+        b"/",
+        b"/dap/hello",
+        b"/dap/hello\0\0,s\0",
+        b"/dap/\xff\xfe\0\0\0,\0\0\0",
+        b"/dap/hello\0\0,Q\0\0",
+        b"/dap/hello\0\0,[[[[",
+        b"/dap/hello\0\0i\0\0\0",
+        b"#bundle\0",
+        b"#bundle\0" + bytes(7),
+        bundle(b"")[:-1],
+        bundle(b""),
+        bundle(b"junk"),
+        b"#bundle\0" + bytes(8) + struct.pack(">i", -4) + HELLO,
+        b"#bundle\0" + bytes(8) + struct.pack(">i", 2**31 - 1) + HELLO,
+    ],
+)
+def test_what_is_not_osc_is_recognised(datagram: bytes) -> None:
+    with pytest.raises(Malformed):
+        osc.decode(datagram)
+
+
+def test_bundles_nested_without_end_are_refused() -> None:
+    datagram = HELLO
+    for _ in range(1000):
+        datagram = bundle(datagram)
+    with pytest.raises(Malformed):
+        osc.decode(datagram)
+
+
+def test_a_flood_of_damaged_datagrams_is_counted_and_not_answered() -> None:
+    dice = random.Random(0)
+    request = osc.encode(protocol.Separate(clip="/a.wav", label="x" * 30, job="a"))
+
+    def damaged() -> bytes:
+        kind = dice.randrange(3)
+        if kind == 0:
+            return dice.randbytes(dice.randrange(200))
+        if kind == 1:
+            return b"/dap/" + dice.randbytes(dice.randrange(60))
+        cut = bytearray(bundle(request, HELLO))
+        cut[dice.randrange(16, len(cut))] ^= 1 << dice.randrange(8)
+        return bytes(cut[: dice.randrange(17, len(cut))])
+
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        for _ in range(2000):
+            caller.send(damaged())
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)
+        assert rig.door.malformed > 1500
+        fresh = Caller(rig.door)
+        await fresh.hears_nothing()
+
+    play(scene)
+
+
+def test_an_error_too_long_for_a_datagram_is_shortened() -> None:
+    event = protocol.Failed(job="a", code="c", message="é" * 60_000, hint="h" * 60_000)
+    datagram = osc.encode(event)
+    assert len(datagram) <= protocol.MAX_DATAGRAM
+    (message,) = osc.decode(datagram)
+    assert protocol.parse_event(message.address, message.params).model_dump()["job"] == "a"
+
+
+def test_a_taken_port_is_said_so() -> None:
+    async def scene(rig: Rig) -> None:
+        with pytest.raises(PortTaken, match=str(rig.door.port)):
+            await OscDoor(lambda *_: None).open(rig.door.port)
+
+    play(scene)
+
+
+def test_only_this_machine_is_listened_to() -> None:
+    async def scene(rig: Rig) -> None:
+        assert rig.door._transport is not None
+        assert rig.door._transport.get_extra_info("sockname")[0] == "127.0.0.1"
+
+    play(scene)

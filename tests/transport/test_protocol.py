@@ -1,0 +1,133 @@
+"""The table: what is well-formed arrives as it was sent by either door, what is not is refused with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dap_bridge.errors import BadRequest
+from dap_bridge.transport import osc, protocol
+from dap_bridge.transport.protocol import Separate
+
+CLIP = {"clip": "/music/é 日本.wav"}
+EXAMPLES: list[protocol.Message] = [
+    protocol.Hello(reply_port=9000),
+    protocol.Status(),
+    protocol.Status(job="a"),
+    protocol.Cancel(job="a"),
+    protocol.Resume(job="a"),
+    Separate(**CLIP),
+    Separate(
+        job="j-1",
+        channel=("0:/x%L.wav", "1:/stereo:colon.wav"),
+        start=2**40,
+        frames=7,
+        rate=44100,
+        sources=3,
+        preset="paper",
+        seed=5,
+        device="cpu",
+        label="tab\tand\nnewline \\",
+        out="/out",
+    ),
+    protocol.Welcome(version="1", pid=1, device="", device_reason="", spool="/s", jobs=0),
+    protocol.Accepted(job="a", verb="separate"),
+    protocol.Progressed(
+        job="a", fraction=0.5, stage="s", iteration=1, iterations=2, seconds_left=-1, device="cpu", device_reason="é"
+    ),
+    protocol.Done(job="a", manifest="/m.json"),
+    protocol.Failed(job="", code="c", message="m", hint=""),
+    protocol.CancelledEvent(job="a"),
+    protocol.Interrupted(job="a"),
+    protocol.StatusEvent(job="a", verb="separate", state="running"),
+]
+
+
+def by_osc(message: protocol.Message) -> protocol.Message:
+    (received,) = osc.decode(osc.encode(message))
+    if isinstance(message, protocol.Event):
+        return protocol.parse_event(received.address, received.params)
+    return protocol.parse(*protocol.osc_fields(received.address, received.params))
+
+
+@pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
+def test_a_message_arrives_by_osc_as_it_was_sent(message: protocol.Message) -> None:
+    assert by_osc(message) == message
+
+
+def test_every_verb_and_event_has_been_tried() -> None:
+    assert {type(message) for message in EXAMPLES} == {*protocol.VERBS.values(), *protocol.EVENTS.values()}
+
+
+def test_both_doors_read_the_same_request() -> None:
+    fields = {"channel": ["0:/a.wav", "1:/b.wav"], "start": 3, "label": "é"}
+    arguments = ["channel", "0:/a.wav", "channel", "1:/b.wav", "start", 3.0, "label", "é"]
+    by_file = protocol.parse_object({"verb": "separate", **fields})
+    assert protocol.parse(*protocol.osc_fields("/dap/separate", arguments)) == by_file
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({}, "either clip or channel"),
+        ({**CLIP, "channel": ["0:/a.wav"]}, "either clip or channel"),
+        ({"clip": "relative.wav"}, "absolute"),
+        ({"clip": "/nul\0.wav"}, "zero character"),
+        ({"channel": ["0:relative.wav"]}, "absolute"),
+        ({"channel": ["/a.wav"]}, "channel"),
+        ({**CLIP, "sources": 1}, "sources"),
+        ({**CLIP, "sources": 2.5}, "sources"),
+        ({**CLIP, "sources": float("nan")}, "sources"),
+        ({**CLIP, "seed": 10**30}, "seed"),
+        ({**CLIP, "start": -1}, "start"),
+        ({**CLIP, "device": "tpu"}, "device"),
+        ({**CLIP, "job": "../etc"}, "job"),
+        ({**CLIP, "job": "a\n"}, "job"),
+        ({**CLIP, "preset": "/etc/passwd"}, "preset"),
+        ({**CLIP, "sauces": 2}, "sauces"),
+        ({"clip": "\ud800"}, "clip"),
+        ({**CLIP, "\ud800": 1}, "unicode"),
+    ],
+)
+def test_a_bad_request_is_refused_by_the_name_of_what_is_wrong(fields: dict[str, Any], word: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        protocol.parse("separate", fields)
+    assert word in refused.value.message
+    refused.value.message.encode()  # fit to be sent
+
+
+@pytest.mark.parametrize("value", [None, [], 1, "text", {}, {"verb": 1}, {"verb": "fly"}, {"verb": "\ud800"}])
+def test_a_drop_file_that_is_no_request_is_refused(value: object) -> None:
+    with pytest.raises(BadRequest) as refused:
+        protocol.parse_object(value)
+    refused.value.message.encode()
+
+
+@pytest.mark.parametrize(
+    ("address", "arguments"),
+    [
+        ("/other/hello", []),
+        ("/dap/fly", []),
+        ("/dap/separate", ["clip"]),
+        ("/dap/separate", [1, 2]),
+        ("/dap/separate", ["clip", "/a.wav", "clip", "/b.wav"]),
+        ("/dap/separate", ["clip", ["/a.wav"]]),
+        ("/dap/separate", ["clip", b"/a.wav\xff"]),
+        ("/dap/separate", ["channel", None]),
+    ],
+)
+def test_an_osc_message_that_is_no_request_is_refused(address: str, arguments: list[Any]) -> None:
+    with pytest.raises(BadRequest):
+        protocol.parse(*protocol.osc_fields(address, arguments))
+
+
+def test_lines_hold_one_value_each_whatever_it_contains() -> None:
+    text = protocol.as_lines(protocol.Failed(job="a", code="c", message="tab\there\nnew \\ line\r", hint=""))
+    pairs = dict(line.split("\t") for line in text.splitlines())
+    assert pairs["message"] == r"tab\there\nnew \\ line\r"
+    assert pairs["event"] == "failed"
+
+
+def test_what_a_job_is_does_not_depend_on_who_asks_or_by_what_name() -> None:
+    assert Separate(**CLIP, job="a", reply_port=1).request() == Separate(**CLIP, job="b").request()
