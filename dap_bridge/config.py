@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     settle_s: Annotated[Seconds, Field(description="A file that is no JSON for so long, unchanged, is rejected.")] = 2.0
     heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0
     progress_s: Annotated[Seconds, Field(description="Least time between two progress events of a job.")] = 0.25
-    cancel_grace_s: Annotated[Seconds, Field(description="Time a job has to stop by itself before it is ended.")] = 0.6
+    cancel_grace_s: Annotated[Seconds, Field(description="Time a job has to stop by itself before it is ended.")] = 0.5
     history: Annotated[int, Field(ge=1, le=1_000_000, description="Ended jobs that are remembered.")] = 1000
 
     @classmethod

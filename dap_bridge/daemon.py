@@ -33,15 +33,18 @@ HEARTBEAT = "daemon.status"
 MAX_FOLLOWERS = 16
 
 
-def serve(settings: Settings) -> int:
-    """Run a daemon until it is told to end by SIGINT or SIGTERM; returns the exit status. Raises DapError at start."""
+def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
+    """Run a daemon until it is told to end by SIGINT or SIGTERM; returns the exit status.
+
+    `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("asyncio").setLevel(logging.WARNING)
-    asyncio.run(_serve(settings))
+    asyncio.run(_serve(Daemon(settings, run, probe)))
     return 0
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_unforeseen)
     end = asyncio.Event()
@@ -50,7 +53,6 @@ async def _serve(settings: Settings) -> None:
             loop.add_signal_handler(number, end.set)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.set))
-    daemon = Daemon(settings)
     await daemon.start()
     await end.wait()
     log.info("ending")
@@ -62,9 +64,9 @@ def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 
 
 class Daemon:
-    """One daemon, from `start` to `stop`, in an event loop. `run` and `probe` name the worker's functions."""
+    """One daemon, from `start` to `stop`, in an event loop."""
 
-    def __init__(self, settings: Settings, run: str = RUN, probe: str = PROBE) -> None:
+    def __init__(self, settings: Settings, run: str, probe: str) -> None:
         self._settings = settings
         self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
         self._followers: dict[str, dict[Sink, None]] = {}

@@ -193,9 +193,7 @@ class JobQueue:
             failure = DapError(f"{type(failure).__name__}: {failure}")
         return State.FAILED, None, failure.as_dict()
 
-    def _end(
-        self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None
-    ) -> Job:
+    def _end(self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None) -> Job:
         job = self._store.end(job_id, state, manifest, error)
         log.info("job %s %s%s", job_id, state, f": {error['message']}" if error else "")
         for forgotten in self._store.prune(self._history):

@@ -86,9 +86,7 @@ class Store:
         )
         return self._set(job_id, State.QUEUED)
 
-    def end(
-        self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None
-    ) -> Job:
+    def end(self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None) -> Job:
         return self._set(job_id, state, manifest, error)
 
     def next_queued(self) -> Job | None:
@@ -110,9 +108,7 @@ class Store:
         self._db.executemany("DELETE FROM jobs WHERE id = ?", rows)
         return [row[0] for row in rows]
 
-    def _set(
-        self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None
-    ) -> Job:
+    def _set(self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None) -> Job:
         self._db.execute(
             "UPDATE jobs SET state = ?, manifest = ?, error = ?, updated = ? WHERE id = ?",
             (state, manifest, None if error is None else json.dumps(error), time.time(), job_id),

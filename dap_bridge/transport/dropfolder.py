@@ -49,6 +49,7 @@ class DropFolder:
     def __init__(
         self, spool: Path, handle: Handle, knows: Callable[[str], bool], *, settle_s: float, rescan_s: float
     ) -> None:
+        self._spool = spool
         self.inbox, self.outbox, self.rejected = (spool / name for name in ("inbox", "outbox", "rejected"))
         self._handle, self._knows = handle, knows
         self._settle_s, self._rescan_s = settle_s, rescan_s
@@ -62,11 +63,12 @@ class DropFolder:
         """Make the folders, and remove what earlier daemons left in the outbox. Raises OSError."""
         for folder in (self.inbox, self.outbox, self.rejected):
             folder.mkdir(parents=True, exist_ok=True)
-        for path in self.outbox.iterdir():
-            with contextlib.suppress(OSError):
-                stale = path.stat().st_mtime < time.time() - STALE_ANSWER_S and not self._knows(path.stem)
-                if path.suffix == ".tmp" or stale:
-                    path.unlink()
+        for folder in (self._spool, self.outbox, self.rejected):
+            for unfinished in folder.glob(".*.tmp"):
+                unfinished.unlink(missing_ok=True)
+        for answer in self.outbox.glob("*.status"):
+            if answer.stat().st_mtime < time.time() - STALE_ANSWER_S and not self._knows(answer.stem):
+                answer.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Begin to watch the inbox."""

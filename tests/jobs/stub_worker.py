@@ -1,13 +1,13 @@
 """A worker that does what the request's label says, in place of separating anything.
 
-    ok                 stage, publish, done
-    sleep SECONDS      iterate, heeding cancel; then as ok
-    burn SECONDS       keep a core busy, heeding cancel; then as ok
-    stubborn SECONDS   the same without heeding cancel, its output half written
-    die                kill the own process, every time
-    die-once           kill the own process the first time, then as ok
-    bad-clip           raise BadClip
-    crash              raise what no one foresaw
+ok                 stage, publish, done
+sleep SECONDS      iterate, heeding cancel; then as ok
+burn SECONDS       keep a core busy, heeding cancel; then as ok
+stubborn SECONDS   the same without heeding cancel, its output half written
+die                kill the own process, every time
+die-once           kill the own process the first time, then as ok
+bad-clip           raise BadClip
+crash              raise what no one foresaw
 """
 
 from __future__ import annotations

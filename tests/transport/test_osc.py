@@ -136,7 +136,8 @@ def test_what_is_not_for_us_is_not_answered() -> None:
     async def scene(rig: Rig) -> None:
         caller = Caller(rig.door)
         caller.send(osc.OscMessageBuilder("/track/1/volume").build().dgram)
-        for event in (protocol.Failed(job="", code="c", message="m", hint="h"), WELCOME, protocol.Accepted(job="a", verb="v")):
+        failed = protocol.Failed(job="", code="c", message="m", hint="h")
+        for event in (failed, WELCOME, protocol.Accepted(job="a", verb="v")):
             caller.send(osc.encode(event))
         await caller.hears_nothing()
         assert [verb.name for verb in rig.seen] == ["hello"]
