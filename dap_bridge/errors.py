@@ -4,7 +4,10 @@ from __future__ import annotations
 
 
 class DapError(Exception):
-    """Root of the tree. `code` is stable and for scripts; `message` and `hint` are for a person."""
+    """Something that was not foreseen.
+
+    The root of the tree. `code` is stable and for scripts; `message` and `hint` are for a person.
+    """
 
     code = "internal"
     default_hint = "Run `dap-bridge doctor`, and report this with its output if it persists."
@@ -26,6 +29,8 @@ class BadRequest(DapError):
 
 
 class UnknownJob(DapError):
+    """No job of that name is known, or no longer."""
+
     code = "unknown_job"
     default_hint = "Ask `status` for the jobs the daemon knows."
 
@@ -38,6 +43,8 @@ class JobConflict(DapError):
 
 
 class BadPreset(DapError):
+    """The preset does not exist, or its file is wrong."""
+
     code = "bad_preset"
     default_hint = "`dap-bridge presets` lists the presets that can be used."
 
@@ -57,16 +64,22 @@ class BadClip(DapError):
 
 
 class OutputUnwritable(DapError):
+    """The folder cannot be written, or holds results already."""
+
     code = "output_unwritable"
     default_hint = "Choose another folder: results are never written over what is there."
 
 
 class DeviceUnavailable(DapError):
+    """The device that was asked for cannot be used."""
+
     code = "device_unavailable"
     default_hint = "Use --device auto; `dap-bridge doctor` says why a GPU cannot be used."
 
 
 class OutOfMemory(DapError):
+    """The job needs more memory than there is."""
+
     code = "out_of_memory"
     default_hint = "Close other programs, or choose a preset with shorter chunks."
 
@@ -79,6 +92,8 @@ class WorkerDied(DapError):
 
 
 class DaemonUnreachable(DapError):
+    """No daemon answers."""
+
     code = "daemon_unreachable"
     default_hint = "Start it with `dap-bridge serve`."
 
@@ -98,6 +113,8 @@ class AlreadyRunning(DapError):
 
 
 class PortTaken(DapError):
+    """The port is in use by another program."""
+
     code = "port_taken"
     default_hint = "Choose another port with --osc-port."
 

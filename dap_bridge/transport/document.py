@@ -1,0 +1,163 @@
+"""Writes docs/protocol.md from the protocol table: `python -m dap_bridge.transport.document docs/protocol.md`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..config import LOOPBACK, Settings, default_spool
+from ..domain import State
+from ..errors import DapError
+from . import protocol
+from .dropfolder import MAX_BYTES
+from .protocol import EVENTS, VERBS, Message, Verb
+
+INTRODUCTION = """\
+# Protocol
+
+This page is generated from the protocol table (`make docs`); edit `dap_bridge/transport/protocol.py` instead.
+
+A host talks to the daemon through one of two doors. Both speak the same table of verbs and events: a request names a
+clip and never carries samples, the answer names a folder with stems and a `manifest.json`.
+
+A job's name makes a request safe to repeat: the same request under the same name is answered with how the job stands,
+and is not run twice; another request under that name is refused with `job_conflict`. The job is on disk before it is
+`accepted`, so that neither a lost packet nor a killed daemon loses it. A job that was running when the daemon ended is
+`interrupted`; `resume` runs it again. Nothing of a job's output appears before all of it is complete, and nothing
+remains of a job that did not end as `done`.
+
+States of a job: {states}.
+"""
+
+OSC = """\
+## OSC over UDP
+
+The daemon listens on {host}, port {port} unless told otherwise (`--osc-port`, or `osc_port` in `daemon.status`).
+
+- Address: `/dap/VERB`; events come back as `/dap/EVENT`.
+- Arguments: key, value, key, value …, every key a string; what is left out takes its default. A field marked
+  *repeated* is given once for each of its values, in order.
+- Types: `i`, `h`, `f`, `d`, `s`. A whole number may come as a float (some hosts can send nothing else).
+- Bundles are taken apart, and their time tags ignored.
+- Answers go to `reply_port` if the message names one, else to the port that an earlier `hello` from the same socket
+  named, else to where the message came from.
+- One message is one datagram of at most {datagram} bytes; longer requests go through the drop folder.
+- What is not OSC is ignored. A well-formed message under `/dap/` is always answered, with `failed` where it is refused.
+- UDP may lose a packet. Ask `status` with the job's name after a few seconds of silence; if the answer is
+  `unknown_job`, the request was lost: send it again.
+
+Example, as `oscsend` of liblo sends it:
+
+    oscsend osc.udp://{host}:{port} /dap/separate sssssi clip /music/clip.wav job take-1 sources 3
+"""
+
+DROP_FOLDER = """\
+## Drop folder
+
+`{spool}` unless told otherwise (`--spool`).
+
+- `inbox/NAME.json`: a request, one JSON object with `verb` and its fields, UTF-8, at most {bytes} bytes. Write it as
+  `NAME.json.tmp` and rename it; a host that cannot rename may write it in place. It is removed once the job is on disk.
+- `outbox/JOB.status`: the latest event of a job, whichever door the job came by; replaced as a whole at each event. A
+  request that names no job is known by its file's name: `NAME.json` is answered in `NAME.status` (whatever is no
+  letter, digit, `-` or `_` becomes `-`).
+- `outbox/NAME.status`: the answer to a request that makes no job. Several events at once are separated by an empty line.
+- `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
+- `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
+  `welcome`, `osc_port`, and `time` (seconds since 1970).
+
+Everything the daemon writes here is lines of `key<TAB>value`, with `event` as the first key of an event. Inside a
+value, backslash, tab, newline and carriage return are written as `\\\\`, `\\t`, `\\n` and `\\r`.
+
+Example, `inbox/take-1.json`:
+
+    {{"verb": "separate", "clip": "/music/clip.wav", "sources": 3}}
+
+and, in the end, `outbox/take-1.status`:
+
+    event	done
+    job	take-1
+    manifest	/music/stems/manifest.json
+"""
+
+
+def document() -> str:
+    """The whole page."""
+    defaults = Settings.model_fields
+    parts = [
+        INTRODUCTION.format(states=", ".join(f"`{state}`" for state in State)),
+        OSC.format(host=LOOPBACK, port=defaults["osc_port"].default, datagram=protocol.MAX_DATAGRAM),
+        DROP_FOLDER.format(
+            spool=Path("~") / default_spool().relative_to(Path.home()),
+            bytes=MAX_BYTES,
+            heartbeat=defaults["heartbeat_s"].default,
+        ),
+        "## Verbs\n",
+        *(_message(model) for model in VERBS.values()),
+        "## Events\n",
+        *(_message(model) for model in EVENTS.values()),
+        _errors(),
+    ]
+    return "\n".join(parts)
+
+
+def _message(model: type[Message]) -> str:
+    lines = [f"### {model.name}", "", inspect.cleandoc(model.__doc__ or ""), ""]
+    schema = model.model_json_schema()
+    fields = schema.get("properties", {})
+    if fields:
+        lines += ["| field | type | default | meaning |", "|---|---|---|---|"]
+        required = schema.get("required", [])
+        # What every verb has in common comes last.
+        ordered = sorted(fields.items(), key=lambda item: item[0] in Verb.model_fields)
+        lines += [_row(name, field, name in required) for name, field in ordered]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _row(name: str, field: dict[str, Any], required: bool) -> str:
+    kind = _kind(field)
+    default = "required" if required else f"`{field['default']}`" if field.get("default") else ""
+    meaning = (field.get("description") or kind.get("description", "")).replace("|", "\\|")
+    return f"| `{name}` | {_type(kind)} | {default} | {meaning} |"
+
+
+def _kind(field: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field's value, where it has one."""
+    kinds: list[dict[str, Any]] = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
+    return kinds[0]
+
+
+def _type(kind: dict[str, Any]) -> str:
+    """What may stand there, in words: the JSON schema's type and limits."""
+    if kind.get("type") == "array":
+        return f"{_type(kind['items'])}, repeated at most {kind['maxItems']} times"
+    if "enum" in kind:
+        return " or ".join(f"`{value}`" for value in kind["enum"])
+    words = {"string": "text", "integer": "whole number", "number": "number"}[kind["type"]]
+    low, high = kind.get("minimum"), kind.get("maximum")
+    if low is not None:
+        words += f", {low} to {high}"
+    if "maxLength" in kind:
+        words += f" of at most {kind['maxLength']} characters"
+    return words
+
+
+def _errors() -> str:
+    rows = [f"| `{kind.code}` | {_sentence(kind)} | {kind.default_hint} |" for kind in _kinds(DapError)]
+    return "\n".join(["## Error codes\n", "| code | meaning | hint |", "|---|---|---|", *rows, ""])
+
+
+def _kinds(base: type[DapError]) -> list[type[DapError]]:
+    """`base` and all that derives from it."""
+    return [base] + [kind for child in base.__subclasses__() for kind in _kinds(child)]
+
+
+def _sentence(kind: type[DapError]) -> str:
+    return inspect.cleandoc(kind.__doc__ or "").splitlines()[0]
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(document(), encoding="utf-8", newline="\n")
