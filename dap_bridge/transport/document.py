@@ -63,7 +63,8 @@ DROP_FOLDER = """\
 - `outbox/JOB.status`: the latest event of a job, whichever door the job came by; replaced as a whole at each event. A
   request that names no job is known by its file's name: `NAME.json` is answered in `NAME.status` (whatever is no
   letter, digit, `-` or `_` becomes `-`).
-- `outbox/NAME.status`: the answer to a request that makes no job. Several events at once are separated by an empty line.
+- `outbox/NAME.status`: the answer to a request that makes no job. Several events at once stand there with an empty
+  line between them.
 - `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
 - `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
   `welcome`, `osc_port`, and `time` (seconds since 1970).
