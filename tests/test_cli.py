@@ -1,0 +1,176 @@
+"""The command line as a user's script sees it: output, exit status, what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 44_100
+
+
+def dap(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dap_bridge", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def clip(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> Path:
+    return write_clip(noise(2, RATE), RATE, "Küche & Vogel.wav")
+
+
+def test_separate_prints_the_manifest_it_wrote(clip: Path, tmp_path: Path) -> None:
+    result = dap("separate", clip, "--out", tmp_path / "out", "--preset", "quick", "--seed", 3, "--json")
+    assert result.returncode == 0, result.stderr
+    manifest = json.loads(result.stdout)
+    assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["version"], manifest["verb"], manifest["preset"], manifest["seed"]) == (1, "separate", "quick", 3)
+    assert manifest["inputs"][0]["path"] == str(clip)
+    assert [stem["name"] for stem in manifest["stems"]] == ["Küche & Vogel - stem 1", "Küche & Vogel - stem 2"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["manifest.json", "stem-1.wav", "stem-2.wav"]
+
+
+def test_separate_says_in_words_where_the_stems_are(clip: Path, tmp_path: Path) -> None:
+    result = dap("separate", clip, "--out", tmp_path / "out", "--preset", "quick")
+    assert result.returncode == 0
+    assert str(tmp_path / "out") in result.stdout
+    assert "null test" in result.stdout
+
+
+def test_seconds_become_frames_of_the_file(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = dap("separate", clip, "--start", 0.25, "--length", 0.5, "--out", out, "--preset", "quick", "--json")
+    manifest = json.loads(result.stdout)
+    assert (manifest["inputs"][0]["start"], manifest["frames"]) == (11_025, 22_050)
+    total = sum(soundfile.read(out / stem["path"])[0] for stem in manifest["stems"])
+    np.testing.assert_allclose(total, soundfile.read(clip, start=11_025, frames=22_050)[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code"),
+    [
+        (["--sources", "1"], 2, "bad_request"),
+        (["--seed", "-1"], 2, "bad_request"),
+        (["--preset", "nothing"], 2, "bad_preset"),
+        (["--start", "5"], 1, "bad_clip"),
+        (["--length", "2"], 1, "bad_clip"),
+        (["--device", "cuda"], 1, "device_unavailable"),
+    ],
+)
+def test_an_error_has_a_status_a_code_a_sentence_and_a_hint(
+    clip: Path, tmp_path: Path, arguments: list[str], status: int, code: str
+) -> None:
+    if code == "device_unavailable":
+        import torch
+
+        if torch.cuda.is_available():
+            pytest.skip("this machine has a GPU")
+    result = dap("separate", clip, "--out", tmp_path / "out", "--json", "--preset", "quick", *arguments)
+    assert result.returncode == status
+    error = json.loads(result.stdout)["error"]
+    assert error["code"] == code
+    assert error["message"]
+    assert error["message"].split()[0] in result.stderr
+    assert not (tmp_path / "out").exists()
+    assert "Traceback" not in result.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    result = dap("separate", tmp_path / "none.wav", "--out", tmp_path / "out")
+    assert result.returncode == 1
+    assert "none.wav" in result.stderr.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["separate"], ["separate", "x.wav"], ["nonsense"], ["separate", "x", "--start", "-1"]]
+)
+def test_bad_arguments_end_with_two(arguments: list[str]) -> None:
+    assert dap(*arguments).returncode == 2
+
+
+def test_nothing_is_overwritten(clip: Path, tmp_path: Path) -> None:
+    for expected in (0, 1):
+        result = dap("separate", clip, "--out", tmp_path / "out", "--preset", "quick")
+        assert result.returncode == expected
+    assert "manifest.json" in result.stderr.replace("\n", "") or "stem-1.wav" in result.stderr.replace("\n", "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
+def test_ctrl_c_cancels_and_leaves_nothing(
+    tmp_path: Path, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
+) -> None:
+    clip = write_clip(noise(2, 30 * RATE), RATE)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "dap_bridge", "separate", str(clip), "--out", str(out)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not out.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert out.exists(), "the job never began"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert not out.exists()
+
+
+def test_presets_are_listed_and_a_bad_one_is_explained(
+    quick_presets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.toml").write_text("title = 3")
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    listed = json.loads(dap("presets", "--json").stdout)
+    assert listed["default"]["method"] == "consensus"
+    assert listed["paper"]["method"] == "paper"
+    assert listed["broken"]["error"]["code"] == "bad_preset"
+    text = dap("presets").stdout
+    assert "default" in text
+    assert "broken" in text
+
+
+def test_the_doctor_finds_this_machine_well() -> None:
+    result = dap("doctor", "--json", "--osc-port", 39_377)
+    report = json.loads(result.stdout)
+    assert (result.returncode, report["ok"]) == (0, True), report
+    names = {check["name"] for check in report["checks"]}
+    assert {"Python", "torch", "device", "presets", "OSC port 39377", "data folder", "drop folder", "mp3"} <= names
+
+
+def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("DAP_BRIDGE_SPOOL", str(tmp_path / "file"))
+    result = dap("doctor", "--json")
+    broken = [check for check in json.loads(result.stdout)["checks"] if not check["ok"]]
+    assert result.returncode == 1
+    assert [check["name"] for check in broken] == ["drop folder"]
+    assert broken[0]["fix"]
+
+
+def test_the_demo_does_the_main_job_and_judges_it(tmp_path: Path) -> None:
+    result = dap("demo", "--out", tmp_path / "demo", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert report["null_db"] <= -100
+    assert sum(stem["gain_db"] for stem in report["stems"]) / 2 >= 15
+    assert {stem["sound"] for stem in report["stems"]} == {"tabla", "crow"}
+    picture = Path(report["picture"]).read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    folder = {path.name for path in (tmp_path / "demo").iterdir()}
+    assert folder == {"stem-1.wav", "stem-2.wav", "manifest.json", "demo.json", "spectrograms.png"}
+    again = json.loads(dap("demo", "--out", tmp_path / "demo", "--json").stdout)
+    assert Path(again["manifest"]).parent == tmp_path / "demo-2"
+
+
+def test_send_without_a_daemon_says_how_to_start_one(clip: Path, tmp_path: Path) -> None:
+    result = dap("send", "separate", clip, "--out", tmp_path / "out", "--osc-port", 39_378, "--wait")
+    assert result.returncode == 1
+    assert "dap-bridge serve" in result.stderr
