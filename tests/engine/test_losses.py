@@ -64,3 +64,29 @@ def test_pairwise_exclusion_counts_every_pair_once():
     stems = torch.rand(3, 2, 8, 8, generator=torch.Generator().manual_seed(1)) * 4
     pairs = [losses.exclusion(stems[i], stems[j], scales=3) for i, j in ((0, 1), (0, 2), (1, 2))]
     assert losses.pairwise_exclusion(stems, scales=3).item() == pytest.approx(sum(pairs).item(), rel=1e-5)
+
+
+def test_nonzero_mask_asks_for_an_open_mask_where_there_is_sound():
+    mixture = torch.tensor([[0.0, 0.5], [1.0, 9.0]])  # (bins, frames); log(10) > 1 counts as 1
+    masks = torch.tensor([[[0.5, 0.25]], [[0.75, 0.25]]])  # sums 1.25 (counts as 1) and 0.5
+    expected = (0 + math.log(1.5) / 0.5 + math.log(2) + 1 / 0.5) / 4
+    assert losses.nonzero_mask(masks, mixture).item() == pytest.approx(expected)
+
+
+def test_nonzero_mask_is_finite_where_every_mask_is_shut():
+    masks = torch.zeros(2, 1, 4, requires_grad=True)
+    loss = losses.nonzero_mask(masks, torch.ones(3, 4))
+    loss.backward()
+    assert torch.isfinite(loss) and torch.isfinite(masks.grad).all()
+
+
+def test_binary_mask_is_the_mean_over_segments_of_the_reciprocal_distance_from_one_half():
+    mask = torch.tensor([[[0.0, 1.0, 0.9, 0.1]], [[0.5, 0.75, 0.5, 0.25]]])  # (segments, 1, frames)
+    expected = (1 / (1e-6 + (0.5 + 0.5 + 0.4 + 0.4) / 4) + 1 / (1e-6 + 0.5 / 4)) / 2
+    assert losses.binary_mask(mask).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("faintest", "collapsed"), [(0.0005, True), (0.002, False)])
+def test_a_fit_has_collapsed_when_its_faintest_stem_is_nearly_silent(faintest, collapsed):
+    stems = torch.stack([torch.ones(2, 3, 4), torch.full((2, 3, 4), faintest)])
+    assert losses.is_collapsed(stems, 0.999) is collapsed

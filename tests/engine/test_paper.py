@@ -1,0 +1,199 @@
+"""The paper's method through its public door: events, masks, identity, restarts, and two tones told apart (Fig. 2)."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dap_bridge import presets
+from dap_bridge.engine.events import ChunkMasks, Note, Step
+from dap_bridge.engine.paper import best_order, join, ratio_masks, separate_paper, split
+from dap_bridge.engine.recipe import PaperRecipe
+from dap_bridge.engine.stft import frame_count, istft, stft
+
+RATE = 11_000
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Pictures this small are slower, and on a busy machine far slower, on several threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def published() -> PaperRecipe:
+    recipe = presets.load("paper").recipe
+    assert isinstance(recipe, PaperRecipe)
+    return recipe
+
+
+def small(iterations: int = 3, **fit: object) -> PaperRecipe:
+    """The published recipe on 32 bins, with networks of a few channels."""
+    recipe = published()
+    return replace(
+        recipe,
+        front=replace(recipe.front, n_fft=62, hop=15),
+        network=replace(recipe.network, channels=(4, 4, 8), skips=(0, 0, 2)),
+        fit=replace(recipe.fit, iterations=iterations, **fit),
+    )
+
+
+def audio(samples: int, channels: int = 1, seed: int = 0) -> torch.Tensor:
+    return 0.1 * torch.randn(channels, samples, generator=torch.Generator().manual_seed(seed))
+
+
+def run(clips, recipe, *, sources=2, seed=0, observe=None):
+    clips = clips if isinstance(clips, list) else [clips]
+    events = list(
+        separate_paper(lambda i: clips[i], len(clips), recipe, sources=sources, seed=seed, device=CPU, observe=observe)
+    )
+    masks = [event.masks for event in events if isinstance(event, ChunkMasks)]
+    return events, masks
+
+
+def test_the_preset_is_as_published():
+    recipe = published()
+    assert (recipe.front.rate, recipe.front.n_fft, recipe.front.hop) == (11_000, 1022, 172)
+    assert frame_count(12 * 11_000, recipe.front.hop) == 24 * recipe.fit.segment_frames
+    assert recipe.noise.dynamic_from * recipe.fit.iterations == 2000
+    assert recipe.noise.dynamic_full * recipe.fit.iterations == 4000
+    assert recipe.losses.binary_from * recipe.fit.iterations == 4500
+
+
+def test_a_preset_of_another_view_is_refused():
+    recipe = published()
+    with pytest.raises(ValueError, match="mono"):
+        replace(recipe, front=replace(recipe.front, view="channels"))
+
+
+@pytest.mark.parametrize("samples", [1, 480, 481, 700])
+def test_a_clip_of_any_length_gets_masks_on_its_own_frames(samples):
+    _, (masks,) = run(audio(samples), small(), sources=3)
+    assert masks.shape == (3, 32, frame_count(samples, 15))
+    torch.testing.assert_close(masks.sum(0), torch.ones(masks.shape[1:]))
+    assert masks.min() >= 0
+
+
+def test_every_iteration_is_a_step_and_the_last_one_ends_the_work():
+    events, _ = run([audio(480), audio(480, seed=1)], small(3))
+    steps = [event for event in events if isinstance(event, Step)]
+    assert [step.iteration for step in steps] == [1, 2, 3, 1, 2, 3]
+    assert [step.fraction for step in steps] == pytest.approx([i / 6 for i in range(1, 7)])
+    assert [event.index for event in events if isinstance(event, ChunkMasks)] == [0, 1]
+
+
+def test_a_seed_gives_the_same_masks_and_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    _, (first,) = run(audio(700), small())
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(99)
+    _, (again,) = run(audio(700), small())
+    _, (other,) = run(audio(700), small(), seed=1)
+    assert torch.equal(first, again)
+    assert not torch.allclose(first, other)
+
+
+def test_loudness_does_not_change_the_masks():
+    _, (loud,) = run(audio(700), small())
+    _, (quiet,) = run(audio(700) / 1024, small())
+    torch.testing.assert_close(loud, quiet, atol=1e-3, rtol=0)
+
+
+def test_the_channels_mean_is_what_is_separated():
+    mono = audio(700)
+    side = audio(700, seed=5)
+    _, (one,) = run(mono, small())
+    _, (two,) = run(torch.cat([mono + side, mono - side]), small())
+    torch.testing.assert_close(one, two, atol=1e-3, rtol=0)
+
+
+def test_silence_is_shared_equally_without_a_fit():
+    events, (masks,) = run(torch.zeros(1, 480), small(), sources=4)
+    assert (masks == 0.25).all()
+    assert not any(isinstance(event, Step) for event in events)
+
+
+def test_an_observer_sees_sounds_masks_and_stems_of_every_iteration():
+    seen = {}
+    run(audio(700), small(3), observe=lambda iteration, outputs: seen.update({iteration: outputs}))
+    assert list(seen) == [1, 2, 3]
+    outputs = seen[3]
+    assert outputs.sounds.shape == (2, 2, 32, 32)  # sources, segments, bins, frames
+    assert outputs.masks.shape == (2, 2, 1, 32)  # the same for every bin
+    torch.testing.assert_close(outputs.stems, outputs.masks * outputs.sounds)
+    assert not outputs.stems.requires_grad and not torch.equal(seen[1].stems, seen[3].stems)
+
+
+def test_the_mask_can_have_a_frequency_axis():
+    seen = []
+    run(audio(480), small(1, mask_axes="time-frequency"), observe=lambda _, outputs: seen.append(outputs))
+    assert seen[0].masks.shape == seen[0].sounds.shape
+    assert seen[0].masks.std(-2).min() > 0
+
+
+def test_the_binary_mask_term_sets_in_late_and_shows_in_the_loss():
+    def loss(binary: float) -> list[float]:
+        recipe = small(10)
+        events, _ = run(audio(480), replace(recipe, losses=replace(recipe.losses, binary=binary)))
+        return [event.loss for event in events if isinstance(event, Step)]
+
+    without, with_it = loss(0.0), loss(0.5)
+    assert with_it[:9] == without[:9]
+    assert with_it[9] > without[9] + 2  # two masks, each at least 0.5 * 2
+
+
+def test_restarts_are_bounded_and_the_user_is_told():
+    recipe = small(4)
+    always = replace(recipe, collapse=replace(recipe.collapse, threshold=0.0, checks=2, restarts=2))
+    events, masks = run([audio(480), audio(480, seed=1)], always)
+    steps = [event.iteration for event in events if isinstance(event, Step)]
+    # two fits given up at the first check, the third carried through; the second chunk is never restarted
+    assert steps == [1, 2, 1, 2, 1, 2, 3, 4, 1, 2, 3, 4]
+    assert len([event for event in events if isinstance(event, Note)]) == 1
+    assert len(masks) == 2
+    fractions = [event.fraction for event in events if isinstance(event, Step)]
+    assert fractions == sorted(fractions)
+
+
+def test_a_restart_draws_new_weights_and_noise():
+    recipe = small(2)
+    always = replace(recipe, collapse=replace(recipe.collapse, threshold=0.0, checks=1, restarts=1))
+    firsts = []
+    run(audio(480), always, observe=lambda iteration, outputs: firsts.append(outputs) if iteration == 1 else None)
+    assert not torch.allclose(firsts[0].sounds, firsts[1].sounds)
+
+
+def test_the_next_chunk_starts_from_the_weights_of_the_one_before():
+    losses = []
+    for clips in ([audio(2000)] * 2, [audio(2000)]):
+        events, _ = run(clips, small(40, learning_rate=1e-2))
+        losses.append([event.loss for event in events if isinstance(event, Step)])
+    (warm, cold) = losses[0][40], losses[1][0]
+    assert warm < 0.8 * cold
+
+
+def test_the_order_of_the_sources_is_the_one_whose_spectra_are_most_alike():
+    known = torch.tensor([[9.0, 1, 0, 0], [0, 0, 4, 4], [0, 1, 9, 0]])
+    spectra = torch.tensor([[0.0, 2, 8, 0], [8, 2, 0, 0], [0, 0, 3, 5]])
+    assert best_order(spectra, known) == [1, 2, 0]
+    assert best_order(torch.zeros(3, 4), known) == [0, 1, 2]
+    assert best_order(spectra, torch.zeros(3, 4)) == [0, 1, 2]
+
+
+def test_ratio_masks():
+    stems = torch.tensor([[[3.0, 0.0, 1e-30]], [[1.0, 0.0, 0.0]]])
+    masks = ratio_masks(stems, 2.0)
+    torch.testing.assert_close(masks, torch.tensor([[[0.9, 0.5, 1.0]], [[0.1, 0.5, 0.0]]]))
+
+
+def test_splitting_into_segments_and_back_loses_nothing():
+    spectrogram = torch.rand(3, 70, generator=torch.Generator().manual_seed(0))
+    segments = split(spectrogram, 32)
+    assert segments.shape == (3, 3, 32)
+    assert torch.equal(segments[1], spectrogram[:, 32:64])
+    assert torch.equal(join(segments)[:, :70], spectrogram)
+    assert not join(segments)[:, 70:].any()
