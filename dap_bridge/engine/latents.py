@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dap_bridge.engine.recipe import Noise
+from .recipe import Noise
 
 
 @dataclass(frozen=True)

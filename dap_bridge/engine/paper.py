@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dap_bridge.engine import losses
-from dap_bridge.engine.components import magnitude
-from dap_bridge.engine.events import ChunkMasks, Event, Note, Step
-from dap_bridge.engine.fit import fit
-from dap_bridge.engine.latents import Latents, draw_latents, dynamics
-from dap_bridge.engine.networks import UNet, draw_weights
-from dap_bridge.engine.recipe import PaperLosses, PaperRecipe
+from . import losses
+from .components import magnitude
+from .events import ChunkMasks, Event, Note, Step
+from .fit import fit
+from .latents import Latents, draw_latents, dynamics
+from .networks import UNet, draw_weights
+from .recipe import PaperLosses, PaperRecipe
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def separate_paper(
         order = best_order(spectra, known.expand_as(spectra))
         fitted, known = fitted.reorder(order), known + spectra[order]
         yield ChunkMasks(index, masks[order].cpu())
+    if fitted is None:
+        yield Note("The clip is silent: every stem is silence.")
 
 
 @dataclass(frozen=True)

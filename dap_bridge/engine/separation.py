@@ -18,7 +18,8 @@ from .components import (
 )
 from .events import ChunkMasks, Event, Note, Step
 from .grouping import Description, Groups, concatenate, describe, group
-from .recipe import ConsensusRecipe
+from .paper import separate_paper
+from .recipe import ConsensusRecipe, PaperRecipe, Recipe
 
 
 @dataclass
@@ -36,13 +37,31 @@ class _Work:
 def separate(
     read: Callable[[int], Tensor],
     chunks: int,
+    recipe: Recipe,
+    *,
+    sources: int,
+    seed: int,
+    device: torch.device,
+) -> Iterator[Event]:
+    """Separate a clip that is read chunk by chunk, by the method the recipe stands for.
+
+    read(i): (channels, samples) float32 at recipe.front.rate. Yields the events of engine/events.py.
+    """
+    if isinstance(recipe, PaperRecipe):
+        return separate_paper(read, chunks, recipe, sources=sources, seed=seed, device=device)
+    return _separate_by_consensus(read, chunks, recipe, sources=sources, seed=seed, device=device)
+
+
+def _separate_by_consensus(
+    read: Callable[[int], Tensor],
+    chunks: int,
     recipe: ConsensusRecipe,
     *,
     sources: int,
     seed: int,
     device: torch.device,
 ) -> Iterator[Event]:
-    """Separate a clip that is read chunk by chunk.
+    """Component consensus, chunk by chunk.
 
     read(i): (channels, samples) float32 at recipe.front.rate. Every chunk is factorised on its own, then all components
     of all chunks are grouped at once, which is why source k is the same sound everywhere. Between the two only the

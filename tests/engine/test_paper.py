@@ -10,6 +10,7 @@ from dap_bridge import presets
 from dap_bridge.engine.events import ChunkMasks, Note, Step
 from dap_bridge.engine.paper import best_order, join, ratio_masks, separate_paper, split
 from dap_bridge.engine.recipe import PaperRecipe
+from dap_bridge.engine.separation import separate
 from dap_bridge.engine.stft import frame_count, istft, stft
 
 RATE = 11_000
@@ -114,7 +115,21 @@ def test_the_channels_mean_is_what_is_separated():
 def test_silence_is_shared_equally_without_a_fit():
     events, (masks,) = run(torch.zeros(1, 480), small(), sources=4)
     assert (masks == 0.25).all()
-    assert not any(isinstance(event, Step) for event in events)
+    assert [type(event) for event in events] == [ChunkMasks, Note]
+
+
+def test_a_silent_chunk_among_others_is_passed_over():
+    _, masks = run([torch.zeros(1, 480), audio(480), torch.zeros(1, 480)], small())
+    assert [bool((mask == 0.5).all()) for mask in masks] == [True, False, True]
+
+
+def test_separate_takes_this_way_for_a_paper_recipe():
+    (masks,) = (
+        event.masks
+        for event in separate(lambda i: audio(480), 1, small(), sources=2, seed=0, device=CPU)
+        if isinstance(event, ChunkMasks)
+    )
+    assert torch.equal(masks, run(audio(480), small())[1][0])
 
 
 def test_an_observer_sees_sounds_masks_and_stems_of_every_iteration():
