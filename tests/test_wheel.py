@@ -18,6 +18,7 @@ def test_the_wheel_carries_what_it_needs_and_finds_it(tmp_path: Path) -> None:
     installed = tmp_path / "installed"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
+    package = installed / "dap_bridge"
     shipped = {p.relative_to(package).as_posix() for p in package.rglob("*") if p.is_file()}
     assert {f"_assets/presets/{path.name}" for path in (CHECKOUT / "presets").glob("*.toml")} <= shipped
     assert "_assets/daw_scripts/README.md" in shipped
