@@ -304,3 +304,36 @@ def _send_job(client: Client, message: JobVerb | Resume, wait: bool, as_json: bo
     else:
         event = next(client.request(message))
         console.answer(event.model_dump(mode="json"), as_json, f"{event.job}: {event.name}")
+
+
+BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dynamics", "speed", "report")
+
+
+@main.command()
+@click.argument("name", type=click.Choice(BENCHES))
+@click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="Folder of the clips.")
+@click.option("--preset", "presets", multiple=True, default=("default",), show_default=True, help="May be repeated.")
+@click.option("--baselines", default="all", show_default=True, help="all, none, or names with commas between.")
+@click.option("--kind", "kinds", multiple=True, help="Of recordings: pair, noisy, stereo, folded; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many clips; of recordings, of each kind.")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes side by side.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--iterations", type=click.IntRange(min=1), help="Shorten the paper's fit to so many.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option("--page", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="report: a page to fill in.")
+@json_option
+def bench(name: str, out: Path, page: Path | None, as_json: bool, **options: Any) -> None:
+    """Measure the engine, baselines and the paper's figures; finished items are not run again."""
+    from .bench import require_extra
+
+    require_extra()
+    from .bench import command
+
+    try:
+        answer = command.report_all(out, page) if name == "report" else command.measure(name, out, **options)
+    except KeyboardInterrupt:
+        console.stderr.print("Stopped. What is finished is kept: the same command goes on from there.")
+        sys.exit(CANCELLED)
+    console.answer(answer, as_json, answer["text"])
+    sys.exit(FAILED if answer.get("failed") else DONE)

@@ -1,0 +1,170 @@
+"""`dap-bridge bench`: which units a name stands for, and what is shown of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import atomic, console
+from ..errors import BadRequest
+from . import report, summary
+from .baselines import BASELINES
+from .datasets import KINDS, Item, recordings, trios, universal150
+from .methods import Separation
+from .runner import Outcome, Unit, run
+from .store import Row, Store
+
+# Items of each group whose spectrograms are kept for the report's pictures.
+PICTURED = 2
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says; see its help."""
+
+    root: Path | None
+    presets: tuple[str, ...]
+    baselines: tuple[str, ...]
+    kinds: tuple[str, ...]
+    limit: int | None
+    jobs: int
+    seed: int
+    iterations: int | None
+    device: str
+
+    def require_root(self, what: str) -> Path:
+        if self.root is None:
+            raise BadRequest(f"{what} are not part of the package.", "Name their folder with --root DIR.")
+        return self.root
+
+
+@dataclass(frozen=True)
+class Bench:
+    """units: what to measure; blocks: rows, folder -> the report; tables: rows -> what a page of prose takes up."""
+
+    title: str
+    units: Callable[[Options], Sequence[Unit]]
+    blocks: Callable[[Sequence[Row], Path], Sequence[report.Block]] = summary.blocks
+    tables: Callable[[Sequence[Row]], Sequence[report.Block]] = summary.tables
+    # in one process, one after the other: what is measured is time
+    alone: bool = False
+
+
+def measure(name: str, out: Path, *, baselines: str, kinds: Sequence[str], **options: Any) -> dict[str, Any]:
+    """Run the benchmark `name`, write its report into out/NAME, and return a summary. Raises DapError.
+
+    The options are those of the command line. Items that fail are named in the summary and tried again the next time.
+    """
+    bench = BENCHES[name]
+    chosen = Options(baselines=_baselines(baselines), kinds=_kinds(kinds), **options)
+    units = bench.units(chosen)
+    store = Store(_folder(out, name))
+    with console.progress_bar(name) as show:
+        outcome = run(units, store, 1 if bench.alone else chosen.jobs, show)
+    rows = write_report(name, store)
+    wanted = {unit.key for unit in units}
+    return _summary(name, store, [row for row in rows if row["key"] in wanted], outcome)
+
+
+def _baselines(text: str) -> tuple[str, ...]:
+    names = tuple(BASELINES) if text == "all" else () if text == "none" else tuple(text.split(","))
+    unknown = [name for name in names if name not in BASELINES]
+    if unknown:
+        raise BadRequest(f"There is no baseline {unknown[0]!r}.", f"Baselines: all, none, {', '.join(BASELINES)}.")
+    return names
+
+
+def _kinds(names: Sequence[str]) -> tuple[str, ...]:
+    unknown = [name for name in names if name not in KINDS]
+    if unknown:
+        raise BadRequest(f"There is no kind {unknown[0]!r}.", f"Kinds: {', '.join(KINDS)}.")
+    return tuple(names) or KINDS
+
+
+def _folder(out: Path, name: str) -> Path:
+    folder = out.absolute() / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_report(name: str, store: Store) -> list[Row]:
+    """results.json, results.csv, report.md, report.html and pictures, from what the store holds."""
+    rows = store.gather()
+    if rows:
+        report.write(store.folder, BENCHES[name].title, BENCHES[name].blocks(rows, store.folder))
+    return rows
+
+
+def report_all(out: Path, page: Path | None) -> dict[str, Any]:
+    """Make every report under `out` again from cached results alone, and the tables of `page` with them."""
+    found = [name for name in BENCHES if (out / name).is_dir()]
+    if not found:
+        raise BadRequest(f"{out} holds no results.", f"Expected folders {', '.join(BENCHES)}.")
+    text = page.read_text(encoding="utf-8") if page else ""
+    for name in found:
+        rows = write_report(name, Store(out / name))
+        if page and rows:
+            text = report.fill(text, name, report.markdown(BENCHES[name].tables(rows)))
+    if page:
+        atomic.write_text(page, text)
+    reports = [str(out / name / "report.html") for name in found]
+    return {"reports": reports, "page": str(page) if page else None, "text": "\n".join(reports)}
+
+
+def _summary(name: str, store: Store, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
+    blocks = [block for block in BENCHES[name].tables(rows) if isinstance(block, report.Table)]
+    return {
+        "bench": name,
+        "report": str(store.folder / "report.html"),
+        "results": str(store.folder / "results.json"),
+        "finished": outcome.finished,
+        "reused": outcome.reused,
+        "failed": outcome.failed,
+        "tables": [[dict(zip(block.columns, row, strict=True)) for row in block.rows] for block in blocks],
+        "text": report.markdown(BENCHES[name].tables(rows)),
+    }
+
+
+def _scored(items: Sequence[Item], options: Options) -> list[Unit]:
+    """Every method on every item; item by item, so that the time left can be told and a part is of use."""
+    pictured = {item for group in _groups(items).values() for item in group[:PICTURED]}
+    return [
+        Separation(
+            item,
+            method,
+            options.seed if method not in BASELINES or BASELINES[method].seeded else 0,
+            "cpu" if method in BASELINES else options.device,
+            pictured=item in pictured,
+        )
+        for item in items
+        for method in (*options.presets, *options.baselines)
+    ]
+
+
+def _groups(items: Sequence[Item]) -> dict[str, list[Item]]:
+    groups: dict[str, list[Item]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    return groups
+
+
+def _universal150(options: Options) -> list[Unit]:
+    return _scored(universal150(options.require_root("The mixtures of Universal-150"))[: options.limit], options)
+
+
+def _recordings(options: Options) -> list[Unit]:
+    groups = _groups(recordings(options.require_root("The recordings"), options.kinds))
+    return _scored([item for group in groups.values() for item in group[: options.limit]], options)
+
+
+def _trios(options: Options) -> list[Unit]:
+    return _scored(trios(options.require_root("The sounds of Universal-150"))[: options.limit], options)
+
+
+BENCHES: dict[str, Bench] = {
+    "universal150": Bench("Universal-150: two-source mixtures", _universal150),
+    "recordings": Bench("Real recordings", _recordings),
+    "trios": Bench("Mixtures of three sounds", _trios),
+}

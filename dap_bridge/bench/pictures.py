@@ -1,0 +1,116 @@
+"""The report's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from .thumbnails import RANGE_DB, Thumbnails
+
+DPI = 100
+
+
+def box_plot(path: Path, values: Mapping[str, Sequence[float]], label: str) -> None:
+    """One box a method: median, quartiles, 5th and 95th percentile, and every item as a dot."""
+    figure = Figure(figsize=(9, 0.9 + 0.45 * len(values)), layout="constrained")
+    axes = figure.subplots()
+    names = list(values)[::-1]
+    axes.boxplot([values[name] for name in names], orientation="horizontal", whis=(5, 95), showfliers=False, widths=0.6)
+    generator = np.random.default_rng(0)
+    for row, name in enumerate(names, 1):
+        height = row + generator.uniform(-0.18, 0.18, len(values[name]))
+        axes.plot(values[name], height, ".", color="tab:blue", alpha=0.35, markersize=4)
+    axes.set_yticks(range(1, len(names) + 1), names)
+    axes.axvline(0, color="0.6", linewidth=0.8)
+    axes.set_xlabel(label)
+    axes.grid(axis="x", alpha=0.3)
+    _save(figure, path)
+
+
+def separations(path: Path, columns: Mapping[str, Thumbnails]) -> None:
+    """One item: the mixture, the true sources, and a column a method with its stems and their masks."""
+    first = next(iter(columns.values()))
+    count = len(first.references)
+    figure = Figure(figsize=(2.6 * (len(columns) + 1), 1.7 * 2 * count), layout="constrained")
+    grid = figure.subplots(2 * count, len(columns) + 1, sharex=True, sharey=True, squeeze=False)
+    spectrogram(grid[0, 0], first.mixture, first, "mixture")
+    for source in range(count):
+        spectrogram(grid[count + source, 0], first.references[source], first, f"true source {source + 1}")
+        for column, (name, item) in enumerate(columns.items(), 1):
+            spectrogram(grid[source, column], item.stems[source], item, f"{name}: stem {source + 1}")
+            mask(grid[count + source, column], item.masks()[source], item, f"{name}: mask {source + 1}")
+    for axes in grid[1:count, 0]:
+        axes.set_visible(False)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("kHz")
+    for axes in grid[-1]:
+        axes.set_xlabel("seconds")
+    _save(figure, path)
+
+
+def dynamics(path: Path, columns: Mapping[int, Mapping[str, NDArray[np.floating]]], seconds: float, rate: int) -> None:
+    """Fig. 11: a column an iteration; rows are the sounds S, the masks m and the stems s of every source.
+
+    columns: iteration -> "sounds" and "stems", levels in dB (sources, bins, frames), and "masks", 0..1.
+    """
+    sources = len(next(iter(columns.values()))["sounds"])
+    rows = [(kind, k) for kind in ("sounds", "masks", "stems") for k in range(sources)]
+    figure = Figure(figsize=(1.5 * len(columns) + 0.6, 1.25 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
+    for row, (kind, k) in enumerate(rows):
+        for column, (iteration, arrays) in enumerate(columns.items()):
+            axes = grid[row, column]
+            limits = (0.0, 1.0) if kind == "masks" else (-RANGE_DB, 0.0)
+            _image(axes, arrays[kind][k], seconds, rate, limits, "gray" if kind == "masks" else "magma")
+            if row == 0:
+                axes.set_title(str(iteration), fontsize=9)
+        grid[row, 0].set_ylabel(f"{kind[:-1]} {k + 1}", fontsize=8)
+    _save(figure, path)
+
+
+def lines(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], x: str, y: str) -> None:
+    """Curves over a common axis."""
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    axes = figure.subplots()
+    for name, (at, values) in curves.items():
+        axes.plot(at, values, "o-", label=name, markersize=4)
+    axes.set(xlabel=x, ylabel=y)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
+def spectrogram(axes: Axes, levels: NDArray[np.floating], item: Thumbnails, title: str) -> None:
+    """levels: dB (bins, frames)."""
+    _image(axes, levels, item.seconds, item.rate, (-RANGE_DB, 0.0), "magma")
+    axes.set_title(title, fontsize=8)
+
+
+def mask(axes: Axes, shares: NDArray[np.floating], item: Thumbnails, title: str) -> None:
+    """shares: 0..1 (bins, frames)."""
+    _image(axes, shares, item.seconds, item.rate, (0.0, 1.0), "gray")
+    axes.set_title(title, fontsize=8)
+
+
+def _image(
+    axes: Axes,
+    values: NDArray[np.floating],
+    seconds: float,
+    rate: int,
+    limits: tuple[float, float],
+    colours: str,
+) -> None:
+    extent = (0.0, seconds, 0.0, rate / 2000)
+    axes.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=limits[0], vmax=limits[1], cmap=colours)
+    axes.tick_params(labelsize=7)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # without the date and the library's version, a picture of the same results is the same file
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})

@@ -1,0 +1,101 @@
+"""Runs the units of a benchmark, some of which may be finished already, and says how long the rest takes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..domain import Progress
+from ..errors import DapError, WorkerDied
+from .store import Row, Store, environment
+
+
+class Unit(Protocol):
+    """One thing to measure, in any process: it is pickled on the way there."""
+
+    @property
+    def key(self) -> str:
+        """Its name among all units of the benchmark; a file is called after it."""
+
+    def identity(self) -> dict[str, Any]:
+        """What its result depends on, as JSON values: a cached row with another identity is made again."""
+
+    def run(self, folder: Path) -> Row:
+        """The result, as JSON values; pictures' data may be left in `folder`. Raises DapError."""
+
+
+@dataclass
+class Outcome:
+    """failed: key -> the error of units that had one; reused: how many units were finished before."""
+
+    reused: int = 0
+    finished: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def run(units: Sequence[Unit], store: Store, jobs: int, show: Callable[[Progress], None]) -> Outcome:
+    """Run the `units` that the store does not hold, in `jobs` processes; every finished one is on disk at once."""
+    rows = store.rows()
+    left = [unit for unit in units if unit.key not in rows or rows[unit.key]["identity"] != unit.identity()]
+    outcome = Outcome(reused=len(units) - len(left))
+    began = time.monotonic()
+    show(Progress(stage="starting", iterations=len(left)))
+    for unit, result in _results(left, store.folder, jobs):
+        if isinstance(result, DapError):
+            outcome.failed[unit.key] = result.message
+        else:
+            store.add({"key": unit.key, "identity": unit.identity(), **result, "environment": environment()})
+            outcome.finished += 1
+        done = outcome.finished + len(outcome.failed)
+        each = (time.monotonic() - began) / done
+        show(
+            Progress(
+                fraction=done / len(left),
+                stage=unit.key,
+                iteration=done,
+                iterations=len(left),
+                seconds_left=each * (len(left) - done),
+                device=result.get("device", "cpu") if isinstance(result, dict) else "failed",
+            )
+        )
+    return outcome
+
+
+def _results(units: Sequence[Unit], folder: Path, jobs: int) -> Iterator[tuple[Unit, Row | DapError]]:
+    if jobs == 1 or len(units) < 2:
+        for unit in units:
+            yield unit, _attempt(unit, folder)
+        return
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_limit_threads, initargs=(threads,)) as pool:
+        futures: dict[Future[Row | DapError], Unit] = {pool.submit(_attempt, unit, folder): unit for unit in units}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        except BrokenProcessPool as error:
+            raise WorkerDied("A process of the benchmark died.", "Finished items are kept; run it again.") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _attempt(unit: Unit, folder: Path) -> Row | DapError:
+    try:
+        return unit.run(folder)
+    except DapError as error:
+        return error
+
+
+def _limit_threads(threads: int) -> None:
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)

@@ -1,0 +1,128 @@
+"""From rows to the blocks of a report, for benchmarks that score stems."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import pictures, thumbnails
+from .baselines import BASELINES
+from .metrics import METRICS
+from .report import Block, Heading, Paragraph, Picture, Table
+from .store import Row
+
+HEADINGS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "si_sdri": "SI-SDRi", "lsd": "LSD"}
+# More columns than this make a picture of separations unreadable.
+PICTURED_METHODS = 4
+
+
+def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
+    """Tables and pictures for rows of scored separations; the pictures are drawn into folder/pictures."""
+    found: list[Block] = [Paragraph(provenance(rows))]
+    for group, members in by(rows, "group").items():
+        found += [
+            Heading(f"{group} ({len(by(members, 'item'))} items)"),
+            table(members),
+            _boxes(members, group, folder),
+        ]
+        found += _separations(members, group, folder)
+    return found
+
+
+def tables(rows: Sequence[Row]) -> list[Block]:
+    """The tables alone, for a page that says the rest in its own words."""
+    found: list[Block] = []
+    groups = by(rows, "group")
+    if len(groups) > 1 and set(groups) == {"even", "odd"}:
+        found += [Paragraph(f"All {len(by(rows, 'item'))} mixtures:"), table(rows)]
+    for group, members in groups.items():
+        found += [Paragraph(f"{group} ({len(by(members, 'item'))} items):"), table(members)]
+    return found
+
+
+def by(rows: Iterable[Row], column: str) -> dict[str, list[Row]]:
+    """Rows apart by the value of one column, in the order of its first appearance."""
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(str(row[column]), []).append(row)
+    return parts
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """A line a method and seed: means, the gain's median, the share of items that got worse, the time a clip took."""
+    columns = ("method", "seed", "items", *(HEADINGS[name] for name in METRICS), "median SI-SDRi", "worse", "s/clip")
+    return Table(columns, tuple(_line(label, seed, part) for label, seed, part in _methods(rows)))
+
+
+def _methods(rows: Sequence[Row]) -> list[tuple[str, int, list[Row]]]:
+    """Own presets first, then baselines, oracles last."""
+
+    def rank(label: str) -> tuple[int, str]:
+        known = BASELINES.get(label)
+        return (0 if known is None else 2 if known.oracle else 1, label)
+
+    parts = by(rows, "method")
+    return [
+        (label, int(seed), members)
+        for label in sorted(parts, key=rank)
+        for seed, members in sorted(by(parts[label], "seed").items(), key=lambda pair: int(pair[0]))
+    ]
+
+
+def _line(label: str, seed: int, rows: Sequence[Row]) -> tuple[str, ...]:
+    def mean(name: str) -> str:
+        return f"{np.mean([row[name] for row in rows]):.2f}"
+
+    gains = [row["si_sdri"] for row in rows]
+    known = BASELINES.get(label)
+    return (
+        label if known is None else f"{known.title} ({label})",
+        str(seed) if known is None or known.seeded else "-",
+        str(len(rows)),
+        *(mean(name) for name in METRICS),
+        f"{np.median(gains):.2f}",
+        f"{100 * np.mean(np.array(gains) < 0):.0f} %",
+        f"{np.median([row['elapsed_s'] for row in rows]):.1f}",
+    )
+
+
+def provenance(rows: Sequence[Row]) -> str:
+    """With which code, versions and devices the rows were made."""
+    environments = {tuple(sorted((k, str(v)) for k, v in row["environment"].items())) for row in rows}
+    codes = {row["environment"]["code"] for row in rows}
+    devices = sorted({row["device"] for row in rows if "device" in row})
+    seeds = sorted({row["seed"] for row in rows if "seed" in row})
+    latest = dict(max(environments)) if environments else {}
+    versions = ", ".join(f"{name} {value}" for name, value in latest.items() if name not in ("code", "cores"))
+    text = f"Seeds {', '.join(map(str, seeds))}; on {', '.join(devices)}; {versions}; {latest.get('cores')} cores."
+    if len(codes) > 1:
+        text += f" The rows were made by {len(codes)} states of the engine's code: {', '.join(sorted(codes))}."
+    return text
+
+
+def _boxes(rows: Sequence[Row], group: str, folder: Path) -> Picture:
+    name = f"pictures/{group}-si-sdri.png"
+    values = {
+        label if len(by(rows, "seed")) == 1 else f"{label}, seed {seed}": [row["si_sdri"] for row in members]
+        for label, seed, members in _methods(rows)
+    }
+    pictures.box_plot(folder / name, values, "SI-SDRi (dB)")
+    return Picture(name, f"Gain in SI-SDR over the mixture, {group}: median, quartiles, 5th and 95th percentile.")
+
+
+def _separations(rows: Sequence[Row], group: str, folder: Path) -> list[Picture]:
+    found = []
+    for item, members in by(rows, "item").items():
+        kept = {
+            label: folder / "thumbnails" / f"{part[0]['key']}.npz"
+            for label, _, part in _methods(members)
+            if not (label in BASELINES and BASELINES[label].oracle)
+        }
+        shown = [(label, path) for label, path in kept.items() if path.is_file()][:PICTURED_METHODS]
+        if shown:
+            name = f"pictures/{group}-{item}.png"
+            pictures.separations(folder / name, {label: thumbnails.load(path) for label, path in shown})
+            found.append(Picture(name, f"{group} {item}: mixture, true sources, and what each method made of them."))
+    return found
