@@ -5,7 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import time
 from pathlib import Path
+
+# Windows does not replace a file while somebody reads it.
+RETRIES = 5
+RETRY_S = 0.01
 
 
 def write_text(path: Path, text: str) -> None:
@@ -14,8 +19,17 @@ def write_text(path: Path, text: str) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
-        Path(name).replace(path)
+        _replace(Path(name), path)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
+
+
+def _replace(source: Path, target: Path) -> None:
+    for _ in range(RETRIES):
+        with contextlib.suppress(PermissionError):
+            source.replace(target)
+            return
+        time.sleep(RETRY_S)
+    source.replace(target)

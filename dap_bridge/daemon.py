@@ -147,7 +147,7 @@ class Daemon:
                 job, changed = self._queue.cancel(verb.job)
                 if job.state.ended:
                     self._answer(job, changed, sink)
-                else:
+                else:  # told when it has stopped
                     self._follow(job, sink)
             case protocol.Status():
                 self._report(verb.job, sink)
@@ -156,7 +156,8 @@ class Daemon:
 
     def _answer(self, job: Job, changed: bool, sink: Sink | None) -> None:
         """Say how the job stands: to all who follow it where that is new, else to the asker alone."""
-        self._follow(job, sink)
+        if changed or not job.state.ended:
+            self._follow(job, sink)
         if changed:
             self._announce(job, None)
             return
@@ -165,13 +166,15 @@ class Daemon:
         _send(sink, event)
 
     def _report(self, job_id: str | None, sink: Sink | None) -> None:
-        jobs = self._queue.active() if job_id is None else [self._queue.get(job_id)]
-        for job in jobs[: protocol.MAX_LISTED]:
+        jobs = self._queue.active(protocol.MAX_LISTED) if job_id is None else [self._queue.get(job_id)]
+        for job in jobs:
             _send(sink, protocol.StatusEvent(job=job.id, verb=job.verb, state=job.state))
-        if job_id is not None:
-            self._follow(jobs[0], sink)
-            _send(sink, _event(jobs[0], self._queue.progress(job_id)))
-        _send(sink, protocol.StatusEvent(job="", jobs=len(jobs)))
+            if job_id is not None:
+                if not job.state.ended:
+                    self._follow(job, sink)
+                _send(sink, _event(job, self._queue.progress(job_id)))
+        count = self._queue.count_active() if job_id is None else len(jobs)
+        _send(sink, protocol.StatusEvent(job="", jobs=count))
 
     def _follow(self, job: Job, sink: Sink | None) -> None:
         if sink is None:
@@ -208,7 +211,7 @@ class Daemon:
             device=self._lane.device,
             device_reason=self._lane.device_reason,
             spool=str(self._settings.spool),
-            jobs=len(self._queue.active()),
+            jobs=self._queue.count_active(),
         )
 
     async def _beat(self) -> None:

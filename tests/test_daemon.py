@@ -200,6 +200,18 @@ def test_cancel_acts_within_a_second_at_any_moment_and_leaves_nothing(start: Sta
     assert daemon.left() in ([], ["out-j9"]), "the last may have ended before it was cancelled"
 
 
+def test_everybody_who_asks_is_told_of_the_end_once(start: Start) -> None:
+    daemon = start()
+    daemon.client.send(daemon.separate("busy", "sleep 60"))
+    with Client(daemon.port) as other:
+        mine = daemon.client.request(daemon.separate("a"))
+        assert next(mine) == protocol.Accepted(job="a", verb="separate")
+        assert list(other.request(protocol.Cancel(job="a"))) == [protocol.CancelledEvent(job="a")]
+        assert list(mine) == [protocol.CancelledEvent(job="a")]
+        assert daemon.client._receive(0.2) is None
+        assert other._receive(0.2) is None
+
+
 def test_ctrl_c_at_the_client_cancels_the_job(start: Start) -> None:
     daemon = start()
 

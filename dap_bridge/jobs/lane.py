@@ -84,9 +84,8 @@ class Lane:
 
     async def warm(self) -> None:
         """Come back when the process is up and has loaded what it needs."""
-        if self._warm and all(process.is_alive() for process in self._processes):
+        if self._warm:
             return
-        self._drop()
         for _ in range(PROBE_ATTEMPTS):
             try:
                 answer = await self._submit(self._probe, self.wanted)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain import Job, Progress, State
-from ..errors import Cancelled, DapError, WorkerDied
+from ..errors import Cancelled, DapError, OutputUnwritable, WorkerDied
 from .lane import Lane, WorkerGone
 from .mailbox import Mailbox
 from .store import Store
@@ -103,10 +103,10 @@ class JobQueue:
     def cancel(self, job_id: str) -> tuple[Job, bool]:
         """The job and whether this ended it. One that runs is announced when it has stopped. Raises UnknownJob."""
         job = self._store.get(job_id)
-        if job.state is State.QUEUED:
-            return self._end(job_id, State.CANCELLED), True
         run = self._runs.get(job_id)
-        if run is not None and run.cancelled_at is None:
+        if run is None:
+            return (job, False) if job.state.ended else (self._end(job_id, State.CANCELLED), True)
+        if run.cancelled_at is None:
             run.cancelled_at = time.monotonic()
             run.mailbox.cancel()
         return job, False
@@ -115,9 +115,13 @@ class JobQueue:
         """Raises UnknownJob."""
         return self._store.get(job_id)
 
-    def active(self) -> list[Job]:
-        """Queued and running jobs, in order."""
-        return self._store.active()
+    def active(self, limit: int) -> list[Job]:
+        """The first `limit` queued and running jobs, in order."""
+        return self._store.active(limit)
+
+    def count_active(self) -> int:
+        """How many jobs are queued or running."""
+        return self._store.count_active()
 
     def progress(self, job_id: str) -> Progress | None:
         """The last report of a running job."""
@@ -143,7 +147,12 @@ class JobQueue:
 
     async def _run(self, lane: Lane, job: Job) -> None:
         run = _Run(lane, self._mailbox(job.id))
-        run.mailbox.open()
+        try:
+            run.mailbox.open()
+        except OSError as trouble:
+            failure = OutputUnwritable(f"{run.mailbox.folder} cannot be used: {trouble.strerror}.", "Is the disk full?")
+            self._announce(self._end(job.id, State.FAILED, error=failure.as_dict()), None)
+            return
         attempt = self._store.start(job.id)
         self._runs[job.id] = run
         log.info("job %s runs (%s)", job.id, job.verb)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain import Job, State
-from ..errors import JobConflict, UnknownJob
+from ..errors import BadSettings, JobConflict, UnknownJob
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -35,12 +35,17 @@ class Store:
     """The table of jobs. To be used from one thread."""
 
     def __init__(self, path: Path) -> None:
+        """Raises BadSettings when the file is no such table."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None)
-        # With a write-ahead log a killed process loses nothing; only a power cut may lose the last moment.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(SCHEMA)
+        try:
+            # With a write-ahead log a killed process loses nothing; only a power cut may lose the last moment.
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.executescript(SCHEMA)
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise BadSettings(f"{path} cannot be used: {error}.", "Move it away; a new one will be made.") from error
 
     def close(self) -> None:
         self._db.close()
@@ -94,9 +99,12 @@ class Store:
         rows = self._select("WHERE state = ? ORDER BY place LIMIT 1", (State.QUEUED,))
         return rows[0] if rows else None
 
-    def active(self) -> list[Job]:
-        """All that are queued or running, in order."""
-        return self._select("WHERE state IN (?, ?) ORDER BY place", ACTIVE)
+    def active(self, limit: int = -1) -> list[Job]:
+        """Those that are queued or running, in order; the first `limit` of them, or all."""
+        return self._select("WHERE state IN (?, ?) ORDER BY place LIMIT ?", (*ACTIVE, limit))
+
+    def count_active(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM jobs WHERE state IN (?, ?)", ACTIVE).fetchone()[0])
 
     def prune(self, keep: int) -> list[str]:
         """Forget ended jobs but the latest `keep`; returns the forgotten names."""
@@ -119,7 +127,7 @@ class Store:
         rows = self._select("WHERE id = ?", (job_id,))
         return rows[0] if rows else None
 
-    def _select(self, condition: str, values: tuple[str, ...]) -> list[Job]:
+    def _select(self, condition: str, values: tuple[str | int, ...]) -> list[Job]:
         rows = self._db.execute(f"SELECT {COLUMNS} FROM jobs {condition}", values).fetchall()
         return [
             Job(name, verb, json.loads(request), State(state), manifest, error and json.loads(error), created, updated)

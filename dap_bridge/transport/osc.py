@@ -134,8 +134,7 @@ class OscDoor(asyncio.DatagramProtocol):
             self._transport.close()
 
     def send(self, event: Event, address: Address) -> None:
-        # Answers to ourselves would be answered in turn.
-        if self._transport is not None and address[1] != self.port:
+        if self._transport is not None:
             self._transport.sendto(encode(event), address)
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
@@ -163,12 +162,13 @@ class OscDoor(asyncio.DatagramProtocol):
         except DapError as error:
             log.info("refused a message: %s", error.message)
             failed = Failed(job=protocol.job_named(fields), **error.as_dict())
-            self.send(failed, self._reply_address(None, sender))
+            self.send(failed, self._reply_address(protocol.port_named(fields), sender))
 
     def _sink(self, verb: Verb, sender: Address) -> _AddressSink:
-        if isinstance(verb, Hello) and verb.reply_port is not None:
-            self._reply_ports[sender] = verb.reply_port
-            self._reply_ports.move_to_end(sender)
+        if isinstance(verb, Hello):
+            self._reply_ports.pop(sender, None)  # of whoever had that port before
+            if verb.reply_port is not None:
+                self._reply_ports[sender] = verb.reply_port
             if len(self._reply_ports) > REMEMBERED:
                 self._reply_ports.popitem(last=False)
         return _AddressSink(self._reply_address(verb.reply_port, sender), self)

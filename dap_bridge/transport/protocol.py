@@ -306,6 +306,12 @@ def job_named(fields: Mapping[str, Any]) -> str:
     return job if isinstance(job, str) and re.fullmatch(JOB_ID, job) else ""
 
 
+def port_named(fields: Mapping[str, Any]) -> int | None:
+    """Where the sender of a refused message wanted its answer."""
+    port = fields.get("reply_port")
+    return int(port) if isinstance(port, int | float) and 1 <= port <= 65535 else None
+
+
 def osc_arguments(message: Message) -> tuple[str, list[Any]]:
     """The OSC form of a message: address and alternating keys and values; what is None is left out."""
     arguments: list[Any] = []

@@ -66,6 +66,10 @@ class Rig:
     def runs(self) -> list[str]:
         return [line.split()[0] for line in (self.folder / "runs.log").read_text().splitlines()]
 
+    def pids(self) -> list[str]:
+        """The process of each run."""
+        return [line.split()[1] for line in (self.folder / "runs.log").read_text().splitlines()]
+
     def _announce(self, job: Job, progress: Progress | None) -> None:
         if progress is None:
             self.ended.append(job)
@@ -105,7 +109,7 @@ def test_jobs_run_in_order_in_one_warm_process_and_end_as_their_worker_says(tmp_
         assert c.error["code"] == "internal" and "nobody expected this" in c.error["message"]
         assert d.state is State.DONE
         assert rig.left() == ["out-a", "out-d"]
-        assert len({line.split()[1] for line in (tmp_path / "runs.log").read_text().splitlines()}) == 1
+        assert len(set(rig.pids())) == 1
 
     play(tmp_path, scene)
 
@@ -134,8 +138,8 @@ def test_progress_is_relayed_but_not_too_often(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
-@pytest.mark.parametrize("action", ["sleep 30", "burn 30", "stubborn 30"])
-def test_a_running_job_is_cancelled_within_a_second_without_a_trace(tmp_path: Path, action: str) -> None:
+@pytest.mark.parametrize(("action", "heeds"), [("sleep 30", True), ("burn 30", True), ("stubborn 30", False)])
+def test_a_running_job_is_cancelled_within_a_second_without_a_trace(tmp_path: Path, action: str, heeds: bool) -> None:
     async def scene(rig: Rig) -> None:
         rig.submit("a", action)
         await rig.running("a")
@@ -145,7 +149,8 @@ def test_a_running_job_is_cancelled_within_a_second_without_a_trace(tmp_path: Pa
         assert time.monotonic() - asked < 1
         assert rig.left() == []
         rig.submit("b", "ok")
-        assert await rig.end("b") == [State.DONE], "the lane goes on"
+        assert await rig.end("b") == [State.DONE]
+        assert (rig.pids()[0] == rig.pids()[1]) == heeds, "only what does not heed a cancel is ended by force"
 
     play(tmp_path, scene)
 
