@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 
-from dap_bridge.errors import BadClip, Cancelled, DaemonUnreachable, DapError
+from dap_bridge.errors import BadClip, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
 from dap_bridge.transport import osc, protocol
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.protocol import Event, Separate
@@ -128,11 +128,6 @@ def start(tmp_path: Path) -> Iterator[Start]:
             process.process.wait()
 
 
-def last(events: Iterator[Any]) -> Event:
-    *_, event = events
-    return event
-
-
 def test_a_job_by_osc_from_accepted_to_done(start: Start) -> None:
     daemon = start()
     events = list(daemon.client.request(daemon.separate("a", "sleep 0.8")))
@@ -147,7 +142,7 @@ def test_a_job_by_osc_from_accepted_to_done(start: Start) -> None:
 def test_both_doors_say_the_same(start: Start) -> None:
     daemon = start()
     for job, label in {"good": "ok", "bad": "bad-clip"}.items():
-        said = last(daemon.client.request(daemon.separate(f"{job}-osc", label)))
+        said = daemon.client.last_event(daemon.separate(f"{job}-osc", label))
         fields = daemon.separate(f"{job}-file", label).model_dump(mode="json", exclude_none=True)
         daemon.drop(f"{job}-file", {"verb": "separate", **fields})
         until(lambda job=job: daemon.status_file(f"{job}-file").get("event") in ("done", "failed"))
@@ -158,15 +153,16 @@ def test_both_doors_say_the_same(start: Start) -> None:
 
 def test_a_repeated_request_is_answered_and_not_run_again(start: Start) -> None:
     daemon = start()
-    first = last(daemon.client.request(daemon.separate("a")))
+    first = daemon.client.last_event(daemon.separate("a"))
     fields = daemon.separate("a").model_dump(mode="json", exclude_none=True)
     (daemon.spool / "outbox" / "a.status").unlink()
     assert list(daemon.client.request(daemon.separate("a"))) == [first]
     (daemon.spool / "outbox" / "a.status").unlink()
     daemon.drop("a", {"verb": "separate", **fields})
     until(lambda: daemon.status_file("a").get("event") == "done")
-    other = last(daemon.client.request(daemon.separate("a", sources=3)))
-    assert isinstance(other, protocol.Failed) and other.code == "job_conflict"
+    with pytest.raises(JobConflict):
+        daemon.client.last_event(daemon.separate("a", sources=3))
+    assert daemon.status_file("a")["event"] == "done"
     assert (daemon.home / "runs.log").read_text().count("\n") == 1
 
 
@@ -192,7 +188,7 @@ def test_cancel_acts_within_a_second_at_any_moment_and_leaves_nothing(start: Sta
         daemon.client.send(daemon.separate(job, label))
         time.sleep(dice.uniform(0, 0.5))
         began = time.monotonic()
-        said = last(daemon.client.request(protocol.Cancel(job=job)))
+        said = daemon.client.last_event(protocol.Cancel(job=job))
         taken.append(time.monotonic() - began)
         assert isinstance(said, protocol.CancelledEvent) or label == "ok"
     print(f"cancel: worst {max(taken):.2f} s of {[round(value, 2) for value in taken]}")
@@ -242,10 +238,10 @@ def test_a_killed_worker_costs_a_second_attempt_then_the_job_and_never_the_daemo
         worker = daemon.worker()
         worker.kill()
         until(lambda worker=worker: not worker.is_running())
-    said = last(daemon.client.request(protocol.Cancel(job="a")))
+    said = daemon.client.last_event(protocol.Cancel(job="a"))
     assert isinstance(said, protocol.Failed) and said.code == "worker_died"
     assert daemon.left() == []
-    assert isinstance(last(daemon.client.request(daemon.separate("b"))), protocol.Done)
+    assert isinstance(daemon.client.last_event(daemon.separate("b")), protocol.Done)
 
 
 def test_a_killed_daemon_loses_nothing(start: Start) -> None:
@@ -269,7 +265,7 @@ def test_a_killed_daemon_loses_nothing(start: Start) -> None:
     until(lambda: daemon.status_file("d").get("event") == "done")
     assert daemon.left() == ["out-a", "out-c", "out-d"]
     assert list(daemon.client.request(daemon.separate("b", "stubborn 1.5"))) == [protocol.Interrupted(job="b")]
-    assert isinstance(last(daemon.client.request(protocol.Resume(job="b"))), protocol.Done)
+    assert isinstance(daemon.client.last_event(protocol.Resume(job="b")), protocol.Done)
     assert daemon.left() == ["out-a", "out-b", "out-c", "out-d"]
 
 
@@ -392,7 +388,9 @@ def test_status_lists_what_has_not_ended(start: Start) -> None:
     listed = [dict(line.split("\t") for line in block.splitlines()) for block in blocks]
     assert [(event["job"], event["state"]) for event in listed] == [("a", "running"), ("b", "queued"), ("", "")]
     assert listed[-1]["jobs"] == "2"
-    assert isinstance(last(daemon.client.request(protocol.Cancel(job="nobody"))), protocol.Failed)
+    for verb in (protocol.Cancel, protocol.Resume):
+        with pytest.raises(UnknownJob):
+            daemon.client.last_event(verb(job="nobody"))
 
 
 def damaged_datagram(dice: random.Random, good: bytes) -> bytes:
@@ -424,7 +422,7 @@ def test_garbage_at_both_doors_does_no_harm(start: Start) -> None:
     for number in range(files):
         assert {f"g{number}.json", f"g{number}.json.reason"} <= rejected
         assert daemon.status_file(f"g{number}")["event"] == "failed"
-    assert isinstance(last(daemon.client.request(daemon.separate("after"))), protocol.Done)
+    assert isinstance(daemon.client.last_event(daemon.separate("after")), protocol.Done)
     assert "Traceback" not in daemon.log.read_text()
 
 
@@ -441,7 +439,7 @@ def test_the_real_worker_behind_the_daemon(
     assert (value["rate"], value["channels"], value["frames"]) == (44100, 2, 44100)
     assert value["null_db"] <= -100
     missing = message.model_copy(update={"job": "b", "clip": "/nowhere.wav"})
-    said = last(daemon.client.request(missing))
+    said = daemon.client.last_event(missing)
     assert isinstance(said, protocol.Failed) and said.code == "clip_unreadable"
     assert daemon.left() == ["out-a"]
     with sqlite3.connect(daemon.data / "jobs.sqlite") as db:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..config import LOOPBACK
 from ..domain import Progress
-from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, UnknownJob
+from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
 from . import osc, protocol
 from .protocol import Event, JobEvent, JobVerb, Verb
 
@@ -20,6 +20,8 @@ SILENCE_S = 2.0
 QUESTIONS = 5
 HELLO_AGAIN_S = 0.25
 RECEIVE_BYTES = 1 << 16
+# Errors of a message rather than of a job.
+REFUSALS = frozenset(kind.code for kind in (BadRequest, JobConflict, UnknownJob))
 ENDS = (protocol.Done, protocol.Failed, protocol.CancelledEvent, protocol.Interrupted)
 
 
@@ -71,10 +73,11 @@ class Client:
         raise self._unreachable()
 
     def request(self, message: JobVerb | protocol.Cancel | protocol.Resume) -> Iterator[JobEvent]:
-        """Send, and yield what the daemon says of the job until it has ended. Raises DaemonUnreachable.
+        """Send, and yield what the daemon says of the job until it has ended.
 
         The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
-        that the message can be repeated without running the job twice.
+        that the message can be repeated without running the job twice. Raises DaemonUnreachable, or BadRequest,
+        UnknownJob or JobConflict where the message itself is refused.
         """
         if message.job is None:
             message = message.model_copy(update={"job": _new_name()})
@@ -88,7 +91,9 @@ class Client:
                 self.send(protocol.Status(job=message.job))
             elif isinstance(event, JobEvent) and event.job == message.job:
                 unanswered = 0
-                if isinstance(message, JobVerb) and _is_unknown(event):
+                if isinstance(event, protocol.Failed) and event.code in REFUSALS:
+                    if event.code != UnknownJob.code or not isinstance(message, JobVerb):
+                        raise _error(event)
                     self.send(message)  # it never arrived
                 elif not isinstance(event, protocol.StatusEvent):
                     yield event
@@ -103,9 +108,9 @@ class Client:
         """
         job = message.job or _new_name()
         try:
-            last = self._follow(message.model_copy(update={"job": job}), show)
+            last = self.last_event(message.model_copy(update={"job": job}), show)
         except KeyboardInterrupt:
-            last = self._follow(protocol.Cancel(job=job), show)
+            last = self.last_event(protocol.Cancel(job=job), show)
         match last:
             case protocol.Done():
                 return Path(last.manifest)
@@ -119,9 +124,10 @@ class Client:
             case _:
                 raise Cancelled
 
-    def _follow(
-        self, message: JobVerb | protocol.Cancel | protocol.Resume, show: Callable[[Progress], None]
+    def last_event(
+        self, message: JobVerb | protocol.Cancel | protocol.Resume, show: Callable[[Progress], None] = lambda _: None
     ) -> JobEvent:
+        """How the job ended. Raises as `request` does."""
         for event in self.request(message):
             if isinstance(event, protocol.Progressed):
                 show(_progress(event))
@@ -149,10 +155,6 @@ class Client:
 
 def _new_name() -> str:
     return secrets.token_hex(6)
-
-
-def _is_unknown(event: JobEvent) -> bool:
-    return isinstance(event, protocol.Failed) and event.code == UnknownJob.code
 
 
 def _progress(event: protocol.Progressed) -> Progress:

@@ -78,7 +78,8 @@ def test_what_concerns_others_is_passed_over(client: Callable[[FakeDaemon], Clie
 
 def test_a_job_that_is_not_known_cannot_be_cancelled(client: Callable[[FakeDaemon], Client]) -> None:
     daemon = FakeDaemon(cancel=[[UNKNOWN]])
-    assert list(client(daemon).request(protocol.Cancel(job="a"))) == [UNKNOWN]
+    with pytest.raises(UnknownJob, match="There is no job a"):
+        client(daemon).last_event(protocol.Cancel(job="a"))
 
 
 def test_a_request_without_a_name_gets_one(client: Callable[[FakeDaemon], Client]) -> None:
