@@ -6,7 +6,7 @@ import math
 from collections.abc import Generator
 from dataclasses import dataclass
 from functools import cache
-from itertools import permutations
+from itertools import count, permutations
 
 import torch
 from torch import Tensor
@@ -100,9 +100,9 @@ def embed(description: Description, features: Features) -> Tensor:
     most = max(features.cepstra)
     cepstrum = description.log_mel @ _dct(bands, most)
     points = []
-    for count in features.cepstra:
+    for order in features.cepstra:
         timbre = torch.zeros_like(cepstrum)
-        timbre[:, : count - 1] = cepstrum[:, : count - 1]
+        timbre[:, : order - 1] = cepstrum[:, : order - 1]
         for index in range(len(features.compressions)):
             texture = _unit(_standard(description.textures[:, index]))
             pan = _unit(description.pan) * features.pan_weight
@@ -111,10 +111,10 @@ def embed(description: Description, features: Features) -> Tensor:
 
 
 @cache
-def _dct(bands: int, count: int) -> Tensor:
-    """DCT-II coefficients 1 .. count - 1: (bands, count - 1)."""
+def _dct(bands: int, order: int) -> Tensor:
+    """DCT-II coefficients 1 .. order - 1: (bands, order - 1)."""
     position = torch.arange(bands)[:, None] + 0.5
-    return (math.pi / bands * position * torch.arange(1, count)).cos()
+    return (math.pi / bands * position * torch.arange(1, order)).cos()
 
 
 def _standard(values: Tensor) -> Tensor:
@@ -142,32 +142,32 @@ class Groups:
 
 def group(
     description: Description, features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
-) -> Generator[None, None, Groups]:
+) -> Generator[tuple[int, int], None, Groups]:
     """Consensus of k-means, tied Gaussian mixtures and spectral clustering under every setting of the features.
 
-    Yields between its parts. More components than recipe.landmarks: that many are drawn by energy and grouped; each of
-    the others takes the mean label of the landmarks, weighed by exp(-d2 / (bandwidth median d2)).
+    Yields (parts done, parts). More components than recipe.landmarks: that many are drawn by energy and grouped; each
+    of the others takes the mean label of the landmarks, weighed by exp(-d2 / (bandwidth median d2)).
     """
     points = embed(description, features)
-    energy = description.energy
-    chosen = _landmarks(energy, recipe.landmarks, generator)
-    marks, mass = points[:, chosen], energy[chosen]
-    partitions = []
-    nearest = k_means(marks, sources, recipe, generator)
-    yield
-    partitions.append(nearest)
-    partitions.append(gaussian_mixture(marks, nearest, sources, recipe))
-    yield
+    chosen = _landmarks(description.energy, recipe.landmarks, generator)
+    marks = points[:, chosen]
+    blocks = points.split(recipe.landmarks, dim=1) if len(chosen) < points.shape[1] else ()
+    parts = count(1)
+    total = 2 + len(marks) + len(blocks)
+    means = k_means(marks, sources, recipe, generator)
+    yield next(parts), total
+    partitions = [means, gaussian_mixture(marks, means, sources, recipe)]
+    yield next(parts), total
     for setting in marks:
         partitions.append(spectral(setting, sources, recipe, generator)[None])
-        yield
-    groups = consensus(torch.cat(partitions), mass, sources)
-    if len(chosen) == len(energy):
+        yield next(parts), total
+    groups = consensus(torch.cat(partitions), description.energy[chosen], sources)
+    if not blocks:
         return groups
     labels = []
-    for block in points.split(recipe.landmarks, dim=1):
+    for block in blocks:
         labels.append(_kernel_labels(block, marks, groups.labels, recipe.bandwidth))
-        yield
+        yield next(parts), total
     everyone = torch.cat(labels)
     everyone[chosen] = groups.labels
     return Groups(everyone, groups.agreement)
@@ -198,8 +198,8 @@ def k_means(points: Tensor, sources: int, recipe: Grouping, generator: torch.Gen
     for _ in range(recipe.iterations):
         labels = torch.cdist(many, centres).argmin(2)
         member = torch.nn.functional.one_hot(labels, sources).to(many.dtype)
-        count = member.sum(1)[..., None]
-        moved = torch.where(count > 0, member.mT @ many / count.clamp(min=1), centres)
+        size = member.sum(1)[..., None]
+        moved = torch.where(size > 0, member.mT @ many / size.clamp(min=1), centres)
         if torch.equal(moved, centres):
             break
         centres = moved
@@ -211,9 +211,9 @@ def k_means(points: Tensor, sources: int, recipe: Grouping, generator: torch.Gen
 
 def _spread_starts(points: Tensor, sources: int, generator: torch.Generator) -> Tensor:
     """k-means++ (Arthur and Vassilvitskii 2007): each next centre drawn by squared distance to those chosen."""
-    batch, count, _ = points.shape
+    batch, size, _ = points.shape
     rows = torch.arange(batch)
-    centres = [points[rows, torch.randint(count, (batch,), generator=generator)]]
+    centres = [points[rows, torch.randint(size, (batch,), generator=generator)]]
     for _ in range(sources - 1):
         distance = torch.cdist(points, torch.stack(centres, 1)).amin(2).square()
         centres.append(points[rows, torch.multinomial(distance + _TINY, 1, generator=generator)[:, 0]])
@@ -222,18 +222,18 @@ def _spread_starts(points: Tensor, sources: int, generator: torch.Generator) -> 
 
 def gaussian_mixture(points: Tensor, start: Tensor, sources: int, recipe: Grouping) -> Tensor:
     """Mixture of Gaussians of one covariance, by EM from the partition `start`: (settings, points) of indices."""
-    _, count, dimensions = points.shape
+    _, size, dimensions = points.shape
     member = torch.nn.functional.one_hot(start, sources).to(points.dtype)
     ridge = recipe.ridge * torch.eye(dimensions)
     for _ in range(recipe.iterations):
         mass = member.sum(1).clamp(min=_TINY)
         means = member.mT @ points / mass[..., None]
         spread = points.mT @ points - (means * mass[..., None]).mT @ means
-        factor = torch.linalg.cholesky_ex(spread / count + ridge).L
+        factor = torch.linalg.cholesky_ex(spread / size + ridge).L
         # distances in the metric of the covariance are plain distances after whitening
         white = torch.linalg.solve_triangular(factor, points.mT, upper=False).mT
         centre = torch.linalg.solve_triangular(factor, means.mT, upper=False).mT
-        log_density = (mass / count).log()[:, None] - torch.cdist(white, centre).square() / 2
+        log_density = (mass / size).log()[:, None] - torch.cdist(white, centre).square() / 2
         updated = log_density.softmax(2)
         done = torch.allclose(updated, member, atol=1e-4)
         member = updated

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -88,3 +89,107 @@ def is_collapsed(stems: Tensor, threshold: float) -> bool:
     stems: (sources, ...), magnitudes at the level of the fit.
     """
     return bool((-stems.flatten(1).mean(1).min()).exp() >= threshold)
+
+
+def anchored(
+    logits: Tensor,
+    targets: Tensor,
+    mixture: Tensor,
+    *,
+    anchor: float,
+    smoothness: float,
+    reconstruction: float,
+    exclusion: float,
+    scales: int,
+) -> Tensor:
+    """The anchored fit's whole objective on o = softplus(logits), with a gradient written out by hand.
+
+    anchor sum_k mean |o_k - t_k| + smoothness `temporal_smoothness`(o) + reconstruction `reconstruction`(o, X)
+    + exclusion `pairwise_exclusion`(o), summed over independent fits (engine, recipe B). Autograd's tape would cost
+    more than the networks.
+
+    logits: (fits, sources, bins, frames), targets: (sources, bins, frames), mixture: (bins, frames); bins and frames at
+    least 2^scales. Returns a scalar.
+    """
+    loss: Tensor = _Anchored.apply(logits, targets, mixture, anchor, smoothness, reconstruction, exclusion, scales)
+    return loss
+
+
+class _Anchored(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        logits: Tensor,
+        targets: Tensor,
+        mixture: Tensor,
+        anchor: float,
+        smoothness: float,
+        reconstruction: float,
+        exclusion: float,
+        scales: int,
+    ) -> Tensor:
+        o = F.softplus(logits)
+        size = mixture.numel()
+        loss, gradient = _absolute(o - targets, anchor / size)
+        change = o.diff(dim=-1)
+        part, slope = _absolute(change, smoothness / change[0, 0].numel())
+        loss += part
+        _add_difference(gradient, slope, -1)
+        part, slope = _absolute(o.sum(1) - mixture, reconstruction / size)
+        loss += part
+        gradient += slope[:, None]
+        part, slope = _exclusion_with_gradient(o, scales)
+        loss += exclusion * part
+        gradient.add_(slope, alpha=exclusion)
+        # the derivative of softplus is the sigmoid, 1 - exp(-softplus)
+        ctx.save_for_backward(gradient.mul_(1 - (-o).exp()))
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        (gradient,) = ctx.saved_tensors
+        return outer * gradient, *[None] * 7
+
+
+def _absolute(difference: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+    """weight sum |difference|, and its gradient, which takes the difference's place."""
+    return weight * difference.abs().sum(), difference.sign_().mul_(weight)
+
+
+def _add_difference(gradient: Tensor, slope: Tensor, axis: int) -> None:
+    """Add to `gradient` what `slope`, a gradient with respect to x.diff(dim=axis), makes of it with respect to x."""
+    steps = slope.shape[axis]
+    gradient.narrow(axis, 1, steps).add_(slope)
+    gradient.narrow(axis, 0, steps).sub_(slope)
+
+
+def _exclusion_with_gradient(o: Tensor, scales: int) -> tuple[Tensor, Tensor]:
+    """`pairwise_exclusion` of every fit, summed, and its gradient; o: (fits, sources, bins, frames)."""
+    total, level, gradients = o.new_zeros(()), o, []
+    for scale in range(scales):
+        if scale:
+            level = F.avg_pool2d(level, 2)
+        gradient = torch.zeros_like(level)
+        for axis in (-2, -1):
+            u = level.diff(dim=axis).div_(2).tanh_()
+            for a, b in combinations(range(o.shape[1]), 2):
+                part, slope_a, slope_b = _exclusion_term(u[:, a], u[:, b])
+                total += part
+                _add_difference(gradient[:, a], slope_a, axis)
+                _add_difference(gradient[:, b], slope_b, axis)
+        gradients.append(gradient)
+    for coarse, fine in reversed(list(zip(gradients[1:], gradients[:-1], strict=True))):
+        spread = coarse.div(4).repeat_interleave(2, -1).repeat_interleave(2, -2)
+        fine[..., : spread.shape[-2], : spread.shape[-1]] += spread
+    divisor = scales * _EXCLUSION_DIVISOR_PER_SCALE
+    return total / divisor, gradients[0] / divisor
+
+
+def _exclusion_term(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(mean[u^2 v^2])^(1/4) of every fit, summed, u = tanh(dA / 2), v = tanh(dB / 2); its gradients by dA and dB."""
+    u2, v2 = u.square(), v.square()
+    mean = (u2 * v2).flatten(1).mean(1).clamp(min=_EXCLUSION_FLOOR)
+    outer = (mean**-0.75 / (4 * u[0].numel()))[:, None, None]
+    by_a = (u * v2).mul_(outer).mul_(1 - u2)
+    by_b = (v * u2).mul_(outer).mul_(1 - v2)
+    return (mean**0.25).sum(), by_a, by_b

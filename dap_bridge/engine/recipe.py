@@ -68,6 +68,34 @@ class Grouping(Section):
 
 
 @dataclass(frozen=True)
+class DecoderShape(Section):
+    """One decoder of the anchored fit: noise in, a spectrogram out."""
+
+    latent_channels: int
+    channels: int
+    halvings: int  # the noise is 2^halvings times shorter than the spectrogram
+    kernel: int  # frames
+    slope: float  # of LeakyReLU below zero
+
+
+@dataclass(frozen=True)
+class Refinement(Section):
+    """The anchored fit: one untrained decoder a source redraws the spectrograms that the components' masks give."""
+
+    network: DecoderShape
+    compression: float  # exponent of the magnitude spectrogram that is fitted
+    fits: int  # independent ones, whose masks are averaged
+    iterations: int
+    learning_rate: float
+    anchor: float  # weight of staying with the components' masks
+    smoothness: float  # weight
+    reconstruction: float  # weight
+    exclusion: float  # weight
+    exclusion_scales: int
+    share: float  # of the fit in the final masks, the components keep the rest
+
+
+@dataclass(frozen=True)
 class ConsensusRecipe(Section):
     """Component consensus, refined by an anchored fit of untrained networks where `refinement` is given."""
 
@@ -76,6 +104,7 @@ class ConsensusRecipe(Section):
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping
+    refinement: Refinement | None = None  # None: the components' masks are the answer
 
 
 @dataclass(frozen=True)

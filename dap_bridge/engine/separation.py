@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+from .anchored import refine
 from .components import (
     Factorisation,
     component_activations,
@@ -17,14 +21,17 @@ from .components import (
     magnitude,
 )
 from .events import ChunkMasks, Event, Note, Step
-from .grouping import Description, Groups, concatenate, describe, group
+from .grouping import Description, concatenate, describe, group
 from .paper import separate_paper
-from .recipe import ConsensusRecipe, PaperRecipe, Recipe
+from .recipe import ConsensusRecipe, PaperRecipe, Recipe, Refinement
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass
 class _Work:
-    """How much of the separation is done, in units of one factorised run and update."""
+    """How much of the separation is done, in updates of one factorisation."""
 
     total: int
     done: int = 0
@@ -68,65 +75,84 @@ def _separate_by_consensus(
     components' descriptions are kept: a clip of several chunks is factorised again, from the same random start, when
     its masks are made.
     """
-    units = sum(part.runs * part.updates for part in recipe.pool)
-    work = _Work(total=chunks * units * (1 if chunks == 1 else 2))
+    work = _Work(total=_units(recipe, sources, chunks))
     descriptions: list[Description] = []
     pool: list[Factorisation] = []
     silent = True
     for index in range(chunks):
         seen = magnitude(read(index).to(device), recipe.front)
         silent = silent and not bool(seen.any())
-        pool = yield from _factorise(seen, recipe, seed, index, work)
+        pool = yield from _factorise(seen, recipe, _generator(seed, index), work)
         spectra, activations = component_spectra(pool, len(seen)), component_activations(pool)
         descriptions.append(describe(spectra, activations, recipe.features, recipe.front))
-        yield work.step("describing", index + 1, chunks)
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
+    grouping = group(
+        concatenate(descriptions), recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1)
+    )
+    groups = yield from _relay(grouping, lambda done: work.step("grouping", *done))
     counts = [len(part.energy) for part in descriptions]
-    groups = yield from _group(concatenate(descriptions), recipe, sources, seed, work)
     for index, labels in enumerate(groups.labels.split(counts)):
+        generator = _generator(seed, index)
         if chunks > 1:
             seen = magnitude(read(index).to(device), recipe.front)
-            pool = yield from _factorise(seen, recipe, seed, index, work)
+            pool = yield from _factorise(seen, recipe, generator, work)
         masks = group_masks(pool, labels.to(device), len(seen))
+        if recipe.refinement is not None:
+            masks = yield from _refine(seen, masks, recipe.refinement, generator, work)
         yield ChunkMasks(index, masks.cpu(), groups.agreement)
 
 
+# What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
+_UNITS_PER_DECODER = 5
+
+
+def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
+    factorising = sum(part.runs * part.updates for part in recipe.pool)
+    fit = recipe.refinement
+    refining = fit.iterations * fit.fits * sources * _UNITS_PER_DECODER if fit else 0
+    return chunks * (factorising * (1 if chunks == 1 else 2) + refining)
+
+
 def _factorise(
-    seen: Tensor, recipe: ConsensusRecipe, seed: int, index: int, work: _Work
+    seen: Tensor, recipe: ConsensusRecipe, generator: torch.Generator, work: _Work
 ) -> Generator[Step, None, list[Factorisation]]:
-    generator = torch.Generator().manual_seed(_seed_of(seed, index))
     pool: list[Factorisation] = []
-    updates, before = sum(part.updates for part in recipe.pool), 0
+    updates = count(1)
+    total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
-        run = factorise(seen, part, generator)
-        while True:
-            try:
-                update = next(run)
-            except StopIteration as end:
-                pool.append(end.value)
-                break
-            yield work.step("factorising", before + update + 1, updates, part.runs)
-        before += part.updates
+        tell = partial(_factorised, work, updates, total, part.runs)
+        pool.append((yield from _relay(factorise(seen, part, generator), tell)))
     return pool
 
 
-def _group(
-    description: Description, recipe: ConsensusRecipe, sources: int, seed: int, work: _Work
-) -> Generator[Step, None, Groups]:
-    generator = torch.Generator().manual_seed(_seed_of(seed, -1))
-    run = group(description, recipe.features, recipe.grouping, sources=sources, generator=generator)
-    count = 0
+def _refine(
+    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: _Work
+) -> Generator[Step, None, Tensor]:
+    """One mask for all views: the fit looks at the root of their mean power."""
+    units = recipe.fits * len(masks) * _UNITS_PER_DECODER
+    run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
+    return (
+        yield from _relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
+    )
+
+
+def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
+    return work.step("factorising", next(updates), total, runs)
+
+
+def _relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
+    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
     while True:
         try:
-            next(run)
+            item = next(run)
         except StopIteration as end:
-            return end.value
-        count += 1
-        yield work.step("grouping", count, count)
+            result: Result = end.value
+            return result
+        yield tell(item)
 
 
-def _seed_of(seed: int, index: int) -> int:
-    """A seed of its own for every chunk, the same whenever the chunk is seen."""
-    return (seed * 1_000_003 + index + 1) % 2**63
+def _generator(seed: int, index: int) -> torch.Generator:
+    """Chance of its own for every chunk, the same whenever the chunk is seen."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + index + 1) % 2**63)
