@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import multiprocessing
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from dap_bridge.domain import Job, Progress, State
 from dap_bridge.errors import UnknownJob
-from dap_bridge.jobs.lane import Lane
+from dap_bridge.jobs.lane import Lane, process_pool
 from dap_bridge.jobs.queue import JobQueue
 from dap_bridge.jobs.store import Store
 
@@ -24,9 +29,15 @@ STUB = "tests.jobs.stub_worker"
 class Rig:
     """A queue with one lane, and what it announced."""
 
-    def __init__(self, folder: Path, probe: str = "probe", history: int = 100) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        probe: str = "probe",
+        history: int = 100,
+        executor: Callable[[], Executor] = process_pool,
+    ) -> None:
         self.folder = folder
-        self.lane = Lane("cpu", folder / "lane.json", f"{STUB}:run", f"{STUB}:{probe}")
+        self.lane = Lane("cpu", folder / "lane.json", f"{STUB}:run", f"{STUB}:{probe}", executor)
         self.store = Store(folder / "jobs.sqlite")
         self.ended: list[Job] = []
         self.progress: list[Progress] = []
@@ -245,6 +256,28 @@ def test_stopping_interrupts_what_runs_and_a_new_queue_runs_what_waited(tmp_path
 
     play(tmp_path, first)
     play(tmp_path, second)
+
+
+def test_whatever_has_an_executors_shape_may_stand_behind_a_lane(tmp_path: Path) -> None:
+    async def scene(rig: Rig) -> None:
+        rig.submit("a", "ok")
+        rig.submit("b", "sleep 30")
+        await rig.running("b")
+        rig.queue.cancel("b")
+        rig.submit("c", "bad-clip")
+        assert await rig.end("a", "b", "c") == [State.DONE, State.CANCELLED, State.FAILED]
+
+    play(tmp_path, scene, executor=lambda: ThreadPoolExecutor(1))
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_the_worker_of_a_killed_daemon_is_ended_but_nobody_else_who_got_its_pid(tmp_path: Path, same: bool) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        created = psutil.Process(other.pid).create_time() - (0 if same else 100)
+        (tmp_path / "lane.json").write_text(json.dumps([[other.pid, created]]))
+        Lane("cpu", tmp_path / "lane.json").end_predecessor()
+        assert (other.poll() is not None) == same
+        other.kill()
 
 
 def test_history_is_bounded(tmp_path: Path) -> None:
