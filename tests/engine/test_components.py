@@ -1,0 +1,113 @@
+"""Components: the factorisation fits, and groups of components make the masks that arithmetic asks for."""
+
+import pytest
+import torch
+
+from dap_bridge.engine.components import (
+    Factorisation,
+    component_activations,
+    component_spectra,
+    factorise,
+    group_masks,
+    magnitude,
+)
+from dap_bridge.engine.recipe import Factorisations, Front
+
+
+def run(spectrogram: torch.Tensor, recipe: Factorisations, seed: int = 0) -> Factorisation:
+    work = factorise(spectrogram, recipe, torch.Generator().manual_seed(seed))
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def divergence(spectrogram: torch.Tensor, result: Factorisation) -> torch.Tensor:
+    v = spectrogram.flatten(0, 1) ** result.compression
+    v = v / v.mean()
+    model = result.spectra @ result.activations
+    return (v * (v / model).log() - v + model).mean((1, 2))
+
+
+def test_more_updates_fit_better_and_enough_fit_exactly() -> None:
+    generator = torch.Generator().manual_seed(1)
+    spectrogram = (torch.rand(1, 20, 2, generator=generator) @ torch.rand(1, 2, 30, generator=generator)) ** 2
+    few, some, many = (
+        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, updates))).max() for updates in (1, 20, 2000)
+    )
+    assert few > some > many
+    assert many < 1e-4
+
+
+def test_spectra_sum_to_one_and_runs_differ() -> None:
+    result = run(torch.rand(1, 16, 24) + 0.1, Factorisations(4, 3, 0.5, 30))
+    assert result.spectra.shape == (4, 16, 3)
+    assert result.activations.shape == (4, 3, 24)
+    torch.testing.assert_close(result.spectra.sum(1), torch.ones(4, 3))
+    assert (result.spectra[0] - result.spectra[1]).abs().max() > 1e-3
+
+
+def test_the_seed_decides() -> None:
+    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(2, 3, 0.5, 5)
+    assert torch.equal(run(spectrogram, recipe, 7).spectra, run(spectrogram, recipe, 7).spectra)
+    assert not torch.equal(run(spectrogram, recipe, 7).spectra, run(spectrogram, recipe, 8).spectra)
+
+
+def test_progress_is_told_after_every_update() -> None:
+    told = list(factorise(torch.rand(1, 8, 8), Factorisations(1, 2, 0.5, 6), torch.Generator().manual_seed(0)))
+    assert told == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("compression", [0.5, 0.7, 1.0])
+def test_masks_are_shares_of_magnitude_whatever_the_compression(compression: float) -> None:
+    """One bin, one frame, magnitudes 3 and 1: the masks are 3/4 and 1/4."""
+    spectra = torch.tensor([[[3.0, 1.0]]]) ** compression
+    pool = [Factorisation(compression, spectra, torch.ones(1, 2, 1))]
+    masks = group_masks(pool, torch.eye(2), views=1)
+    torch.testing.assert_close(masks.flatten(), torch.tensor([0.75, 0.25]))
+
+
+def test_masks_of_soft_labels_sum_to_one_and_average_over_runs() -> None:
+    pool = [
+        Factorisation(0.5, torch.rand(2, 10, 3), torch.rand(2, 3, 7)),
+        Factorisation(0.7, torch.rand(1, 10, 4), torch.rand(1, 4, 7)),
+    ]
+    labels = torch.rand(10, 3).softmax(1)
+    masks = group_masks(pool, labels, views=1)
+    assert masks.shape == (3, 10, 7)
+    torch.testing.assert_close(masks.sum(0), torch.ones(10, 7))
+    parts = [
+        group_masks([Factorisation(0.5, pool[0].spectra[r : r + 1], pool[0].activations[r : r + 1])], own, views=1)
+        for r, own in enumerate(labels[:6].split(3))
+    ]
+    parts.append(group_masks(pool[1:], labels[6:], views=1))
+    torch.testing.assert_close(masks, sum(parts) / 3)
+
+
+def test_where_there_is_nothing_every_source_has_the_same_share() -> None:
+    pool = [Factorisation(0.5, torch.zeros(1, 4, 2), torch.zeros(1, 2, 5))]
+    torch.testing.assert_close(group_masks(pool, torch.eye(2), views=1), torch.full((2, 4, 5), 0.5))
+
+
+def test_components_come_back_in_magnitude_in_one_order() -> None:
+    first = Factorisation(0.5, torch.tensor([[[2.0, 3.0]]]), torch.tensor([[[4.0], [5.0]]]))
+    second = Factorisation(1.0, torch.tensor([[[7.0]]]), torch.tensor([[[9.0]]]))
+    assert component_spectra([first, second], views=1).flatten().tolist() == [4.0, 9.0, 7.0]
+    assert component_activations([first, second]).flatten().tolist() == [16.0, 25.0, 9.0]
+
+
+def test_views_of_a_stereo_clip() -> None:
+    """A sound in the left channel alone, of opposite phase in a second clip."""
+    tone = torch.sin(torch.arange(4000) * 0.5)
+    left, opposite = torch.stack([tone, 0 * tone]), torch.stack([tone, -tone])
+    alone = magnitude(tone[None], Front(11000, 256, 64, "power"))
+
+    def seen(audio: torch.Tensor, view: str) -> torch.Tensor:
+        return magnitude(audio, Front(11000, 256, 64, view))  # type: ignore[arg-type]
+
+    torch.testing.assert_close(seen(left, "channels"), torch.cat([alone, 0 * alone]))
+    torch.testing.assert_close(seen(left, "power"), alone / 2**0.5)
+    torch.testing.assert_close(seen(left, "mono"), alone / 2)
+    torch.testing.assert_close(seen(opposite, "power"), alone)
+    assert seen(opposite, "mono").max() < 1e-5

@@ -1,0 +1,181 @@
+"""Grouping: clusterings find the clouds that are there, their consensus outvotes the odd one, names do not matter."""
+
+import math
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+import torch
+from torch import Tensor
+
+from dap_bridge.engine.grouping import (
+    Description,
+    Groups,
+    consensus,
+    describe,
+    embed,
+    gaussian_mixture,
+    group,
+    k_means,
+    spectral,
+)
+from dap_bridge.engine.recipe import Features, Front, Grouping
+
+FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
+FEATURES = Features(
+    mel_bands=40, floor_nats=6.0, cepstra=(8, 14), compressions=(0.25, 0.5), lags=(1, 2, 4, 8), pan_weight=0.0
+)
+GROUPING = Grouping(landmarks=800, restarts=5, iterations=50, bandwidth=0.5, ridge=1e-6)
+
+
+def chance(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def clouds(sources: int, size: int, spread: float = 0.2) -> tuple[Tensor, Tensor]:
+    """Points (sources * size, 5) around one corner each, shuffled, and which corner."""
+    generator = chance()
+    truth = torch.arange(sources).repeat_interleave(size)[torch.randperm(sources * size, generator=generator)]
+    return torch.eye(5)[truth] * 2 + spread * torch.randn(sources * size, 5, generator=generator), truth
+
+
+def accuracy(found: Tensor, truth: Tensor, sources: int) -> float:
+    """Share of points that are named alike, under the best naming."""
+    return max(float((torch.tensor(order)[found] == truth).float().mean()) for order in permutations(range(sources)))
+
+
+@pytest.mark.parametrize("sources", [2, 3, 4])
+def test_every_clustering_finds_separate_clouds(sources: int) -> None:
+    points, truth = clouds(sources, 30)
+    settings = torch.stack([points, points.flip(1)])
+    means = k_means(settings, sources, GROUPING, chance())
+    mixture = gaussian_mixture(settings, means, sources, GROUPING)
+    for found in [*means, *mixture, spectral(points, sources, GROUPING, chance())]:
+        assert accuracy(found, truth, sources) == 1.0
+
+
+def test_a_shared_covariance_sees_clouds_that_are_long_and_parallel() -> None:
+    generator = chance()
+    truth = torch.arange(2).repeat_interleave(100)
+    points = torch.randn(200, 2, generator=generator) * torch.tensor([10.0, 0.1])
+    points[:, 1] += 2.0 * truth
+    start = (truth + (torch.rand(200, generator=generator) < 0.3)) % 2
+    assert accuracy(k_means(points[None], 2, GROUPING, chance())[0], truth, 2) < 0.8
+    assert accuracy(gaussian_mixture(points[None], start[None], 2, GROUPING)[0], truth, 2) == 1.0
+
+
+def test_spectral_clustering_follows_shapes_that_are_not_round() -> None:
+    angle = torch.linspace(0, 2 * math.pi, 101)[:-1]
+    circle = torch.stack([angle.cos(), angle.sin()], 1)
+    points, truth = torch.cat([circle, 8 * circle]), torch.arange(2).repeat_interleave(100)
+    narrow = replace(GROUPING, bandwidth=0.02)
+    assert accuracy(spectral(points, 2, narrow, chance()), truth, 2) == 1.0
+
+
+@pytest.mark.parametrize("sources", [2, 3, 5])
+def test_partitions_that_differ_in_name_only_agree_fully(sources: int) -> None:
+    truth = torch.arange(sources).repeat_interleave(6)
+    named = torch.stack([torch.randperm(sources, generator=chance(s))[truth] for s in range(7)])
+    groups = consensus(named, torch.ones(len(truth)), sources)
+    assert groups.agreement == pytest.approx(1.0, abs=1e-5)
+    assert accuracy(groups.labels.argmax(1), truth, sources) == 1.0
+    torch.testing.assert_close(groups.labels.amax(1), torch.ones(len(truth)))
+
+
+@pytest.mark.parametrize("sources", [2, 3])
+def test_the_odd_partition_is_outvoted_and_its_weight_is_small(sources: int) -> None:
+    truth = torch.arange(sources).repeat_interleave(20)
+    odd = torch.arange(len(truth)) % sources
+    groups = consensus(torch.stack([odd, truth, (truth + 1) % sources, truth]), torch.ones(len(truth)), sources)
+    assert accuracy(groups.labels.argmax(1), truth, sources) == 1.0
+    torch.testing.assert_close(groups.labels.sum(1), torch.ones(len(truth)))
+    # a plain mean would leave it a quarter
+    assert groups.labels.amax(1).min() > 0.95
+    assert groups.agreement < 1
+
+
+def test_loud_components_decide_what_names_mean() -> None:
+    """Two partitions alike in 2 loud components and contrary in 6 faint ones."""
+    first = torch.tensor([0, 1, 0, 0, 0, 1, 1, 1])
+    second = torch.tensor([0, 1, 1, 1, 1, 0, 0, 0])
+    energy = torch.tensor([10.0, 10.0, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    labels = consensus(torch.stack([first, second]), energy, 2).labels
+    torch.testing.assert_close(labels[:2].amax(1), torch.ones(2))
+    labels = consensus(torch.stack([first, second]), torch.ones(8), 2).labels
+    torch.testing.assert_close(labels[2:].amax(1), torch.ones(6))
+
+
+def test_for_two_sources_it_is_the_first_singular_vector() -> None:
+    generator = chance(3)
+    truth = torch.arange(2).repeat_interleave(50)
+    flips = torch.rand(9, 100, generator=generator) < 0.2
+    partitions = (truth + flips) % 2
+    energy = torch.rand(100, generator=generator) + 0.5
+    signs = 2.0 * partitions - 1
+    vector = torch.linalg.svd(signs * energy.sqrt()).Vh[0] / energy.sqrt()
+    soft = consensus(partitions, energy, 2).labels[:, 1] * 2 - 1
+    cosine = torch.nn.functional.cosine_similarity(soft, vector, 0).abs()
+    assert cosine > 0.9999
+
+
+def test_silence_belongs_to_everyone() -> None:
+    groups = consensus(torch.tensor([[0, 1, 2], [0, 0, 1]]), torch.zeros(3), 3)
+    torch.testing.assert_close(groups.labels, torch.full((3, 3), 1 / 3))
+
+
+def sounds(count: int) -> tuple[Description, Tensor]:
+    """Components of two sounds: low and steady, high and pulsing."""
+    generator = chance(5)
+    truth = torch.arange(2 * count) % 2
+    bins, frames = torch.arange(512), torch.arange(200)
+    centre = torch.where(truth == 0, 40.0, 300.0) + 20 * torch.randn(2 * count, generator=generator)
+    spectra = (-((bins - centre[:, None]) ** 2) / 800).exp() + 1e-3
+    phase = torch.rand(2 * count, 1, generator=generator) * 20
+    pulses = ((frames + phase) % 20 < 4).float() + 0.01
+    steady = 1 + 0.1 * torch.rand(2 * count, 200, generator=generator)
+    activations = torch.where(truth[:, None] == 0, steady, pulses)
+    return describe(spectra[:, None], activations, FEATURES, FRONT), truth
+
+
+def grouped(description: Description, recipe: Grouping) -> tuple[Groups, list[tuple[int, int]]]:
+    run, told = group(description, FEATURES, recipe, sources=2, generator=chance()), []
+    while True:
+        try:
+            told.append(next(run))
+        except StopIteration as end:
+            return end.value, told
+
+
+def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
+    description, truth = sounds(30)
+    groups, told = grouped(description, GROUPING)
+    assert accuracy(groups.labels.argmax(1), truth, 2) == 1.0
+    assert groups.agreement > 0.9
+    assert told[-1][0] == told[-1][1] == len(told)
+
+
+def test_beyond_the_landmarks_labels_come_from_the_nearest() -> None:
+    description, truth = sounds(150)
+    groups, told = grouped(description, replace(GROUPING, landmarks=40))
+    assert groups.labels.shape == (300, 2)
+    torch.testing.assert_close(groups.labels.sum(1), torch.ones(300))
+    assert accuracy(groups.labels.argmax(1), truth, 2) == 1.0
+    assert told[-1][0] == told[-1][1] == len(told)
+
+
+def test_timbre_and_texture_weigh_the_same() -> None:
+    description, _ = sounds(30)
+    points = embed(description, FEATURES)
+    assert points.shape[:2] == (4, 60)
+    timbre, texture = points[..., :13], points[..., 13:]
+    for part in (timbre, texture):
+        torch.testing.assert_close(part.square().sum(2).mean(1), torch.ones(4))
+
+
+def test_pan_counts_where_views_differ() -> None:
+    spectra = torch.ones(4, 2, 512)
+    spectra[:2, 0], spectra[2:, 1] = 0.1, 0.1
+    description = describe(spectra, torch.ones(4, 50), FEATURES, FRONT)
+    blind, seeing = embed(description, FEATURES), embed(description, replace(FEATURES, pan_weight=1.0))
+    assert blind.abs().max() < 1e-5
+    assert torch.cdist(seeing[0], seeing[0])[0].tolist() == pytest.approx([0, 0, 2, 2], abs=1e-5)

@@ -1,0 +1,191 @@
+"""Separation: two sounds come apart, keep their names over a long clip, and nothing that can be read makes it fail."""
+
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+import torch
+from torch import Tensor
+
+from dap_bridge import assets, presets
+from dap_bridge.engine.consistency import apply_masks
+from dap_bridge.engine.events import ChunkMasks, Event, Note, Step
+from dap_bridge.engine.recipe import ConsensusRecipe
+from dap_bridge.engine.separation import separate
+
+CPU = torch.device("cpu")
+
+
+def preset(name: str) -> ConsensusRecipe:
+    recipe = presets.load(name).recipe
+    assert isinstance(recipe, ConsensusRecipe)
+    return recipe
+
+
+@pytest.fixture
+def small() -> ConsensusRecipe:
+    """The default preset with fewer runs and iterations, every stage of it."""
+    recipe = preset("default")
+    assert recipe.refinement is not None
+    return replace(
+        recipe,
+        pool=tuple(replace(part, runs=2, updates=40) for part in recipe.pool),
+        grouping=replace(recipe.grouping, restarts=3),
+        refinement=replace(recipe.refinement, iterations=10),
+    )
+
+
+def hum(frames: int, rate: int, seed: int = 0) -> Tensor:
+    """Low, harmonic, steady."""
+    time = torch.arange(frames) / rate
+    return sum(torch.sin(2 * math.pi * 130 * h * time + seed) / h for h in range(1, 5))[None] * 0.3
+
+
+def ticks(frames: int, rate: int, seed: int = 0) -> Tensor:
+    """High, noisy, five times a second."""
+    noise = torch.randn(1, frames, generator=torch.Generator().manual_seed(seed))
+    bright = noise[:, 2:] - 2 * noise[:, 1:-1] + noise[:, :-2]
+    decay = (-(torch.arange(frames - 2) % (rate // 5)) / (rate * 0.02)).exp()
+    return torch.nn.functional.pad(bright * decay, (0, 2)) * 0.3
+
+
+def siren(frames: int, rate: int) -> Tensor:
+    """In the middle, a tone that swells and fades once a second."""
+    time = torch.arange(frames) / rate
+    return (0.3 * torch.sin(2 * math.pi * 1500 * time) * torch.sin(math.pi * time).square())[None]
+
+
+def si_sdr(reference: Tensor, estimate: Tensor) -> float:
+    gain = (reference * estimate).sum() / reference.square().sum()
+    wanted = gain * reference
+    return float(10 * (wanted.square().sum() / (estimate - wanted).square().sum()).log10())
+
+
+def mean_si_sdr(references: list[Tensor], stems: Tensor) -> float:
+    orders = permutations(range(len(stems)), len(references))
+    return max(sum(si_sdr(r, stems[k]) for r, k in zip(references, order, strict=True)) for order in orders) / len(
+        references
+    )
+
+
+def events(clip: Tensor | Callable[[int], Tensor], recipe: ConsensusRecipe, **options: int) -> list[Event]:
+    read = clip if callable(clip) else lambda _: clip
+    chunks, sources, seed = options.get("chunks", 1), options.get("sources", 2), options.get("seed", 0)
+    return list(separate(read, chunks, recipe, sources=sources, seed=seed, device=CPU))
+
+
+def masks_of(told: list[Event]) -> list[Tensor]:
+    return [event.masks for event in told if isinstance(event, ChunkMasks)]
+
+
+def test_two_sounds_come_apart(small: ConsensusRecipe) -> None:
+    rate = small.front.rate
+    parts = [hum(3 * rate, rate), ticks(3 * rate, rate)]
+    mixture = parts[0] + parts[1]
+    for recipe in (small, replace(small, refinement=None)):
+        (masks,) = masks_of(events(mixture, recipe))
+        stems = apply_masks(mixture, rate, masks, recipe.front, recipe.stems)
+        assert mean_si_sdr(parts, stems) > mean_si_sdr(parts, torch.stack([mixture, mixture])) + 10
+
+
+def test_three_sounds_come_apart(small: ConsensusRecipe) -> None:
+    rate = small.front.rate
+    parts = [hum(3 * rate, rate), ticks(3 * rate, rate), siren(3 * rate, rate)]
+    mixture = torch.stack(parts).sum(0)
+    (masks,) = masks_of(events(mixture, small, sources=3))
+    stems = apply_masks(mixture, rate, masks, small.front, small.stems)
+    assert mean_si_sdr(parts, stems) > mean_si_sdr(parts, torch.stack([mixture] * 3)) + 6
+
+
+def test_a_source_is_the_same_sound_in_every_chunk(small: ConsensusRecipe) -> None:
+    """Chunks that hold both sounds, the one, the other, both again: stem k is always the same one of them."""
+    rate = small.front.rate
+    frames = 2 * rate
+    heard = [(1, 1), (1, 0), (0, 1), (1, 1)]
+    clips = [a * hum(frames, rate, i) + b * ticks(frames, rate, i) for i, (a, b) in enumerate(heard)]
+    told = events(clips.__getitem__, small, chunks=4)
+    assert [event.index for event in told if isinstance(event, ChunkMasks)] == [0, 1, 2, 3]
+    stems = [apply_masks(c, rate, m, small.front, small.stems) for c, m in zip(clips, masks_of(told), strict=True)]
+    humming = int(stems[1].square().sum((1, 2)).argmax())
+    for i, (a, b) in enumerate(heard):
+        if a:
+            assert si_sdr(hum(frames, rate, i), stems[i][humming]) > 5
+        if b:
+            assert si_sdr(ticks(frames, rate, i), stems[i][1 - humming]) > 5
+
+
+def test_one_chunk_is_read_and_factorised_once(small: ConsensusRecipe) -> None:
+    read = []
+
+    def reading(index: int) -> Tensor:
+        read.append(index)
+        return ticks(6000, small.front.rate)
+
+    told = events(reading, small)
+    assert read == [0]
+    assert sum(isinstance(e, Step) and e.stage == "factorising" for e in told) == sum(p.updates for p in small.pool)
+
+
+def test_the_seed_decides_and_nothing_else(small: ConsensusRecipe) -> None:
+    clip = hum(9000, small.front.rate) + ticks(9000, small.front.rate)
+    (first,), (other,) = masks_of(events(clip, small, seed=3)), masks_of(events(clip, small, seed=4))
+    torch.manual_seed(1)
+    torch.rand(5)
+    (again,) = masks_of(events(clip, small, seed=3))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_progress_never_falls_and_ends_at_one(small: ConsensusRecipe) -> None:
+    clips = [ticks(5000, small.front.rate, i) for i in range(3)]
+    told = events(clips.__getitem__, small, chunks=3)
+    fractions = [event.fraction for event in told if isinstance(event, Step)]
+    assert fractions == sorted(fractions)
+    assert fractions[0] < 0.05
+    assert fractions[-1] == pytest.approx(1.0)
+    assert {event.stage for event in told if isinstance(event, Step)} == {"factorising", "grouping", "refining"}
+
+
+CLIPS = {
+    "silence": lambda n: torch.zeros(2, n),
+    "dc": lambda n: torch.ones(1, n),
+    "impulse": lambda n: torch.nn.functional.one_hot(torch.tensor([n // 2]), n).float(),
+    "tone": lambda n: torch.sin(0.3 * torch.arange(n))[None],
+    "faint": lambda n: 1e-20 * torch.randn(1, n, generator=torch.Generator().manual_seed(0)),
+    "loud": lambda n: 1e6 * torch.randn(1, n, generator=torch.Generator().manual_seed(0)),
+}
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("samples", [1, 3 * 172, 12000])
+@pytest.mark.parametrize("sources", [2, 3])
+def test_every_clip_has_an_answer(small: ConsensusRecipe, name: str, samples: int, sources: int) -> None:
+    (masks,) = masks_of(events(CLIPS[name](samples), small, sources=sources))
+    assert masks.shape == (sources, 512, 1 + samples // small.front.hop)
+    assert masks.isfinite().all()
+    assert masks.min() >= 0
+    torch.testing.assert_close(masks.sum(0), torch.ones(masks.shape[1:]))
+
+
+def test_silence_is_said_and_shared_evenly(small: ConsensusRecipe) -> None:
+    told = events(torch.zeros(1, 9000), small, sources=3)
+    assert any(isinstance(event, Note) and "silent" in event.message for event in told)
+    (masks,) = masks_of(told)
+    torch.testing.assert_close(masks, torch.full_like(masks, 1 / 3))
+
+
+def test_a_silent_chunk_between_others_is_no_silence(small: ConsensusRecipe) -> None:
+    clips = [ticks(6000, small.front.rate), torch.zeros(1, 6000)]
+    told = events(clips.__getitem__, small, chunks=2)
+    assert not any(isinstance(event, Note) for event in told)
+    torch.testing.assert_close(masks_of(told)[1], torch.full_like(masks_of(told)[1], 0.5))
+
+
+@pytest.mark.parametrize("name", ["default", "draft"])
+def test_shipped_presets_hold_every_number(name: str) -> None:
+    table = tomllib.loads((assets.folder("presets") / f"{name}.toml").read_text(encoding="utf-8"))
+    assert {"front", "stems", "pool", "features", "grouping"} <= set(table)
+    assert preset(name).front.rate == table["front"]["rate"]
