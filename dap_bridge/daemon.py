@@ -107,11 +107,11 @@ class Daemon:
             cancel_grace_s=settings.cancel_grace_s,
             history=settings.history,
         )
+        self._drop.prepare()
         await self._osc.open(settings.osc_port)
         self._cleanup.callback(self._osc.close)
         for lock in locks:
             lock.describe(osc_port=self._osc.port)
-        self._drop.prepare()
         self._queue.start()
         self._cleanup.push_async_callback(self._queue.stop)
         self._drop.start()

@@ -121,13 +121,10 @@ class OscDoor(asyncio.DatagramProtocol):
     async def open(self, port: int) -> None:
         """Listen on `port` of loopback; 0 takes a free one. Raises PortTaken."""
         try:
-            transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: self, local_addr=(LOOPBACK, port)
-            )
+            loop = asyncio.get_running_loop()
+            await loop.create_datagram_endpoint(lambda: self, local_addr=(LOOPBACK, port))
         except OSError as error:
             raise PortTaken(f"UDP port {port} cannot be opened: {error.strerror}.") from error
-        self._transport = transport
-        self.port = transport.get_extra_info("sockname")[1]
 
     def close(self) -> None:
         if self._transport is not None:
@@ -136,6 +133,10 @@ class OscDoor(asyncio.DatagramProtocol):
     def send(self, event: Event, address: Address) -> None:
         if self._transport is not None:
             self._transport.sendto(encode(event), address)
+
+    def connection_made(self, transport: Any) -> None:
+        self._transport = transport
+        self.port = transport.get_extra_info("sockname")[1]
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
         try:
