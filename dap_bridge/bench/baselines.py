@@ -130,7 +130,7 @@ def rpca(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) ->
         mu *= growth
         if np.linalg.norm(residual) < RPCA_TOLERANCE * np.linalg.norm(magnitude):
             break
-    return ratio_masks(np.abs(np.stack([low_rank, sparse])), 2)
+    return ratio_masks(np.abs(np.stack([low_rank, sparse])), 1)
 
 
 # --- kernels -------------------------------------------------------------------------------------------------------
@@ -187,15 +187,15 @@ def repet_sim(magnitude: Spectrogram, references: NDArray[np.floating], seed: in
     width = round(2 * RATE / HOP)  # frames nearer than this are not compared: 2 s
     alike = librosa.decompose.nn_filter(magnitude, aggregate=np.median, metric="cosine", width=width)
     background = np.minimum(magnitude, alike)
-    return ratio_masks(np.stack([background, magnitude - background]), 2)
+    return ratio_masks(np.stack([background, magnitude - background]), 1)
 
 
 # --- oracles -------------------------------------------------------------------------------------------------------
 
 
-def oracle_ratio(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) -> Masks:
-    """The ratio mask (p = 2) of the true sources."""
-    return ratio_masks(references, 2)
+def oracle_ratio(magnitude: Spectrogram, references: NDArray[np.floating], seed: int, power: float) -> Masks:
+    """The ratio mask of the true sources: p = 1 shares out magnitudes, p = 2 powers (Wiener)."""
+    return ratio_masks(references, power)
 
 
 def oracle_binary(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) -> Masks:
@@ -211,6 +211,7 @@ BASELINES: dict[str, Baseline] = {
     "kam": Baseline("kernel additive modelling", kam),
     "hpss": Baseline("harmonic/percussive (HPSS)", hpss),
     "repet-sim": Baseline("REPET-SIM", repet_sim),
-    "oracle-ratio": Baseline("oracle ratio mask, p = 2", oracle_ratio, oracle=True),
+    "oracle-ratio": Baseline("oracle ratio mask, p = 1", partial(oracle_ratio, power=1), oracle=True),
+    "oracle-wiener": Baseline("oracle ratio mask, p = 2", partial(oracle_ratio, power=2), oracle=True),
     "oracle-binary": Baseline("oracle binary mask", oracle_binary, oracle=True),
 }

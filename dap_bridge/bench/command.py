@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import atomic, console
+from .. import atomic, console, presets
 from ..errors import BadRequest
-from . import report, summary
+from . import figures, report, speed, summary
 from .baselines import BASELINES
-from .datasets import KINDS, Item, recordings, trios, universal150
+from .datasets import KINDS, Problem, demo, recordings, trios, universal150
 from .methods import Separation
 from .runner import Outcome, Unit, run
 from .store import Row, Store
+from .synthetic import SOUNDS, SyntheticItem
 
 # Items of each group whose spectrograms are kept for the report's pictures.
 PICTURED = 2
@@ -25,7 +26,7 @@ class Options:
     """What the command line says; see its help."""
 
     root: Path | None
-    presets: tuple[str, ...]
+    presets: tuple[str, ...]  # none: the benchmark's own choice
     baselines: tuple[str, ...]
     kinds: tuple[str, ...]
     limit: int | None
@@ -127,24 +128,26 @@ def _summary(name: str, store: Store, rows: Sequence[Row], outcome: Outcome) -> 
     }
 
 
-def _scored(items: Sequence[Item], options: Options) -> list[Unit]:
+def _scored(items: Sequence[Problem], options: Options, usual: Sequence[str] = ("default",)) -> list[Unit]:
     """Every method on every item; item by item, so that the time left can be told and a part is of use."""
     pictured = {item for group in _groups(items).values() for item in group[:PICTURED]}
     return [
-        Separation(
-            item,
-            method,
-            options.seed if method not in BASELINES or BASELINES[method].seeded else 0,
-            "cpu" if method in BASELINES else options.device,
-            pictured=item in pictured,
-        )
+        _separation(item, method, options, item in pictured)
         for item in items
-        for method in (*options.presets, *options.baselines)
+        for method in (*(options.presets or usual), *options.baselines)
     ]
 
 
-def _groups(items: Sequence[Item]) -> dict[str, list[Item]]:
-    groups: dict[str, list[Item]] = {}
+def _separation(item: Problem, method: str, options: Options, pictured: bool) -> Separation:
+    if method in BASELINES:
+        return Separation(item, method, options.seed if BASELINES[method].seeded else 0, "cpu", pictured=pictured)
+    # only the paper's fit takes so long that one may want less of it
+    iterations = options.iterations if presets.load(method).about.method == "paper" else None
+    return Separation(item, method, options.seed, options.device, iterations, pictured)
+
+
+def _groups(items: Sequence[Problem]) -> dict[str, list[Problem]]:
+    groups: dict[str, list[Problem]] = {}
     for item in items:
         groups.setdefault(item.group, []).append(item)
     return groups
@@ -163,8 +166,49 @@ def _trios(options: Options) -> list[Unit]:
     return _scored(trios(options.require_root("The sounds of Universal-150"))[: options.limit], options)
 
 
+def _synthetic(options: Options) -> list[Unit]:
+    usual = ("default",) if options.iterations is None else ("default", "paper")
+    return _scored([SyntheticItem(name) for name in SOUNDS][: options.limit], options, usual)
+
+
+def _fitted(options: Options) -> Sequence[Problem]:
+    """What the paper's experiments are run on: one clip, for each is fitted several times over."""
+    return [demo()] if options.root is None else universal150(options.root)[: options.limit or 1]
+
+
+def _ablation(options: Options) -> list[Unit]:
+    return [
+        figures.Ablation(item, variant, preset, options.seed, options.device, options.iterations, pictured=True)
+        for item in _fitted(options)
+        for preset in options.presets or ("paper",)
+        for variant in figures.VARIANTS
+    ]
+
+
+def _dynamics(options: Options) -> list[Unit]:
+    return [
+        figures.Dynamics(item, preset, options.seed, options.device, options.iterations)
+        for item in _fitted(options)
+        for preset in options.presets or ("paper",)
+    ]
+
+
+def _speed(options: Options) -> list[Unit]:
+    names = options.presets or ("default", "draft")
+    seed, device = options.seed, options.device
+    return [
+        *(speed.Elapsed(preset, seed, device) for preset in names),
+        speed.Iteration("paper", options.iterations or speed.TIMED, seed, device),
+        *(speed.Length(names[0], seconds, seed, device) for seconds in speed.LENGTHS_S[: options.limit]),
+    ]
+
+
 BENCHES: dict[str, Bench] = {
     "universal150": Bench("Universal-150: two-source mixtures", _universal150),
     "recordings": Bench("Real recordings", _recordings),
     "trios": Bench("Mixtures of three sounds", _trios),
+    "synthetic": Bench("Synthetic sounds (Fig. 2)", _synthetic),
+    "ablation": Bench("Ablations of the noise and of the mask (Figs. 8 and 9)", _ablation),
+    "dynamics": Bench("A fit as it unfolds (Fig. 11)", _dynamics, figures.dynamics_blocks, figures.dynamics_tables),
+    "speed": Bench("Speed", _speed, speed.blocks, speed.tables, alone=True),
 }

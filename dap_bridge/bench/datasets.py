@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import soundfile
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ..errors import BadClip, BadRequest
 
 SUFFIXES = (".wav", ".flac", ".ogg")
+DEMO = Path(__file__).parent.parent / "demo" / "audio"
 # Kinds of recordings; `folded` is `stereo` with both channels brought down to one.
 KINDS = ("pair", "noisy", "stereo", "folded")
 # Two gains and one sound: more alike than this, normalised, they count as the same sound.
@@ -29,9 +31,24 @@ class Sound:
     rate: int
 
 
+class Problem(Protocol):
+    """A clip to separate whose true sources are known; hashable, and small enough to send to another process."""
+
+    @property
+    def id(self) -> str:
+        """Its name within its group."""
+
+    @property
+    def group(self) -> str:
+        """The table it counts in."""
+
+    def read(self) -> Sound:
+        """The samples. Raises DapError."""
+
+
 @dataclass(frozen=True)
 class Item:
-    """One clip to separate. group: the table it counts in. mixture None: the sum of the references."""
+    """A problem in files. mixture None: the sum of the references."""
 
     id: str
     group: str
@@ -52,6 +69,11 @@ class Item:
             stacked = stacked.mean(axis=1, keepdims=True)
         references = stacked[1:] if self.mixture else stacked
         return Sound(stacked[0] if self.mixture else references.sum(axis=0), references, rates[0])
+
+
+def demo() -> Item:
+    """The recording that ships with the package."""
+    return Item("tabla_and_crow", "demo", (DEMO / "tabla.flac", DEMO / "crow.flac"), DEMO / "tabla_and_crow.flac")
 
 
 def universal150(root: Path) -> list[Item]:

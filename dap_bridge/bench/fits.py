@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .. import presets
 from ..engine.consistency import apply_masks
 from ..engine.events import ChunkMasks, Note
-from ..engine.paper import Observer, separate_paper
+from ..engine.paper import Observer, ratio_masks, separate_paper
 from ..engine.recipe import PaperRecipe
+from ..engine.stft import frame_count
 from ..errors import BadRequest
 from .datasets import Sound
 from .methods import Estimates
@@ -51,6 +53,19 @@ def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe
             masks = event.masks
         elif isinstance(event, Note):
             notes.append(event.message)
-    stems = apply_masks(torch.from_numpy(sound.mixture), sound.rate, masks, recipe.front, recipe.stems)
+    stems = _apply(sound, masks, recipe)
     extra = {"device": chosen.type, "iterations": recipe.fit.iterations, "warnings": notes}
-    return Estimates(stems.numpy(), sound.rate, time.monotonic() - began, extra)
+    return Estimates(stems, sound.rate, time.monotonic() - began, extra)
+
+
+def apply(sound: Sound, magnitudes: torch.Tensor, recipe: PaperRecipe) -> NDArray[np.float32]:
+    """Stems (sources, channels, frames) by the ratio masks of what the networks gave, (sources, bins, frames).
+
+    Frames beyond the end of the sound, which fill up its last segment, are left out.
+    """
+    frames = frame_count(round(sound.mixture.shape[-1] * recipe.front.rate / sound.rate), recipe.front.hop)
+    return _apply(sound, ratio_masks(magnitudes[..., :frames], recipe.ratio_exponent), recipe)
+
+
+def _apply(sound: Sound, masks: torch.Tensor, recipe: PaperRecipe) -> NDArray[np.float32]:
+    return apply_masks(torch.from_numpy(sound.mixture), sound.rate, masks, recipe.front, recipe.stems).numpy()

@@ -22,7 +22,7 @@ from . import metrics
 from .baselines import BASELINES
 from .baselines import RATE as BASELINE_RATE
 from .baselines import separate as separate_baseline
-from .datasets import Item, Sound
+from .datasets import Problem, Sound
 from .store import Row
 from .thumbnails import save
 
@@ -47,7 +47,7 @@ class Separation:
     iterations: cut the preset's fit to so many. pictured: leave what the report's pictures need.
     """
 
-    item: Item
+    item: Problem
     method: str
     seed: int
     device: str = "auto"
@@ -56,7 +56,7 @@ class Separation:
 
     @property
     def label(self) -> str:
-        return self.method if self.iterations is None else f"{self.method}@{self.iterations}"
+        return shortened_name(self.method, self.iterations)
 
     @property
     def key(self) -> str:
@@ -68,20 +68,9 @@ class Separation:
 
     def run(self, folder: Path) -> Row:
         sound = self.item.read()
-        estimates = self._estimate(sound)
-        mixture, references, stems = judged(sound, estimates)
-        scores = metrics.evaluate(mixture, references, stems, JUDGED_AT)
-        if self.pictured:
-            save(folder / "thumbnails" / f"{self.key}.npz", mixture, references, stems[list(scores.order)], JUDGED_AT)
-        return {
-            "group": self.item.group,
-            "item": self.item.id,
-            "method": self.label,
-            "seed": self.seed,
-            "elapsed_s": round(estimates.elapsed_s, 3),
-            **estimates.extra,
-            **score_columns(scores),
-        }
+        thumbnail = folder / "thumbnails" / f"{self.key}.npz" if self.pictured else None
+        row = {"group": self.item.group, "item": self.item.id, "method": self.label, "seed": self.seed}
+        return row | score(sound, self._estimate(sound), thumbnail)
 
     def _estimate(self, sound: Sound) -> Estimates:
         if self.method in BASELINES:
@@ -91,6 +80,19 @@ class Separation:
 
             return by_shortened_preset(sound, self.method, self.iterations, self.seed, self.device)
         return by_preset(sound, self.method, self.seed, self.device)
+
+
+def shortened_name(method: str, iterations: int | None) -> str:
+    return method if iterations is None else f"{method}@{iterations}"
+
+
+def score(sound: Sound, estimates: Estimates, thumbnail: Path | None) -> Row:
+    """The columns that every scored separation has; `thumbnail`: where its spectrograms are kept."""
+    mixture, references, stems = judged(sound, estimates)
+    scores = metrics.evaluate(mixture, references, stems, JUDGED_AT)
+    if thumbnail:
+        save(thumbnail, mixture, references, stems[list(scores.order)], JUDGED_AT)
+    return {"elapsed_s": round(estimates.elapsed_s, 3), **estimates.extra, **score_columns(scores)}
 
 
 def score_columns(scores: metrics.Scores) -> Row:

@@ -15,7 +15,7 @@ from .store import Row
 
 HEADINGS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "si_sdri": "SI-SDRi", "lsd": "LSD"}
 # More columns than this make a picture of separations unreadable.
-PICTURED_METHODS = 4
+PICTURED_METHODS = 6
 
 
 def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
