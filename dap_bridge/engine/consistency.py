@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
-from .recipe import Front, Stems
+from .recipe import Extension, Front, Stems
 from .stft import istft, stft
 
 _TINY = 1e-20
@@ -15,31 +17,61 @@ def apply_masks(mixture: Tensor, rate: int, masks: Tensor, front: Front, stems: 
     """Stems (sources, channels, frames) of `mixture` (channels, frames) at `rate`, whose sum is the mixture.
 
     masks: (sources, bins, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
-    and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's band the sources
-    share every frame as they share the energy of the `stems.tail_octaves` octaves below the band's edge.
+    and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's band `extend`
+    continues them.
     """
     n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
     hop = n_fft // stems.overlap
     spectrogram = stft(mixture, n_fft, hop)
-    shares = _on_grid(masks, spectrogram, rate, n_fft, hop, front, stems)
+    _, bins, frames = spectrogram.shape
+    hertz = torch.arange(bins, device=masks.device) * (rate / n_fft)
+    seconds = torch.arange(frames, device=masks.device) * (hop / rate)
+    shares = _interpolate(masks, seconds * (front.rate / front.hop), dim=2)
+    shares = _interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
+    inside = int((hertz <= front.rate / 2).sum())
+    if inside < bins:
+        power = spectrogram.abs().square().mean(0)
+        beyond = extend(shares[:, :inside], power, hertz[:inside], stems.extension)
+        shares = torch.cat([shares[:, :inside], beyond], dim=1)
+    shares = shares / shares.sum(0).clamp(min=_TINY)
     parts = torch.stack([istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares])
     return parts + (mixture - parts.sum(0)) / len(parts)
 
 
-def _on_grid(masks: Tensor, spectrogram: Tensor, rate: int, n_fft: int, hop: int, front: Front, stems: Stems) -> Tensor:
-    """masks on the bins and frames of the mixture's spectrogram, summing to one."""
-    _, bins, frames = spectrogram.shape
-    hertz = torch.arange(bins, device=masks.device) * (rate / n_fft)
-    seconds = torch.arange(frames, device=masks.device) * (hop / rate)
-    masks = _interpolate(masks, seconds * (front.rate / front.hop), dim=2)
-    shares = _interpolate(masks, hertz * (front.n_fft / front.rate), dim=1)
-    edge = front.rate / 2
-    above = hertz > edge
-    band = (hertz > edge / 2**stems.tail_octaves) & ~above
-    energy = spectrogram[:, band].abs().square().sum(0)
-    tail = (shares[:, band] * energy).sum(1) + shares[:, band].mean(1) * _TINY
-    shares[:, above] = tail[:, None]
-    return shares / shares.sum(0).clamp(min=_TINY)
+def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -> Tensor:
+    """Shares (sources, further bins, frames) above the bins that `shares` (sources, bins, frames) covers.
+
+    power: of the mixture, (all bins, frames); hertz: of the covered bins. A sound has its highs when it has its lows:
+    the level of each source in each of some bands below, frame by frame, is an activation; the spectrum above that goes
+    with each activation is the non-negative regression V ~ W H of what is above on all activations at once, minimal in
+    KL divergence (the update of W of Lee and Seung 2001, H fixed). The sources share every point as they explain it. So
+    a click whose lows are covered by another sound keeps its highs, which no rule that looks at one frame alone can
+    give it. Where time does not decide, the start does: by level, the nearer bands counting more.
+    """
+    sources, inside, frames = shares.shape
+    edges = torch.logspace(
+        math.log10(extension.lowest), math.log10(float(hertz[-1])), extension.bands + 1, device=shares.device
+    )
+    band = torch.bucketize(hertz, edges[1:-1])
+    levels = shares.new_zeros(sources, extension.bands, frames).index_add_(1, band, shares * power[:inside])
+    h = _compress(levels.flatten(0, 1), extension).clamp(min=_TINY)
+    mean = h.mean(1, keepdim=True)
+    h = h / mean
+    v = _compress(power[inside:], extension)
+    v = v / v.mean().clamp(min=_TINY)
+    nearness = torch.linspace(0, extension.nearness, extension.bands, device=h.device).exp2().repeat(sources)
+    start = mean[:, 0] * nearness
+    w = v.mean(1, keepdim=True) * (start / start.sum())
+    total = h.sum(1)
+    for _ in range(extension.updates):
+        w = w * ((v / (w @ h).clamp(min=_TINY)) @ h.mT) / total
+    parts = torch.stack([a @ b for a, b in zip(w.chunk(sources, dim=1), h.chunk(sources), strict=True)])
+    explained = (parts / parts.sum(0).clamp(min=_TINY)) ** extension.exponent
+    return explained + _TINY  # equal shares where there is nothing to explain
+
+
+def _compress(power: Tensor, extension: Extension) -> Tensor:
+    return power ** (extension.compression / 2)
 
 
 def _interpolate(values: Tensor, at: Tensor, dim: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Iteration:
-    """One optimiser step: `index` counts from 0, `loss` is a 0-d tensor on the fit's device (reading it synchronises)."""
+    """One optimiser step: `index` counts from 0, `loss` is a 0-d tensor on the fit's device (reading it waits)."""
 
     index: int
     loss: Tensor
@@ -29,7 +29,6 @@ def fit(
     for index in range(iterations):
         optimiser.zero_grad(set_to_none=True)
         loss = objective(index)
-        # torch ships no type for Tensor.backward
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimiser.step()
         yield Iteration(index, loss.detach())

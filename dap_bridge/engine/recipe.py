@@ -22,7 +22,19 @@ class Front(Section):
     rate: int  # Hz
     n_fft: int  # samples at `rate`
     hop: int  # samples at `rate`
-    view: Literal["power", "mono", "channels"]  # root of the mean power over channels | their mean | each channel apart
+    view: Literal["power", "mono", "channels"]  # root mean power | mean of channels | each apart
+
+
+@dataclass(frozen=True)
+class Extension(Section):
+    """How masks reach beyond the front's band: what sounds above is explained by what sounds below, source by source."""
+
+    bands: int  # of the front's band, logarithmic; each source's level in each of them is an activation
+    lowest: float  # Hz, lower edge of the lowest band
+    compression: float  # exponent of the magnitudes that are regressed
+    nearness: float  # octaves by which the highest band outweighs the lowest, to begin with
+    updates: int  # multiplicative updates of the regression
+    exponent: float  # of the ratio mask made from the explained parts
 
 
 @dataclass(frozen=True)
@@ -31,7 +43,7 @@ class Stems(Section):
 
     window_s: float  # seconds; rounded up to the next power of two in samples
     overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
-    tail_octaves: float  # band below the front's upper edge whose shares also go to everything above it
+    extension: Extension
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ def stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
 
 
 def istft(spectrogram: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
-    """Inverse of `stft` for any leading dimensions: (..., bins, frames) -> (..., length). Needs hop <= n_fft / 4: with longer hops
-    the window may vanish at the clip\'s end.
+    """Inverse of `stft` for any leading dimensions: (..., bins, frames) -> (..., length).
+
+    Needs hop <= n_fft / 4: with longer hops the window may vanish at the clip's end.
     """
     window = torch.hann_window(n_fft, device=spectrogram.device, dtype=spectrogram.real.dtype)
     flat = spectrogram.reshape(-1, *spectrogram.shape[-2:])

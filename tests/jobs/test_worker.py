@@ -112,20 +112,6 @@ def test_every_signal_has_a_defined_result(separate: Separate, write_clip: Calla
     assert bool(result["warnings"]) == (name == "silence")
 
 
-def test_the_highest_band_is_shared_out_and_not_dropped(
-    separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
-) -> None:
-    """Above the fit's 5.5 kHz, each source gets what it has of the octave below, frame by frame."""
-    low = np.concatenate([np.ones(44_100), np.zeros(44_100)])
-    audio = noise(1, 88_200) * low + 0.05 * np.sin(2 * np.pi * 500 * np.arange(88_200) / 44_100) * (1 - low)
-    stems = separate(write_clip(audio, 44100), preset="default")["audio"][:, 0]
-    spectra = np.abs(np.fft.rfft(stems[:, :44_100])) ** 2
-    hertz = np.arange(spectra.shape[1])
-    octave, above = (hertz > 2750) & (hertz < 5500), hertz > 5700
-    share = spectra[:, octave].sum(axis=1) / spectra[:, octave].sum()
-    np.testing.assert_allclose(spectra[:, above].sum(axis=1) / spectra[:, above].sum(), share, atol=0.05)
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_clip_with_samples_that_are_none_leaves_nothing_behind(
     write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path, bad: float
