@@ -22,12 +22,12 @@ class Front(Section):
     rate: int  # Hz
     n_fft: int  # samples at `rate`
     hop: int  # samples at `rate`
-    view: Literal["power", "mono", "channels"]  # root mean power | mean of channels | each apart
+    view: Literal["power", "mono", "channels"]  # root mean power, mean of channels, each apart
 
 
 @dataclass(frozen=True)
 class Extension(Section):
-    """How masks reach beyond the front's band: what sounds above is explained by what sounds below, source by source."""
+    """How masks reach beyond the front's band: above is explained by what sounds below, source by source."""
 
     bands: int  # of the front's band, logarithmic; each source's level in each of them is an activation
     lowest: float  # Hz, lower edge of the lowest band
