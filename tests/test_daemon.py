@@ -66,10 +66,11 @@ class Process:
             if isinstance(event, protocol.Progressed) and event.stage != "waiting":
                 return
 
-    def worker(self) -> psutil.Process:
-        """The process whose pid the job's log or the daemon's note tells."""
-        ((pid, _),) = json.loads((self.data / "lane.json").read_text())
-        return psutil.Process(pid)
+    def runs(self, job: str) -> list[int]:
+        """The processes that the job was run in, one after the other."""
+        log = self.home / "runs.log"
+        lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
+        return [int(pid) for name, pid in lines if name == job]
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -162,7 +163,7 @@ def test_a_repeated_request_is_answered_and_not_run_again(start: Start) -> None:
     with pytest.raises(JobConflict):
         daemon.client.last_event(daemon.separate("a", sources=3))
     assert daemon.status_file("a")["event"] == "done"
-    assert (daemon.home / "runs.log").read_text().count("\n") == 1
+    assert len(daemon.runs("a")) == 1
 
 
 def test_hello_is_answered_quickly_while_a_job_runs(start: Start) -> None:
@@ -232,11 +233,9 @@ def test_the_client_gives_the_manifest_or_the_error(start: Start) -> None:
 def test_a_killed_worker_costs_a_second_attempt_then_the_job_and_never_the_daemon(start: Start) -> None:
     daemon = start()
     daemon.client.send(daemon.separate("a", "sleep 60"))
-    for _ in range(2):
-        daemon.running("a")
-        worker = daemon.worker()
-        worker.kill()
-        until(lambda worker=worker: not worker.is_running())
+    for attempt in (1, 2):
+        pid = until(lambda attempt=attempt: daemon.runs("a")[attempt - 1 :])[0]
+        psutil.Process(pid).kill()
     said = daemon.client.last_event(protocol.Cancel(job="a"))
     assert isinstance(said, protocol.Failed) and said.code == "worker_died"
     assert daemon.left() == []
@@ -248,8 +247,7 @@ def test_a_killed_daemon_loses_nothing(start: Start) -> None:
     for job, label in {"a": "ok", "b": "stubborn 1.5", "c": "ok"}.items():
         daemon.client.send(daemon.separate(job, label))
     daemon.running("b")
-    worker = daemon.worker()
-    daemon.drop("e", {"verb": "status"})
+    worker = psutil.Process(daemon.runs("b")[0])
     daemon.process.kill()
     daemon.process.wait()
     until(lambda: not worker.is_running())
