@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 
 @dataclass(frozen=True)
@@ -25,10 +27,33 @@ def fit(
     objective is called with the iteration's index, so that noise and weights may follow a schedule (method: dynamic
     noise, binary-mask term). Closing the generator stops the fit between two iterations.
     """
-    optimiser = torch.optim.Adam(list(parameters), lr=learning_rate)
+    weights = list(parameters)
+    means = [torch.zeros_like(weight) for weight in weights]
+    squares = [torch.zeros_like(weight) for weight in weights]
+    steps = [torch.zeros(()) for _ in weights]
     for index in range(iterations):
-        optimiser.zero_grad(set_to_none=True)
         loss = objective(index)
-        loss.backward()
-        optimiser.step()
+        # the function and not the class: torch.optim.Adam loads torch's compiler, a second and more for every process
+        with torch.no_grad():
+            adam(
+                weights,
+                list(torch.autograd.grad(loss, weights)),
+                means,
+                squares,
+                [],
+                steps,
+                lr=learning_rate,
+                **_ADAM,
+            )
         yield Iteration(index, loss.detach())
+
+
+# As Kingma and Ba (2015) recommend, without extras.
+_ADAM: dict[str, Any] = {
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "eps": 1e-8,
+    "amsgrad": False,
+    "weight_decay": 0.0,
+    "maximize": False,
+}
