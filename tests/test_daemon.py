@@ -236,7 +236,7 @@ def test_a_killed_worker_costs_a_second_attempt_then_the_job_and_never_the_daemo
     for attempt in (1, 2):
         pid = until(lambda attempt=attempt: daemon.runs("a")[attempt - 1 :])[0]
         psutil.Process(pid).kill()
-    said = daemon.client.last_event(protocol.Cancel(job="a"))
+    said = daemon.client.last_event(daemon.separate("a", "sleep 60"))
     assert isinstance(said, protocol.Failed) and said.code == "worker_died"
     assert daemon.left() == []
     assert isinstance(daemon.client.last_event(daemon.separate("b")), protocol.Done)
