@@ -25,6 +25,9 @@ lint: venv  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: venv  ## the reports and tables of docs/benchmark.md again, from the cached results in docs/benchmark
+	$(BIN)/dap-bridge bench report --out docs/benchmark --page docs/benchmark.md
+
 docs: venv  ## the generated pages
 	$(BIN)/python -m dap_bridge.transport.document
 

@@ -116,7 +116,7 @@ def rpca(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) ->
     """Robust PCA: X = L + E, L of low rank, E sparse (Huang et al., "Singing-voice separation from monaural recordings
     using robust principal component analysis", 2012), by the inexact augmented Lagrangian (Lin, Chen, Ma 2010)."""
     weight = 1 / np.sqrt(max(magnitude.shape))
-    norm = np.linalg.norm(magnitude, 2)
+    norm = max(np.linalg.norm(magnitude, 2), TINY)
     dual = magnitude / max(norm, np.abs(magnitude).max() / weight)
     mu, growth = 1.25 / norm, 1.5
     sparse = np.zeros_like(magnitude)
@@ -184,7 +184,8 @@ def hpss(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) ->
 
 def repet_sim(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) -> Masks:
     """REPET-SIM (Rafii and Pardo 2012): what similar frames have in common is the background."""
-    width = round(2 * RATE / HOP)  # frames nearer than this are not compared: 2 s
+    # frames nearer than two seconds are not compared
+    width = max(1, min(round(2 * RATE / HOP), (magnitude.shape[1] - 1) // 2))
     alike = librosa.decompose.nn_filter(magnitude, aggregate=np.median, metric="cosine", width=width)
     background = np.minimum(magnitude, alike)
     return ratio_masks(np.stack([background, magnitude - background]), 1)

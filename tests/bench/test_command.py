@@ -1,0 +1,169 @@
+"""`dap-bridge bench`, from the command line to the reports."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import tomli_w
+from click.testing import CliRunner
+
+from dap_bridge import assets, cli
+from dap_bridge.bench import command, figures, speed
+
+Bench = Callable[..., dict[str, Any]]
+RATE = 11_000
+
+
+@pytest.fixture
+def quick_paper(quick_presets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presets `quick` and a `paper` whose networks are small; every part of the method is there."""
+    table = tomllib.loads((assets.folder("presets") / "paper.toml").read_text(encoding="utf-8"))
+    table["network"] = {"channels": [4], "skips": [0], "kernel": 3, "slope": 0.2}
+    table["front"] |= {"n_fft": 254, "hop": 127}
+    table["losses"]["exclusion_scales"] = 1
+    table["fit"] |= {"iterations": 20, "learning_rate": 0.01}
+    folder = tmp_path / "presets"
+    folder.mkdir()
+    (folder / "paper.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    (folder / "quick.toml").write_bytes((quick_presets / "quick.toml").read_bytes())
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(folder))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """bench(name, *arguments, code=0) -> the JSON answer; for the code of bad arguments, what was said."""
+
+    def run(name: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+        result = CliRunner().invoke(cli.main, ["bench", name, "--out", str(tmp_path / "out"), "--json", *arguments])
+        assert result.exit_code == code, (result.output, result.exception)
+        return {"said": result.output} if code == cli.BAD_ARGUMENTS else json.loads(result.stdout)
+
+    return run
+
+
+@pytest.fixture
+def mixtures(tmp_path: Path) -> Path:
+    """A folder like Universal-150's with three mixtures of a tone and noise, 1 s each."""
+    time = np.arange(RATE) / RATE
+    for number in range(3):
+        folder = tmp_path / "clips" / str(number)
+        folder.mkdir(parents=True)
+        tone = 0.2 * np.sin(2 * np.pi * (400 + 300 * number) * time) * (time % 0.4 < 0.2)
+        noise = 0.05 * np.random.default_rng(number).standard_normal(RATE)
+        soundfile.write(folder / "gt1.wav", tone, RATE)
+        soundfile.write(folder / "gt2.wav", noise, RATE)
+    return tmp_path / "clips"
+
+
+def line(answer: Mapping[str, Any], method: str) -> dict[str, str]:
+    """The line of the answer's first table that starts with `method`."""
+    return next(row for row in answer["tables"][0] if method in row["method"])
+
+
+def test_the_command_line_offers_what_there_is() -> None:
+    assert set(cli.BENCHES) == {*command.BENCHES, "report"}
+
+
+def test_a_preset_and_baselines_are_measured_and_reported(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    arguments = ("--root", str(mixtures), "--preset", "quick", "--baselines", "hpss,oracle-wiener", "--limit", "2")
+    answer = bench("universal150", *arguments)
+    assert (answer["finished"], answer["reused"], answer["failed"]) == (6, 0, {})
+    assert float(line(answer, "oracle-wiener")["SI-SDRi"]) > 10
+    assert line(answer, "quick")["items"] == "2"
+
+    folder = tmp_path / "out" / "universal150"
+    rows = json.loads((folder / "results.json").read_text())["rows"]
+    quick = next(row for row in rows if row["method"] == "quick")
+    assert quick["seed"] == 0 and quick["null_db"] <= -100 and quick["iterations"] > 0
+    markdown, page = (folder / "report.md").read_text(), (folder / "report.html").read_text()
+    assert "oracle ratio mask" in markdown and "torch" in markdown
+    pictures = sorted(path.name for path in (folder / "pictures").iterdir())
+    assert pictures == ["even-0.png", "even-si-sdri.png", "odd-1.png", "odd-si-sdri.png"]
+    assert all(f"pictures/{name}" in page and f"pictures/{name}" in markdown for name in pictures)
+
+    again = bench("universal150", *arguments, "--limit", "3")
+    assert (again["finished"], again["reused"]) == (3, 6)
+
+
+def test_reports_are_made_again_from_cached_results_alone(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    bench("universal150", "--root", str(mixtures), "--preset", "quick", "--baselines", "hpss", "--limit", "1")
+    folder = tmp_path / "out" / "universal150"
+    before = {name: (folder / name).read_bytes() for name in ("report.md", "report.html", "pictures/even-0.png")}
+    for name in before:
+        (folder / name).unlink()
+    page = tmp_path / "page.md"
+    page.write_text("Mine.\n<!-- results: universal150 -->\nold\n<!-- end -->\nAlso mine.\n")
+    bench("report", "--page", str(page))
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    text = page.read_text()
+    assert text.startswith("Mine.\n") and text.endswith("Also mine.\n")
+    assert "| quick | 0 | 1 |" in text and "old" not in text
+    bench("report", "--page", str(page))
+    assert page.read_text() == text
+
+
+def test_what_cannot_be_measured_is_explained(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    assert "--root" in bench("universal150", code=2)["said"]
+    assert "nonsense" in bench("universal150", "--root", str(mixtures), "--baselines", "nonsense", code=2)["said"]
+    assert "nowhere" in bench("universal150", "--root", str(mixtures), "--preset", "nowhere", code=2)["said"]
+    assert "holds no results" in bench("report", code=2)["said"]
+    (mixtures / "1" / "gt1.wav").write_text("not audio")
+    answer = bench("universal150", "--root", str(mixtures), "--preset", "quick", "--baselines", "none", code=1)
+    assert list(answer["failed"]) == ["odd.1.quick.0"]
+    assert answer["finished"] == 2
+
+
+def test_three_sources_and_kinds_of_recordings(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    answer = bench("trios", "--root", str(mixtures), "--preset", "quick", "--baselines", "oracle-ratio", "--limit", "1")
+    assert float(line(answer, "oracle-ratio")["SI-SDRi"]) > 8
+    item = tmp_path / "recordings" / "stereo" / "one"
+    item.mkdir(parents=True)
+    left, right = (soundfile.read(mixtures / "0" / f"gt{k}.wav")[0] for k in (1, 2))
+    sources = [np.stack([left, 0.2 * left], axis=1), np.stack([0.2 * right, right], axis=1)]
+    for name, signal in zip(("s1", "s2", "mix"), [*sources, sum(sources)], strict=True):
+        soundfile.write(item / f"{name}.wav", signal, RATE)
+    arguments = ("--root", str(tmp_path / "recordings"), "--preset", "quick", "--baselines", "none")
+    assert bench("recordings", *arguments)["finished"] == 2
+    assert bench("recordings", *arguments, "--kind", "stereo")["reused"] == 1
+
+
+@pytest.mark.usefixtures("quick_paper")
+def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None:
+    synthetic = bench(
+        "synthetic", "--preset", "paper", "--baselines", "oracle-ratio", "--iterations", "2", "--limit", "2"
+    )
+    assert float(line(synthetic, "oracle-ratio")["SI-SDRi"]) > 25
+    assert line(synthetic, "paper@2")["items"] == "2"
+
+    ablation = bench("ablation", "--iterations", "10")
+    assert {row["method"] for row in ablation["tables"][0]} == {f"{name}@10" for name in figures.VARIANTS}
+    rows = json.loads((tmp_path / "out" / "ablation" / "results.json").read_text())["rows"]
+    assert len({str(row["each"]) for row in rows}) == len(figures.VARIANTS), "every ablation changes the result"
+
+    dynamics = bench("dynamics", "--iterations", "20")
+    assert len(dynamics["tables"][0][0]) == 3 + figures.MOMENTS
+    kept = tmp_path / "out" / "dynamics" / "thumbnails" / "tabla_and_crow.paper@20.0.npz"
+    with np.load(kept) as arrays:
+        assert arrays["iterations"].tolist() == list(range(2, 21, 2))
+        assert arrays["masks"].shape == arrays["stems"].shape == arrays["sounds"].shape
+        assert arrays["stems"].shape[:2] == (10, 2)
+        assert np.abs(np.diff(arrays["stems"].astype(float), axis=0)).mean() > 0
+    pictures = {path.name for path in (tmp_path / "out" / "dynamics" / "pictures").iterdir()}
+    assert pictures == {"gain.png", "tabla_and_crow-paper@20-0.png"}
+
+
+@pytest.mark.usefixtures("quick_paper")
+def test_speed_gives_times_memory_and_the_factor_to_the_papers_fit(bench: Bench, tmp_path: Path) -> None:
+    answer = bench("speed", "--preset", "quick", "--iterations", "2", "--limit", "1")
+    clip, fit, lengths = (table[0] for table in answer["tables"])
+    assert len(clip["runs (s)"].split(", ")) == speed.REPETITIONS
+    assert float(clip["times faster than the paper's fit"]) > 0
+    assert float(fit["s an iteration"]) > 0
+    assert lengths["seconds of audio"] == "12" and 100 < float(lengths["peak memory (MiB)"]) < 4096
