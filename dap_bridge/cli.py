@@ -312,7 +312,7 @@ BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dyna
 @main.command()
 @click.argument("name", type=click.Choice(BENCHES))
 @click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="Folder of the clips.")
-@click.option("--preset", "presets", multiple=True, help="May be repeated; left out: the benchmark's own choice.")
+@click.option("--preset", "presets", multiple=True, help="May be repeated; none: baselines alone.")
 @click.option("--baselines", default="all", show_default=True, help="all, none, or names with commas between.")
 @click.option("--kind", "kinds", multiple=True, help="Of recordings: pair, noisy, stereo, folded; may be repeated.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many clips (of recordings: of each kind).")

@@ -116,7 +116,7 @@ def rpca(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) ->
     """Robust PCA: X = L + E, L of low rank, E sparse (Huang et al., "Singing-voice separation from monaural recordings
     using robust principal component analysis", 2012), by the inexact augmented Lagrangian (Lin, Chen, Ma 2010)."""
     weight = 1 / np.sqrt(max(magnitude.shape))
-    norm = max(np.linalg.norm(magnitude, 2), TINY)
+    norm = max(float(np.linalg.norm(magnitude, 2)), TINY)
     dual = magnitude / max(norm, np.abs(magnitude).max() / weight)
     mu, growth = 1.25 / norm, 1.5
     sparse = np.zeros_like(magnitude)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import atomic, console, presets
+from .. import atomic, console
+from .. import presets as shelf
 from ..errors import BadRequest
 from . import figures, report, speed, summary
 from .baselines import BASELINES
@@ -26,7 +27,7 @@ class Options:
     """What the command line says; see its help."""
 
     root: Path | None
-    presets: tuple[str, ...]  # none: the benchmark's own choice
+    presets: tuple[str, ...] | None  # None: the benchmark's own choice
     baselines: tuple[str, ...]
     kinds: tuple[str, ...]
     limit: int | None
@@ -53,13 +54,15 @@ class Bench:
     alone: bool = False
 
 
-def measure(name: str, out: Path, *, baselines: str, kinds: Sequence[str], **options: Any) -> dict[str, Any]:
+def measure(
+    name: str, out: Path, *, presets: Sequence[str], baselines: str, kinds: Sequence[str], **options: Any
+) -> dict[str, Any]:
     """Run the benchmark `name`, write its report into out/NAME, and return a summary. Raises DapError.
 
     The options are those of the command line. Items that fail are named in the summary and tried again the next time.
     """
     bench = BENCHES[name]
-    chosen = Options(baselines=_baselines(baselines), kinds=_kinds(kinds), **options)
+    chosen = Options(presets=_presets(presets), baselines=_baselines(baselines), kinds=_kinds(kinds), **options)
     units = bench.units(chosen)
     store = Store(_folder(out, name))
     with console.progress_bar(name) as show:
@@ -67,6 +70,10 @@ def measure(name: str, out: Path, *, baselines: str, kinds: Sequence[str], **opt
     rows = write_report(name, store)
     wanted = {unit.key for unit in units}
     return _summary(name, store, [row for row in rows if row["key"] in wanted], outcome)
+
+
+def _presets(names: Sequence[str]) -> tuple[str, ...] | None:
+    return () if tuple(names) == ("none",) else tuple(names) or None
 
 
 def _baselines(text: str) -> tuple[str, ...]:
@@ -131,10 +138,11 @@ def _summary(name: str, store: Store, rows: Sequence[Row], outcome: Outcome) -> 
 def _scored(items: Sequence[Problem], options: Options, usual: Sequence[str] = ("default",)) -> list[Unit]:
     """Every method on every item; item by item, so that the time left can be told and a part is of use."""
     pictured = {item for group in _groups(items).values() for item in group[:PICTURED]}
+    names = usual if options.presets is None else options.presets
     return [
         _separation(item, method, options, item in pictured)
         for item in items
-        for method in (*(options.presets or usual), *options.baselines)
+        for method in (*names, *options.baselines)
     ]
 
 
@@ -142,7 +150,7 @@ def _separation(item: Problem, method: str, options: Options, pictured: bool) ->
     if method in BASELINES:
         return Separation(item, method, options.seed if BASELINES[method].seeded else 0, "cpu", pictured=pictured)
     # only the paper's fit takes so long that one may want less of it
-    iterations = options.iterations if presets.load(method).about.method == "paper" else None
+    iterations = options.iterations if shelf.load(method).about.method == "paper" else None
     return Separation(item, method, options.seed, options.device, iterations, pictured)
 
 

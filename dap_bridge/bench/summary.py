@@ -91,7 +91,7 @@ def _line(label: str, seed: int, rows: Sequence[Row]) -> tuple[str, ...]:
 def provenance(rows: Sequence[Row]) -> str:
     """With which code, versions and devices the rows were made."""
     environments = {tuple(sorted((k, str(v)) for k, v in row["environment"].items())) for row in rows}
-    codes = {row["environment"]["code"] for row in rows}
+    codes = {row["environment"]["code"] for row in rows if row.get("method") not in BASELINES}
     devices = sorted({row["device"] for row in rows if "device" in row})
     seeds = sorted({row["seed"] for row in rows if "seed" in row})
     latest = dict(max(environments)) if environments else {}
