@@ -90,13 +90,18 @@ def _line(label: str, seed: int, rows: Sequence[Row]) -> tuple[str, ...]:
 
 def provenance(rows: Sequence[Row]) -> str:
     """With which code, versions and devices the rows were made."""
-    environments = {tuple(sorted((k, str(v)) for k, v in row["environment"].items())) for row in rows}
+    environments = [row["environment"] for row in rows]
+    found = {
+        name: " and ".join(sorted({str(each[name]) for each in environments}))
+        for name in environments[0]
+        if name not in ("code", "cores")
+    }
+    versions = ", ".join(f"{name} {value}" for name, value in found.items())
+    cores = " and ".join(sorted({str(each["cores"]) for each in environments}))
+    devices = ", ".join(sorted({row["device"] for row in rows}))
+    seeds = ", ".join(map(str, sorted({row["seed"] for row in rows})))
     codes = {row["environment"]["code"] for row in rows if row.get("method") not in BASELINES}
-    devices = sorted({row["device"] for row in rows if "device" in row})
-    seeds = sorted({row["seed"] for row in rows if "seed" in row})
-    latest = dict(max(environments)) if environments else {}
-    versions = ", ".join(f"{name} {value}" for name, value in latest.items() if name not in ("code", "cores"))
-    text = f"Seeds {', '.join(map(str, seeds))}; on {', '.join(devices)}; {versions}; {latest.get('cores')} cores."
+    text = f"Seeds {seeds}; on {devices}; {versions}; {cores} cores."
     if len(codes) > 1:
         text += f" The rows were made by {len(codes)} states of the engine's code: {', '.join(sorted(codes))}."
     return text

@@ -15,7 +15,8 @@ import tomli_w
 from click.testing import CliRunner
 
 from dap_bridge import assets, cli
-from dap_bridge.bench import command, figures, speed
+from dap_bridge.bench import command, figures, report, speed
+from tests.conftest import CHECKOUT
 
 Bench = Callable[..., dict[str, Any]]
 RATE = 11_000
@@ -69,6 +70,12 @@ def line(answer: Mapping[str, Any], method: str) -> dict[str, str]:
 
 def test_the_command_line_offers_what_there_is() -> None:
     assert set(cli.BENCHES) == {*command.BENCHES, "report"}
+
+
+def test_the_page_has_a_place_for_every_benchmark() -> None:
+    page = (CHECKOUT / "docs" / "benchmark.md").read_text(encoding="utf-8")
+    for name in command.BENCHES:
+        assert "| filled |" in report.fill(page, name, "| filled |")
 
 
 def test_a_preset_and_baselines_are_measured_and_reported(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
