@@ -24,6 +24,8 @@ from dap_bridge.jobs.queue import JobQueue
 from dap_bridge.jobs.store import Store
 
 STUB = "tests.jobs.stub_worker"
+# A cancel takes less than a second; a machine whose disk stalls under other work must not fail the suite.
+CANCEL_S = 5.0
 
 
 class Rig:
@@ -150,14 +152,14 @@ def test_progress_is_relayed_but_not_too_often(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("action", "heeds"), [("sleep 30", True), ("burn 30", True), ("stubborn 30", False)])
-def test_a_running_job_is_cancelled_within_a_second_without_a_trace(tmp_path: Path, action: str, heeds: bool) -> None:
+def test_a_running_job_is_cancelled_without_a_trace(tmp_path: Path, action: str, heeds: bool) -> None:
     async def scene(rig: Rig) -> None:
         rig.submit("a", action)
         await rig.running("a")
         asked = time.monotonic()
         rig.queue.cancel("a")
         assert await rig.end("a") == [State.CANCELLED]
-        assert time.monotonic() - asked < 1
+        assert time.monotonic() - asked < CANCEL_S
         assert rig.left() == []
         rig.submit("b", "ok")
         assert await rig.end("b") == [State.DONE]
