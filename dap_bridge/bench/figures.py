@@ -145,7 +145,6 @@ class Dynamics:
             np.savez_compressed(
                 file,
                 iterations=np.array(at),
-                seconds=sound.mixture.shape[-1] / sound.rate,
                 rate=recipe.front.rate,
                 sounds=np.stack([watch.seen[i]["sounds"] for i in at]),
                 masks=np.stack([watch.seen[i]["masks"] for i in at]),
@@ -247,4 +246,4 @@ def _draw(kept: Path, path: Path) -> None:
             }
             for i, iteration in enumerate(arrays["iterations"])
         }
-        pictures.dynamics(path, moments, float(arrays["seconds"]), int(arrays["rate"]))
+        pictures.dynamics(path, moments, int(arrays["rate"]))

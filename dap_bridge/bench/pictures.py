@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .thumbnails import RANGE_DB, Thumbnails
 
-DPI = 100
+DPI = 80
 
 
 def box_plot(path: Path, values: Mapping[str, Sequence[float]], label: str) -> None:
@@ -53,23 +53,23 @@ def separations(path: Path, columns: Mapping[str, Thumbnails]) -> None:
     _save(figure, path)
 
 
-def dynamics(path: Path, columns: Mapping[int, Mapping[str, NDArray[np.floating]]], seconds: float, rate: int) -> None:
-    """Fig. 11: a column an iteration; rows are the sounds S, the masks m and the stems s of every source.
+def dynamics(path: Path, moments: Mapping[int, Mapping[str, NDArray[np.floating]]], rate: int) -> None:
+    """Fig. 11: the moments of a fit from left to right; rows are sounds S, masks m and stems s of every source.
 
-    columns: iteration -> "sounds" and "stems", levels in dB (sources, bins, frames), and "masks", 0..1.
+    moments: iteration -> "sounds" and "stems", levels in dB (sources, bins, frames), and "masks", 0..1, the same shape.
     """
-    sources = len(next(iter(columns.values()))["sounds"])
+    sources = len(next(iter(moments.values()))["sounds"])
     rows = [(kind, k) for kind in ("sounds", "masks", "stems") for k in range(sources)]
-    figure = Figure(figsize=(1.5 * len(columns) + 0.6, 1.25 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(columns), sharex=True, sharey=True, squeeze=False)
-    for row, (kind, k) in enumerate(rows):
-        for column, (iteration, arrays) in enumerate(columns.items()):
-            axes = grid[row, column]
-            limits = (0.0, 1.0) if kind == "masks" else (-RANGE_DB, 0.0)
-            _image(axes, arrays[kind][k], seconds, rate, limits, "gray" if kind == "masks" else "magma")
-            if row == 0:
-                axes.set_title(str(iteration), fontsize=9)
-        grid[row, 0].set_ylabel(f"{kind[:-1]} {k + 1}", fontsize=8)
+    figure = Figure(figsize=(1.5 * len(moments) + 0.6, 1.3 * len(rows)), layout="constrained")
+    for axes, (kind, k) in zip(figure.subplots(len(rows), 1, sharex=True), rows, strict=True):
+        limits, colours = ((0.0, 1.0), "gray") if kind == "masks" else ((-RANGE_DB, 0.0), "magma")
+        side_by_side = np.concatenate([arrays[kind][k] for arrays in moments.values()], axis=1)
+        _image(axes, side_by_side, float(len(moments)), rate, limits, colours)
+        for edge in range(1, len(moments)):
+            axes.axvline(edge, color="white", linewidth=2)
+        axes.set_ylabel(f"{kind[:-1]} {k + 1} (kHz)", fontsize=8)
+    axes.set_xticks(np.arange(len(moments)) + 0.5, [str(iteration) for iteration in moments])
+    axes.set_xlabel("iteration")
     _save(figure, path)
 
 

@@ -149,8 +149,8 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
     assert float(line(synthetic, "oracle-ratio")["SI-SDRi"]) > 25
     assert line(synthetic, "paper@2")["items"] == "2"
 
-    ablation = bench("ablation", "--iterations", "10")
-    assert {row["method"] for row in ablation["tables"][0]} == {f"{name}@10" for name in figures.VARIANTS}
+    ablation = bench("ablation", "--iterations", "6")
+    assert {row["method"] for row in ablation["tables"][0]} == {f"{name}@6" for name in figures.VARIANTS}
     rows = json.loads((tmp_path / "out" / "ablation" / "results.json").read_text())["rows"]
     assert len({str(row["each"]) for row in rows}) == len(figures.VARIANTS), "every ablation changes the result"
 
