@@ -105,7 +105,8 @@ def embed(description: Description, features: Features) -> Tensor:
         timbre[:, : order - 1] = cepstrum[:, : order - 1]
         for index in range(len(features.compressions)):
             texture = _unit(_standard(description.textures[:, index]))
-            pan = _unit(description.pan) * features.pan_weight
+            # not brought to variance one: what hardly differs between channels is no evidence
+            pan = description.pan * features.pan_weight
             points.append(torch.cat([_unit(timbre), texture, pan], 1))
     return torch.stack(points)
 

@@ -65,7 +65,7 @@ class Features(Section):
     cepstra: tuple[int, ...]  # timbre: DCT coefficients 1 .. m-1, one description for each m
     compressions: tuple[float, ...]  # texture: exponents of the activation, one description for each
     lags: tuple[int, ...]  # frames; autocorrelation of the activation
-    pan_weight: float  # of the channel balance, where views differ; timbre and texture have weight one
+    pan_weight: float  # of the balance of a component between views, -1 .. 1; timbre and texture have variance one
 
 
 @dataclass(frozen=True)

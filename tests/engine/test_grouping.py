@@ -174,8 +174,14 @@ def test_timbre_and_texture_weigh_the_same() -> None:
 
 def test_pan_counts_where_views_differ() -> None:
     spectra = torch.ones(4, 2, 512)
-    spectra[:2, 0], spectra[2:, 1] = 0.1, 0.1
+    spectra[:2, 0], spectra[2:, 1] = 0.0, 0.0
     description = describe(spectra, torch.ones(4, 50), FEATURES, FRONT)
-    blind, seeing = embed(description, FEATURES), embed(description, replace(FEATURES, pan_weight=1.0))
+    blind, seeing = embed(description, FEATURES), embed(description, replace(FEATURES, pan_weight=3.0))
     assert blind.abs().max() < 1e-5
-    assert torch.cdist(seeing[0], seeing[0])[0].tolist() == pytest.approx([0, 0, 2, 2], abs=1e-5)
+    assert torch.cdist(seeing[0], seeing[0])[0].tolist() == pytest.approx([0, 0, 6, 6], abs=1e-4)
+
+
+def test_rounding_between_equal_channels_is_no_evidence() -> None:
+    spectra = torch.ones(20, 2, 512) + 1e-6 * torch.rand(20, 2, 512, generator=chance())
+    points = embed(describe(spectra, torch.ones(20, 50), FEATURES, FRONT), replace(FEATURES, pan_weight=3.0))
+    assert points[..., -1].abs().max() < 1e-4

@@ -100,6 +100,17 @@ def test_three_sounds_come_apart(small: ConsensusRecipe) -> None:
     assert mean_si_sdr(parts, stems) > mean_si_sdr(parts, torch.stack([mixture] * 3)) + 6
 
 
+def test_two_sounds_alike_come_apart_by_their_place(small: ConsensusRecipe) -> None:
+    """The same kind of ticks, one to the left and one to the right: only the channels tell."""
+    rate = small.front.rate
+    left, right = ticks(3 * rate, rate, 1), ticks(3 * rate, rate, 2).roll(rate // 9, 1)
+    parts = [torch.cat([left, 0.2 * left]), torch.cat([0.2 * right, right])]
+    mixture = parts[0] + parts[1]
+    (masks,) = masks_of(events(mixture, small))
+    stems = apply_masks(mixture, rate, masks, small.front, small.stems)
+    assert mean_si_sdr(parts, stems) > mean_si_sdr(parts, torch.stack([mixture, mixture])) + 5
+
+
 def test_a_source_is_the_same_sound_in_every_chunk(small: ConsensusRecipe) -> None:
     """Chunks that hold both sounds, the one, the other, both again: stem k is always the same one of them."""
     rate = small.front.rate
