@@ -215,7 +215,7 @@ BENCHES: dict[str, Bench] = {
     "universal150": Bench("Universal-150: two-source mixtures", _universal150),
     "recordings": Bench("Real recordings", _recordings),
     "trios": Bench("Mixtures of three sounds", _trios),
-    "synthetic": Bench("Synthetic sounds (Fig. 2)", _synthetic),
+    "synthetic": Bench("Synthetic sounds (Fig. 2)", _synthetic, summary.blocks_by_source, summary.tables_by_source),
     "ablation": Bench("Ablations of the noise and of the mask (Figs. 8 and 9)", _ablation),
     "dynamics": Bench("A fit as it unfolds (Fig. 11)", _dynamics, figures.dynamics_blocks, figures.dynamics_tables),
     "speed": Bench("Speed", _speed, speed.blocks, speed.tables, alone=True),

@@ -42,6 +42,24 @@ def tables(rows: Sequence[Row]) -> list[Block]:
     return found
 
 
+def blocks_by_source(rows: Sequence[Row], folder: Path) -> list[Block]:
+    """Where there are few items: every one, then what `blocks` gives."""
+    return [*tables_by_source(rows), *blocks(rows, folder)]
+
+
+def tables_by_source(rows: Sequence[Row]) -> list[Block]:
+    """A line an item, method and seed, with the SI-SDR of each source in dB."""
+    sources = max((len(row["each"]["si_sdr"]) for row in rows), default=0)
+    columns = ("sound", "method", "seed", *(f"SI-SDR of source {k}" for k in range(1, sources + 1)), "s/clip")
+    lines = (
+        (item, label, str(seed), *(f"{value:.1f}" for value in row["each"]["si_sdr"]), f"{row['elapsed_s']:.1f}")
+        for item, members in by(rows, "item").items()
+        for label, seed, part in _methods(members)
+        for row in part
+    )
+    return [Table(columns, tuple(lines))]
+
+
 def by(rows: Iterable[Row], column: str) -> dict[str, list[Row]]:
     """Rows apart by the value of one column, in the order of its first appearance."""
     parts: dict[str, list[Row]] = {}
