@@ -36,7 +36,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
     [
         ("hop =", "hopp =", "front.hop"),
         ("rate = 11000", 'rate = "fast"', "front.rate"),
-        ('view = "power"', 'view = "sideways"', "front.view"),
+        ('view = "channels"', 'view = "sideways"', "front.view"),
         ('method = "consensus"', 'method = "magic"', "method"),
         ("[front]", "[front", "cannot be read"),
         ("seconds =", "seconds_ =", "chunk.seconds"),
