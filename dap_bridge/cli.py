@@ -14,7 +14,7 @@ import click
 
 from . import __version__, console
 from .domain import Job, Progress
-from .errors import BadPreset, BadRequest, Cancelled, DapError
+from .errors import BadPreset, BadRequest, BadSettings, Cancelled, DapError
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -33,7 +33,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except DapError as error:
             console.complain(error, "--json" in sys.argv)
-            ctx.exit(BAD_ARGUMENTS if isinstance(error, BadRequest | BadPreset) else FAILED)
+            ctx.exit(BAD_ARGUMENTS if isinstance(error, BadRequest | BadPreset | BadSettings) else FAILED)
         except (Cancelled, KeyboardInterrupt):
             console.stderr.print("Cancelled; nothing was left behind.")
             ctx.exit(CANCELLED)
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; logs go to stderr.")
-port_option = click.option("--osc-port", type=click.IntRange(1, 65535), help="The daemon's OSC port.")
+port_option = click.option("--osc-port", type=click.IntRange(0, 65535), help="The daemon's OSC port.")
 
 
 def clip_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -297,12 +297,17 @@ def _client(osc_port: int | None) -> Client:
 
 
 def _send_job(client: Client, message: JobVerb | Resume, wait: bool, as_json: bool) -> None:
+    from .transport import protocol
+    from .transport.client import as_error
+
     if wait:
         with console.progress_bar(message.name) as show:
             manifest = client.run(message, show)
         _finish(manifest, as_json)
     else:
         event = next(client.request(message))
+        if isinstance(event, protocol.Failed):
+            raise as_error(event)
         console.answer(event.model_dump(mode="json"), as_json, f"{event.job}: {event.name}")
 
 

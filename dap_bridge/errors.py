@@ -126,5 +126,5 @@ class MissingExtra(DapError):
     default_hint = 'Install it with: pip install "dap-bridge[bench]"'
 
 
-class Cancelled(Exception):  # noqa: N818 - being cancelled is an outcome, not an error
+class Cancelled(Exception):
     """Raised inside a job when the user asked for it to stop."""

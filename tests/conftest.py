@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,10 @@ import soundfile
 import tomli_w
 
 from dap_bridge import assets
+from tests.processes import CHECKOUT, STUB, Process
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+Start = Callable[..., Process]
+
 SHARED = CHECKOUT.parent / "shared"
 RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
@@ -66,6 +68,24 @@ def noise() -> Callable[..., np.ndarray]:
         return 0.1 * np.random.default_rng(seed).standard_normal((channels, frames)).astype(np.float32)
 
     return make
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """start() -> a daemon with the stub for a worker; ended after the test."""
+    made: list[Process] = []
+
+    def one(name: str = "home", *arguments: str, **environment: str) -> Process:
+        (tmp_path / name).mkdir(exist_ok=True)
+        made.append(Process(tmp_path / name, *(arguments or ("-m", STUB)), **environment))
+        return made[-1]
+
+    yield one
+    for process in made:
+        process.client.close()
+        if process.process.poll() is None:
+            process.process.kill()
+            process.process.wait()
 
 
 def shared(path: str) -> Path:

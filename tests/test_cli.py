@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.conftest import Start
+
 RATE = 44_100
 
 
@@ -174,3 +176,41 @@ def test_send_without_a_daemon_says_how_to_start_one(clip: Path, tmp_path: Path)
     result = dap("send", "separate", clip, "--out", tmp_path / "out", "--osc-port", 39_378, "--wait")
     assert result.returncode == 1
     assert "dap-bridge serve" in result.stderr
+
+
+def test_the_verbs_reach_a_daemon(clip: Path, tmp_path: Path, start: Start) -> None:
+    daemon = start("real", "-m", "dap_bridge", "serve")
+    port = ("--osc-port", daemon.port)
+    assert json.loads(dap("send", "hello", *port, "--json").stdout)["pid"] == daemon.process.pid
+
+    job = ("--preset", "quick", "--job", "a", *port)
+    done = dap("send", "separate", clip, "--out", tmp_path / "out", *job, "--wait", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    again = dap("send", "separate", clip, "--out", tmp_path / "out", *job)
+    assert (again.returncode, again.stdout.strip()) == (0, "a: done")
+
+    failed = dap("send", "separate", clip, "--start", 9, "--preset", "quick", *port, "--wait", "--json")
+    assert (failed.returncode, json.loads(failed.stdout)["error"]["code"]) == (1, "bad_clip")
+    other = dap("send", "separate", clip, "--seed", 1, *job)
+    assert other.returncode == 1
+    assert "job_conflict" in other.stderr
+    unknown = dap("send", "cancel", "nobody", *port)
+    assert unknown.returncode == 1
+    assert "unknown_job" in unknown.stderr
+    assert json.loads(dap("send", "status", *port, "--json").stdout) == {"jobs": []}
+    checks = json.loads(dap("doctor", *port, "--json").stdout)["checks"]
+    assert f"pid {daemon.process.pid}" in next(check["found"] for check in checks if check["name"].startswith("OSC"))
+
+
+def test_a_job_waits_can_be_cancelled_and_resumed(tmp_path: Path, start: Start) -> None:
+    """Against the stub, whose jobs take as long as their label says."""
+    daemon = start()
+    daemon.client.send(daemon.separate("a", "sleep 30"))
+    daemon.running("a")
+    port = ("--osc-port", daemon.port)
+    assert dap("send", "status", *port).stdout.strip() == "a  separate  running"
+    assert dap("send", "cancel", "a", *port).stdout.strip() == "a: cancelled"
+    assert daemon.left() == []
+    resumed = dap("send", "resume", "a", *port)
+    assert (resumed.returncode, resumed.stdout.strip()) == (0, "a: accepted")

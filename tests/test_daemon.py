@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,111 +23,11 @@ from dap_bridge.errors import BadClip, Cancelled, DaemonUnreachable, DapError, J
 from dap_bridge.transport import osc, protocol
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.protocol import Separate
+from tests.conftest import Start
+from tests.processes import CHECKOUT, STUB, until
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-STUB = "tests.stub_daemon"
-START_S = 20.0
 # A cancel takes less than a second; a machine whose disk stalls under other work must not fail the suite.
 CANCEL_S = 5.0
-
-
-class Process:
-    """A daemon in a process of its own, with folders of its own."""
-
-    def __init__(self, home: Path, *arguments: str, **environment: str) -> None:
-        self.home = home
-        self.spool, self.data = home / "spool", home / "data"
-        self.log = home / "log"
-        self._arguments = arguments
-        self._environment = environment
-        self.port = 0
-        self.start()
-
-    def start(self, wait: bool = True) -> None:
-        self.port = self.port or free_port()
-        settings = {"OSC_PORT": self.port, "SPOOL": self.spool, "DATA": self.data, "SETTLE_S": 0.3, "RESCAN_S": 1}
-        environment = os.environ | {f"DAP_BRIDGE_{name}": str(value) for name, value in settings.items()}
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *self._arguments],
-                env=environment | self._environment,
-                cwd=CHECKOUT,
-                stdout=log,
-                stderr=log,
-            )
-        self.client = Client(self.port, silence_s=1.0)
-        if wait:
-            self.client.hello(START_S)
-
-    def separate(self, job: str, label: str = "ok", **fields: Any) -> Separate:
-        return Separate(job=job, label=label, clip="/clip.wav", out=str(self.home / f"out-{job}"), **fields)
-
-    def running(self, job: str) -> None:
-        """Until the job has reported progress."""
-        for event in self.client.request(protocol.Resume(job=job)):
-            if isinstance(event, protocol.Progressed) and event.stage != "waiting":
-                return
-
-    def runs(self, job: str) -> list[int]:
-        """The processes that the job was run in, one after the other."""
-        log = self.home / "runs.log"
-        lines = [line.split() for line in log.read_text().splitlines()] if log.exists() else []
-        return [int(pid) for name, pid in lines if name == job]
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(timeout=20)
-
-    def drop(self, name: str, content: dict[str, Any]) -> None:
-        path = self.spool / "inbox" / f"{name}.tmp"
-        path.write_text(json.dumps(content))
-        path.rename(path.with_suffix(".json"))
-
-    def status_file(self, name: str) -> dict[str, str]:
-        try:
-            text = (self.spool / "outbox" / f"{name}.status").read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return {}
-        return dict(line.split("\t") for line in text.splitlines() if line)
-
-    def left(self) -> list[str]:
-        """What jobs have left behind."""
-        return sorted(str(p.relative_to(self.home)) for p in [*self.home.glob("out-*"), *self.data.glob("jobs/*")])
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], Any], timeout: float = 15.0) -> Any:
-    deadline = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.01)
-    return value
-
-
-Start = Callable[..., Process]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """start() -> a daemon with the stub for a worker; ended after the test."""
-    made: list[Process] = []
-
-    def one(name: str = "home", *arguments: str, **environment: str) -> Process:
-        (tmp_path / name).mkdir(exist_ok=True)
-        made.append(Process(tmp_path / name, *(arguments or ("-m", STUB)), **environment))
-        return made[-1]
-
-    yield one
-    for process in made:
-        process.client.close()
-        if process.process.poll() is None:
-            process.process.kill()
-            process.process.wait()
 
 
 def test_a_job_by_osc_from_accepted_to_done(start: Start) -> None:

@@ -8,7 +8,7 @@ import sys
 import zipfile
 from pathlib import Path
 
-from tests.conftest import CHECKOUT
+from tests.processes import CHECKOUT
 
 
 def test_the_wheel_carries_what_it_needs_and_finds_it(tmp_path: Path) -> None:

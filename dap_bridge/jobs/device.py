@@ -1,4 +1,4 @@
-"""Which device a job runs on, and why: the probe runs a real kernel, so that a broken driver is found before the job."""
+"""Which device a job runs on, and why: the probe runs a real kernel, so that a broken driver is found in time."""
 
 from __future__ import annotations
 

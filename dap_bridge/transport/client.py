@@ -93,7 +93,7 @@ class Client:
                 unanswered = 0
                 if isinstance(event, protocol.Failed) and event.code in REFUSALS:
                     if event.code != UnknownJob.code or not isinstance(message, JobVerb):
-                        raise _error(event)
+                        raise as_error(event)
                     self.send(message)  # it never arrived
                 elif not isinstance(event, protocol.StatusEvent):
                     yield event
@@ -115,7 +115,7 @@ class Client:
             case protocol.Done():
                 return Path(last.manifest)
             case protocol.Failed():
-                raise _error(last)
+                raise as_error(last)
             case protocol.Interrupted():
                 raise DaemonUnreachable(
                     "The daemon ended while the job ran.",
@@ -169,7 +169,7 @@ def _progress(event: protocol.Progressed) -> Progress:
     )
 
 
-def _error(event: protocol.Failed) -> DapError:
+def as_error(event: protocol.Failed) -> DapError:
     """The error as it was raised over there."""
     kinds = {kind.code: kind for kind in DapError.__subclasses__()}
     return kinds.get(event.code, DapError)(event.message, event.hint)
