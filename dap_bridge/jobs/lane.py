@@ -39,7 +39,7 @@ NICENESS = 10
 PREDECESSOR_TIMEOUT_S = 5.0
 
 
-class WorkerGone(Exception):  # noqa: N818 - an event; the queue makes a second attempt or an error of it
+class WorkerGone(Exception):
     """The process ended before it answered."""
 
 

@@ -39,7 +39,7 @@ CHANGES = frozenset({"created", "modified", "moved", "closed"})
 _Signature = tuple[int, int]
 
 
-class _Unfinished(Exception):  # noqa: N818 - most often a file that is still being written
+class _Unfinished(Exception):
     """The file is no JSON, so far."""
 
 

@@ -38,7 +38,7 @@ REMEMBERED = 256
 Address = tuple[str, int]
 
 
-class Malformed(Exception):  # noqa: N818 - no error of ours, and nobody is told
+class Malformed(Exception):
     """The datagram is not OSC."""
 
 
