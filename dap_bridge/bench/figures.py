@@ -51,20 +51,19 @@ def without_nonzero_loss(recipe: PaperRecipe) -> PaperRecipe:
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to take something from the paper's recipe; figure: where the paper shows what that does."""
+    """One way to take something from the paper's recipe."""
 
-    title: str
-    figure: str
+    title: str  # ends with the figure of the paper that shows what it does
     change: Callable[[PaperRecipe], PaperRecipe]
 
 
 VARIANTS = {
-    "full": Variant("full model", "8, 9", lambda recipe: recipe),
-    "no-tn": Variant("without temporal noise (TN)", "8", without_temporal_noise),
-    "no-dn": Variant("without dynamic noise (DN)", "8", without_dynamic_noise),
-    "no-ac": Variant("without abrupt change (AC)", "8", without_abrupt_change),
-    "no-1d": Variant("without the 1-D mask", "9", without_flat_mask),
-    "no-nonzero": Variant("without the nonzero-mask loss", "9", without_nonzero_loss),
+    "full": Variant("the full model", lambda recipe: recipe),
+    "no-tn": Variant("without temporal noise (TN, Fig. 8)", without_temporal_noise),
+    "no-dn": Variant("without dynamic noise (DN, Fig. 8)", without_dynamic_noise),
+    "no-ac": Variant("without abrupt change (AC, Fig. 8)", without_abrupt_change),
+    "no-1d": Variant("without the 1-D mask (Fig. 9)", without_flat_mask),
+    "no-nonzero": Variant("without the nonzero-mask loss (Fig. 9)", without_nonzero_loss),
 }
 
 
@@ -104,6 +103,7 @@ class Ablation:
             "group": f"{self.preset} at {recipe.fit.iterations} iterations",
             "item": self.item.id,
             "method": shortened_name(self.variant, self.iterations),
+            "title": VARIANTS[self.variant].title,
             "seed": self.seed,
         }
         return row | score(sound, estimates, thumbnail)

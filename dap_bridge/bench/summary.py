@@ -95,8 +95,9 @@ def _line(label: str, seed: int, rows: Sequence[Row]) -> tuple[str, ...]:
 
     gains = [row["si_sdri"] for row in rows]
     known = BASELINES.get(label)
+    title = known.title if known else rows[0].get("title")
     return (
-        label if known is None else f"{known.title} ({label})",
+        f"{title} ({label})" if title else label,
         str(seed) if known is None or known.seeded else "-",
         str(len(rows)),
         *(mean(name) for name in METRICS),

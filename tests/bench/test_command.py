@@ -151,7 +151,9 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
     assert float(line(synthetic, "paper@2")["SI-SDR of source 2"]) < 25
 
     ablation = bench("ablation", "--iterations", "6")
-    assert {row["method"] for row in ablation["tables"][0]} == {f"{name}@6" for name in figures.VARIANTS}
+    assert {row["method"] for row in ablation["tables"][0]} == {
+        f"{variant.title} ({name}@6)" for name, variant in figures.VARIANTS.items()
+    }
     rows = json.loads((tmp_path / "out" / "ablation" / "results.json").read_text())["rows"]
     assert len({str(row["each"]) for row in rows}) == len(figures.VARIANTS), "every ablation changes the result"
 
