@@ -125,6 +125,7 @@ def _summary(name: str, store: Store, rows: Sequence[Row], outcome: Outcome) -> 
     blocks = list(BENCHES[name].tables(rows)) if rows else []
     tables = [block for block in blocks if isinstance(block, report.Table)]
     page = store.folder / "report.html"
+    counts = f"{outcome.finished} finished, {outcome.reused} were there: {page}"
     failures = "".join(f"\nFailed: {key}: {message}" for key, message in outcome.failed.items())
     return {
         "bench": name,
@@ -134,7 +135,7 @@ def _summary(name: str, store: Store, rows: Sequence[Row], outcome: Outcome) -> 
         "reused": outcome.reused,
         "failed": outcome.failed,
         "tables": [[dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables],
-        "text": f"{report.markdown(blocks)}\n{outcome.finished} finished, {outcome.reused} were there: {page}{failures}",
+        "text": f"{report.markdown(blocks)}\n{counts}{failures}",
     }
 
 
