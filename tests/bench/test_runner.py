@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -185,5 +186,6 @@ def test_ctrl_c_stops_every_process_at_once(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         assert process.communicate(timeout=60)[0] == "stopped\n"
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert not (tmp_path / "d").exists()
