@@ -29,7 +29,7 @@ bench: venv  ## the reports and tables of docs/benchmark.md again, from the cach
 	$(BIN)/dap-bridge bench report --out docs/benchmark --page docs/benchmark.md
 
 docs: venv  ## the generated pages
-	$(BIN)/python -m dap_bridge.transport.document
+	$(BIN)/python -m dap_bridge.transport.document docs/protocol.md
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -105,7 +105,7 @@ def separate(job: Job, control: Control, results: Path) -> Path:
                 inputs=reader.inputs,
                 stems=tuple(Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(names, 1)),
                 warnings=tuple(warnings),
-                extra={"confidence": task.confidence},
+                confidence=task.confidence,
             )
             _stop_if_cancelled(control)
             atomic.write_text(stage / MANIFEST, json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n")
