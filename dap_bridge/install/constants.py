@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pprint
+import json
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,16 @@ def lua() -> str:
 
 def python() -> str:
     """A module of one constant a name: what a host's own Python can import without any package."""
-    lines = [f"{name.upper()} = {pprint.pformat(value, width=110)}\n" for name, value in constants().items()]
+    lines = [f"{name.upper()} = {_python_value(value)}\n" for name, value in constants().items()]
     return f'"""{GENERATED}"""\n\n' + "".join(lines)
+
+
+def _python_value(value: Any, indent: str = "") -> str:
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    inner = indent + "    "
+    members = "".join(f"{inner}{json.dumps(name)}: {_python_value(entry, inner)},\n" for name, entry in value.items())
+    return f"{{\n{members}{indent}}}" if members else "{}"
 
 
 def _lua_value(value: Any, indent: str = "") -> str:
@@ -55,9 +63,7 @@ def _lua_value(value: Any, indent: str = "") -> str:
         return f"{{\n{members}{indent}}}" if members else "{}"
     if isinstance(value, list | tuple):
         return "{ " + ", ".join(_lua_value(entry) for entry in value) + " }" if value else "{}"
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return json.dumps(value)
 
 
 def files() -> dict[Path, str]:

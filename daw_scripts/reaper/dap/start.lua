@@ -20,7 +20,7 @@ function start.run()
       end, START_S)
     end
     if not link then
-      return message.tell(("The bridge did not start with\n\n    %s serve\n\nRun that in a terminal to see why."):format(settings.command))
+      return message.tell(("The bridge did not start. Run\n\n    %s serve\n\nin a terminal to see why."):format(settings.command))
     end
     message.tell(("dap-bridge %s is running."):format(said.version))
     link:close()

@@ -89,7 +89,7 @@ class Host:
 
     @property
     def shown(self) -> str:
-        return "\n".join(self.state["shown"] or [])
+        return "\n".join(self.state.get("shown") or [])
 
     def tracks(self, project: str = "project") -> list[dict[str, Any]]:
         return list(self.lua(f"return sim.dump({project})"))
