@@ -67,6 +67,7 @@ function geometry.describe(item)
   local offset = reaper.GetMediaItemTakeInfo_Value(take, "D_STARTOFFS")
   local length = reaper.GetMediaItemInfo_Value(item, "D_LENGTH")
   local file = reaper.GetMediaSourceFileName(source)
+  if name == "" then name = file:match("([^/\\]+)$") or "item" end
   local mode = math.floor(reaper.GetMediaItemTakeInfo_Value(take, "I_CHANMODE"))
   local clip = {
     item = item,

@@ -1,4 +1,5 @@
 -- Jobs that have not been placed yet, kept in the project: they outlive the script, and REAPER.
+-- A value is percent-encoded: a project file is lines of quoted words, and names hold whatever people type.
 local lines = require("dap.lines")
 
 local record = {}
@@ -29,13 +30,14 @@ function record.keep(project, job, clip, mute)
   for _, name in ipairs(TEXTS) do fields[name] = clip[name] end
   keep_shape(fields, "item.", clip.item_shape)
   keep_shape(fields, "take.", clip.take_shape)
-  reaper.SetProjExtState(project, SECTION, job, lines.encode(fields))
+  local text = lines.encode(fields):gsub("[^%w._-]", function(c) return ("%%%02X"):format(c:byte()) end)
+  reaper.SetProjExtState(project, SECTION, job, text)
 end
 
 function record.forget(project, job) reaper.SetProjExtState(project, SECTION, job, "") end
 
 local function read(text)
-  local fields = lines.decode(text)
+  local fields = lines.decode((text:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end)))
   local clip = { item_shape = shape_of(fields, "item%."), take_shape = shape_of(fields, "take%.") }
   for _, name in ipairs(NUMBERS) do clip[name] = tonumber(fields[name]) end
   for _, name in ipairs(TEXTS) do clip[name] = fields[name] end
@@ -46,8 +48,9 @@ end
 function record.all(project)
   local found = {}
   for index = 0, math.huge do
-    local more, name, text = reaper.EnumProjExtState(project, SECTION, index)
+    local more, name = reaper.EnumProjExtState(project, SECTION, index)
     if not more then break end
+    local _, text = reaper.GetProjExtState(project, SECTION, name)
     local clip, mute = read(text)
     found[#found + 1] = { name = name, clip = clip, mute = mute }
   end

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+import urllib.parse
 import uuid
 
 import dap_items
@@ -101,7 +102,7 @@ class Job:
         fields |= {f"item.{name}": value for name, value in self.clip["item_shape"].items()}
         fields |= {f"take.{name}": value for name, value in self.clip["take_shape"].items()}
         fields["mute"] = "yes" if self.mute else "no"
-        rpr.RPR_SetProjExtState(self.project, SECTION, self.name, _lines(fields))
+        rpr.RPR_SetProjExtState(self.project, SECTION, self.name, urllib.parse.quote(_lines(fields), safe=""))
 
     def hear(self, event, link):
         kind = event["event"]

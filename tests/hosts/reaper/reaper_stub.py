@@ -145,6 +145,7 @@ def functions(host: Reaper) -> dict[str, Any]:
         host.refresh += by
 
     def set_ext(project: str, section: str, key: str, value: str) -> int:
+        assert not set(value) & set("\"'`\t\n"), "a project file could not hold this value"
         thing[project]["ext"][key] = value
         if not value:
             del thing[project]["ext"][key]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,82 +53,103 @@ def stem_sum(tracks: list[dict[str, Any]]) -> np.ndarray:
     return np.asarray(total)
 
 
-def heard(source: np.ndarray, offset: float, rate: float, length: float, reverse: bool, loop: bool) -> np.ndarray:
-    """What REAPER plays of a source (channels, frames), linear between frames: the simulator's reading, in numpy."""
-    samples = source[:, ::-1] if reverse else source
-    frames = source.shape[1]
-    position = offset * RATE + np.arange(round(length * RATE)) * rate
-    position = np.mod(position, frames) if loop else position
-    padded = np.pad(samples, ((0, 0), (0, 2)))
-    before = np.floor(position + 1e-6).astype(int)
-    part = np.clip(position - before, 0, 1)
-    return (1 - part) * padded[:, before] + part * padded[:, before + 1]
+@dataclass(frozen=True)
+class Case:
+    """An item, and what is heard of it: offset and length in seconds, mode as I_CHANMODE counts."""
+
+    channels: int = 1
+    offset: float = 0.0
+    length: float = 1.0
+    rate: float = 1.0
+    reverse: bool = False
+    loop: bool = True
+    mode: int = 0
+    markers: int = 0
+    section: tuple[float, float] | None = None
+    # Whether a stretch of the file says it all.
+    plain: bool = False
+
+    def lua(self) -> dict[str, Any]:
+        part = self.section or (0, "take.source.length")
+        section = f"take.source = sim.model.section(take.source, {part[0]}, {part[1]}, {str(self.reverse).lower()})"
+        return {
+            "before": (section if self.reverse or self.section else "") + f"\ntake.markers = {self.markers}",
+            "length": self.length,
+            "item": f"{{B_LOOPSRC = {int(self.loop)}}}",
+            "take": f"{{D_STARTOFFS = {self.offset}, D_PLAYRATE = {self.rate}, I_CHANMODE = {self.mode}, D_VOL = 0.5}}",
+        }
+
+    def heard(self, samples: np.ndarray) -> np.ndarray:
+        """(channels, frames): what REAPER plays of the file's samples, linear between frames."""
+        if self.section:
+            first, frames = (round(seconds * RATE) for seconds in self.section)
+            samples = samples[:, first : first + frames]
+        if self.reverse:
+            samples = samples[:, ::-1]
+        if self.mode == 2:
+            samples = samples.mean(axis=0, keepdims=True)
+        elif self.mode > 2:
+            samples = samples[self.mode - 3 : self.mode - 2]
+        first = int(self.offset * RATE) / RATE if self.plain else self.offset
+        end = self.offset + self.length if self.plain else first + self.length
+        position = first * RATE + np.arange(np.ceil(round((end - first) * RATE, 4))) * self.rate
+        position = position % samples.shape[1] if self.loop else position
+        padded = np.pad(samples, ((0, 0), (0, samples.shape[1])))
+        before = np.floor(position + 1e-6).astype(int)
+        part = np.clip(position - before, 0, 1)
+        return (1 - part) * padded[:, before] + part * padded[:, before + 1]
 
 
 CASES = {
-    "plain": {"channels": 1},
-    "plain-stereo": {"channels": 2},
-    "offset": {"offset": 0.2503, "length": 0.6001},
-    "rate": {"rate": 1.5, "length": 0.6},
-    "reversed": {"reverse": True, "channels": 2},
-    "looped": {"offset": 0.3, "length": 1.5, "loop": True},
+    "plain": Case(plain=True),
+    "plain, stereo": Case(channels=2, plain=True),
+    "offset between two frames": Case(offset=0.25031, length=0.60007, plain=True),
+    "play rate": Case(rate=1.5, length=0.6),
+    "reversed": Case(reverse=True, channels=2),
+    "looped": Case(offset=0.3, length=1.5),
+    "longer than its source": Case(offset=0.3, length=1.0, loop=False),
+    "right channel": Case(channels=2, mode=4),
+    "mixed to mono": Case(channels=2, mode=2),
+    "section": Case(section=(0.25, 0.5), length=0.5),
+    "stretch markers": Case(markers=2),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", CASES)
 def test_an_item_becomes_a_folder_of_stems(
-    case: str, bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write
+    name: str, bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write, tmp_path: Path
 ) -> None:
-    wanted = {"channels": 1, "offset": 0.0, "rate": 1.0, "reverse": False, "loop": False, "length": 1.0} | CASES[case]
-    samples = sound(wanted["channels"])
+    case = CASES[name]
+    samples = sound(case.channels)
     host = reaper(bridge)
-    reverse = "take.source = sim.model.section(take.source, 0, take.source.length, true)" if wanted["reverse"] else ""
-    add_item(
-        host,
-        write_clip(samples, RATE),
-        length=wanted["length"],
-        before=reverse,
-        take=f"{{D_STARTOFFS = {wanted['offset']}, D_PLAYRATE = {wanted['rate']}, D_VOL = 0.5}}",
-    )
+    add_item(host, write_clip(samples, RATE), **case.lua())
     before, other = host.tracks(), host.tracks("other")
 
     host.run(SEPARATE)
     host.until()
 
     tracks = host.tracks()
-    assert [track["text"]["P_NAME"] for track in tracks] == [
-        "Source",
-        "take one - stems",
-        "take one - stem 1",
-        "take one - stem 2",
-    ]
+    names = ["Source", "take one - stems", "take one - stem 1", "take one - stem 2"]
+    assert [track["text"]["P_NAME"] for track in tracks] == names
     assert [track["info"]["I_FOLDERDEPTH"] for track in tracks] == [0, 1, 0, -1]
     assert tracks[0]["items"][0]["info"]["B_MUTE"] == 1
     for track in tracks[2:]:
         (item,) = track["items"]
         (take,) = item["takes"]
-        assert item["info"]["D_POSITION"] == 1.25
-        assert item["info"]["D_LENGTH"] == wanted["length"]
+        assert (item["info"]["D_POSITION"], item["info"]["D_LENGTH"]) == (1.25, case.length)
         assert (item["info"]["D_FADEINLEN"], item["info"]["B_LOOPSRC"], item["info"]["B_MUTE"]) == (0.123, 0, 0)
         assert (take["info"]["D_PLAYRATE"], take["info"]["D_VOL"]) == (1, 0.5)
-        assert take["channels"] == wanted["channels"]
+        assert take["channels"] == (1 if case.mode else case.channels)
         assert take["name"] == track["text"]["P_NAME"]
         assert take["peaks"] == "built"
-        assert Path(take["file"]).is_relative_to(write_clip(samples, RATE).parent / "song"), "in the project's folder"
+        assert Path(take["file"]).is_relative_to(tmp_path / "song"), "in the project's folder"
 
-    plain = not (wanted["rate"] != 1 or wanted["reverse"] or wanted["loop"])
-    first = int(wanted["offset"] * RATE) if plain else 0
-    skipped = tracks[2]["items"][0]["takes"][0]["info"]["D_STARTOFFS"]
-    assert skipped == pytest.approx(wanted["offset"] - first / RATE if plain else 0, abs=1e-9)
-    expected = (
-        samples[:, first : first + stem_sum(tracks[2:]).shape[1]]
-        if plain
-        else heard(samples, wanted["offset"], wanted["rate"], wanted["length"], wanted["reverse"], wanted["loop"])
-    )
-    played = stem_sum(tracks[2:])
+    played, expected = stem_sum(tracks[2:]), case.heard(samples)
     assert played.shape == expected.shape
-    assert played.shape[1] - skipped * RATE >= wanted["length"] * RATE - 1e-6, "stems reach the item's end"
     assert np.abs(played - expected).max() < 1e-4, "the stems sum to what was heard"
+    skipped = tracks[2]["items"][0]["takes"][0]["info"]["D_STARTOFFS"]
+    assert skipped == pytest.approx(case.offset % (1 / RATE) if case.plain else 0, abs=1e-9)
+    assert played.shape[1] >= (skipped + case.length) * RATE - 1e-3, "stems reach the item's end"
 
     assert host.tracks("other") == other
     assert host.lua("return #project.undo") == 1
@@ -135,7 +157,7 @@ def test_an_item_becomes_a_folder_of_stems(
     host.lua("sim.model.undo(project)")
     assert host.tracks() == before
     assert host.lua("return next(project.ext) == nil"), "nothing is waited for any more"
-    assert list((bridge.spool / "clips").glob("*")) == [] if (bridge.spool / "clips").exists() else True
+    assert list(bridge.spool.glob("clips/*")) == []
     assert not host.lua("return sim.gfx.open")
     assert host.messages == []
 

@@ -37,7 +37,8 @@ function api.ValidatePtr2(_, pointer, kind)
   return type(pointer) == "table" and model.live[pointer] == true and pointer.kind .. "*" == kind
 end
 function api.SetProjExtState(project, section, key, value)
-  project_of(project).ext[text(section) .. "\0" .. text(key)] = text(value) ~= "" and value or nil
+  if text(value):find("[%c\"'`]") then fault("a project file could not hold this value: " .. value) end
+  project_of(project).ext[text(section) .. "\0" .. text(key)] = value ~= "" and value or nil
   return #value
 end
 function api.EnumProjExtState(project, section, index)
@@ -49,7 +50,11 @@ function api.EnumProjExtState(project, section, index)
   table.sort(keys)
   local key = keys[index + 1]
   if not key then return false, "", "" end
-  return true, key, project.ext[section .. "\0" .. key]
+  return true, key, project.ext[section .. "\0" .. key]:sub(1, 100) -- its buffer is small
+end
+function api.GetProjExtState(project, section, key)
+  local value = project_of(project).ext[text(section) .. "\0" .. text(key)] or ""
+  return value ~= "" and 1 or 0, value
 end
 
 -- tracks
