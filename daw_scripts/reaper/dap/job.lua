@@ -79,7 +79,8 @@ function Job:submit(link)
   request.job = self.name
   request.label = names.label(self.clip.name)
   for _, name in ipairs({ "preset", "sources", "seed", "device" }) do request[name] = self.wanted[name] end
-  request.out = ("%s/dap-stems/%s"):format(reaper.GetProjectPathEx(self.project), self.name)
+  local folder = reaper.GetProjectPathEx(self.project)
+  if folder ~= "" then request.out = ("%s/dap-stems/%s"):format(folder, self.name) end
   self.request = request
   record.keep(self.project, self.name, self.clip, self.mute)
   local sent, trouble = link:send("separate", request)

@@ -59,9 +59,7 @@ local function new_track(project, index, name, folder_depth, mark)
   return track
 end
 
-local function add_item(track, path, name, clip)
-  local source = reaper.PCM_Source_CreateFromFile(path)
-  if not source then error("REAPER cannot read " .. path, 0) end
+local function add_item(track, source, name, clip)
   local item = reaper.AddMediaItemToTrack(track)
   local take = reaper.AddTakeToMediaItem(item)
   reaper.SetMediaItemTake_Source(take, source)
@@ -72,40 +70,49 @@ local function add_item(track, path, name, clip)
   reaper.SetMediaItemInfo_Value(item, "D_LENGTH", clip.length)
   reaper.SetMediaItemInfo_Value(item, "B_LOOPSRC", 0)
   for key, value in pairs(clip.item_shape) do reaper.SetMediaItemInfo_Value(item, key, value) end
-  return source
 end
 
-local function build(project, clip, stems, mute)
+-- A source for each stem; nil and a sentence where one cannot be read.
+local function open_all(stems)
+  local media = {}
+  for number, stem in ipairs(stems) do
+    media[number] = reaper.PCM_Source_CreateFromFile(stem.path)
+    if not media[number] then return nil, "REAPER cannot read " .. stem.path end
+  end
+  return media
+end
+
+local function build(project, clip, stems, media, mute)
   local source = find_track(project, clip.track_guid)
   local index = insertion(project, source, clip.track_guid)
   local closings = take_over_closings(project, index, source)
   new_track(project, index, clip.name .. " - stems", 1, clip.track_guid)
-  local media = {}
   for number, stem in ipairs(stems) do
     local last = number == #stems
     local track = new_track(project, index + number, stem.name, last and closings - 1 or 0, clip.track_guid)
-    media[number] = add_item(track, stem.path, stem.name, clip)
+    add_item(track, media[number], stem.name, clip)
   end
   local item = find_item(project, clip.item_guid)
   if item and mute then reaper.SetMediaItemInfo_Value(item, "B_MUTE", 1) end
-  return media
 end
 
 -- Put stems (each with name and path) on new tracks of `project`, whichever project is in front; the source item is muted
 -- where `mute` says so. Returns the new media sources, or nil and a sentence; nothing is left half done in the interface.
 function place.stems(project, clip, stems, mute)
+  local media, trouble = open_all(stems)
+  if not media then return nil, trouble end
   local front = reaper.EnumProjects(-1)
   if project ~= front then reaper.SelectProjectInstance(project) end
   reaper.PreventUIRefresh(1)
   reaper.Undo_BeginBlock2(project)
-  local fine, media = pcall(build, project, clip, stems, mute)
+  local fine, why = pcall(build, project, clip, stems, media, mute)
   reaper.Undo_EndBlock2(project, "Separate with DAP: " .. clip.name, EVERYTHING)
   reaper.PreventUIRefresh(-1)
   if project ~= front then reaper.SelectProjectInstance(front) end
   reaper.TrackList_AdjustWindows(false)
   reaper.UpdateArrange()
   if fine then return media end
-  return nil, tostring(media)
+  return nil, tostring(why)
 end
 
 return place

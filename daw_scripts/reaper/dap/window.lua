@@ -3,6 +3,8 @@ local message = require("dap.message")
 
 local window = {}
 
+-- Rows at once; jobs that have ended well make room.
+local MOST = 8
 local WIDTH, ROW, MARGIN, BUTTON = 560, 64, 12, 64
 local LEFT_BUTTON = 1
 local CLOSED, ESCAPE = -1, 27
@@ -60,6 +62,23 @@ local function draw_row(job, index)
   write(window.sentence(job), MARGIN, top + 42, WIDTH - MARGIN)
 end
 
+-- The jobs that have rows.
+local function visible(jobs)
+  local rows, room = {}, 0
+  for _, job in ipairs(jobs) do
+    if job:ended() and job.state ~= "failed" then room = room + 1 end
+  end
+  room = math.max(0, MOST - (#jobs - room))
+  for _, job in ipairs(jobs) do
+    local over = job:ended() and job.state ~= "failed"
+    if #rows < MOST and (not over or room > 0) then
+      rows[#rows + 1] = job
+      if over then room = room - 1 end
+    end
+  end
+  return rows
+end
+
 local function draw(jobs)
   colour("back")
   gfx.rect(0, 0, gfx.w, gfx.h, 1)
@@ -73,12 +92,13 @@ local function pressed(index)
 end
 
 function window.open(jobs)
-  gfx.init(message.TITLE, WIDTH, ROW * #jobs + MARGIN)
+  gfx.init(message.TITLE, WIDTH, ROW * math.min(#jobs, MOST) + MARGIN)
   gfx.setfont(1, "Arial", 14)
 end
 
 -- Draw, and notice what the user does. False once the window is closed: the jobs go on without it.
-function window.tick(jobs)
+function window.tick(all)
+  local jobs = visible(all)
   local key = gfx.getchar()
   if key == CLOSED then return false end
   if key == ESCAPE then

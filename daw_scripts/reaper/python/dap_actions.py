@@ -89,7 +89,7 @@ class Job:
             "frames": clip["frames"],
             "rate": clip["rate"],
             "label": clip["name"][:200] or "item",
-            "out": dap_items.output_folder(project, self.name),
+            **dap_items.output_folder(project, self.name),
             **{name: wanted[name] for name in ("preset", "sources", "seed", "device")},
         }
         self.ended = False

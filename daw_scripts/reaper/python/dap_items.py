@@ -156,4 +156,6 @@ def place(project, clip, stems, mute):
 
 
 def output_folder(project, job):
-    return os.path.join(rpr.RPR_GetProjectPathEx(project, "", TEXT)[1], "dap-stems", job)
+    """The field that names where a job's stems go; none where the project has no folder."""
+    folder = rpr.RPR_GetProjectPathEx(project, "", TEXT)[1]
+    return {"out": os.path.join(folder, "dap-stems", job)} if folder else {}

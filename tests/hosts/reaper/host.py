@@ -82,6 +82,7 @@ class Host:
         self.lua(f"sim.gfx.point(500, {y}, true)")
         self.tick()
         self.lua("sim.gfx.point(0, 0, false)")
+        self.tick()
 
     @property
     def messages(self) -> list[str]:

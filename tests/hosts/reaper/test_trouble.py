@@ -177,6 +177,46 @@ def test_a_project_closed_meanwhile_loses_nothing(
     assert [track["text"]["P_NAME"] for track in host.tracks("other")] == ["other track"]
 
 
+def test_stems_that_reaper_cannot_read_change_nothing(
+    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+) -> None:
+    host = reaper(bridge)
+    item(host)
+    before = host.tracks()
+    host.lua("sim.model.source = function() return nil end")
+    host.run(SEPARATE)
+    host.until(lambda: "cannot read" in host.shown)
+    assert str(tmp_path / "song" / "dap-stems") in host.shown
+    assert host.tracks() == before
+    assert host.lua("return #project.undo") == 0
+    assert host.lua("return next(project.ext) ~= nil"), "they can be placed later"
+    host.lua("sim.gfx.open = false")
+    host.until()
+
+
+def test_a_dozen_items_do_not_outgrow_the_window(
+    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
+) -> None:
+    """Cancelled from their rows, one after the other, the hidden ones get rows too."""
+    host = reaper(daemon)
+    path = write_clip(sound(), RATE)
+    for number in range(12):
+        add_item(host, path, name=f"item {number:02}")
+    host.lua(LONG)
+    host.run(SEPARATE)
+    host.until(lambda: "%" in host.shown)
+    shown = host.shown
+    assert ["item 07" in shown, "item 08" in shown] == [True, False]
+    for row in (1, 2, 3, 4):
+        host.click(row)
+    host.until(lambda: "item 11" in host.shown)
+    assert "item 00" not in host.shown
+    host.lua("sim.stop()")
+    host.run("DAP_Cancel jobs")
+    host.until()
+    assert daemon.client.status() == []
+
+
 def test_cancel_jobs_of_the_project(daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
     host = reaper(daemon)
     host.run("DAP_Cancel jobs")
