@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from click.testing import CliRunner
 from dap_bridge.cli import main
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import reaper
+from tests.hosts.conftest import needed
 from tests.hosts.reaper.host import SCRIPTS, Host
 from tests.hosts.reaper.test_separate import SEPARATE
 
@@ -105,10 +105,9 @@ def test_the_resource_folder_of_each_system(
 def test_the_installed_scripts_run(tmp_path: Path) -> None:
     """From the folder REAPER runs them in, with the command that the installer wrote down."""
     run(tmp_path)
-    lua = shutil.which("lua5.4")
-    if lua is None:
-        pytest.skip("lua5.4 is not installed")
-    host = Host(lua, tmp_path, scripts=tmp_path / "Scripts" / "dap-bridge", DAP_BRIDGE_SPOOL=str(tmp_path / "none"))
+    host = Host(
+        needed("lua5.4"), tmp_path, scripts=tmp_path / "Scripts" / "dap-bridge", DAP_BRIDGE_SPOOL=str(tmp_path / "none")
+    )
     host.lua("project = sim.model.project('', '/tmp')")
     host.run(SEPARATE)
     assert "Select one or more" in host.messages[0]

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 import soundfile
 
 from dap_bridge.transport import osc, protocol
+from tests.conftest import Start
 from tests.hosts.reaper import reaper_stub
 from tests.hosts.reaper.conftest import RATE
 from tests.hosts.reaper.host import SCRIPTS, api_counts
@@ -107,6 +109,25 @@ def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp
     answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | {"waiting": {"long": ""}})
     assert answer["waiting"] == {}
     until(lambda: bridge.status_file("long")["event"] == "cancelled")
+
+
+def test_a_daemon_killed_in_mid_job_and_started_again(
+    start: Start, quick_presets: Path, sound: Sound, write_clip: Write, tmp_path: Path
+) -> None:
+    quick = (quick_presets / "quick.toml").read_text(encoding="utf-8")
+    own = tmp_path / "presets"
+    own.mkdir()
+    (own / "mine.toml").write_text(quick.replace("iterations = 10", "iterations = 4000"), encoding="utf-8")
+    daemon = start("home", "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(own))
+    item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
+    scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"preset": "mine"}}
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(run, "DAP_Separate selected items (OSC)", daemon.port, scene)
+        until(lambda: [job.state for job in daemon.client.status()] == ["running"])
+        daemon.end(9)
+        (own / "mine.toml").write_text(quick, encoding="utf-8")
+        daemon.start()
+        assert len(answer.result()["tracks"][0]) == 4
 
 
 def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) -> None:
