@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,10 @@ def install(resources: Path, settings: Settings) -> list[str]:
     Raises InstallFailed.
     """
     with _explained(resources):
-        return [*_copy(resources, settings), *_register(resources)]
+        before = _record(resources / FOLDER) or {"files": [], "had_keys": (resources / KEYS).exists()}
+        copied = _copy(resources, settings)
+        gone = set(before["files"]) - _sources().keys()
+        return [*copied, *_register(resources, gone, before["had_keys"])]
 
 
 def uninstall(resources: Path) -> list[str]:
@@ -117,17 +120,19 @@ def _where(settings: Settings) -> dict[str, object]:
     return {"command": command, "spool": settings.spool, "osc_port": settings.osc_port}
 
 
-def _register(resources: Path) -> list[str]:
+def _register(resources: Path, gone: set[str], had_keys: bool) -> list[str]:
+    """Add the lines that are missing, and take away those of scripts that are `gone` since an earlier version."""
     keys, backup = resources / KEYS, resources / BACKUP
     before = keys.read_bytes() if keys.exists() else b""
-    missing = [line for line in map(_line, actions()) if line not in before]
-    if not missing:
+    kept = _without(before, gone)
+    missing = [line for line in map(_line, actions()) if line not in kept]
+    if not missing and kept == before:
         return ["The actions were registered already."]
-    if keys.exists() and not backup.exists():
+    if had_keys and keys.exists() and not backup.exists():
         shutil.copy2(keys, backup)
-    newline = b"\r\n" if b"\r\n" in before else b"\n"
-    closing = newline if before and not before.endswith(b"\n") else b""
-    _write(keys, before + closing + b"".join(line + newline for line in missing))
+    newline = b"\r\n" if b"\r\n" in kept else b"\n"
+    closing = newline if kept and not kept.endswith(b"\n") else b""
+    _write(keys, kept + closing + b"".join(line + newline for line in missing))
     return [f"{len(missing)} actions registered in {keys}."]
 
 
@@ -138,9 +143,7 @@ def _remove(resources: Path) -> list[str]:
         return ["Nothing of dap-bridge is installed there."]
     keys, backup = resources / KEYS, resources / BACKUP
     if keys.exists():
-        ours = {_line(name) for name in record["files"] if Path(name).name.startswith("DAP_")}
-        lines = keys.read_bytes().splitlines(keepends=True)
-        rest = b"".join(line for line in lines if line.rstrip(b"\r\n") not in ours)
+        rest = _without(keys.read_bytes(), record["files"])
         # Where the last line had no end, ours gave it one.
         if backup.exists() and backup.read_bytes() == rest.rstrip(b"\r\n"):
             rest = backup.read_bytes()
@@ -156,6 +159,12 @@ def _remove(resources: Path) -> list[str]:
         with contextlib.suppress(OSError):  # something of the user's is in it
             folder.rmdir()
     return [f"The actions are gone from {resources}."]
+
+
+def _without(content: bytes, names: Iterable[str]) -> bytes:
+    """A list of actions without the lines of these scripts."""
+    ours = {_line(name) for name in names}
+    return b"".join(line for line in content.splitlines(keepends=True) if line.rstrip(b"\r\n") not in ours)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -74,6 +74,20 @@ def test_what_the_user_did_in_between_stays(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "Scripts" / "dap-bridge").iterdir()] == ["notes.txt"]
 
 
+def test_an_action_that_a_later_version_has_not_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path)
+    once = tree(tmp_path)
+    run(tmp_path, "--uninstall")
+    shipped = reaper._sources()
+    old = {**shipped, "DAP_Old.lua": next(iter(shipped.values()))}
+    with monkeypatch.context() as patch:
+        patch.setattr(reaper, "_sources", lambda: old)
+        run(tmp_path)
+        assert b"DAP_Old.lua" in (tmp_path / "reaper-kb.ini").read_bytes()
+    run(tmp_path)
+    assert tree(tmp_path) == once
+
+
 def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "Scripts" / "dap-bridge").mkdir(parents=True)
     result = CliRunner().invoke(main, ["install", "reaper", "--resource-path", str(tmp_path)])
@@ -105,9 +119,8 @@ def test_the_resource_folder_of_each_system(
 def test_the_installed_scripts_run(tmp_path: Path) -> None:
     """From the folder REAPER runs them in, with the command that the installer wrote down."""
     run(tmp_path)
-    host = Host(
-        needed("lua5.4"), tmp_path, scripts=tmp_path / "Scripts" / "dap-bridge", DAP_BRIDGE_SPOOL=str(tmp_path / "none")
-    )
+    scripts = tmp_path / "Scripts" / "dap-bridge"
+    host = Host(needed("lua5.4"), tmp_path, scripts=scripts, DAP_BRIDGE_SPOOL=str(tmp_path / "none"))
     host.lua("project = sim.model.project('', '/tmp')")
     host.run(SEPARATE)
     assert "Select one or more" in host.messages[0]

@@ -36,7 +36,7 @@ def run(action: str, port: int, scene: dict[str, Any]) -> dict[str, Any]:
         capture_output=True,
         text=True,
         cwd=CHECKOUT,
-        env=os.environ | {"DAP_BRIDGE_OSC_PORT": str(port)},
+        env=os.environ | {"DAP_BRIDGE_OSC_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"},
         timeout=60,
         check=False,
     )
@@ -132,6 +132,7 @@ def test_a_daemon_killed_in_mid_job_and_started_again(
 
 def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     """The packing by hand, against python-osc."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.syspath_prepend(str(PYTHON))
     packing = importlib.import_module("dap_osc")
     values = ["", "abc", "abcd", "ü🥁", 0, -1, 2**31 - 1, 2**31, 2**40, 0.1, -1e300]
