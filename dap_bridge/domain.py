@@ -82,42 +82,50 @@ class Job:
     updated: float = 0.0
 
 
+def _means(text: str, **options: Any) -> Any:
+    """A field of the manifest, with what docs/protocol.md says of it."""
+    return field(metadata={"meaning": text}, **options)
+
+
 @dataclass(frozen=True)
 class Stem:
-    """One result: `path` is relative to the manifest's folder."""
+    """One result of a job."""
 
-    index: int
-    name: str
-    role: str
-    path: str
+    index: int = _means("Counts from 1.")
+    name: str = _means("For the track: the label or the file's name, and the number.")
+    role: str = _means("`source`, `residual`, `shared`, `texture`, `speech` or `noise`.")
+    path: str = _means("Relative to the manifest's folder.")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a job made, as written to manifest.json (the last file to appear)."""
+    """What a job made, as written to manifest.json, the last file to appear."""
 
-    job: str
-    verb: str
-    preset: str
-    seed: int
-    device: str
-    device_reason: str
-    rate: int
-    channels: int
-    frames: int
-    elapsed_s: float
-    iterations: int
-    null_db: float
-    session: str
-    inputs: tuple[dict[str, Any], ...]
-    stems: tuple[Stem, ...]
-    boxes: tuple[dict[str, Any], ...] = ()
-    warnings: tuple[str, ...] = ()
-    extra: dict[str, Any] = field(default_factory=dict)
-    version: int = 1
+    version: int = _means("Of this table.", default=1, kw_only=True)
+    job: str = _means("The job's name.")
+    verb: str = _means("What was asked.")
+    preset: str = _means("The preset's name.")
+    seed: int = _means("The same seed gives the same stems, to the byte, on the CPU of one machine.")
+    device: str = _means("`cpu` or `cuda`.")
+    device_reason: str = _means("Why that one, in a sentence.")
+    rate: int = _means("Of the clip and of every stem, in Hz.")
+    channels: int = _means("Of the clip and of every stem.")
+    frames: int = _means("Length of the clip and of every stem, at `rate`.")
+    elapsed_s: float = _means("Seconds from the start of the job to the writing of this file.")
+    iterations: int = _means("Steps of all fits and factorisations together.")
+    null_db: float = _means(
+        "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200."
+    )
+    session: str = _means("Names the fit that later verbs go on from.")
+    inputs: tuple[dict[str, Any], ...] = _means("Per file: `path`, `start` and `frames` at `rate`, `channels` from 0.")
+    stems: tuple[Stem, ...] = _means("See below.")
+    boxes: tuple[dict[str, Any], ...] = _means("Corrections of the masks; none yet.", default=())
+    warnings: tuple[str, ...] = _means("What the user should know, in sentences.", default=())
+    confidence: float | None = _means(
+        "0 to 1, how sure the method is without knowing the truth; null where it cannot say. Orders jobs, judges none.",
+        default=None,
+    )
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values; `extra` (per-verb additions) is laid flat beside the common keys."""
-        values = asdict(self)
-        extra = values.pop("extra")
-        return {"version": values.pop("version"), **values, **extra}
+        """Plain JSON values."""
+        return asdict(self)

@@ -122,16 +122,20 @@ def report_all(out: Path, page: Path | None) -> dict[str, Any]:
 
 
 def _summary(name: str, store: Store, rows: Sequence[Row], outcome: Outcome) -> dict[str, Any]:
-    blocks = [block for block in BENCHES[name].tables(rows) if isinstance(block, report.Table)]
+    blocks = list(BENCHES[name].tables(rows)) if rows else []
+    tables = [block for block in blocks if isinstance(block, report.Table)]
+    page = store.folder / "report.html"
+    counts = f"{outcome.finished} finished, {outcome.reused} were there: {page}"
+    failures = "".join(f"\nFailed: {key}: {message}" for key, message in outcome.failed.items())
     return {
         "bench": name,
-        "report": str(store.folder / "report.html"),
+        "report": str(page),
         "results": str(store.folder / "results.json"),
         "finished": outcome.finished,
         "reused": outcome.reused,
         "failed": outcome.failed,
-        "tables": [[dict(zip(block.columns, row, strict=True)) for row in block.rows] for block in blocks],
-        "text": report.markdown(BENCHES[name].tables(rows)),
+        "tables": [[dict(zip(table.columns, row, strict=True)) for row in table.rows] for table in tables],
+        "text": f"{report.markdown(blocks)}\n{counts}{failures}",
     }
 
 

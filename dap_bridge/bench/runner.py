@@ -16,6 +16,8 @@ from ..domain import Progress
 from ..errors import DapError, WorkerDied
 from .store import Row, Store, environment
 
+INTERRUPTED = 130  # exit status of a process that was stopped by ctrl-C
+
 
 class Unit(Protocol):
     """One thing to measure, in any process: it is pickled on the way there."""
@@ -76,7 +78,9 @@ def _results(units: Sequence[Unit], folder: Path, jobs: int) -> Iterator[tuple[U
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_limit_threads, initargs=(threads,)) as pool:
-        futures: dict[Future[Row | DapError], Unit] = {pool.submit(_attempt, unit, folder): unit for unit in units}
+        futures: dict[Future[Row | DapError], Unit] = {
+            pool.submit(_attempt_in_pool, unit, folder): unit for unit in units
+        }
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -91,6 +95,14 @@ def _attempt(unit: Unit, folder: Path) -> Row | DapError:
         return unit.run(folder)
     except DapError as error:
         return error
+
+
+def _attempt_in_pool(unit: Unit, folder: Path) -> Row | DapError:
+    try:
+        return _attempt(unit, folder)
+    except KeyboardInterrupt:
+        # ctrl-C reaches every process of the terminal; one that came back would begin with the next unit
+        os._exit(INTERRUPTED)
 
 
 def _limit_threads(threads: int) -> None:

@@ -52,16 +52,20 @@ def factorise(
     w = _uniform(recipe.runs, rows, recipe.components, generator=generator).to(v.device)
     h = _uniform(recipe.runs, recipe.components, frames, generator=generator).to(v.device)
     w /= w.sum(1, keepdim=True)
-    floor = v.new_full((), _TINY)
+    # The quotient V / (W H) is nearly all the traffic there is: it is made in place, in memory that is taken once. What
+    # keeps it finite is that neither W nor H ever reaches zero; frames of silence get their zeros at the end.
+    quotient = v.new_empty(recipe.runs, rows, frames)
     for update in range(recipe.updates):
         # W's columns sum to one, which is the denominator of H's update
-        h = h * torch.bmm(w.mT, v / torch.baddbmm(floor, w, h))
-        w = w * torch.bmm(v / torch.baddbmm(floor, w, h), h.mT) / h.sum(2).clamp(min=_TINY)[:, None]
-        scale = w.sum(1, keepdim=True).clamp(min=_TINY)
+        torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
+        h = (h * torch.bmm(w.mT, quotient)).clamp_(min=_TINY)
+        torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
+        w = (w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]).clamp_(min=_TINY)
+        scale = w.sum(1, keepdim=True)
         w = w / scale
         h = h * scale.mT
         yield update
-    return Factorisation(recipe.compression, w, h)
+    return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 
 
 def _uniform(*shape: int, generator: torch.Generator) -> Tensor:

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 from .. import atomic
 from ..domain import Progress
 from .output import Output
+
+# A report is a file written and renamed; nobody looks more often than this.
+REPORT_S = 0.05
 
 
 class Mailbox:
@@ -27,9 +32,14 @@ class Mailbox:
         self.output = Output(self.folder / "output.json")
         self._progress = self.folder / "progress.json"
         self._cancel = self.folder / "cancel"
+        self._reported = -math.inf
 
     def report(self, progress: Progress) -> None:
-        """Tell where the job stands. Cheap, but a few times a second are enough."""
+        """Tell where the job stands; what comes sooner than REPORT_S after the last is left out."""
+        now = time.monotonic()
+        if now - self._reported < REPORT_S:
+            return
+        self._reported = now
         with contextlib.suppress(PermissionError):  # Windows: the daemon is reading; the next report will do
             atomic.write_text(self._progress, json.dumps(asdict(progress)))
 

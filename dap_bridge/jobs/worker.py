@@ -105,6 +105,7 @@ def separate(job: Job, control: Control, results: Path) -> Path:
                 inputs=reader.inputs,
                 stems=tuple(Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(names, 1)),
                 warnings=tuple(warnings),
+                confidence=task.confidence,
             )
             _stop_if_cancelled(control)
             atomic.write_text(stage / MANIFEST, json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n")
@@ -132,6 +133,12 @@ class Separation:
     def __post_init__(self) -> None:
         self.notes: list[str] = []
         self.iterations = 0
+        self._confidences: list[float] = []
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the method is of its answer, 0..1, without any reference; None where it cannot say."""
+        return round(sum(self._confidences) / len(self._confidences), 3) if self._confidences else None
 
     def run_with_fallback(self, device: Device, paths: list[Path]) -> Device:
         """Write the stems to `paths`; returns the device that did it.
@@ -143,6 +150,7 @@ class Separation:
         except torch.cuda.OutOfMemoryError:
             device = Device("cpu", f"CPU, because the GPU ran out of memory ({device.reason})")
             self.notes[:] = [device.reason]
+            self._confidences.clear()
             self.iterations = 0
             self._run(device, paths)
         except MemoryError as error:
@@ -194,6 +202,8 @@ class Separation:
 
     def _write(self, writer: StemWriter, answer: ChunkMasks, device: torch.device) -> None:
         chunk = self.chunks[answer.index]
+        if answer.confidence is not None:
+            self._confidences.append(answer.confidence)
         audio = self._read(chunk)
         recipe = self.preset.recipe
         stems = apply_masks(

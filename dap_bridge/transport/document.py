@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
 from ..config import LOOPBACK, Settings, default_spool
-from ..domain import State
+from ..domain import Manifest, State, Stem
 from ..errors import DapError
 from . import protocol
 from .dropfolder import MAX_BYTES
@@ -99,6 +100,8 @@ def document() -> str:
         *(_message(model) for model in VERBS.values()),
         "## Events\n",
         *(_message(model) for model in EVENTS.values()),
+        _table("## The manifest", Manifest),
+        _table("Each of `stems`:", Stem),
         _errors(),
     ]
     return "\n".join(parts)
@@ -120,7 +123,8 @@ def _message(model: type[Message]) -> str:
 
 def _row(name: str, field: dict[str, Any], required: bool) -> str:
     kind = _kind(field)
-    default = "required" if required else f"`{field['default']}`" if field.get("default") else ""
+    given = field.get("default")
+    default = "required" if required else "" if given in (None, "", []) else f"`{given}`"
     meaning = (field.get("description") or kind.get("description", "")).replace("|", "\\|")
     return f"| `{name}` | {_type(kind)} | {default} | {meaning} |"
 
@@ -144,6 +148,12 @@ def _type(kind: dict[str, Any]) -> str:
     if "maxLength" in kind:
         words += f" of at most {kind['maxLength']} characters"
     return words
+
+
+def _table(heading: str, kind: type[Manifest | Stem]) -> str:
+    rows = [f"| `{field.name}` | {field.metadata['meaning']} |" for field in dataclasses.fields(kind)]
+    about = [inspect.cleandoc(kind.__doc__ or ""), ""] if heading.startswith("#") else []
+    return "\n".join([heading, "", *about, "| key | meaning |", "|---|---|", *rows, ""])
 
 
 def _errors() -> str:

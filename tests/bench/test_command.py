@@ -124,6 +124,7 @@ def test_what_cannot_be_measured_is_explained(bench: Bench, mixtures: Path, tmp_
     (mixtures / "1" / "gt1.wav").write_text("not audio")
     answer = bench("universal150", "--root", str(mixtures), "--preset", "quick", "--baselines", "none", code=1)
     assert list(answer["failed"]) == ["odd.1.quick.0"]
+    assert "Failed: odd.1.quick.0" in answer["text"]
     assert answer["finished"] == 2
 
 

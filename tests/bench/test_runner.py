@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +22,7 @@ from dap_bridge.bench import runner
 from dap_bridge.bench.store import Row, Store, environment
 from dap_bridge.domain import Progress
 from dap_bridge.errors import BadClip, WorkerDied
+from tests.conftest import CHECKOUT
 
 Run = Callable[..., runner.Outcome]
 
@@ -129,3 +135,57 @@ def test_the_gathered_file_is_all_that_is_needed(run: Run, log: Path, tmp_path: 
         ("b", "1.5", "[1.0, 2.0]"),
     ]
     assert json.loads((store.folder / "results.json").read_text())["rows"][0]["key"] == "a"
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Says that it has begun, and does not end by itself."""
+
+    key: str
+    place: Path
+
+    def identity(self) -> dict[str, Any]:
+        return {}
+
+    def run(self, folder: Path) -> Row:
+        (self.place / self.key).touch()
+        time.sleep(600)
+        return {}
+
+
+STOP = """
+import sys
+from pathlib import Path
+from dap_bridge.bench import runner
+from dap_bridge.bench.store import Store
+from tests.bench.test_runner import Endless
+if __name__ == "__main__":
+    place = Path(sys.argv[1])
+    try:
+        runner.run([Endless(name, place) for name in "abcdef"], Store(place / "bench"), 2, lambda progress: None)
+    except KeyboardInterrupt:
+        print("stopped")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends the signal of ctrl-C to a process group")
+def test_ctrl_c_stops_every_process_at_once(tmp_path: Path) -> None:
+    script = tmp_path / "stop.py"
+    script.write_text(STOP)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        while not ((tmp_path / "a").exists() and (tmp_path / "b").exists()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.communicate(timeout=60)[0] == "stopped\n"
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert not (tmp_path / "d").exists()

@@ -158,6 +158,17 @@ def test_more_than_two_sources(
     assert result["null_db"] <= -100
 
 
+def test_the_manifest_says_how_sure_the_method_is(
+    separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
+) -> None:
+    """Two sounds as different as can be against one that is the same throughout."""
+    time = np.arange(2 * 44_100) / 44_100
+    clicks = noise(1, len(time)) * (np.sin(2 * np.pi * 3 * time) > 0.95) * 5
+    apart = separate(write_clip(clicks + 0.1 * np.sin(2 * np.pi * 440 * time), 44100, "apart.wav"), out="apart")
+    alike = separate(write_clip(noise(1, len(time)), 44100, "alike.wav"), out="alike")
+    assert 0 <= alike["confidence"] < apart["confidence"] <= 1
+
+
 def test_what_is_there_is_never_overwritten(
     separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:
