@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-output
 
-.PHONY: demo test lint bench docs venv clean
+.PHONY: demo test test-hosts lint bench docs venv clean
 
 venv: $(VENV)/.ready
 
@@ -20,6 +20,9 @@ demo: venv  ## separate the recording that ships with the package, through the d
 test: venv  ## the whole suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-hosts: venv  ## the host scripts alone, all of them: fails where Lua or luacheck is missing
+	DAP_BRIDGE_REQUIRE_HOSTS=1 $(BIN)/python -m pytest tests/hosts $(PYTEST_ARGS)
+
 lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -28,8 +31,9 @@ lint: venv  ## ruff and mypy
 bench: venv  ## the reports and tables of docs/benchmark.md again, from the cached results in docs/benchmark
 	$(BIN)/dap-bridge bench report --out docs/benchmark --page docs/benchmark.md
 
-docs: venv  ## the generated pages
+docs: venv  ## the generated pages, and what the host scripts know of the protocol
 	$(BIN)/python -m dap_bridge.transport.document docs/protocol.md
+	$(BIN)/python -m dap_bridge.install.constants
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -315,6 +315,29 @@ def _send_job(client: Client, message: JobVerb | Resume, wait: bool, as_json: bo
         console.answer(event.model_dump(mode="json"), as_json, f"{event.job}: {event.name}")
 
 
+@main.group()
+def install() -> None:
+    """Bring the actions to where a host finds them."""
+
+
+@install.command("reaper")
+@click.option(
+    "--resource-path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="REAPER's resource folder; left out: the usual place of this system.",
+)
+@click.option("--uninstall", is_flag=True, help="Take everything back.")
+@json_option
+def install_reaper(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+    """Copy the scripts into REAPER's resource folder and register the actions. Close REAPER first."""
+    from .install import reaper
+
+    folder = (resource_path or reaper.resource_path()).absolute()
+    said = reaper.uninstall(folder) if uninstall else reaper.install(folder, _settings())
+    said.append("REAPER reads its list of actions when it starts, and writes it when it ends.")
+    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+
+
 BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dynamics", "speed", "report")
 
 

@@ -126,5 +126,12 @@ class MissingExtra(DapError):
     default_hint = 'Install it with: pip install "dap-bridge[bench]"'
 
 
+class InstallFailed(DapError):
+    """A host's folder cannot be found or written."""
+
+    code = "install_failed"
+    default_hint = "Name the folder: --resource-path DIR."
+
+
 class Cancelled(Exception):
     """Raised inside a job when the user asked for it to stop."""

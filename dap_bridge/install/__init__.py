@@ -1,0 +1,1 @@
+"""Bringing the host scripts to where a host looks for them."""

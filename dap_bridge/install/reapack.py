@@ -1,0 +1,93 @@
+"""The ReaPack index: `python -m dap_bridge.install.reapack --url BASE --out index.xml`.
+
+BASE is the address under which the files of daw_scripts/reaper can be read. What a package is called, and what belongs
+to it, stands in the header of its main script.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import click
+
+from .. import assets
+from ..errors import InstallFailed
+
+NAME = "dap-bridge"
+CATEGORY = "Separation"
+TAG = re.compile(r"^-- @(\w+)\s*(.*)$")
+PROVIDES = re.compile(r"^\[(main|nomain)\]\s+(\S.*)$")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package as the header of its main script describes it; `provides` pairs (makes actions, pattern)."""
+
+    main: str
+    tags: dict[str, str]
+    provides: tuple[tuple[bool, str], ...]
+
+
+def read(path: Path) -> Package:
+    """The header of a script: tags from line 1, a value's further lines indented. Raises InstallFailed."""
+    tags: dict[str, list[str]] = {}
+    name = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("--"):
+            break
+        match = TAG.match(line)
+        if match:
+            name = match[1]
+            tags[name] = [match[2]] if match[2] else []
+        else:
+            tags[name].append(line.removeprefix("--").strip())
+    if not {"version", "description", "author"} <= tags.keys():
+        raise InstallFailed(f"{path} needs @version, @description and @author.", "See the header of the main action.")
+    matches = [PROVIDES.match(line) for line in tags.pop("provides", [])]
+    provides = tuple((match[1] == "main", match[2]) for match in matches if match)
+    return Package(path.name, {tag: "\n".join(lines) for tag, lines in tags.items()}, provides)
+
+
+def index(root: Path, package: Package, url: str, time: datetime.datetime) -> str:
+    """index.xml for one package whose files lie below `root`."""
+    tree = ElementTree.Element("index", version="1", name=NAME)
+    category = ElementTree.SubElement(tree, "category", name=CATEGORY)
+    kind = {"name": package.main, "type": "script", "desc": package.tags["description"]}
+    node = ElementTree.SubElement(category, "reapack", kind)
+    about = {
+        "author": package.tags["author"],
+        "name": package.tags["version"],
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    version = ElementTree.SubElement(node, "version", about)
+    if "changelog" in package.tags:
+        ElementTree.SubElement(version, "changelog").text = package.tags["changelog"]
+    names = [path.relative_to(root).as_posix() for path in sorted(root.rglob("*.lua"))]
+    for name in names:
+        makes = [action for action, pattern in package.provides if fnmatchcase(name, pattern)]
+        if makes:
+            attributes = ({"main": "main"} if makes[0] else {}) | ({} if name == package.main else {"file": name})
+            ElementTree.SubElement(version, "source", attributes).text = f"{url.rstrip('/')}/{quote(name)}"
+    ElementTree.indent(tree)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(tree, encoding="unicode") + "\n"
+
+
+@click.command()
+@click.option("--url", required=True, help="Where the files of daw_scripts/reaper can be read.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
+def main(url: str, out: Path) -> None:
+    """Write the ReaPack index."""
+    root = assets.folder("daw_scripts") / "reaper"
+    package = read(root / "DAP_Separate selected items.lua")
+    now = datetime.datetime.now(datetime.UTC)
+    out.write_text(index(root, package, url, now), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()

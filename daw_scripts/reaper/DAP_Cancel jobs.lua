@@ -1,0 +1,7 @@
+-- @noindex
+-- Cancel every job that this project waits for.
+local folder = ({ reaper.get_action_context() })[2]:match("^(.*[/\\])")
+package.path = folder .. "?.lua;" .. package.path
+require("dap.settings").load(folder)
+
+require("dap.cancel").run()

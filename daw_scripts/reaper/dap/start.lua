@@ -1,0 +1,30 @@
+-- Starting the bridge, in the background.
+local bridge = require("dap.bridge")
+local loop = require("dap.loop")
+local message = require("dap.message")
+local settings = require("dap.settings")
+
+local start = {}
+
+local NO_WAIT = -1
+local START_S = 30
+
+function start.run()
+  loop.start(function()
+    local link, said = bridge.find()
+    if not link then
+      reaper.ExecProcess(('"%s" serve'):format(settings.command), NO_WAIT)
+      loop.wait(function()
+        link, said = bridge.find()
+        return link
+      end, START_S)
+    end
+    if not link then
+      return message.tell(("The bridge did not start. Run\n\n    %s serve\n\nin a terminal to see why."):format(settings.command))
+    end
+    message.tell(("dap-bridge %s is running."):format(said.version))
+    link:close()
+  end)
+end
+
+return start

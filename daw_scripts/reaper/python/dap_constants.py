@@ -1,0 +1,108 @@
+"""Generated from the protocol table by `make docs`; edit dap_bridge/transport/protocol.py instead."""
+
+VERSION = 1
+PREFIX = "/dap/"
+MAX_DATAGRAM = 8192
+OSC_PORT = 9377
+SPOOL = ".dap-bridge/spool"
+FIELDS = {
+    "hello": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+    },
+    "status": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+    },
+    "separate": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+        "clip": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "channel": {
+            "type": "array",
+        },
+        "start": {
+            "type": "integer",
+            "low": 0,
+            "high": 9007199254740992,
+            "default": 0,
+        },
+        "frames": {
+            "type": "integer",
+            "low": 1,
+            "high": 9007199254740992,
+        },
+        "rate": {
+            "type": "integer",
+            "low": 1,
+            "high": 10000000,
+        },
+        "sources": {
+            "type": "integer",
+            "low": 2,
+            "high": 8,
+            "default": 2,
+        },
+        "preset": {
+            "type": "string",
+            "default": "default",
+        },
+        "seed": {
+            "type": "integer",
+            "low": 0,
+            "high": 2147483647,
+            "default": 0,
+        },
+        "device": {
+            "type": "string",
+            "one_of": ["auto", "cpu", "cuda"],
+            "default": "auto",
+        },
+        "label": {
+            "type": "string",
+            "longest": 200,
+        },
+        "out": {
+            "type": "string",
+            "longest": 4096,
+        },
+    },
+    "cancel": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+    },
+    "resume": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+    },
+}

@@ -1,0 +1,165 @@
+"""The Python ReaScript set: standard library alone, over UDP, against the real daemon."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from dap_bridge.transport import osc, protocol
+from tests.conftest import Start
+from tests.hosts.reaper import reaper_stub
+from tests.hosts.reaper.conftest import RATE
+from tests.hosts.reaper.host import SCRIPTS, api_counts
+from tests.processes import CHECKOUT, Process, until
+
+PYTHON = SCRIPTS / "python"
+Sound = Callable[..., np.ndarray]
+Write = Callable[..., Path]
+
+
+def run(action: str, port: int, scene: dict[str, Any]) -> dict[str, Any]:
+    result = subprocess.run(
+        [sys.executable, "-m", reaper_stub.__name__, str(PYTHON / f"{action}.py")],
+        input=json.dumps(scene),
+        capture_output=True,
+        text=True,
+        cwd=CHECKOUT,
+        env=os.environ | {"DAP_BRIDGE_OSC_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"},
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
+
+
+def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+    """Three items, odd names, another tab in front when the stems come."""
+    samples = sound(2)
+    names = ["plain", "emoji 🥁 \" ' % ;", "x" * 200]
+    path = write_clip(samples, RATE, f"{'ü' * 20}/a b.wav")
+    items = [
+        {"file": str(path), "name": name, "item": {"D_POSITION": 2.5}, "take": {"D_STARTOFFS": 0.25}, "length": 0.5}
+        for name in names
+    ]
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"preset": "quick"}, "mode": "other tab"}
+    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    tracks, other = answer["tracks"]
+    found = [(track["name"], track["depth"]) for track in tracks]
+    assert found == [
+        entry
+        for name in names
+        for entry in (
+            ("Source", 0),
+            (f"{name} - stems", 1),
+            (f"{name} - stem 1", 0),
+            (f"{name} - stem 2", -1),
+        )
+    ]
+    assert other == []
+    assert answer["front"] == 1
+    assert len(answer["undo"]) == 3
+    assert answer["waiting"] == {}
+    stems = tracks[2:4]
+    assert [(s["items"][0]["D_POSITION"], s["items"][0]["D_LENGTH"]) for s in stems] == [(2.5, 0.5)] * 2
+    played = sum(soundfile.read(stem["items"][0]["file"], always_2d=True)[0].T for stem in stems)
+    first = RATE // 4
+    assert np.abs(played - samples[:, first : first + RATE // 2]).max() < 1e-4
+    assert tracks[0]["items"][0]["B_MUTE"] == 1
+    assert answer["messages"] == []
+
+
+def test_what_only_lua_can_read_is_left_to_it(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+    item = {"file": str(write_clip(sound(), RATE)), "name": "a", "take": {"D_PLAYRATE": 1.5}}
+    scene = {"path": str(tmp_path), "items": [item]}
+    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    assert "DAP_Separate selected items.lua" in answer["messages"][0]
+    assert len(answer["tracks"][0]) == 1
+
+
+def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+    item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
+    inputs = ["quick,9,0,auto,yes", "quick, 3,7,cpu,no"]
+    scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
+    answer = run("DAP_Separate selected items (OSC, options)", bridge.port, scene)
+    assert len(answer["messages"]) == 1
+    assert len(answer["tracks"][0]) == 5
+    assert answer["tracks"][0][0]["items"][0]["B_MUTE"] == 0
+    assert answer["ext"] == {"preset": "quick", "sources": "3", "seed": "7", "device": "cpu", "mute": "no"}
+
+
+def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+    scene: dict[str, Any] = {"path": str(tmp_path)}
+    assert "is running" in run("DAP_Bridge status (OSC)", bridge.port, scene)["messages"][0]
+    assert "no jobs" in run("DAP_Cancel jobs (OSC)", bridge.port, scene)["messages"][0]
+    clip = str(write_clip(sound(2, seconds=20), RATE))
+    next(bridge.client.request(protocol.Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
+    answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | {"waiting": {"long": ""}})
+    assert answer["waiting"] == {}
+    until(lambda: bridge.status_file("long")["event"] == "cancelled")
+
+
+def test_a_daemon_killed_in_mid_job_and_started_again(
+    start: Start, quick_presets: Path, sound: Sound, write_clip: Write, tmp_path: Path
+) -> None:
+    quick = (quick_presets / "quick.toml").read_text(encoding="utf-8")
+    own = tmp_path / "presets"
+    own.mkdir()
+    (own / "mine.toml").write_text(quick.replace("iterations = 10", "iterations = 4000"), encoding="utf-8")
+    daemon = start("home", "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(own))
+    item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
+    scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"preset": "mine"}}
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(run, "DAP_Separate selected items (OSC)", daemon.port, scene)
+        until(lambda: [job.state for job in daemon.client.status()] == ["running"])
+        daemon.end(9)
+        (own / "mine.toml").write_text(quick, encoding="utf-8")
+        daemon.start()
+        assert len(answer.result()["tracks"][0]) == 4
+
+
+def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The packing by hand, against python-osc."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.syspath_prepend(str(PYTHON))
+    packing = importlib.import_module("dap_osc")
+    values = ["", "abc", "abcd", "ü🥁", 0, -1, 2**31 - 1, 2**31, 2**40, 0.1, -1e300]
+    (message,) = osc.decode(packing.encode("/dap/separate", values))
+    assert (message.address, message.params) == ("/dap/separate", values)
+    event = protocol.Failed(job="a", code="internal", message="ü", hint="x" * 99)
+    address, arguments = packing.decode(osc.encode(event))
+    assert protocol.parse_event(address, arguments) == event
+
+
+def test_a_bridge_that_does_not_run_is_said(tmp_path: Path) -> None:
+    answer = run("DAP_Bridge status (OSC)", 1, {"path": str(tmp_path)})
+    assert "dap-bridge serve" in answer["messages"][0]
+    assert answer["slowest"] < 0.005
+
+
+@pytest.mark.parametrize("path", sorted(PYTHON.glob("*.py")), ids=lambda path: path.name)
+def test_standard_library_and_public_functions_alone(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {p.stem for p in PYTHON.glob("dap_*.py")} | {"reaper_python"}
+    for node in ast.walk(tree):
+        modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+        modules += [str(node.module)] if isinstance(node, ast.ImportFrom) else []
+        assert {name.split(".")[0] for name in modules} <= sys.stdlib_module_names | own
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            if name.startswith("RPR_"):
+                assert name.removeprefix("RPR_") in api_counts()
+                expected = reaper_stub.C_ARGUMENTS[name.removeprefix("RPR_")]
+                assert len(node.args) == expected, f"{name}, line {node.lineno}"

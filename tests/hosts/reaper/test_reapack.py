@@ -1,0 +1,61 @@
+"""The ReaPack index, made from the scripts' headers and held against what ReaPack reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from dap_bridge import __version__
+from dap_bridge.errors import InstallFailed
+from dap_bridge.install import reapack
+from tests.hosts.reaper.host import SCRIPTS
+
+URL = "https://example.org/raw/daw_scripts/reaper/"
+
+
+def test_the_index_names_every_file_once(tmp_path: Path) -> None:
+    out = tmp_path / "index.xml"
+    result = CliRunner().invoke(reapack.main, ["--url", URL, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    root = ElementTree.parse(out).getroot()
+    assert (root.tag, root.get("version"), root.get("name")) == ("index", "1", "dap-bridge")
+    (category,) = root
+    (package,) = category
+    assert (category.tag, package.tag, package.get("type")) == ("category", "reapack", "script")
+    (version,) = package
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version.get("name", ""))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", version.get("time", ""))
+    assert version.get("author")
+    sources = version.findall("source")
+    named = {source.get("file", package.get("name")): source for source in sources}
+    assert len(named) == len(sources)
+    assert set(named) == {path.relative_to(SCRIPTS).as_posix() for path in SCRIPTS.rglob("*.lua")}
+    for name, source in named.items():
+        assert name
+        assert (source.get("main") == "main") == name.startswith("DAP_"), "a library makes no action"
+        assert unquote(source.text or "") == URL + name
+        assert " " not in (source.text or "")
+
+
+def test_the_packages_version_is_ours() -> None:
+    package = reapack.read(SCRIPTS / "DAP_Separate selected items.lua")
+    assert package.tags["version"] == __version__
+    assert package.tags["about"].startswith("# ")
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("DAP_*.lua")), ids=lambda path: path.name)
+def test_headers_start_at_the_first_line(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    assert first.startswith(("-- @description ", "-- @noindex"))
+
+
+def test_a_header_without_a_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.lua"
+    path.write_text("-- @description x\n-- @author y\n")
+    with pytest.raises(InstallFailed, match="@version"):
+        reapack.read(path)

@@ -1,0 +1,245 @@
+"""The bridge is away, dies or is told to stop; the project is closed: nothing freezes, nothing is lost, all is said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Start
+from tests.hosts.reaper.conftest import RATE
+from tests.hosts.reaper.host import Host
+from tests.hosts.reaper.test_separate import SEPARATE, add_item, use_sockets
+from tests.processes import Process
+
+Reaper = Callable[..., Host]
+Sound = Callable[..., np.ndarray]
+Write = Callable[..., Path]
+
+# A fit that goes on until it is stopped.
+LONG = 'sim.ext["dap-bridge/preset"] = "long"'
+
+
+@pytest.fixture
+def item(sound: Sound, write_clip: Write) -> Callable[[Host], None]:
+    """item(host): a selected item."""
+    return lambda host: add_item(host, write_clip(sound(), RATE))
+
+
+@pytest.fixture
+def daemon(start: Start, quick_presets: Path) -> Process:
+    """A daemon that a test may end; with the preset `long` beside `quick`."""
+    text = (quick_presets / "quick.toml").read_text(encoding="utf-8")
+    (quick_presets / "long.toml").write_text(text.replace("iterations = 10", "iterations = 4000"), encoding="utf-8")
+    return start("home", "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(quick_presets))
+
+
+@pytest.mark.parametrize("sockets", [False, True])
+def test_a_bridge_that_does_not_run_is_said_at_once(
+    sockets: bool, bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+) -> None:
+    host = reaper(bridge)
+    host.close()
+    host = Host(host.program, tmp_path, DAP_BRIDGE_SPOOL=str(tmp_path / "nowhere"), DAP_BRIDGE_OSC_PORT="1")
+    host.lua("project = sim.model.project('', '/tmp')")
+    if sockets:
+        use_sockets(host)
+    item(host)
+    asked = time.monotonic()
+    host.run(SEPARATE)
+    host.until()
+    assert time.monotonic() - asked < 2
+    (said,) = host.messages
+    assert "not running" in said
+    assert "DAP_Start bridge" in said
+    assert "dap-bridge serve" in said
+    host.run("DAP_Bridge status")
+    host.until()
+    assert "not running" in host.messages[-1]
+    host.close()
+
+
+@pytest.mark.parametrize("sockets", [False, True])
+def test_a_bridge_killed_in_mid_job_and_started_again(
+    sockets: bool, daemon: Process, reaper: Reaper, item: Callable[[Host], None], quick_presets: Path
+) -> None:
+    """It says so; when the bridge is back the job runs again and its stems arrive."""
+    host = reaper(daemon)
+    if sockets:
+        use_sockets(host)
+    item(host)
+    host.lua(LONG)
+    host.run(SEPARATE)
+    host.until(lambda: "%" in host.shown)
+    daemon.end(9)
+    host.until(lambda: "does not answer" in host.shown)
+    text = (quick_presets / "quick.toml").read_text(encoding="utf-8")
+    (quick_presets / "long.toml").write_text(text, encoding="utf-8")
+    daemon.start()
+    host.until()
+    assert len(host.tracks()) == 4
+
+
+def test_cancel_from_the_window_ends_the_job(
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+) -> None:
+    host = reaper(daemon)
+    item(host)
+    host.lua(LONG)
+    before = host.tracks()
+    host.run(SEPARATE)
+    host.until(lambda: "%" in host.shown and " on cpu (" in host.shown)
+    host.click()
+    host.until()
+    assert host.tracks() == before
+    assert host.lua("return next(project.ext) == nil")
+    assert daemon.client.status() == []
+    assert list((tmp_path / "song").glob("dap-stems/*")) == []
+    assert [path.name for path in (daemon.spool / "outbox").iterdir() if "-cancel" in path.name] == []
+
+
+def test_cancel_while_the_item_is_read(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(bridge)
+    add_item(host, write_clip(sound(seconds=4), RATE), take="{D_PLAYRATE = 0.5}", length=8)
+    host.run(SEPARATE)
+    host.until(lambda: "reading the item" in host.shown)
+    host.click()
+    host.until()
+    assert len(host.tracks()) == 1
+    assert list((bridge.spool / "clips").iterdir()) == []
+
+
+def test_an_item_deleted_while_it_is_read(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(bridge)
+    add_item(host, write_clip(sound(seconds=4), RATE), take="{D_PLAYRATE = 0.5}", length=8)
+    host.run(SEPARATE)
+    host.until(lambda: "reading the item" in host.shown)
+    host.lua("sim.model.delete_track(project.tracks[1])")
+    host.until(lambda: "was deleted" in host.shown)
+    host.lua("sim.gfx.quit = nil; sim.gfx.open = false")
+    host.until()
+
+
+def test_the_window_may_be_closed_and_the_stems_still_come(
+    bridge: Process, reaper: Reaper, item: Callable[[Host], None]
+) -> None:
+    host = reaper(bridge)
+    item(host)
+    host.run(SEPARATE)
+    host.lua("sim.gfx.open = false")
+    host.until()
+    assert len(host.tracks()) == 4
+
+
+def test_a_project_opened_again_is_offered_its_stems(
+    bridge: Process, reaper: Reaper, item: Callable[[Host], None]
+) -> None:
+    """REAPER is closed in mid-job; the project remembers, also after the item was moved."""
+    host = reaper(bridge)
+    item(host)
+    host.run(SEPARATE)
+    host.until(lambda: host.lua("return next(project.ext) ~= nil"))
+    host.lua("sim.stop(); sim.gfx.open = false; project = sim.model.reopen(project); sim.model.front = project")
+    host.lua("sim.answers = {6}")
+    host.run("DAP_Bridge status")
+    host.until()
+    assert "waits for the stems of 1 item" in host.messages[0]
+    tracks = host.tracks()
+    assert [track["text"]["P_NAME"] for track in tracks][1:] == [
+        "take one - stems",
+        "take one - stem 1",
+        "take one - stem 2",
+    ]
+    assert tracks[2]["items"][0]["info"]["D_POSITION"] == 1.25
+    assert tracks[2]["items"][0]["info"]["D_FADEINLEN"] == 0.123
+    assert tracks[0]["items"][0]["info"]["B_MUTE"] == 1
+    host.run("DAP_Bridge status")
+    host.until()
+    assert "dap-bridge 0.1.0 is running" in host.messages[-1]
+    assert "Device: cpu (" in host.messages[-1]
+
+
+def test_a_project_closed_meanwhile_loses_nothing(
+    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+) -> None:
+    host = reaper(bridge)
+    item(host)
+    host.run(SEPARATE)
+    host.lua("sim.model.close(project)")
+    host.until(lambda: "the project was closed" in host.shown)
+    assert str(tmp_path / "song" / "dap-stems") in host.shown
+    assert len(list((tmp_path / "song" / "dap-stems").glob("*/stem-*.wav"))) == 2
+    host.lua("sim.gfx.open = false")
+    host.until()
+    assert [track["text"]["P_NAME"] for track in host.tracks("other")] == ["other track"]
+
+
+def test_stems_that_reaper_cannot_read_change_nothing(
+    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+) -> None:
+    host = reaper(bridge)
+    item(host)
+    before = host.tracks()
+    host.lua("sim.model.source = function() return nil end")
+    host.run(SEPARATE)
+    host.until(lambda: "cannot read" in host.shown)
+    assert str(tmp_path / "song" / "dap-stems") in host.shown
+    assert host.tracks() == before
+    assert host.lua("return #project.undo") == 0
+    assert host.lua("return next(project.ext) ~= nil"), "they can be placed later"
+    host.lua("sim.gfx.open = false")
+    host.until()
+
+
+def test_a_dozen_items_do_not_outgrow_the_window(
+    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
+) -> None:
+    """Cancelled from their rows, one after the other, the hidden ones get rows too."""
+    host = reaper(daemon)
+    path = write_clip(sound(), RATE)
+    for number in range(12):
+        add_item(host, path, name=f"item {number:02}")
+    host.lua(LONG)
+    host.run(SEPARATE)
+    host.until(lambda: "%" in host.shown)
+    shown = host.shown
+    assert ["item 07" in shown, "item 08" in shown] == [True, False]
+    for row in (1, 2, 3, 4):
+        host.click(row)
+    host.until(lambda: "item 11" in host.shown)
+    assert "item 00" not in host.shown
+    host.lua("sim.stop()")
+    host.run("DAP_Cancel jobs")
+    host.until()
+    assert daemon.client.status() == []
+
+
+def test_cancel_jobs_of_the_project(daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
+    host = reaper(daemon)
+    host.run("DAP_Cancel jobs")
+    assert host.messages == ["This project waits for no jobs."]
+    item(host)
+    host.lua(LONG)
+    host.run(SEPARATE)
+    host.until(lambda: "%" in host.shown)
+    host.lua("sim.stop()")
+    host.run("DAP_Cancel jobs")
+    host.until()
+    assert daemon.client.status() == []
+    assert len(host.tracks()) == 1
+
+
+def test_start_bridge_starts_it_in_the_background(daemon: Process, reaper: Reaper) -> None:
+    daemon.end()
+    host = reaper(daemon)
+    host.run("DAP_Start bridge")
+    assert host.lua("return sim.executed") == ['"dap-bridge" serve']
+    daemon.start()
+    host.until()
+    assert "is running" in host.messages[-1]
+    host.run("DAP_Start bridge")
+    host.until()
+    assert len(host.lua("return sim.executed")) == 1, "a running bridge is not started again"
