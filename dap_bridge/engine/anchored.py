@@ -20,7 +20,7 @@ _LEAST_LEVEL = 1e-4  # of the mixture's mean: where a decoder starts in a bin th
 def refine(
     spectrogram: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator
 ) -> Generator[Iteration, None, Tensor]:
-    """Redraw every source by a decoder of its own and read the masks off the drawings (engine, recipe B).
+    """Redraw every source by a decoder of its own and read the masks off the drawings (docs/method.md, refinement).
 
     spectrogram: magnitudes (bins, frames); masks: (sources, bins, frames), summing to one. x = A^c / mean is the
     mixture and t_k = mask_k x the targets of `losses.anchored`; the result is o_k / sum o, averaged over recipe.fits

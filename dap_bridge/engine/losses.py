@@ -105,8 +105,8 @@ def anchored(
     """The anchored fit's whole objective on o = softplus(logits), with a gradient written out by hand.
 
     anchor sum_k mean |o_k - t_k| + smoothness `temporal_smoothness`(o) + reconstruction `reconstruction`(o, X)
-    + exclusion `pairwise_exclusion`(o), summed over independent fits (engine, recipe B). Autograd's tape would cost
-    more than the networks.
+    + exclusion `pairwise_exclusion`(o), summed over independent fits (docs/method.md, refinement). Autograd's tape
+    would cost more than the networks.
 
     logits: (fits, sources, bins, frames), targets: (sources, bins, frames), mixture: (bins, frames); bins and frames at
     least 2^scales. Returns a scalar.
