@@ -2,12 +2,15 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 import urllib.parse
 import uuid
 
 import dap_items
 import dap_osc
+import dap_settings
 import reaper_python as rpr
 from dap_constants import FIELDS
 
@@ -15,6 +18,7 @@ SECTION = "dap-bridge"
 TITLE = "Separate with DAP"
 NOT_RUNNING = "The bridge is not running.\n\nStart it in a terminal:\n\n    dap-bridge serve"
 HELLO_S = 1.5
+HELLO_AGAIN_S, START_S = 0.5, 30.0
 ENDED = ("done", "failed", "cancelled")
 SEPARATE = FIELDS["separate"]
 DEFAULTS = {
@@ -248,3 +252,44 @@ def status():
         tell(text)
 
     return _when_there(begin)
+
+
+def start():
+    """Start the bridge in the background, and say when it answers."""
+    link = dap_osc.Link()
+    began = asked = time.monotonic()
+    started = False
+    link.send("hello", {})
+
+    def tick():
+        nonlocal asked, started
+        now = time.monotonic()
+        for event in link.events():
+            if event["event"] == "welcome":
+                link.close()
+                tell(f"dap-bridge {event['version']} is running.")
+                return False
+        if now - asked > HELLO_AGAIN_S:
+            asked = now
+            link.send("hello", {})
+        if not started and now - began > HELLO_S:
+            started = True
+            _launch()
+        if now - began > START_S:
+            link.close()
+            tell(f"The bridge did not start. Run\n\n    {dap_settings.command()} serve\n\nin a terminal to see why.")
+            return False
+        return True
+
+    return tick
+
+
+def _launch():
+    """A process of its own, which outlives REAPER; what it says goes nowhere."""
+    # DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP
+    apart = {"creationflags": 0x00000208} if sys.platform == "win32" else {"start_new_session": True}
+    nowhere = subprocess.DEVNULL
+    try:
+        subprocess.Popen([dap_settings.command(), "serve"], stdin=nowhere, stdout=nowhere, stderr=nowhere, **apart)
+    except OSError:
+        pass  # the silence will tell

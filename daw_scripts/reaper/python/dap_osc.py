@@ -1,11 +1,11 @@
 """OSC over UDP to the bridge, with the standard library alone: other packages can bring REAPER down."""
 
-import os
 import socket
 import struct
 import time
 
-from dap_constants import MAX_DATAGRAM, OSC_PORT, PREFIX
+import dap_settings
+from dap_constants import MAX_DATAGRAM, PREFIX
 
 HOST = "127.0.0.1"
 # Whoever waits asks this often; a bridge that says nothing for so long has gone.
@@ -60,7 +60,7 @@ class Link:
     def __init__(self):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.connect((HOST, int(os.environ.get("DAP_BRIDGE_OSC_PORT", OSC_PORT))))
+        self._socket.connect((HOST, dap_settings.osc_port()))
         self.heard = time.monotonic()
 
     def send(self, verb, fields):

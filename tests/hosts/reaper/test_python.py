@@ -14,29 +14,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
+from dap_bridge import __version__, config
+from dap_bridge.install import reaper
 from dap_bridge.transport import osc, protocol
+from dap_bridge.transport.client import Client
 from tests.conftest import Start
 from tests.hosts.reaper import reaper_stub
 from tests.hosts.reaper.conftest import RATE
 from tests.hosts.reaper.host import SCRIPTS, api_counts
-from tests.processes import CHECKOUT, Process, until
+from tests.processes import CHECKOUT, Process, free_port, until
 
 PYTHON = SCRIPTS / "python"
 Sound = Callable[..., np.ndarray]
 Write = Callable[..., Path]
 
 
-def run(action: str, port: int, scene: dict[str, Any]) -> dict[str, Any]:
+def run(action: str, port: int | None, scene: dict[str, Any], folder: Path = PYTHON) -> dict[str, Any]:
+    where = {} if port is None else {"DAP_BRIDGE_OSC_PORT": str(port)}
     result = subprocess.run(
-        [sys.executable, "-m", reaper_stub.__name__, str(PYTHON / f"{action}.py")],
+        [sys.executable, "-m", reaper_stub.__name__, str(folder / f"{action}.py")],
         input=json.dumps(scene),
         capture_output=True,
         text=True,
         cwd=CHECKOUT,
-        env=os.environ | {"DAP_BRIDGE_OSC_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"},
+        env=os.environ | where | {"PYTHONDONTWRITEBYTECODE": "1"},
         timeout=60,
         check=False,
     )
@@ -109,6 +114,23 @@ def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp
     answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | {"waiting": {"long": ""}})
     assert answer["waiting"] == {}
     until(lambda: bridge.status_file("long")["event"] == "cancelled")
+
+
+def test_the_bridge_is_started_where_the_installer_wrote_it_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    monkeypatch.setenv("DAP_BRIDGE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("DAP_BRIDGE_SPOOL", str(tmp_path / "spool"))
+    reaper.install(tmp_path, config.load(osc_port=port))
+    (tmp_path / "config.toml").write_text(f"osc_port = {port}\n", encoding="utf-8")
+    monkeypatch.setenv("DAP_BRIDGE_CONFIG", str(tmp_path / "config.toml"))
+    answer = run("DAP_Start bridge (OSC)", None, {"path": str(tmp_path)}, tmp_path / reaper.FOLDER / "python")
+    with Client(port) as client:
+        bridge = psutil.Process(client.hello().pid)
+        bridge.terminate()
+        bridge.wait(timeout=20)
+    assert answer["messages"] == [f"dap-bridge {__version__} is running."]
 
 
 def test_a_daemon_killed_in_mid_job_and_started_again(
