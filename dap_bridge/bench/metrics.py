@@ -114,7 +114,12 @@ def _bss_eval_mono(references: NDArray[np.floating], estimates: NDArray[np.float
         torch.from_numpy(np.stack([_audible(signal, generator) for signal in signals]))
         for signals in (references, estimates)
     )
-    values = bss_eval_sources(true, guessed, filter_length=BSS_TAPS, load_diag=1e-10, compute_permutation=False)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # torch.linalg.solve may fail on batches with more (pytorch issue 142815)
+    try:
+        values = bss_eval_sources(true, guessed, filter_length=BSS_TAPS, load_diag=1e-10, compute_permutation=False)
+    finally:
+        torch.set_num_threads(threads)
     stacked = np.stack([value.numpy() for value in values[:3]])
     return np.clip(np.nan_to_num(stacked.astype(np.float64), nan=FLOOR_DB), FLOOR_DB, CEILING_DB)
 
