@@ -84,6 +84,11 @@ def _results(units: Sequence[Unit], folder: Path, jobs: int) -> Iterator[tuple[U
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except KeyboardInterrupt:
+            # A worker that the signal met while it held the pool's lock would be waited for in vain.
+            for child in multiprocessing.active_children():
+                child.kill()
+            raise
         except BrokenProcessPool as error:
             raise WorkerDied("A process of the benchmark died.", "Finished items are kept; run it again.") from error
         finally:
