@@ -116,7 +116,7 @@ class Manifest:
     null_db: float = _means(
         "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200."
     )
-    session: str = _means("Names the fit that later verbs go on from.")
+    session: str = _means("For verbs to come; the job's name so far, nothing of the fit is kept.")
     inputs: tuple[dict[str, Any], ...] = _means("Per file: `path`, `start` and `frames` at `rate`, `channels` from 0.")
     stems: tuple[Stem, ...] = _means("See below.")
     boxes: tuple[dict[str, Any], ...] = _means("Corrections of the masks; none yet.", default=())
