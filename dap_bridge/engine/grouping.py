@@ -283,6 +283,17 @@ def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
     return Groups(labels, float(confidence))
 
 
+def settle(labels: Tensor, energy: Tensor, islands: Tensor) -> Tensor:
+    """Labels (components, sources) where every source is one island: that which most of the given labels speak for.
+
+    energy: (components,); islands: (components,) indices, as many islands as sources.
+    """
+    sources = labels.shape[1]
+    member = torch.nn.functional.one_hot(islands, sources).to(labels.dtype)
+    _, order = _best_overlap((member * energy[:, None]).mT @ labels, _orders(sources))
+    return torch.eye(sources)[_orders(sources)[order]][islands]
+
+
 def _best_overlap(overlap: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
     """The largest sum of overlap (..., clusters, sources) over renamings cluster i -> source order[i]; which it is."""
     index = torch.arange(orders.shape[1])

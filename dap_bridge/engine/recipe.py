@@ -47,6 +47,15 @@ class Stems(Section):
 
 
 @dataclass(frozen=True)
+class Islands(Section):
+    """When a spectrum falls apart: where silence parts it into as many islands as sources."""
+
+    depth: float  # dB of mean power below the highest bin: what is less is silence
+    gap: int  # bins of silence that part two islands
+    level: float  # dB below the highest bin that an island must reach
+
+
+@dataclass(frozen=True)
 class Factorisations(Section):
     """Some runs of equal size in the pool of factorisations."""
 
@@ -113,6 +122,7 @@ class ConsensusRecipe(Section):
 
     front: Front
     stems: Stems
+    islands: Islands
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping

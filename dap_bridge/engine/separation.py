@@ -15,13 +15,15 @@ from .anchored import refine
 from .components import (
     Factorisation,
     component_activations,
+    component_islands,
     component_spectra,
     factorise,
     group_masks,
     magnitude,
+    spectral_islands,
 )
 from .events import ChunkMasks, Event, Note, Step
-from .grouping import Description, concatenate, describe, group
+from .grouping import Description, concatenate, describe, group, settle
 from .paper import separate_paper
 from .recipe import ConsensusRecipe, PaperRecipe, Refinement
 
@@ -73,16 +75,18 @@ def _separate_by_consensus(
     read(i): (channels, samples) float32 at recipe.front.rate. Every chunk is factorised on its own, then all components
     of all chunks are grouped at once, which is why source k is the same sound everywhere. Between the two only the
     components' descriptions are kept: a clip of several chunks is factorised again, from the same random start, when
-    its masks are made.
+    its masks are made. A chunk whose spectrum falls apart into as many islands as there are sources is divided by them.
     """
     work = _Work(total=_units(recipe, sources, chunks))
     descriptions: list[Description] = []
     pool: list[Factorisation] = []
+    islands: Tensor | None = None
     silent = True
     for index in range(chunks):
         seen = magnitude(read(index).to(device), recipe.front)
         silent = silent and not bool(seen.any())
-        pool = yield from _factorise(seen, recipe, _generator(seed, index), work)
+        islands = _islands(seen, recipe, sources)
+        pool = yield from _factorise(seen, recipe, islands, _generator(seed, index), work)
         spectra, activations = component_spectra(pool, len(seen)), component_activations(pool)
         descriptions.append(describe(spectra, activations, recipe.features, recipe.front))
     if silent:
@@ -97,9 +101,13 @@ def _separate_by_consensus(
         generator = _generator(seed, index)
         if chunks > 1:
             seen = magnitude(read(index).to(device), recipe.front)
-            pool = yield from _factorise(seen, recipe, generator, work)
+            islands = _islands(seen, recipe, sources)
+            pool = yield from _factorise(seen, recipe, islands, generator, work)
+        if islands is not None:
+            labels = settle(labels, descriptions[index].energy, component_islands(pool, sources))
         masks = group_masks(pool, labels.to(device), len(seen))
-        if recipe.refinement is not None:
+        # silence between islands leaves nothing to redraw
+        if recipe.refinement is not None and islands is None:
             masks = yield from _refine(seen, masks, recipe.refinement, generator, work)
         yield ChunkMasks(index, masks.cpu(), groups.agreement)
 
@@ -115,15 +123,21 @@ def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     return chunks * (factorising * (1 if chunks == 1 else 2) + refining)
 
 
+def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | None:
+    """The island of every bin where there are as many as sources."""
+    islands = spectral_islands(seen, recipe.islands)
+    return islands if int(islands.max()) + 1 == sources else None
+
+
 def _factorise(
-    seen: Tensor, recipe: ConsensusRecipe, generator: torch.Generator, work: _Work
+    seen: Tensor, recipe: ConsensusRecipe, islands: Tensor | None, generator: torch.Generator, work: _Work
 ) -> Generator[Step, None, list[Factorisation]]:
     pool: list[Factorisation] = []
     updates = count(1)
     total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
         tell = partial(_factorised, work, updates, total, part.runs)
-        pool.append((yield from _relay(factorise(seen, part, generator), tell)))
+        pool.append((yield from _relay(factorise(seen, part, generator, islands), tell)))
     return pool
 
 

@@ -17,6 +17,7 @@ from dap_bridge.engine.grouping import (
     gaussian_mixture,
     group,
     k_means,
+    settle,
     spectral,
 )
 from dap_bridge.engine.recipe import Features, Front, Grouping
@@ -185,3 +186,14 @@ def test_rounding_between_equal_channels_is_no_evidence() -> None:
     spectra = torch.ones(20, 2, 512) + 1e-6 * torch.rand(20, 2, 512, generator=chance())
     points = embed(describe(spectra, torch.ones(20, 50), FEATURES, FRONT), replace(FEATURES, pan_weight=3.0))
     assert points[..., -1].abs().max() < 1e-4
+
+
+def test_every_source_gets_the_island_that_speaks_for_it_most() -> None:
+    """Three components in each of two islands; both islands lean to source 1, the first one more."""
+    labels = torch.tensor([[0.2, 0.8], [0.6, 0.4], [0.1, 0.9], [0.4, 0.6], [0.5, 0.5], [0.45, 0.55]])
+    islands = torch.tensor([0, 0, 0, 1, 1, 1])
+    settled = settle(labels, torch.ones(6), islands)
+    assert settled.argmax(1).tolist() == [1, 1, 1, 0, 0, 0]
+    assert settled.sum(1).tolist() == [1.0] * 6
+    loud = torch.tensor([1.0, 50.0, 1.0, 1.0, 1.0, 1.0])
+    assert settle(labels, loud, islands).argmax(1).tolist() == [0, 0, 0, 1, 1, 1]
