@@ -42,9 +42,9 @@ def spectral_islands(spectrogram: Tensor, recipe: Islands) -> Tensor:
     """Which part of the spectrum each bin belongs to where gaps of silence part it: (bins,), from 0 up.
 
     spectrogram: magnitudes (views, bins, frames). A gap is at least recipe.gap bins whose mean power is recipe.depth dB
-    below the highest; it belongs to the island below it, and so does an island that never comes within recipe.level dB: the
-    noise above a recording's last filter is no sound of its own. Few recordings have any. What moves together looks like one to a
-    factorisation, however far apart it lies: two steady tones are one component.
+    below the highest; it belongs to the island below it, and so does an island that never comes within recipe.level dB:
+    the noise above a recording's last filter is no sound of its own. Few recordings have any. What moves together looks
+    like one to a factorisation, however far apart it lies: two steady tones are one component.
     """
     power = spectrogram.square().sum(0).mean(1)
     loud = (power > power.max() * 10 ** (-recipe.depth / 10)).nonzero()[:, 0]

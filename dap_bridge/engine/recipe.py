@@ -89,6 +89,14 @@ class Grouping(Section):
 
 
 @dataclass(frozen=True)
+class Confidence(Section):
+    """What separability is worth: the chance that the stems are a good deal better than the mixture (logistic)."""
+
+    half: float  # the separability at which the chance is one half
+    width: float  # the chance is 1 / (1 + exp(-(separability - half) / width))
+
+
+@dataclass(frozen=True)
 class DecoderShape(Section):
     """One decoder of the anchored fit: noise in, a spectrogram out."""
 
@@ -126,6 +134,7 @@ class ConsensusRecipe(Section):
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping
+    confidence: Confidence
     refinement: Refinement | None = None  # None: the components' masks are the answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -23,9 +24,9 @@ from .components import (
     spectral_islands,
 )
 from .events import ChunkMasks, Event, Note, Step
-from .grouping import Description, concatenate, describe, group, settle
+from .grouping import Description, concatenate, describe, group, separability, settle
 from .paper import separate_paper
-from .recipe import ConsensusRecipe, PaperRecipe, Refinement
+from .recipe import Confidence, ConsensusRecipe, PaperRecipe, Refinement
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -92,10 +93,10 @@ def _separate_by_consensus(
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
-    grouping = group(
-        concatenate(descriptions), recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1)
-    )
+    described = concatenate(descriptions)
+    grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1))
     groups = yield from _relay(grouping, lambda done: work.step("grouping", *done))
+    confidence = _chance(separability(described, groups.labels, recipe.features), recipe.confidence)
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = _generator(seed, index)
@@ -109,7 +110,11 @@ def _separate_by_consensus(
         # silence between islands leaves nothing to redraw
         if recipe.refinement is not None and islands is None:
             masks = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        yield ChunkMasks(index, masks.cpu(), groups.agreement)
+        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0)
+
+
+def _chance(separability: float, recipe: Confidence) -> float:
+    return 1 / (1 + math.exp(-(separability - recipe.half) / recipe.width))
 
 
 # What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
