@@ -15,20 +15,20 @@ from typing import Any
 from . import __version__, atomic
 from .config import Settings
 from .domain import Job, Progress, State
-from .errors import BadSettings, DapError, UnknownJob
+from .errors import BadRequest, BadSettings, DapError, UnknownJob
 from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
 from .jobs.store import Store
 from .transport import protocol
 from .transport.door import Sink
-from .transport.dropfolder import DropFolder
+from .transport.dropfolder import HEARTBEAT, DropFolder
+from .transport.http import HttpDoor
 from .transport.osc import OscDoor
 from .transport.protocol import Event, JobVerb, Verb
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = "daemon.status"
 # Of one job: the latest to ask are told.
 MAX_FOLLOWERS = 16
 
@@ -39,7 +39,8 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for name in ("asyncio", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     asyncio.run(_serve(Daemon(settings, run, probe)))
     return 0
 
@@ -74,6 +75,9 @@ class Daemon:
         self._osc = OscDoor(self._handle)
         self._drop = DropFolder(
             settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
+        )
+        self._http = HttpDoor(
+            self._handle, lambda job: self._queue.get(job), self._welcome, settings.data / "editor.json"
         )
         self._queue: JobQueue
 
@@ -110,6 +114,8 @@ class Daemon:
         self._drop.prepare()
         await self._osc.open(settings.osc_port)
         self._cleanup.callback(self._osc.close)
+        await self._http.open(settings.http_port)
+        self._cleanup.push_async_callback(self._http.close)
         for lock in locks:
             lock.describe(osc_port=self._osc.port)
         self._queue.start()
@@ -118,7 +124,7 @@ class Daemon:
         self._cleanup.push_async_callback(self._drop.stop)
         heartbeat = asyncio.create_task(self._beat())
         self._cleanup.push_async_callback(self._still, heartbeat)
-        log.info("listening on OSC port %d and in %s", self._osc.port, settings.spool)
+        log.info("listening on OSC port %d, TCP port %d and in %s", self._osc.port, self._http.port, settings.spool)
 
     def _lock(self, folder: Path) -> FolderLock:
         lock = FolderLock(folder)
@@ -151,6 +157,8 @@ class Daemon:
                     self._follow(job, sink)
             case protocol.Status():
                 self._report(verb.job, sink)
+            case protocol.Choose():
+                self._choose(verb, sink)
             case protocol.Hello():
                 _send(sink, self._welcome())
 
@@ -175,6 +183,15 @@ class Daemon:
                 _send(sink, _event(job, self._queue.progress(job_id)))
         count = self._queue.count_active() if job_id is None else len(jobs)
         _send(sink, protocol.StatusEvent(job="", jobs=count))
+
+    def _choose(self, verb: protocol.Choose, sink: Sink | None) -> None:
+        self._queue.get(verb.job)
+        chosen = self._queue.get(verb.session)
+        if chosen.manifest is None:
+            raise BadRequest(f"Job {chosen.id} has no result: it is {chosen.state}.", "Wait until it is done.")
+        event = protocol.Chosen(job=verb.job, session=chosen.id, manifest=chosen.manifest)
+        self._drop.write_choice(event)
+        _send(sink, event)
 
     def _follow(self, job: Job, sink: Sink | None) -> None:
         if sink is None:
@@ -218,7 +235,8 @@ class Daemon:
         """Keep <spool>/daemon.status fresh: the sign of life for hosts that only read files."""
         path = self._settings.spool / HEARTBEAT
         while True:
-            about = self._welcome().model_dump() | {"osc_port": self._osc.port, "time": int(time.time())}
+            where = {"osc_port": self._osc.port, "editor": self._http.editor, "time": int(time.time())}
+            about = self._welcome().model_dump() | where
             try:
                 atomic.write_text(path, protocol.lines(about))
             except OSError as error:

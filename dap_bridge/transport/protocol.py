@@ -112,6 +112,17 @@ class Resume(Verb):
     job: JobId
 
 
+class Choose(Verb):
+    """Mark a result as the one that the host is to import: what "Send to DAW" on the mask editor's page says.
+
+    Answered with `chosen`, which also stands in the drop folder, where the host that opened the page finds it.
+    """
+
+    name = "choose"
+    job: Annotated[JobId, Field(description="The session that the page was opened with.")]
+    session: Annotated[JobId, Field(description="The result: that session itself, or one refined from it.")]
+
+
 class Separate(JobVerb):
     """Split a clip into `sources` stems that sum to it."""
 
@@ -221,6 +232,14 @@ class Interrupted(JobEvent):
     name = "interrupted"
 
 
+class Chosen(JobEvent):
+    """The user has sent a result of the mask editor to the host; `job` is the session that the page was opened with."""
+
+    name = "chosen"
+    session: str
+    manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
+
+
 class StatusEvent(JobEvent):
     """Answer to `status`: one message a job, 200 at most; a message with an empty `job` ends the list."""
 
@@ -230,10 +249,10 @@ class StatusEvent(JobEvent):
     jobs: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
 
 
-VERBS: dict[str, type[Verb]] = {verb.name: verb for verb in (Hello, Status, Separate, Cancel, Resume)}
+VERBS: dict[str, type[Verb]] = {verb.name: verb for verb in (Hello, Status, Separate, Cancel, Resume, Choose)}
 EVENTS: dict[str, type[Event]] = {
     event.name: event
-    for event in (Welcome, Accepted, Progressed, Done, Failed, CancelledEvent, Interrupted, StatusEvent)
+    for event in (Welcome, Accepted, Progressed, Done, Failed, CancelledEvent, Interrupted, Chosen, StatusEvent)
 }
 
 
