@@ -33,9 +33,9 @@ from ..config import LOOPBACK
 from ..domain import Job, State
 from ..errors import BadRequest, ClipUnreadable, DapError, Forbidden, JobConflict, PortTaken, UnknownJob
 from ..web import PAGE
-from . import protocol
+from . import events, protocol
 from .door import Handle
-from .protocol import Event
+from .events import Event
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class HttpDoor:
             try:
                 self._handle(protocol.parse("status", {"job": job}), stream)
             except DapError as error:
-                stream.send(protocol.Failed(job=protocol.job_named({"job": job}), **error.as_dict()))
+                stream.send(events.Failed(job=protocol.job_named({"job": job}), **error.as_dict()))
         self._streams.add(stream)
         return StreamingResponse(self._told(stream), headers=CHANGING, media_type="text/event-stream")
 

@@ -128,7 +128,8 @@ def _block(
     mixture: NDArray[np.complex64] | None = None
     strengths = []
     for file in files:
-        spectrum = np.fft.rfft(_frames(file, centres, geometry.n_fft) * window, axis=-1)
+        frames = _frames(file, centres, geometry.n_fft) * window
+        spectrum: NDArray[np.complex64] = np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)
         strengths.append(_looked_at(_over_channels(spectrum), looks).mean(axis=1))
         mixture = spectrum if mixture is None else mixture + spectrum
     assert mixture is not None

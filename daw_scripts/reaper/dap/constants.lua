@@ -1,4 +1,4 @@
--- Generated from the protocol table by `make docs`; edit dap_bridge/transport/protocol.py instead.
+-- Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead.
 return {
   version = 1,
   prefix = "/dap/",
@@ -31,6 +31,25 @@ return {
       },
       job = {
         type = "string",
+      },
+      seed = {
+        type = "integer",
+        low = 0,
+        high = 2147483647,
+        default = 0,
+      },
+      device = {
+        type = "string",
+        one_of = { "auto", "cpu", "cuda" },
+        default = "auto",
+      },
+      label = {
+        type = "string",
+        longest = 200,
+      },
+      out = {
+        type = "string",
+        longest = 4096,
       },
       clip = {
         type = "string",
@@ -65,25 +84,6 @@ return {
         type = "string",
         default = "default",
       },
-      seed = {
-        type = "integer",
-        low = 0,
-        high = 2147483647,
-        default = 0,
-      },
-      device = {
-        type = "string",
-        one_of = { "auto", "cpu", "cuda" },
-        default = "auto",
-      },
-      label = {
-        type = "string",
-        longest = 200,
-      },
-      out = {
-        type = "string",
-        longest = 4096,
-      },
     },
     cancel = {
       reply_port = {
@@ -102,6 +102,19 @@ return {
         high = 65535,
       },
       job = {
+        type = "string",
+      },
+    },
+    choose = {
+      reply_port = {
+        type = "integer",
+        low = 1,
+        high = 65535,
+      },
+      job = {
+        type = "string",
+      },
+      session = {
         type = "string",
       },
     },
