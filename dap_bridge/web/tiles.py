@@ -115,7 +115,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(path)
     except (soundfile.LibsndfileError, OSError) as error:
-        raise ClipUnreadable(f"The stem {path} cannot be read: {error}.", "Separate the clip again.") from error
+        raise ClipUnreadable(f"The stem {path.name} cannot be read.", "Separate the clip again.") from error
 
 
 def _block(

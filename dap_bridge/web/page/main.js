@@ -463,7 +463,8 @@ class Editor {
   _draw() {
     const { view } = this;
     if (view.width < 2) return;
-    drawPicture(byId("picture"), view, this.tiles, this.look, this._audible(), this.draw);
+    const whole = drawPicture(byId("picture"), view, this.tiles, this.look, this._audible(), this.draw);
+    this.field.place.setAttribute("aria-busy", String(!whole));
     drawTimes(byId("times"), view, this.loop.looping ? this.loop : null);
     drawFrequencies(byId("frequencies"), view);
     this.field.draw();

@@ -21,7 +21,10 @@ function prepared(canvas) {
   return context;
 }
 
-/** look: {floor, top, colour}; stems: with `audible`. `again` is called where something is still to be painted. */
+/**
+ * look: {floor, top, colour}; stems: with `audible`. `again` is called where something is still to be painted. Gives
+ * whether everything that is looked at is there.
+ */
 export function drawPicture(canvas, view, tiles, look, stems, again) {
   const context = prepared(canvas);
   context.fillStyle = `rgb(${theme().ground.join(" ")})`;
@@ -39,6 +42,7 @@ export function drawPicture(canvas, view, tiles, look, stems, again) {
     }
   }
   tiles.want(wanted);
+  return wanted.length === 0;
 }
 
 function visible(view, tiles, level) {

@@ -58,7 +58,8 @@ export class Player {
 
   play(playing = true) {
     this.playing = playing;
-    if (playing && this.context.state === "suspended" && this.context.resume) this.context.resume();
+    // A browser lets a page be heard once its user has touched it.
+    if (playing && this.context instanceof AudioContext && this.context.state === "suspended") this.context.resume();
     this._tell("play", { playing });
     this._fetch();
   }

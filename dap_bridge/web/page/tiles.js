@@ -143,7 +143,7 @@ function paint(tile, geometry, session, style, reuse) {
   const all = style.heard.every(Boolean);
   const levels = levelTable(geometry, style);
   const perDecibel = 255 / (style.top - style.floor);
-  const shares = new Float32Array(count);
+  const shares = new Float32Array(count); // of what is not heard: none
   let pixel = 0;
   for (const [first, last, slope] of rows) {
     for (let column = 0; column < columns; column++, pixel++) {
@@ -154,22 +154,24 @@ function paint(tile, geometry, session, style, reuse) {
       const above = slope ? at + columns : at;
       let level = levels[planes[at]] * (1 - slope) + levels[planes[above]] * slope;
       let largest = 0;
-      let total = 0;
+      let heard = 0;
       for (let stem = 0; stem < count; stem++) {
+        if (!style.heard[stem]) continue;
         const plane = size * (stem + 1);
         const share = (planes[plane + at] * (1 - slope) + planes[plane + above] * slope) / 255;
         shares[stem] = share;
+        heard += share;
         if (share > largest) largest = share;
-        if (style.heard[stem]) total += share;
       }
-      if (!all) level += total > 0.001 ? perDecibel * 20 * Math.log10(total) : -255;
+      if (!all) level += heard > 0.001 ? perDecibel * 20 * Math.log10(heard) : -255;
       const index = 3 * Math.min(255, Math.max(0, Math.round(level)));
-      const weight = Math.max(0, (largest * count - 1) / (count - 1 || 1)) * style.colour;
+      const decided = heard > 0.001 ? largest / heard : 0;
+      const weight = (style.colour * Math.max(0, decided * count - 1)) / (count - 1 || 1);
       let red = neutral[index] * (1 - weight);
       let green = neutral[index + 1] * (1 - weight);
       let blue = neutral[index + 2] * (1 - weight);
       for (let stem = 0; stem < count; stem++) {
-        const share = weight * shares[stem];
+        const share = (weight * shares[stem]) / (heard || 1);
         red += share * ramps[stem][index];
         green += share * ramps[stem][index + 1];
         blue += share * ramps[stem][index + 2];
