@@ -1,7 +1,6 @@
 // Boxes: what the user knows about the masks. Values are immutable; every change makes a new list, so undo is a stack.
 
-/** What a new box has where nothing else is said. Seconds. */
-const FEATHER_S = 0.02;
+/** Seconds. */
 const LEAST_S = 0.02;
 /** A box is at least so tall: a ratio of frequencies, or so many Hz near the bottom. */
 const LEAST_RATIO = 2 ** (1 / 12);
@@ -18,7 +17,7 @@ let lastId = 0;
 
 /** A box in order: edges sorted, inside the clip, not too small to be meant. Seconds and Hz. */
 export function box(values, seconds, nyquist) {
-  const { stem, op, strength = 1, feather = FEATHER_S, id = ++lastId } = values;
+  const { stem, op, strength = 1, feather = null, id = ++lastId } = values;
   let [start, end] = [values.start, values.end].map((t) => clamp(t, 0, seconds)).sort((a, b) => a - b);
   let [low, high] = [values.low, values.high].map((f) => clamp(f, 0, nyquist)).sort((a, b) => a - b);
   end = Math.max(end, Math.min(seconds, start + LEAST_S));
@@ -39,10 +38,11 @@ export function box(values, seconds, nyquist) {
   });
 }
 
-/** As the protocol writes it. */
+/** As the protocol writes it; without a feather the preset's holds. */
 export function asText({ stem, op, start, end, low, high, strength, feather }) {
   const fields = { stem, op, start, end, low, high, strength, feather };
   return Object.entries(fields)
+    .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name}=${value}`)
     .join(",");
 }

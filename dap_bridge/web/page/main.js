@@ -358,9 +358,8 @@ class Editor {
       verb: "refine",
       session: this.opened.session,
       box: this.boxes.list.map(asText),
-      keep: false,
+      keep: false, // the list is complete
       fit,
-      seed: this.opened.seed,
     };
     await attempt(() => this.jobs.start(message, fit ? "Refined" : "Preview"));
     this._showActions();
