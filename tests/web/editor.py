@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
@@ -148,5 +148,8 @@ class Editor:
         return np.stack([np.frombuffer(b64decode(channel), "<f4") for channel in rendered])
 
 
-def stems_of(manifest: Path) -> list[Path]:
-    return sorted(manifest.parent.glob("stem-*.wav"))
+def read(bridge: Process, session: str) -> np.ndarray:
+    """(stems, channels, frames) as they lie on disk."""
+    folder = bridge.data / "jobs" / session / "result"
+    stems = [soundfile.read(path, dtype="float32", always_2d=True)[0] for path in sorted(folder.glob("*.wav"))]
+    return np.stack(stems).transpose(0, 2, 1)

@@ -8,25 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.processes import Process, until
 from tests.web.conftest import LONG_S, TONES_RATE
-from tests.web.editor import Editor
+from tests.web.editor import Editor, read
 
 Edit = Callable[..., Editor]
 
 # The fade at play.
 FADED_IN = round(0.006 * TONES_RATE)
-
-
-def read(bridge: Process, session: str) -> np.ndarray:
-    """(stems, channels, frames) as they lie on disk."""
-    folder = bridge.data / "jobs" / session / "result"
-    stems = [soundfile.read(path, dtype="float32", always_2d=True)[0] for path in sorted(folder.glob("*.wav"))]
-    return np.stack(stems).transpose(0, 2, 1)
 
 
 def test_the_demo_is_seen_in_the_colours_of_its_stems(edit: Edit) -> None:

@@ -131,14 +131,16 @@ class Editor {
 
   _listResults() {
     byId("results").replaceChildren(
-      ...this.results.map(({ label }, index) =>
-        element(
-          "label",
-          {},
-          element("input", { type: "radio", name: "result", checked: index === this.shown, onchange: () => this.show(index) }),
-          element("span", {}, label),
-        ),
-      ),
+      ...this.results.map(({ session, label }, index) => {
+        const radio = element("input", {
+          type: "radio",
+          name: "result",
+          value: session.session,
+          checked: index === this.shown,
+          onchange: () => this.show(index),
+        });
+        return element("label", {}, radio, element("span", {}, label));
+      }),
     );
     byId("compare").disabled = this.results.length < 2;
     byId("compare").setAttribute("aria-pressed", String(this.results.length > 1 && this.shown < this.other));
