@@ -59,7 +59,7 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
         {"file": str(path), "name": name, "item": {"D_POSITION": 2.5}, "take": {"D_STARTOFFS": 0.25}, "length": 0.5}
         for name in names
     ]
-    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"preset": "quick"}, "mode": "other tab"}
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}, "mode": "other tab"}
     answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
     tracks, other = answer["tracks"]
     found = [(track["name"], track["depth"]) for track in tracks]
@@ -75,7 +75,7 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
     ]
     assert other == []
     assert answer["front"] == 1
-    assert len(answer["undo"]) == 3
+    assert answer["undo"] == ["Separate with DAP: 3 items"]
     assert answer["waiting"] == {}
     stems = tracks[2:4]
     assert [(s["items"][0]["D_POSITION"], s["items"][0]["D_LENGTH"]) for s in stems] == [(2.5, 0.5)] * 2
@@ -96,13 +96,15 @@ def test_what_only_lua_can_read_is_left_to_it(bridge: Process, sound: Sound, wri
 
 def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
-    inputs = ["quick,9,0,auto,yes", "quick, 3,7,cpu,no"]
+    inputs = ["quick,9,0,auto,yes,yes", "quick, 3,7,cpu,no,no"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
     answer = run("DAP_Separate selected items (OSC, options)", bridge.port, scene)
     assert len(answer["messages"]) == 1
     assert len(answer["tracks"][0]) == 5
     assert answer["tracks"][0][0]["items"][0]["B_MUTE"] == 0
-    assert answer["ext"] == {"preset": "quick", "sources": "3", "seed": "7", "device": "cpu", "mute": "no"}
+    sent = {"preset": "quick", "sources": "3", "seed": "7", "device": "cpu"}
+    own = {"mute": "no", "together": "no"}
+    assert answer["ext"] == {f"separate.{name}": value for name, value in sent.items()} | own
 
 
 def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
@@ -142,7 +144,7 @@ def test_a_daemon_killed_in_mid_job_and_started_again(
     (own / "mine.toml").write_text(quick.replace("iterations = 10", "iterations = 4000"), encoding="utf-8")
     daemon = start("home", "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(own))
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
-    scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"preset": "mine"}}
+    scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"separate.preset": "mine"}}
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(run, "DAP_Separate selected items (OSC)", daemon.port, scene)
         until(lambda: [job.state for job in daemon.client.status()] == ["running"])
