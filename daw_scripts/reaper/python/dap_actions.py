@@ -1,5 +1,6 @@
 """The actions, by OSC. Each returns a function to call at every turn of REAPER's timer until it says False."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -25,6 +26,8 @@ SENT = ("preset", "sources", "seed", "device")
 OWN = ("mute", "together")
 DEFAULTS = {name: str(SEPARATE[name]["default"]) for name in SENT} | dict.fromkeys(OWN, "yes")
 UNDO_NAME = "Separate with DAP"
+# Jobs of one second keep their order.
+NUMBERS = itertools.count(1)
 
 
 def tell(text):
@@ -88,7 +91,7 @@ class Job:
     """One item's separation; `state` is `working`, `ready` (its stems wait to be placed), or how it ended."""
 
     def __init__(self, project, clip, wanted):
-        self.name = f"reaper-{int(time.time()):010d}-{uuid.uuid4().hex[:12]}"
+        self.name = f"reaper-{int(time.time()):010d}-{next(NUMBERS):04d}-{uuid.uuid4().hex[:12]}"
         self.project, self.clip, self.wanted = project, clip, wanted
         self.request = {
             "job": self.name,

@@ -66,6 +66,8 @@ class Reaper:
         item = self.new("MediaItem", track=track, project=self.front, takes=[], info=ITEM | scene.get("item", {}))
         self.things[item]["selected"] = True
         self.things[track]["items"].append(item)
+        if not scene:
+            return
         source = self.source(scene["file"])
         info = TAKE | scene.get("take", {})
         take = self.new("MediaItem_Take", item=item, info=info, name=scene["name"], source=source)
@@ -179,7 +181,7 @@ def functions(host: Reaper) -> dict[str, Any]:
         "CountTracks": lambda p: len(thing[p]["tracks"]),
         "EnumProjExtState": enum_ext,
         "EnumProjects": lambda i, b, s: (host.front if i == -1 else host.projects[i], i, "", s),
-        "GetActiveTake": lambda i: thing[i]["takes"][0],
+        "GetActiveTake": lambda i: thing[i]["takes"][0] if thing[i]["takes"] else "(MediaItem_Take*)0x0000000000000000",
         "GetExtState": lambda s, k: host.ext.get(k, ""),
         "GetMediaItem": lambda p, i: host.items(p)[i],
         "GetMediaItemInfo_Value": get_info,
@@ -266,8 +268,8 @@ def _track(host: Reaper, handle: str) -> dict[str, Any]:
     track = host.things[handle]
     items = []
     for item in track["items"]:
-        take = host.things[host.things[item]["takes"][0]]
-        items.append(host.things[item]["info"] | take["info"] | {"file": host.things[take["source"]]["file"]})
+        for take in map(host.things.get, host.things[item]["takes"]):
+            items.append(host.things[item]["info"] | take["info"] | {"file": host.things[take["source"]]["file"]})
     return {"name": track["text"]["P_NAME"], "depth": track["info"]["I_FOLDERDEPTH"], "items": items}
 
 

@@ -283,11 +283,16 @@ def test_any_name_and_a_long_path(
     for name in NAMES:
         file = name.replace("\\", "").replace("\t", "") + ".wav"
         long = "ü" * 20 + "/" + "p" * max(1, 190 - len(str(tmp_path)))
-        add_item(host, write_clip(sound(seconds=0.5), RATE, f"{long}/{file}"), name=name, track=name)
+        path = write_clip(sound(seconds=0.5), RATE, f"{long}/{file}")
+        assert len(str(path)) >= 200
+        add_item(host, path, name=name, track=name)
+    before = host.tracks()
     host.run(SEPARATE)
     host.until()
     names = [track["text"]["P_NAME"] for track in host.tracks()]
     assert names == [n for name in NAMES for n in (name, f"{name} - stems", f"{name} - stem 1", f"{name} - stem 2")]
+    host.lua("sim.model.undo(project)")
+    assert host.tracks() == before
 
 
 def use_sockets(host: Host) -> None:

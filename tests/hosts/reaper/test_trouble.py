@@ -102,10 +102,11 @@ def test_what_is_ready_need_not_wait_for_the_others(
 ) -> None:
     host = reaper(daemon)
     one_ready_one_working(host, item)
-    host.click(1)
+    rows = sorted(("quick one", "long one"), key=host.shown.index)
+    host.click(rows.index("quick one") + 1)
     placed = ["Source", "quick one - stems", "quick one - stem 1", "quick one - stem 2", "Source"]
     assert [track["text"]["P_NAME"] for track in host.tracks()] == placed
-    host.click(2)
+    host.click(rows.index("long one") + 1)
     host.until()
     assert daemon.client.status() == []
     assert host.lua("return #project.undo") == 1
