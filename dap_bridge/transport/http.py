@@ -140,6 +140,7 @@ class HttpDoor:
         return RedirectResponse(self.editor, 308)
 
     async def _page(self, request: Request) -> Response:
+        self._painters.submit(_warm_up)  # while the browser reads the page
         return _file("index.html")
 
     async def _asset(self, request: Request) -> Response:
@@ -351,6 +352,11 @@ async def _no_such_thing(_: Request, error: Exception) -> Response:
 def _error(error: DapError, status: int | None = None) -> JSONResponse:
     known = next((number for kind, number in STATUS.items() if isinstance(error, kind)), 500)
     return JSONResponse({"error": error.as_dict()}, status or known, headers=CHANGING)
+
+
+def _warm_up() -> None:
+    """Load what pictures need: half a second that the daemon's own start is spared."""
+    from ..web import sessions, tiles  # noqa: F401
 
 
 def _view(job: Job) -> dict[str, Any]:

@@ -10,12 +10,14 @@ import { listenToKeys, listKeys } from "./keys.js";
 import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
 import { keyOf, Player } from "./player.js";
 import { Tiles } from "./tiles.js";
-import { clock, pitch, View } from "./view.js";
+import { band, clock, View } from "./view.js";
 
 const OPENED = decodeURIComponent(location.pathname.split("/edit/")[1] ?? "");
 const MEMORY = `dap-bridge ${OPENED}`;
 /** dB between floor and top where the clip itself says nothing else. */
 const RANGE_DB = 78;
+/** Of a box: decimals that are shown, of seconds and of Hz. */
+const EDGES = Object.entries({ start: 3, end: 3, low: 0, high: 0 });
 
 class Editor {
   constructor(session) {
@@ -297,7 +299,7 @@ class Editor {
     byId("strength").value = Math.round(100 * strength);
     byId("strength-value").textContent = `${Math.round(100 * strength)} %`;
     byId("exact").hidden = !box;
-    if (box) for (const edge of ["start", "end", "low", "high"]) byId(`box-${edge}`).value = box[edge];
+    if (box) for (const [edge, digits] of EDGES) byId(`box-${edge}`).value = Number(box[edge].toFixed(digits));
     byId("undo").disabled = !this.boxes.past.length;
     byId("redo").disabled = !this.boxes.future.length;
     this._showActions();
@@ -308,7 +310,7 @@ class Editor {
       const words = sentence(box, index + 1);
       const swatch = element("span", { class: "swatch" });
       swatch.style.setProperty("--stem", stemColour(box.stem));
-      const short = `${signOf(box)} ${clock(box.start)}–${clock(box.end)}  ${pitch(box.low)}–${pitch(box.high)}`;
+      const short = `${signOf(box)} ${clock(box.start)}–${clock(box.end)}, ${band(box.low, box.high)}`;
       const pick = element(
         "button",
         { type: "button", class: "pick", title: words, "aria-pressed": String(box.id === this.boxes.selected) },
@@ -364,6 +366,7 @@ class Editor {
       fit,
     };
     await attempt(() => this.jobs.start(message, fit ? "Refined" : "Preview"));
+    if (!this.jobs.job) this._showWork(null);
     this._showActions();
     this._save();
   }
@@ -520,7 +523,7 @@ class Editor {
     click("send", () => this.sendToHost());
     on("strength", "input", (event) => this.setBox({ strength: event.target.value / 100 }, "strength"));
     on("strength", "change", () => this.boxes.settle());
-    for (const edge of ["start", "end", "low", "high"]) {
+    for (const [edge] of EDGES) {
       on(`box-${edge}`, "change", (event) => {
         const value = event.target.valueAsNumber;
         if (Number.isFinite(value)) this.setBox({ [edge]: value });

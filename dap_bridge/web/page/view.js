@@ -108,6 +108,12 @@ export function clock(seconds, digits = 2) {
   return `${minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;
 }
 
+/** 42–478 Hz, 0.37–5.51 kHz */
+export function band(low, high) {
+  if (high < 1000) return `${Math.round(low)}–${Math.round(high)} Hz`;
+  return `${Number((low / 1000).toFixed(2))}–${Number((high / 1000).toFixed(2))} kHz`;
+}
+
 /** 440 Hz, 1.25 kHz */
 export function pitch(hz) {
   return hz < 1000 ? `${Math.round(hz)} Hz` : `${Number((hz / 1000).toFixed(2))} kHz`;
