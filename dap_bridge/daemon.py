@@ -19,6 +19,7 @@ from .errors import BadSettings, DapError, UnknownJob
 from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
+from .jobs.sessions import Sessions
 from .jobs.store import Store
 from .transport import events, protocol, verbs
 from .transport.door import Sink
@@ -70,6 +71,7 @@ class Daemon:
     def __init__(self, settings: Settings, run: str, probe: str) -> None:
         self._settings = settings
         self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
+        self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
         self._osc = OscDoor(self._handle)
@@ -108,6 +110,7 @@ class Daemon:
             cancel_grace_s=settings.cancel_grace_s,
             history=settings.history,
         )
+        self._sessions.trim()
         self._drop.prepare()
         await self._osc.open(settings.osc_port)
         self._cleanup.callback(self._osc.close)
@@ -152,6 +155,8 @@ class Daemon:
                     self._follow(job, sink)
             case verbs.Status():
                 self._report(verb.job, sink)
+            case verbs.ListSessions():
+                self._list_sessions(sink)
             case verbs.Hello():
                 _send(sink, self._welcome())
 
@@ -176,6 +181,12 @@ class Daemon:
                 _send(sink, _event(job, self._queue.progress(job_id)))
         count = self._queue.count_active() if job_id is None else len(jobs)
         _send(sink, events.StatusEvent(job="", jobs=count))
+
+    def _list_sessions(self, sink: Sink | None) -> None:
+        found = self._sessions.all()
+        for session in found[: protocol.MAX_LISTED]:
+            _send(sink, events.SessionEvent(**session.about(self._sessions.has_fit(session))))
+        _send(sink, events.SessionEvent(session="", sessions=len(found)))
 
     def _follow(self, job: Job, sink: Sink | None) -> None:
         if sink is None:
