@@ -19,6 +19,7 @@ from .errors import BadRequest, BadSettings, DapError, UnknownJob
 from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
+from .jobs.sessions import Sessions
 from .jobs.store import Store
 from .transport import events, protocol, verbs
 from .transport.door import Sink
@@ -71,15 +72,14 @@ class Daemon:
     def __init__(self, settings: Settings, run: str, probe: str) -> None:
         self._settings = settings
         self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
+        self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
         self._osc = OscDoor(self._handle)
         self._drop = DropFolder(
             settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
         )
-        self._http = HttpDoor(
-            self._handle, lambda job: self._queue.get(job), self._welcome, settings.data / "editor.json"
-        )
+        self._http = HttpDoor(self._handle, self._result, self._welcome, settings.data / "editor.json")
         self._queue: JobQueue
 
     async def start(self) -> None:
@@ -112,6 +112,7 @@ class Daemon:
             cancel_grace_s=settings.cancel_grace_s,
             history=settings.history,
         )
+        self._sessions.trim()
         self._drop.prepare()
         await self._osc.open(settings.osc_port)
         self._cleanup.callback(self._osc.close)
@@ -160,6 +161,8 @@ class Daemon:
                 self._report(verb.job, sink)
             case verbs.Choose():
                 self._choose(verb, sink)
+            case verbs.ListSessions():
+                self._list_sessions(sink)
             case verbs.Hello():
                 _send(sink, self._welcome())
 
@@ -186,13 +189,29 @@ class Daemon:
         _send(sink, events.StatusEvent(job="", jobs=count))
 
     def _choose(self, verb: verbs.Choose, sink: Sink | None) -> None:
-        self._queue.get(verb.job)
-        chosen = self._queue.get(verb.session)
-        if chosen.manifest is None:
-            raise BadRequest(f"Job {chosen.id} has no result: it is {chosen.state}.", "Wait until it is done.")
-        event = events.Chosen(job=verb.job, session=chosen.id, manifest=chosen.manifest)
+        self._result(verb.job)
+        event = events.Chosen(job=verb.job, session=verb.session, manifest=str(self._result(verb.session)))
         self._drop.write_choice(event)
         _send(sink, event)
+
+    def _result(self, session: str) -> Path:
+        """The manifest of a finished job, or of a session that was made without a daemon or long ago.
+
+        Raises UnknownSession, or BadRequest for a job that has no result.
+        """
+        try:
+            job = self._queue.get(session)
+        except UnknownJob:
+            return Path(self._sessions.get(session).manifest)
+        if job.state is not State.DONE or job.manifest is None:
+            raise BadRequest(f"Job {job.id} has no result: it is {job.state}.", "Wait until it is done.")
+        return Path(job.manifest)
+
+    def _list_sessions(self, sink: Sink | None) -> None:
+        found = self._sessions.all()
+        for session in found[: protocol.MAX_LISTED]:
+            _send(sink, events.SessionEvent(**session.about(self._sessions.has_fit(session))))
+        _send(sink, events.SessionEvent(session="", sessions=len(found)))
 
     def _follow(self, job: Job, sink: Sink | None) -> None:
         if sink is None:

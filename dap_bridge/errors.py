@@ -35,6 +35,13 @@ class UnknownJob(DapError):
     default_hint = "Ask `status` for the jobs the daemon knows."
 
 
+class UnknownSession(DapError):
+    """No result of that name, or in that place, is known that could be corrected."""
+
+    code = "unknown_session"
+    default_hint = "`dap-bridge sessions` lists those that can be corrected; a manifest.json can be named as well."
+
+
 class JobConflict(DapError):
     """A job id that is already taken by a different request."""
 

@@ -150,9 +150,14 @@ def _message(model: type[Message]) -> str:
 def _row(name: str, field: dict[str, Any], required: bool) -> str:
     kind = _kind(field)
     given = field.get("default")
-    default = "required" if required else "" if given in (None, "", []) else f"`{given}`"
+    default = "required" if required else "" if given in (None, "", []) else f"`{_literal(given)}`"
     meaning = (field.get("description") or kind.get("description", "")).replace("|", "\\|")
     return f"| `{name}` | {_type(kind)} | {default} | {meaning} |"
+
+
+def _literal(value: Any) -> str:
+    """A default as JSON has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _kind(field: dict[str, Any]) -> dict[str, Any]:
@@ -167,7 +172,9 @@ def _type(kind: dict[str, Any]) -> str:
         return f"{_type(kind['items'])}, repeated at most {kind['maxItems']} times"
     if "enum" in kind:
         return " or ".join(f"`{value}`" for value in kind["enum"])
-    words = {"string": "text", "integer": "whole number", "number": "number"}[kind["type"]]
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}[
+        kind["type"]
+    ]
     low, high = kind.get("minimum"), kind.get("maximum")
     if low is not None:
         words += f", {low} to {high}"

@@ -30,8 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import atomic
 from ..config import LOOPBACK
-from ..domain import Job, State
-from ..errors import BadRequest, ClipUnreadable, DapError, Forbidden, JobConflict, PortTaken, UnknownJob
+from ..errors import BadRequest, ClipUnreadable, DapError, Forbidden, JobConflict, PortTaken, UnknownJob, UnknownSession
 from ..web import PAGE
 from . import events, protocol
 from .door import Handle
@@ -51,7 +50,7 @@ MAX_WAITING = 200
 GRACE_S = 1
 
 MEDIA = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-STATUS = {Forbidden: 403, UnknownJob: 404, ClipUnreadable: 404, JobConflict: 409, BadRequest: 400}
+STATUS = {Forbidden: 403, UnknownJob: 404, UnknownSession: 404, ClipUnreadable: 404, JobConflict: 409, BadRequest: 400}
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -69,11 +68,11 @@ CHANGING = {"cache-control": "no-store"}
 class HttpDoor:
     """The daemon's HTTP port.
 
-    `find` gives the job of a name or raises UnknownJob; `greet` what a page is told first. `note`: a file, for this
-    user alone, in which token and port outlive the daemon, so that a page that is open finds the next one.
+    `find` gives the manifest of a session's name or raises DapError; `greet` what a page is told first. `note`: a file,
+    for this user alone, in which token and port outlive the daemon, so that a page that is open finds the next one.
     """
 
-    def __init__(self, handle: Handle, find: Callable[[str], Job], greet: Callable[[], Event], note: Path) -> None:
+    def __init__(self, handle: Handle, find: Callable[[str], Path], greet: Callable[[], Event], note: Path) -> None:
         self.port = 0
         self._handle, self._find, self._greet, self._note = handle, find, greet, note
         self._token = ""
@@ -147,18 +146,17 @@ class HttpDoor:
         return _file(request.path_params["name"])
 
     async def _session(self, request: Request) -> Response:
-        job = self._finished(request)
-        return JSONResponse(await self._paint(_view, job), headers=CHANGING)
+        return JSONResponse(await self._paint(_view, *self._named(request)), headers=CHANGING)
 
     async def _tile(self, request: Request) -> Response:
-        job, place = self._finished(request), request.path_params
-        content = await self._paint(_tile, job, place["level"], place["index"])
+        place = request.path_params
+        content = await self._paint(_tile, *self._named(request), place["level"], place["index"])
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _samples(self, request: Request) -> Response:
-        job = self._finished(request)
+        stem = request.path_params["stem"]
         start, frames = (_whole_number(request.query_params.get(name)) for name in ("start", "frames"))
-        content = await self._paint(_samples, job, request.path_params["stem"], start, frames)
+        content = await self._paint(_samples, *self._named(request), stem, start, frames)
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _message(self, request: Request) -> Response:
@@ -189,12 +187,10 @@ class HttpDoor:
         finally:
             self._streams.discard(stream)
 
-    def _finished(self, request: Request) -> Job:
-        """The job that a path names, if it has a result. Raises UnknownJob."""
-        job = self._find(request.path_params["session"])
-        if job.state is not State.DONE or job.manifest is None:
-            raise UnknownJob(f"Job {job.id} has no result: it is {job.state}.", "Wait until it is done.")
-        return job
+    def _named(self, request: Request) -> tuple[str, Path]:
+        """The session that an address names, and its manifest. Raises what `find` raises."""
+        name = request.path_params["session"]
+        return name, self._find(name)
 
     async def _paint(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._painters, work, *arguments)
@@ -359,10 +355,10 @@ def _warm_up() -> None:
     from ..web import sessions, tiles  # noqa: F401
 
 
-def _view(job: Job) -> dict[str, Any]:
+def _view(name: str, manifest: Path) -> dict[str, Any]:
     from ..web import sessions
 
-    return sessions.load(job).view()
+    return sessions.load(name, manifest).view()
 
 
 @lru_cache(maxsize=KEPT_TILES)
@@ -373,14 +369,14 @@ def _tile_of(paths: tuple[Path, ...], revision: int, rate: int, frames: int, lev
     return tiles.tile(paths, tiles.Geometry(rate, frames), level, index)
 
 
-def _tile(job: Job, level: int, index: int) -> bytes:
+def _tile(name: str, manifest: Path, level: int, index: int) -> bytes:
     from ..web import sessions
 
-    session = sessions.load(job)
+    session = sessions.load(name, manifest)
     return _tile_of(session.paths, session.revision, session.rate, session.frames, level, index)
 
 
-def _samples(job: Job, stem: int, start: int, frames: int) -> bytes:
+def _samples(name: str, manifest: Path, stem: int, start: int, frames: int) -> bytes:
     from ..web import sessions, tiles
 
-    return tiles.samples(sessions.load(job).path(stem), start, frames)
+    return tiles.samples(sessions.load(name, manifest).path(stem), start, frames)

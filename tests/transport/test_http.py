@@ -192,6 +192,27 @@ def test_strangers_are_refused_and_nothing_changes(door: Door) -> None:
     assert jobs(door) == before
 
 
+def useless_boxes() -> list[list[str]]:
+    box = {"stem": 1, "op": "deactivate", "start": 0.5, "end": 1.0, "low": 200, "high": 400}
+    wrong = [
+        {"start": "nan"},
+        {"high": "inf"},
+        {"start": 1.0},
+        {"end": 0.1},
+        {"low": 400},
+        {"high": 100},
+        {"stem": 0},
+        {"stem": "1e9"},
+        {"op": "both"},
+        {"strength": 2},
+        {"feather": -1},
+        {"start": -1},
+        {"path": "/etc/passwd"},
+    ]
+    texts = [",".join(f"{name}={value}" for name, value in (box | values).items()) for values in [{}, *wrong]]
+    return [texts[:1] * 10_000, *([text] for text in texts[1:]), [""]]
+
+
 def test_messages_that_are_none_are_refused_and_nothing_changes(door: Door) -> None:
     before = jobs(door)
     useless: list[Any] = [
@@ -204,6 +225,8 @@ def test_messages_that_are_none_are_refused_and_nothing_changes(door: Door) -> N
         {"verb": "no such"},
         {"verb": "hello", "x": 1},
         {"verb": "separate", "clip": "relative.wav"},
+        *({"verb": "refine", "session": "demo", "box": boxes} for boxes in useless_boxes()),
+        {"verb": "refine", "session": "../demo", "box": []},
         b'{"verb": "hello", "reply_port": NaN}',
         b" " * (2 << 20),
     ]
@@ -240,7 +263,7 @@ def test_messages_that_are_none_are_refused_and_nothing_changes(door: Door) -> N
 def test_what_is_no_session_and_no_asset_is_not_there(door: Door, path: str) -> None:
     reply = door.get(path)
     assert reply.status in (400, 404)
-    assert reply.code in ("bad_request", "unknown_job", "clip_unreadable")
+    assert reply.code in ("bad_request", "unknown_session", "clip_unreadable")
 
 
 def test_only_this_machine_is_listened_to(door: Door) -> None:

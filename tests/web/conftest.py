@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import tomli_w
 from playwright.sync_api import Browser, sync_playwright
 
 from dap_bridge.demo import CLIP
@@ -34,11 +37,18 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+    """The preset `slow` takes seconds to refine what it has separated quickly."""
     home = tmp_path_factory.mktemp("editor")
+    presets = home / "presets"
+    shutil.copytree(quick_presets, presets)
+    table = tomllib.loads((presets / "quick.toml").read_text(encoding="utf-8"))
+    table["boxes"]["iterations"] = 300
+    (presets / "slow.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     finished(home / "data", "tones", tones(TONES_RATE, TONES_S), TONES_RATE)
     finished(home / "data", "long", tones(TONES_RATE, 10.0, channels=1), TONES_RATE, repeats=LONG_S // 10)
-    process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(quick_presets))
-    process.client.run(Separate(job="demo", clip=str(CLIP), preset="quick"), lambda _: None)
+    process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
+    for session, preset in {"demo": "quick", "slow": "slow"}.items():
+        process.client.run(Separate(job=session, clip=str(CLIP), preset=preset), lambda _: None)
     yield process
     process.client.close()
     process.end()

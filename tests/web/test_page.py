@@ -254,7 +254,7 @@ def test_boxes_outlive_a_reload(edit: Edit) -> None:
 def test_a_session_that_is_not_there_is_said_so(edit: Edit, bridge: Process) -> None:
     editor = edit("tones")
     editor.page.goto(bridge.editor + "nobody")
-    editor.says("There is no job nobody")
+    editor.says("There is no session 'nobody'")
     editor.complaints.clear()  # the browser notes that the answer was 404
 
 

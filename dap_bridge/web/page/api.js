@@ -10,7 +10,8 @@ export class Refusal extends Error {
   }
 }
 
-const SILENCE = { code: "daemon_unreachable", message: "The bridge does not answer.", hint: "It is looked for again." };
+/** What is thrown where no daemon answers. */
+export const SILENCE = { code: "daemon_unreachable", message: "The bridge does not answer.", hint: "It is looked for again." };
 
 async function ask(path, options = {}) {
   let response;

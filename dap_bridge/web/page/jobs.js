@@ -1,6 +1,6 @@
 // A refinement from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
 
-import { listen, Refusal, send } from "./api.js";
+import { listen, Refusal, send, SILENCE } from "./api.js";
 
 const EVENTS = ["welcome", "accepted", "progress", "done", "failed", "cancelled", "interrupted"];
 
@@ -39,8 +39,11 @@ export class Jobs {
     try {
       await send(job.message);
     } catch (error) {
-      this._end();
-      throw error;
+      // Not heard, perhaps: the stream will say whether the job is known, and it is asked for again if not.
+      if (error.code !== SILENCE.code) {
+        this._end();
+        throw error;
+      }
     }
     this._listen();
   }
