@@ -41,18 +41,21 @@ def apply_masks(
     shares = _interpolate(masks, seconds * (front.rate / front.hop), dim=2)
     shares = _interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
     inside = int((hertz <= front.rate / 2).sum())
+    belonging: list[Tensor] = []
+    if boxes is not None:
+        guard = (boxes.guard_bins * rate / n_fft, boxes.guard_windows * n_fft / rate)
+        belonging = [membership(r, hertz, seconds, boxes.feather_octaves, guard) for r in regions]
+        # before the masks are continued upward, so that the correction is
+        shares[:, :inside] = fill(shares[:, :inside], regions, [belongs[:inside] for belongs in belonging])
     if inside < bins:
         power = spectrogram.abs().square().mean(0)
         beyond = extend(shares[:, :inside], power, hertz[:inside], stems.extension)
+        beyond = beyond / beyond.sum(0).clamp(min=_TINY)
+        beyond = fill(beyond, regions, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=_TINY)
-    cores: list[Tensor] = []
-    if boxes is not None and regions:
-        guard = (boxes.guard_bins * rate / n_fft, boxes.guard_windows * n_fft / rate)
-        belonging = [membership(r, hertz, seconds, boxes.feather_octaves, guard) for r in regions]
-        shares = fill(shares, regions, belonging)
-        cores = [belongs >= 1 for region, belongs in zip(regions, belonging, strict=True) if region.strength >= 1]
     parts = torch.stack([istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares])
+    cores = [belongs >= 1 for region, belongs in zip(regions, belonging, strict=True) if region.strength >= 1]
     if boxes is not None and cores:
         held = (shares <= _NOTHING) & torch.stack(cores).any(0)
         for _ in range(boxes.sweeps):

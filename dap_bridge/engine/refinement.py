@@ -81,6 +81,12 @@ def grid(front: Front, bins: int, frames: int, device: torch.device) -> tuple[Te
     return hertz, torch.arange(frames, device=device) * (front.hop / front.rate)
 
 
+def _certain(regions: Sequence[Region], belonging: Sequence[Tensor]) -> tuple[list[Region], list[Tensor]]:
+    """Those of full strength. A weaker one is evidence, and moves the final masks once, but is no target."""
+    pairs = [pair for pair in zip(regions, belonging, strict=True) if pair[0].strength >= 1]
+    return [region for region, _ in pairs], [belongs for _, belongs in pairs]
+
+
 def on_front(regions: Sequence[Region], masks: Tensor, front: Front, recipe: Boxes) -> list[Tensor]:
     """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
     hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
@@ -186,7 +192,8 @@ def refine(
     read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
     learned of it; regions[i]: the boxes, as they were drawn one after the other. redraw False leaves out the decoders:
     the answer is there at once. First the boxes are evidence about components, wherever in the clip these sound; then
-    the masks of the chunks are made anew, and the boxes filled in. A chunk of which nothing is said keeps its masks.
+    the masks of the chunks with boxes are made anew; the others keep theirs. What is yielded are the masks around the
+    boxes: `consistency.apply_masks` fills these in, at the clip's own resolution.
     """
     boxes = recipe.boxes
     assert boxes is not None, "a separation by this recipe leaves no fit"
@@ -212,7 +219,7 @@ def refine(
         masks = chunk.masks
         belonging = on_front(inside, masks, recipe.front, boxes)
         if inside and redraw and chunk.fit.decoders is not None and recipe.refinement is not None:
-            targets = fill(chunk.group(labels[index]), inside, belonging)
+            targets = fill(chunk.group(labels[index]), *_certain(inside, belonging))
             run = restart(
                 _mean(chunk.seen),
                 targets,
@@ -224,7 +231,6 @@ def refine(
             masks = yield from relay(run, lambda at: work.step("refining", at.index + 1, iterations, float(at.loss)))
         elif inside:
             masks = chunk.moved(labels[index])
-        masks = fill(masks, inside, belonging)
         outside = reduce(torch.mul, [1 - b for b in belonging], chunk.seen.square().mean(0))
         change = (outside * (masks - chunk.masks).square()).sum((1, 2))
         level = (outside * chunk.masks.square()).sum((1, 2))
