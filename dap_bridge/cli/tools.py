@@ -65,15 +65,38 @@ def demo(out: Path, seed: int, as_json: bool) -> None:
     show.run(out, seed, as_json)
 
 
+spool_option = click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="The drop folder.")
+
+
 @main.command()
 @port_option
-@click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="The drop folder.")
+@click.option("--http-port", type=click.IntRange(0, 65535), help="The mask editor's TCP port; 0: a free one.")
+@spool_option
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where jobs and results are kept.")
 def serve(**flags: Any) -> None:
-    """Run the daemon until ctrl-C: OSC over UDP on loopback, and a drop folder."""
+    """Run the daemon until ctrl-C: OSC over UDP on loopback, a drop folder, and the mask editor's page."""
     from ..daemon import serve as run
 
     sys.exit(run(settings(**flags)))
+
+
+@main.command()
+@click.argument("session")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open it, or print the address alone.")
+@spool_option
+@json_option
+def edit(session: str, browser: bool, spool: Path | None, as_json: bool) -> None:
+    """Open the mask editor on SESSION (the name of a finished job) in the browser; the daemon must run."""
+    import webbrowser
+
+    from ..transport import protocol
+    from ..transport.dropfolder import heartbeat
+
+    protocol.parse("status", {"job": session})  # refuses what cannot be a name
+    address = heartbeat(settings(spool=spool).spool)["editor"] + session
+    if browser:
+        webbrowser.open(address)
+    console.answer({"editor": address}, as_json, address)
 
 
 @main.group()
@@ -88,14 +111,17 @@ def install() -> None:
     help="REAPER's resource folder; left out: the usual place of this system.",
 )
 @click.option("--uninstall", is_flag=True, help="Take everything back.")
+@click.option("--while-running", is_flag=True, help="Also while a REAPER runs: one with another resource folder.")
 @json_option
-def install_reaper(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+def install_reaper(resource_path: Path | None, uninstall: bool, while_running: bool, as_json: bool) -> None:
     """Copy the scripts into REAPER's resource folder and register the actions. Close REAPER first."""
     from ..install import reaper
 
+    if not while_running:
+        reaper.require_closed()
     folder = (resource_path or reaper.resource_path()).absolute()
     said = reaper.uninstall(folder) if uninstall else reaper.install(folder, settings())
-    said.append("REAPER reads its list of actions when it starts, and writes it when it ends.")
+    said.append("REAPER reads its list of actions when it starts.")
     console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
 
 

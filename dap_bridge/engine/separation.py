@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .anchored import refine
+from .anchored import Decoders, refine
 from .components import (
     Factorisation,
     component_activations,
@@ -23,7 +23,7 @@ from .components import (
     magnitude,
     spectral_islands,
 )
-from .events import ChunkMasks, Event, Note, Step
+from .events import ChunkMasks, Event, Fit, Note, Step
 from .grouping import Description, concatenate, describe, group, separability, settle
 from .paper import separate_paper
 from .recipe import Confidence, ConsensusRecipe, PaperRecipe, Refinement
@@ -95,7 +95,7 @@ def _separate_by_consensus(
 
     described = concatenate(descriptions)
     grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1))
-    groups = yield from _relay(grouping, lambda done: work.step("grouping", *done))
+    groups = yield from relay(grouping, lambda done: work.step("grouping", *done))
     confidence = _chance(separability(described, groups.labels, recipe.features), recipe.confidence)
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
@@ -107,10 +107,11 @@ def _separate_by_consensus(
         if islands is not None:
             labels = settle(labels, descriptions[index].energy, component_islands(pool, sources))
         masks = group_masks(pool, labels.to(device), len(seen))
+        decoders = None
         # silence between islands leaves nothing to redraw
         if recipe.refinement is not None and islands is None:
-            masks = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0)
+            masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
+        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders))
 
 
 def _chance(separability: float, recipe: Confidence) -> float:
@@ -142,18 +143,18 @@ def _factorise(
     total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
         tell = partial(_factorised, work, updates, total, part.runs)
-        pool.append((yield from _relay(factorise(seen, part, generator, islands), tell)))
+        pool.append((yield from relay(factorise(seen, part, generator, islands), tell)))
     return pool
 
 
 def _refine(
     seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: _Work
-) -> Generator[Step, None, Tensor]:
+) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
     """One mask for all views: the fit looks at the root of their mean power."""
     units = recipe.fits * len(masks) * _UNITS_PER_DECODER
     run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
-        yield from _relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
+        yield from relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
     )
 
 
@@ -161,7 +162,7 @@ def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: i
     return work.step("factorising", next(updates), total, runs)
 
 
-def _relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
+def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
     """Run to the end and return its result; each thing it yields on the way becomes a Step."""
     while True:
         try:
