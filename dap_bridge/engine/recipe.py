@@ -90,10 +90,10 @@ class Grouping(Section):
 
 @dataclass(frozen=True)
 class Confidence(Section):
-    """What separability is worth: the chance that the stems are a good deal better than the mixture (logistic)."""
+    """What the clusterings' agreement and the groups' separability are worth, added up: the chance of good stems."""
 
-    half: float  # the separability at which the chance is one half
-    width: float  # the chance is 1 / (1 + exp(-(separability - half) / width))
+    half: float  # the sum at which the chance is one half
+    width: float  # the chance is 1 / (1 + exp(-(sum - half) / width))
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ def _separate_by_consensus(
     described = concatenate(descriptions)
     grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1))
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done))
-    confidence = _chance(separability(described, groups.labels, recipe.features), recipe.confidence)
+    apart = separability(described, groups.labels, recipe.features)
+    confidence = _chance(groups.agreement + apart, recipe.confidence)
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = _generator(seed, index)
@@ -114,8 +115,8 @@ def _separate_by_consensus(
         yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders))
 
 
-def _chance(separability: float, recipe: Confidence) -> float:
-    return 1 / (1 + math.exp(-(separability - recipe.half) / recipe.width))
+def _chance(evidence: float, recipe: Confidence) -> float:
+    return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
 
 # What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
