@@ -99,6 +99,22 @@ def test_a_reload_in_the_middle_of_a_job(edit: Edit) -> None:
     assert (editor.results, editor.shown) == (["Original", "Refined 1"], "Refined 1")
 
 
+def test_another_tab_later_and_the_refined_session_itself(edit: Edit) -> None:
+    editor = edit("demo")
+    editor.drag(*BOX)
+    boxes = editor.boxes
+    editor.by_id("refine").click()
+    editor.says("Refined 1 is ready")
+    refined = name_of(editor)
+    again = Editor(editor.page.context.new_page(), editor.bridge, "demo")
+    again.open()
+    assert (again.boxes, again.results) == (boxes, ["Original", "Refined 1"])
+    itself = Editor(editor.page.context.new_page(), editor.bridge, refined)
+    itself.open()
+    assert (itself.boxes, itself.results, itself.shown) == (boxes, ["As opened", "Before"], "As opened")
+    assert not [*again.complaints, *itself.complaints]
+
+
 def test_a_restart_of_the_daemon_in_the_middle_of_a_job(edit: Edit, bridge: Process) -> None:
     editor = edit("slow")
     editor.drag(*BOX)
