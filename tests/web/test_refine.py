@@ -64,7 +64,7 @@ def test_a_preview_gives_way_to_the_next(edit: Edit) -> None:
     first = name_of(editor)
     editor.page.keyboard.press("[")
     editor.page.keyboard.press("p")
-    until(lambda: name_of(editor) != first)
+    until(lambda: name_of(editor) != first, 60)
     assert editor.results.count("Preview") <= 2
 
 

@@ -11,7 +11,7 @@ import { listenToKeys, listKeys } from "./keys.js";
 import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
 import { keyOf, Player } from "./player.js";
 import { Tiles } from "./tiles.js";
-import { band, clock, View } from "./view.js";
+import { band, clock, stretch, View } from "./view.js";
 
 const OPENED = decodeURIComponent(location.pathname.split("/edit/")[1] ?? "");
 /** dB between floor and top where the clip itself says nothing else. */
@@ -315,7 +315,7 @@ class Editor {
       const words = sentence(box, index + 1);
       const swatch = element("span", { class: "swatch" });
       swatch.style.setProperty("--stem", stemColour(box.stem));
-      const short = `${signOf(box)} ${clock(box.start)}–${clock(box.end)}, ${band(box.low, box.high)}`;
+      const short = `${signOf(box)} ${stretch(box.start, box.end)}, ${band(box.low, box.high)}`;
       const pick = element(
         "button",
         { type: "button", class: "pick", title: words, "aria-pressed": String(box.id === this.boxes.selected) },
