@@ -50,7 +50,7 @@ def python() -> str:
 
 def _python_value(value: Any, indent: str = "") -> str:
     if not isinstance(value, dict):
-        return json.dumps(value)
+        return repr(value) if isinstance(value, bool) else json.dumps(value)
     inner = indent + "    "
     members = "".join(f"{inner}{json.dumps(name)}: {_python_value(entry, inner)},\n" for name, entry in value.items())
     return f"{{\n{members}{indent}}}" if members else "{}"
@@ -63,7 +63,7 @@ def _lua_value(value: Any, indent: str = "") -> str:
         return f"{{\n{members}{indent}}}" if members else "{}"
     if isinstance(value, list | tuple):
         return "{ " + ", ".join(_lua_value(entry) for entry in value) + " }" if value else "{}"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def files() -> dict[Path, str]:
