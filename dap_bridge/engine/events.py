@@ -38,4 +38,15 @@ class ChunkMasks:
     confidence: float | None = None
 
 
-Event = Step | Note | ChunkMasks
+
+
+
+@dataclass(frozen=True)
+class Made:
+    """A piece of new audio (channels, samples) of result `index`; the pieces of a result follow one another."""
+
+    index: int
+    audio: Tensor
+
+
+Event = Step | Note | ChunkMasks | Made
