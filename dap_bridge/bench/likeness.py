@@ -1,13 +1,14 @@
 """How alike and how new a texture is: statistics that hearing is known to go by, and what was merely copied.
 
-Likeness: McDermott and Simoncelli, "Sound Texture Perception via Statistics of the Auditory Periphery", Neuron 2011: two
-textures whose statistics agree sound the same though no sample does. Nothing here is shared with the engine, which
+Likeness: McDermott and Simoncelli, "Sound Texture Perception via Statistics of the Auditory Periphery", Neuron 2011:
+two textures whose statistics agree sound the same though no sample does. Nothing here is shared with the engine, which
 matches statistics of its own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +55,7 @@ def statistics(audio: Signal, rate: int) -> Statistics:
     deviation = np.maximum(centred.std(1), 1e-12)
     spectrum = np.abs(np.fft.rfft(centred * np.hanning(centred.shape[1]), axis=1)) ** 2
     hertz = np.fft.rfftfreq(centred.shape[1], 1 / ENVELOPE_RATE)
-    powers = [
-        spectrum[:, (low <= hertz) & (hertz < high)].sum(1)
-        for low, high in zip(MODULATION_HZ[:-1], MODULATION_HZ[1:], strict=True)
-    ]
+    powers = [spectrum[:, (low <= hertz) & (hertz < high)].sum(1) for low, high in pairwise(MODULATION_HZ)]
     share = np.stack(powers, 1) / np.maximum(spectrum.sum(1), 1e-20)[:, None]
     return Statistics(
         mean=level,
@@ -115,8 +113,8 @@ def _rms(differences: Signal, chosen: NDArray[np.bool_]) -> float:
 
 
 def likeness(source: Signal, made: Signal, rate: int) -> dict[str, float]:
-    """Distance of `made` from `source`, (channels, frames) each, in natural variations: 0 is the same, 1 is as far as the
-    two halves of `source` are from each other. Each family of statistics, and `likeness`, the mean of them.
+    """Distance of `made` from `source`, (channels, frames) each, in natural variations: 0 is the same, 1 is as far as
+    the two halves of `source` are from each other. Each family of statistics, and `likeness`, the mean of them.
     """
     half = source.shape[1] // 2
     away: dict[str, list[float]] = {}
@@ -127,7 +125,7 @@ def likeness(source: Signal, made: Signal, rate: int) -> dict[str, float]:
         for found, pair in ((away, (one, other)), (natural, (one[:half], one[half:]))):
             for family, value in distances(*(statistics(each, rate) for each in pair)).items():
                 found.setdefault(family, []).append(value)
-    ratios = {family: float(np.mean(away[family]) / max(np.mean(natural[family]), 1e-9)) for family in away}
+    ratios = {family: float(np.mean(away[family]) / max(float(np.mean(natural[family])), 1e-9)) for family in away}
     return ratios | {"likeness": float(np.mean(list(ratios.values()))) if ratios else 0.0}
 
 
@@ -227,7 +225,7 @@ def seams(source: Signal, whole: Signal, rate: int, joints: list[int]) -> float:
 
 def level_db(audio: Signal) -> float:
     """Root mean square over all channels, in dB."""
-    return float(10 * np.log10(max(np.mean(audio**2), 1e-20)))
+    return float(10 * np.log10(np.maximum(np.mean(audio**2), 1e-20)))
 
 
 def stereo(audio: Signal) -> float:
@@ -235,4 +233,4 @@ def stereo(audio: Signal) -> float:
     if len(audio) < 2:
         return 1.0
     one, other = audio[:2]
-    return float(np.sum(one * other) / max(np.sqrt(np.sum(one**2) * np.sum(other**2)), 1e-20))
+    return float(np.sum(one * other) / np.maximum(np.sqrt(np.sum(one**2) * np.sum(other**2)), 1e-20))

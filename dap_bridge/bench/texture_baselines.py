@@ -66,7 +66,7 @@ def shaped_noise(source: Signal, rate: int, frames: int, generator: np.random.Ge
     shape = (len(dense), len(source))
     white = generator.standard_normal(shape) + 1j * generator.standard_normal(shape)
     made = np.fft.irfft(np.einsum("fcd,fd->cf", root, white), rest)
-    made *= np.sqrt(np.mean(source**2) / max(np.mean(made**2), 1e-30))
+    made *= np.sqrt(np.mean(source**2) / np.maximum(np.mean(made**2), 1e-30))
     return np.concatenate([source, made], axis=1)[:, :frames]
 
 

@@ -6,7 +6,7 @@ McDermott and Simoncelli, "Sound Texture Perception via Statistics of the Audito
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
@@ -29,26 +29,24 @@ class FilterBank:
     def __init__(self, samples: int, rate: int, recipe: Envelopes, device: torch.device) -> None:
         self.samples = samples
         self.frames = max(4, round(samples / rate * recipe.rate))
-        self.edge = min(math.ceil(recipe.edge_s * recipe.rate), (self.frames - 2) // 2)
+        edge = min(math.ceil(recipe.edge_s * recipe.rate), (self.frames - 2) // 2)
+        self.inner = slice(edge, self.frames - edge)  # frames of envelopes that no edge has touched
         self._length = _fast_length(samples)
         hertz = torch.arange(self._length // 2 + 1, dtype=torch.float64) * (rate / self._length)
         top = _erb_rate(torch.tensor(0.5 * rate, dtype=torch.float64))
         bottom = _erb_rate(torch.tensor(min(recipe.lowest, 0.1 * rate), dtype=torch.float64))
-        centres = torch.linspace(float(bottom), float(top), recipe.bands + 1)[:-1].double()
-        step = centres[1] - centres[0]
-        place = _erb_rate(hertz)
+        centres = torch.linspace(float(bottom), float(top), recipe.bands + 1)[:-1]
         steps = self._envelope_frames = max(4, round(self._length / rate * recipe.rate))
         self._bands = []
         for index, centre in enumerate(centres):
-            away = ((place - centre) / step).clamp(-1, 1)
-            if index == 0:
-                away = away.clamp(min=0)
-            if index == len(centres) - 1:
-                away = away.clamp(max=0)
+            away = (_erb_rate(hertz) - centre) / (centres[1] - centres[0])
+            # the outermost bands reach to the ends of the spectrum
+            away = away.clamp(0.0 if index == 0 else -1.0, 0.0 if index == len(centres) - 1 else 1.0)
             shape = (torch.pi / 2 * away).cos()
-            inside = (shape > 1e-9).nonzero()[:, 0]
-            low, high = int(inside[0]), int(inside[-1]) + 1
-            size = _fast_length(max(2 * (high - low), steps + steps % 2 + 2))
+            inside = (shape > _TINY).nonzero()[:, 0]
+            # in a short clip of a low rate a narrow band may fall between two bins, and then is silent
+            low, high = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 1)
+            size = _fast_length(max(2 * (high - low), steps + 2))
             self._bands.append((low, high, size, shape[low:high].float().to(device)))
 
     def split(self, audio: Tensor) -> list[Tensor]:
@@ -84,8 +82,8 @@ class FilterBank:
 class EnvelopeStatistics:
     """Of compressed envelopes; rows are all bands of all channels.
 
-    level: log of mean power; mean: log; variation: std / mean; skew, peak (root of the kurtosis); modulation: root of each modulation
-    band's share in the variance; correlation: of every two rows.
+    level: log of mean power; mean: log; variation: std / mean; skew, peak (root of the kurtosis); modulation: root of
+    each modulation band's share in the variance; correlation: of every two rows.
     """
 
     level: Tensor
@@ -147,15 +145,14 @@ def match(
     trend: Tensor,
     envelopes: Envelopes,
     matching: Matching,
-) -> Iterator[Tensor]:
+) -> Generator[None, None, Tensor]:
     """`audio` (channels, samples) with slow gains on its bands, so that its statistics come to be the `wanted` ones.
 
-    heard: (rows,), which bands count; free: (frames,) 0..1, where gains may act (what joins other sound stays); trend: (rows,
-    frames), the gain over `wanted` that is meant to be there. The gains minimise the statistics' distance by gradient; as
-    neighbouring bands overlap, their effect is only nearly what it was meant to be, so it is done in rounds. Yields the
-    audio after each.
+    heard: (rows,), which bands count; free: (frames,), how far gains may act, 1 and more: as they like; trend:
+    (rows, frames), the gain over `wanted` that is meant to be there. The gains minimise the statistics' distance by
+    gradient; as neighbouring bands overlap, their effect is only nearly what it was meant to be, so it is done in
+    rounds. Yields after every step and returns the audio.
     """
-    inner = slice(bank.edge, bank.frames - bank.edge)
     for _ in range(matching.rounds):
         bands = bank.split(audio)
         found = bank.envelopes(bands)
@@ -165,16 +162,16 @@ def match(
         def gains(exponents: Tensor = exponents) -> Tensor:
             logs = matching.limit * torch.tanh(exponents / matching.limit)
             frames = F.interpolate(logs[:, None], bank.frames, mode="linear", align_corners=True)[:, 0]
-            return (frames * free).exp()
+            return (frames * free.clamp(max=1)).exp()
 
         def objective(_: int, rows: Tensor = rows) -> Tensor:
-            return describe_envelopes((rows * gains())[:, inner], envelopes).distance(wanted, heard)  # noqa: B023
+            return describe_envelopes((rows * gains())[:, bank.inner], envelopes).distance(wanted, heard)
 
         for _ in fit([exponents], objective, iterations=matching.iterations, learning_rate=matching.learning_rate):
-            pass
+            yield
         with torch.no_grad():
             audio = bank.join(bank.amplify(bands, gains().reshape(found.shape)))
-        yield audio
+    return audio
 
 
 def _erb_rate(hertz: Tensor) -> Tensor:

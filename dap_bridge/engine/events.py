@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,6 @@ class ChunkMasks:
     confidence: float | None = None
 
 
-
-
-
 @dataclass(frozen=True)
 class Made:
     """A piece of new audio (channels, samples) of result `index`; the pieces of a result follow one another."""
@@ -49,4 +51,15 @@ class Made:
     audio: Tensor
 
 
-Event = Step | Note | ChunkMasks | Made
+Event = Step | Note | ChunkMasks
+
+
+def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
+    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
+    while True:
+        try:
+            item = next(run)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield tell(item)

@@ -86,8 +86,8 @@ class DecoderBank(nn.Module):
 
     decoders: how many. latent_channels: of the noise. channels: of every convolution. halvings: how often the noise is
     shorter than the output by two. kernel: frames, odd. slope: of LeakyReLU below zero. bins: of the output. remembers:
-    whether the norms keep the statistics of the last batch of the fit, so that after `eval` any stretch of noise is drawn
-    as if it were part of it.
+    whether the norms keep the statistics of the last batch of the fit, so that after `eval` any stretch of noise is
+    drawn as if it were part of it.
     """
 
     def __init__(

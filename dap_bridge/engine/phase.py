@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 from torch import Tensor
@@ -22,46 +22,51 @@ def fast_griffin_lim(
     momentum: float,
     known: Tensor,
     where: Tensor,
-) -> Iterator[Tensor]:
+) -> Generator[None, None, Tensor]:
     """Audio whose spectrogram has nearly that magnitude and that continues what is known around it.
 
-    magnitude: (channels, bins, frames); start: audio (channels, samples) whose phase is the first guess; known: audio of
-    the same shape, held wherever `where` (samples,) says so, so that what is made joins what is there in phase. Yields
-    the audio after every iteration.
+    magnitude: (channels, bins, frames); start: audio (channels, samples) whose phase is the first guess; known: audio
+    of the same shape, held wherever `where` (samples,) says so, so that what is made joins what is there in phase.
+    Yields after every iteration and returns the audio.
 
     Fast Griffin-Lim (Perraudin, Balazs, Soendergaard 2013): c_n = P_consistent(P_magnitude(t_(n-1))),
     t_n = c_n + momentum (c_n - c_(n-1)).
     """
     samples = start.shape[-1]
     spectrum = stft(start, n_fft, hop)
-    before = spectrum
+    before, audio = spectrum, start
     for _ in range(iterations):
         shaped = magnitude * spectrum / spectrum.abs().clamp(min=_TINY)
         audio = torch.where(where, known, istft(shaped, n_fft, hop, samples))
         consistent = stft(audio, n_fft, hop)
         spectrum = consistent + momentum * (consistent - before)
         before = consistent
-        yield audio
+        yield
+    return audio
 
 
-def continued(audio: Tensor, samples: int, order: int) -> Tensor:
-    """So many further samples (channels, samples) after `audio` (channels, frames), by linear prediction.
+def continued(audio: Tensor, samples: int, order: int, generator: torch.Generator) -> Tensor:
+    """So many further samples after `audio` (channels, frames), as its linear prediction goes on: (channels, samples).
 
-    Autocorrelation method, of the whole of `audio` under the falling half of a Hann window turned round, so that the end
-    counts most; always stable, so that it fades rather than grows. Of silence: silence.
+    An autoregressive process of the autocorrelation method (stable whatever the signal), from the whole of `audio`,
+    driven by white noise as strong as its prediction error: what is tonal goes on in phase, what is noise goes on as
+    noise. Of silence: silence.
     """
     channels, frames = audio.shape
     order = min(order, max(1, frames // 2))
     signal = audio.double().cpu()
-    window = torch.hann_window(2 * frames, periodic=False, dtype=torch.float64)[:frames]
-    spectrum = torch.fft.rfft(signal * window, 2 * frames)
+    spectrum = torch.fft.rfft(signal * torch.hann_window(frames, dtype=torch.float64), 2 * frames)
     correlation = torch.fft.irfft(spectrum.abs().square(), 2 * frames)[:, : order + 1]
     correlation[:, 0] = correlation[:, 0] * (1 + _WHITE) + _TINY
     index = (torch.arange(order)[:, None] - torch.arange(order)).abs()
-    weights = torch.linalg.solve(correlation[:, index], correlation[:, 1:]).flip(1)
-    line = torch.cat([signal, signal.new_zeros(channels, samples)], dim=1)
+    weights = torch.linalg.solve(correlation[:, index], correlation[:, 1:])
+    error = correlation[:, 0] - (weights * correlation[:, 1:]).sum(1)
+    strength = (error.clamp(min=0) / correlation[:, 0] * signal.square().mean(1)).sqrt()
+    drive = strength[:, None] * torch.randn(channels, samples, generator=generator, dtype=torch.float64)
+    line = torch.cat([signal, drive], dim=1)
+    backwards = weights.flip(1)
     for at in range(frames, frames + samples):
-        line[:, at] = (weights * line[:, at - order : at]).sum(1)
+        line[:, at] += (backwards * line[:, at - order : at]).sum(1)
     return line[:, frames:].to(audio)
 
 

@@ -231,6 +231,7 @@ class TextureFit(Section):
     moments: float  # weight of the spread of what mixed latents give, beside drawing the source from its own latents
     scales: tuple[int, ...]  # frames over which that spread is taken
     floor: float  # of a bin's mean magnitude, under the logarithm
+    noise: int  # hops of white noise from which it is learnt how much a spectrogram of noise moves
 
 
 @dataclass(frozen=True)
@@ -238,9 +239,12 @@ class LatentPath(Section):
     """The way through the latents that new audio is made from."""
 
     segment: int  # latents in one segment
-    interpolation: tuple[float, float]  # angle of a mixture of two neighbours, as a fraction of a right angle: 0 .. 1 between them
+    interpolation: tuple[
+        float, float
+    ]  # angle of a mixture of two neighbours, as a fraction of a right angle: 0 .. 1 between them
     extrapolation: tuple[float, float]  # the same beyond them: 1 .. 2
     beyond: float  # share of segments that are extrapolated at variation 1
+    mixed: float  # variation of the mixtures that the generator is fitted with
 
 
 @dataclass(frozen=True)
@@ -252,26 +256,44 @@ class Phase(Section):
 
 
 @dataclass(frozen=True)
+class Joint(Section):
+    """How recorded sound is left and met: it goes on by linear prediction and fades into what is made."""
+
+    seconds: float
+    order: int  # of the prediction
+    context: int  # samples that the prediction is made from, in orders
+
+
+@dataclass(frozen=True)
+class Steadiness(Section):
+    """When a clip is said not to be a texture; the result is made all the same."""
+
+    frame_s: float  # of the levels that are looked at
+    range_db: float  # between their `quantile` and the one as far from the other end
+    quantile: float
+    least_s: float  # a shorter clip cannot show what it is
+
+
+@dataclass(frozen=True)
 class TextureRecipe(Section):
-    """More of a texture: a generator of spectrograms fitted to a clip, a way on through its latents, phase of its own."""
+    """More of a texture: a generator fitted to a clip, a way on through its latents, phase of its own."""
 
     windows_s: tuple[float, ...]  # of the spectrogram; the one in which the clip is sparsest is taken
     overlap: int  # windows over any one sample; at least 4
     source_s: float  # seconds of the clip, next to what is to be made, that the generator is fitted to
     least_s: float  # a shorter clip is mirrored to this length before it is looked at
-    block_s: float  # made in one piece
     context_s: float  # of what is there already that a piece is made to continue
-    fade_s: float  # between two pieces
-    order: int  # of the linear prediction that leads over a joint with recorded sound
-    joint_s: float  # over which it does
+    loop_s: float  # of new audio that leads from a loop's end to its start, at least, where the loop is long enough
+    joint: Joint
     fit: TextureFit
     path: LatentPath
     phase: Phase
     envelopes: Envelopes
     matching: Matching
+    steadiness: Steadiness
 
 
-Recipe = ConsensusRecipe | PaperRecipe
+Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe
 
 # What a preset calls its method.
-RECIPES: dict[str, type[Recipe]] = {"consensus": ConsensusRecipe, "paper": PaperRecipe}
+RECIPES: dict[str, type[Recipe]] = {"consensus": ConsensusRecipe, "paper": PaperRecipe, "texture": TextureRecipe}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -20,13 +19,10 @@ from .components import (
     group_masks,
     magnitude,
 )
-from .events import ChunkMasks, Event, Note, Step
+from .events import ChunkMasks, Event, Note, Step, relay
 from .grouping import Description, concatenate, describe, group
 from .paper import separate_paper
 from .recipe import ConsensusRecipe, PaperRecipe, Refinement
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -91,7 +87,7 @@ def _separate_by_consensus(
     grouping = group(
         concatenate(descriptions), recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1)
     )
-    groups = yield from _relay(grouping, lambda done: work.step("grouping", *done))
+    groups = yield from relay(grouping, lambda done: work.step("grouping", *done))
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = _generator(seed, index)
@@ -123,7 +119,7 @@ def _factorise(
     total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
         tell = partial(_factorised, work, updates, total, part.runs)
-        pool.append((yield from _relay(factorise(seen, part, generator), tell)))
+        pool.append((yield from relay(factorise(seen, part, generator), tell)))
     return pool
 
 
@@ -134,23 +130,12 @@ def _refine(
     units = recipe.fits * len(masks) * _UNITS_PER_DECODER
     run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
-        yield from _relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
+        yield from relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
     )
 
 
 def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
     return work.step("factorising", next(updates), total, runs)
-
-
-def _relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
-    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
-    while True:
-        try:
-            item = next(run)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        yield tell(item)
 
 
 def _generator(seed: int, index: int) -> torch.Generator:

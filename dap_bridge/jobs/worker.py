@@ -11,10 +11,12 @@ from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
 from .verbs.separate import separate
+from .verbs.texture import texture
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
     "separate": separate,
+    "texture": texture,
 }
 
 
