@@ -149,19 +149,23 @@ class _Artist:
         audio = yield from relay(inventing, lambda _: work.step("drawing"))
         if end - start >= matching.least_s * self._source.rate:
             bank = FilterBank(size, self._source.rate, envelopes, known.device)
-            share = (start - self._context + torch.linspace(0, size, bank.frames)) / self._frames
+            share = self._share(start, torch.linspace(0, size, bank.frames, device=known.device))
             correcting = match(
                 audio,
                 bank,
                 self._source.statistics,
                 self._source.heard,
                 free=_distance(where, bank.frames) / (self._context / size * bank.frames),
-                trend=self._source.trend(share.to(known.device)),
+                trend=self._source.trend(share),
                 envelopes=envelopes,
                 matching=matching,
             )
             audio = yield from relay(correcting, lambda _: work.step("matching"))
         self._finish(audio, right, stop)
+
+    def _share(self, start: int, samples: Tensor) -> Tensor:
+        """How much of all that is made has passed at so many samples of the piece from `start`, context included."""
+        return ((start - self._context + samples) / self._frames).clamp(0, 1)
 
     def _known(self, right: Tensor | None, size: int, stop: int) -> tuple[Tensor, Tensor]:
         """What is there already, and where: context on the left and, before recorded sound, on the right."""
@@ -181,7 +185,8 @@ class _Artist:
         reach = self._model.reach
         first = (start - self._context) // self._unit
         latents = self._latents(first - reach, first + math.ceil(frames / self._model.step) + reach)
-        logs = self._model.draw(latents, reach * self._model.step, frames)
+        share = self._share(start, torch.arange(frames, device=noise.device) * self._source.hop)
+        logs = self._model.draw(latents, reach * self._model.step, share)
         unrest = log_unrest(noise, self._source)
         return (logs + self._model.speckle[:, None] * unrest).exp().unflatten(0, (len(noise), -1))
 

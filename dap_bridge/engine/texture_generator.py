@@ -29,26 +29,33 @@ _MIXTURES = 8
 class TextureGenerator:
     """A fitted generator of log magnitudes (components * bins, frames).
 
-    level: (components * bins,), their mean; deviation: their common scale; speckle: (components * bins,), how much of
-    the unrest that noise has in a spectrogram is missing from what it draws; latents: of every stretch, (1, channels,
-    length), on the CPU; step: frames a latent; reach: latents to either side that a drawn frame depends on.
+    levels: of every stretch, (components * bins,), the mean; deviation: the common scale of what is drawn around it;
+    loudest: (components * bins,), which that never exceeds; speckle: (components * bins,), how much of the unrest that
+    noise has in a spectrogram is missing from what is drawn; latents: of every stretch, (1, channels, length), on the
+    CPU; step: frames a latent; reach: latents to either side that a drawn frame depends on.
     """
 
     net: DecoderBank
-    level: Tensor
+    levels: tuple[Tensor, ...]
     deviation: float
+    loudest: Tensor
     speckle: Tensor
     latents: tuple[Tensor, ...]
     step: int
     reach: int
 
-    def draw(self, latents: Tensor, lead: int, frames: int) -> Tensor:
-        """The magnitudes from frame `lead` on, so many of them, that latents (1, channels, length) stand for."""
+    def draw(self, latents: Tensor, lead: int, share: Tensor) -> Tensor:
+        """The log magnitudes from frame `lead` on that latents (1, channels, length) stand for.
+
+        share: (frames,), 0..1, how far each frame is on its way from the level before to that after.
+        """
+        frames = len(share)
         needed = math.ceil((lead + frames) / self.step)
         padded = F.pad(latents, (0, max(0, needed - latents.shape[-1])), mode="replicate")
         with torch.no_grad():
-            drawn = self.net(padded.to(self.level.device), lead + frames)[0, :, lead:]
-            return drawn * self.deviation + self.level[:, None]
+            drawn = self.net(padded.to(share.device), lead + frames)[0, :, lead:] * self.deviation
+            first, last = self.levels[0][:, None], self.levels[-1][:, None]
+            return torch.minimum(drawn, self.loudest[:, None]) + torch.lerp(first, last, share[None])
 
 
 def fit_generator(
@@ -58,14 +65,15 @@ def fit_generator(
     mixtures of these moves as much as the source does.
 
     Minimises mean (G(z) - Y)^2 + moments (sum over scales of mean (s(G(z')) - s(Y))^2 + mean of G(z') squared), Y the
-    log magnitudes brought to mean 0 in every bin, z each stretch's latents, z' mixtures, s the standard deviation over
-    time of means over so many frames. Yields every iteration.
+    log magnitudes of each stretch brought to mean 0 in every bin, z each stretch's latents, z' mixtures, s the standard
+    deviation over time of means over so many frames. Yields every iteration.
     """
     shape, step = recipe.fit.network, 2**recipe.fit.network.halvings
     logs = [_log_magnitudes(source, index, step, recipe.fit) for index in range(len(source.stretches))]
-    level = torch.cat(logs, dim=1).mean(1)
-    deviation = float((torch.cat(logs, dim=1) - level[:, None]).std().clamp(min=_TINY))
-    targets = [(log - level[:, None]) / deviation for log in logs]
+    levels = tuple(log.mean(1) for log in logs)
+    even = [log - level[:, None] for log, level in zip(logs, levels, strict=True)]
+    deviation = float(torch.cat(even, dim=1).std().clamp(min=_TINY))
+    targets = [log / deviation for log in even]
     target = torch.cat(targets, dim=1)
     frames = target.shape[1]
     # half a kernel and one of upsampling at every scale, each half as long in latents as the one before
@@ -108,7 +116,16 @@ def fit_generator(
         drawn = net(mixed[0].to(target.device), frames)[0]
     missing = (target.var(1) - drawn.var(1)).clamp(min=0).sqrt() * deviation
     unrest = log_unrest(torch.randn(1, recipe.fit.noise * source.hop, generator=generator), source)
-    return TextureGenerator(net, level, deviation, missing / float(unrest.std()), stretches, step, reach)
+    return TextureGenerator(
+        net=net,
+        levels=levels,
+        deviation=deviation,
+        loudest=target.amax(1) * deviation,
+        speckle=missing / float(unrest.std()),
+        latents=stretches,
+        step=step,
+        reach=reach,
+    )
 
 
 def _turned(stretches: Sequence[Tensor], length: int) -> Tensor:
@@ -149,8 +166,8 @@ def latent_path(own: Tensor, length: int, path: LatentPath, variation: float, ge
     Each segment is a mixture cos a Z_n + sin a Z_(n+1) of two neighbours: a up to a right angle lies between them,
     beyond it outside (the interpolation and extrapolation of the paper's Fig. 6). Segments overlap by half and pass
     into each other at constant power. As n and a are drawn anew each time, n never near the last one, and a share
-    `variation` of every latent is fresh, nothing recurs. Independent latents of variance one keep it under each of
-    these steps, so the generator sees nothing that it was not fitted for.
+    `variation` of every latent is fresh, nothing comes again in the same order. Independent latents of variance one
+    keep it under each of these steps, so the generator sees nothing that it was not fitted for.
     """
     available = own.shape[-1]
     segment = max(2, min(path.segment, available // 2) // 2 * 2)

@@ -50,8 +50,8 @@ class Source:
 
     def trend(self, share: Tensor) -> Tensor:
         """(rows, frames): gain from the level before to that after; share: (frames,), how much of the way is gone."""
-        first, last = (_ratio(level, self.levels)[:, None] for level in (self.levels[0], self.levels[-1]))
-        return torch.lerp(first, last, share.clamp(0, 1)[None])
+        first, last = (_ratio(level, self.levels)[:, None].log() for level in (self.levels[0], self.levels[-1]))
+        return torch.lerp(first, last, share[None]).exp()
 
 
 def listen(before: Tensor, after: Tensor | None, rate: int, recipe: TextureRecipe) -> Source | None:
