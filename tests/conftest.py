@@ -23,7 +23,7 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 @pytest.fixture(scope="session")
 def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the presets `quick` and `quick-texture`: shipped ones cut to a few iterations, every stage of them."""
+    """A folder with `quick` and `quick-texture`: shipped presets cut to a few iterations, every stage of them."""
     folder = tmp_path_factory.mktemp("presets")
     table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick"
