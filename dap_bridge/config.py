@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     osc_host: ClassVar[str] = LOOPBACK
 
     osc_port: Annotated[int, Field(ge=0, le=65535, description="UDP port; 0 takes a free one.")] = 9377
+    http_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="TCP port of the mask editor; 0 takes the one of last time, or a free one."),
+    ] = 0
     spool: Annotated[Folder, Field(description="Drop folder: inbox, outbox, rejected, daemon.status.")] = Field(
         default_factory=default_spool
     )

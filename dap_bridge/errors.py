@@ -126,6 +126,13 @@ class PortTaken(DapError):
     default_hint = "Choose another port with --osc-port."
 
 
+class Forbidden(DapError):
+    """A request over HTTP that did not come from the page that the daemon opened."""
+
+    code = "forbidden"
+    default_hint = "Open the page anew, with the address that `dap-bridge edit` gives."
+
+
 class MissingExtra(DapError):
     """A command needs an optional dependency that is not installed."""
 

@@ -81,6 +81,14 @@ class Interrupted(JobEvent):
     name = "interrupted"
 
 
+class Chosen(JobEvent):
+    """The user has sent a result of the mask editor to the host; `job` is the session that the page was opened with."""
+
+    name = "chosen"
+    session: str
+    manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
+
+
 class StatusEvent(JobEvent):
     """Answer to `status`: one message a job, 200 at most; a message with an empty `job` ends the list."""
 
@@ -107,5 +115,16 @@ class SessionEvent(Event):
 
 EVENTS: dict[str, type[Event]] = {
     event.name: event
-    for event in (Welcome, Accepted, Progressed, Done, Failed, CancelledEvent, Interrupted, StatusEvent, SessionEvent)
+    for event in (
+        Welcome,
+        Accepted,
+        Progressed,
+        Done,
+        Failed,
+        CancelledEvent,
+        Interrupted,
+        Chosen,
+        StatusEvent,
+        SessionEvent,
+    )
 }

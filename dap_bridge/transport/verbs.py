@@ -105,6 +105,17 @@ class Resume(Verb):
     job: JobId
 
 
+class Choose(Verb):
+    """Mark a result as the one that the host is to import: what "Send to DAW" on the mask editor's page says.
+
+    Answered with `chosen`, which also stands in the drop folder, where the host that opened the page finds it.
+    """
+
+    name = "choose"
+    job: Annotated[JobId, Field(description="The session that the page was opened with.")]
+    session: Annotated[JobId, Field(description="The result: that session itself, or one refined from it.")]
+
+
 class Separate(ClipVerb):
     """Split a clip into `sources` stems that sum to it."""
 
@@ -166,5 +177,6 @@ VERBS: dict[str, type[Verb]] = {
         ListSessions,
         Cancel,
         Resume,
+        Choose,
     )
 }

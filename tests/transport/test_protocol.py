@@ -18,6 +18,7 @@ EXAMPLES: list[messages.Message] = [
     verbs.Status(job="a"),
     verbs.Cancel(job="a"),
     verbs.Resume(job="a"),
+    verbs.Choose(job="a", session="b"),
     Separate(**CLIP),
     Separate(
         job="j-1",
@@ -45,6 +46,7 @@ EXAMPLES: list[messages.Message] = [
     events.Failed(job="", code="c", message="m", hint=""),
     events.CancelledEvent(job="a"),
     events.Interrupted(job="a"),
+    events.Chosen(job="a", session="b", manifest="/m.json"),
     events.StatusEvent(job="a", verb="separate", state="running"),
 ]
 

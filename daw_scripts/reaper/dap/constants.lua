@@ -187,5 +187,18 @@ return {
         type = "string",
       },
     },
+    choose = {
+      reply_port = {
+        type = "integer",
+        low = 1,
+        high = 65535,
+      },
+      job = {
+        type = "string",
+      },
+      session = {
+        type = "string",
+      },
+    },
   },
 }

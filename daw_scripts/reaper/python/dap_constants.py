@@ -121,11 +121,11 @@ FIELDS = {
         },
         "keep": {
             "type": "boolean",
-            "default": true,
+            "default": True,
         },
         "fit": {
             "type": "boolean",
-            "default": true,
+            "default": True,
         },
     },
     "undo": {
@@ -184,6 +184,19 @@ FIELDS = {
             "high": 65535,
         },
         "job": {
+            "type": "string",
+        },
+    },
+    "choose": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+        "session": {
             "type": "string",
         },
     },
