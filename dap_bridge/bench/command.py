@@ -10,7 +10,7 @@ from typing import Any
 from .. import atomic, console
 from .. import presets as shelf
 from ..errors import BadRequest
-from . import figures, report, speed, summary, texture
+from . import boxes, figures, report, speed, summary, texture
 from .baselines import BASELINES
 from .datasets import KINDS, Problem, demo, recordings, trios, universal150
 from .methods import Separation
@@ -206,6 +206,12 @@ def _dynamics(options: Options) -> list[Unit]:
     ]
 
 
+def _boxes(options: Options) -> list[Unit]:
+    items = list(boxes.problems(options.require_root("Recordings with known sources")))[: options.limit]
+    names = options.presets or ("default",)
+    return [boxes.Drawn(item, name, options.seed, options.device) for item in items for name in names]
+
+
 def _speed(options: Options) -> list[Unit]:
     names = options.presets or ("default", "draft")
     seed, device = options.seed, options.device
@@ -230,5 +236,6 @@ BENCHES: dict[str, Bench] = {
     "ablation": Bench("Ablations of the noise and of the mask (Figs. 8 and 9)", _ablation),
     "dynamics": Bench("A fit as it unfolds (Fig. 11)", _dynamics, figures.dynamics_blocks, figures.dynamics_tables),
     "texture": Bench("Textures (Fig. 6)", _texture, texture.blocks, texture.tables),
+    "boxes": Bench("Boxes by a simulated user", _boxes, boxes.blocks, boxes.tables),
     "speed": Bench("Speed", _speed, speed.blocks, speed.tables, alone=True),
 }
