@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -23,13 +22,10 @@ from .components import (
     magnitude,
     spectral_islands,
 )
-from .events import ChunkMasks, Event, Fit, Note, Step
+from .events import ChunkMasks, Event, Fit, Note, Step, relay
 from .grouping import Description, concatenate, describe, group, separability, settle
 from .paper import separate_paper
 from .recipe import Confidence, ConsensusRecipe, PaperRecipe, Refinement
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -161,17 +157,6 @@ def _refine(
 
 def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
     return work.step("factorising", next(updates), total, runs)
-
-
-def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
-    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
-    while True:
-        try:
-            item = next(run)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        yield tell(item)
 
 
 def _generator(seed: int, index: int) -> torch.Generator:
