@@ -139,7 +139,7 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
     """Labels (components, sources) after the evidence, rows summing to one.
 
     l' = (tau^p l + n^(p-1) e) / (tau^p + n^p) with n = sum e. tau is recipe.doubt: how much evidence, as a share of a
-    component's energy, weighs as much as the grouping's own opinion; p is recipe.sharpness: how much less counts what is
+    component's energy, weighs as much as the grouping's own opinion; p, recipe.sharpness, how much less counts what is
     below it. What speaks against a source speaks for the others, in the proportion of their labels.
     """
     others = labels[:, None] * (1 - torch.eye(labels.shape[1])) + _TINY * (1 - torch.eye(labels.shape[1]))
