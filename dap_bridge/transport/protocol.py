@@ -152,6 +152,131 @@ class Separate(JobVerb):
         return self
 
 
+class Denoise(JobVerb):
+    """Split a clip into speech (stem 1) and noise (stem 2), which sum to it.
+
+    The manifest's roles say which is which: `speech`, `noise`.
+    """
+
+    name = "denoise"
+    clip: Annotated[PathText | None, Field(description="Audio file, absolute path. Either this or `channel`.")] = None
+    channel: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)], ...],
+        Field(
+            max_length=64,
+            description="One channel of the clip as `INDEX:PATH` (index from 0); repeated, in order, for clips whose "
+            "channels lie in several files.",
+        ),
+    ] = ()
+    start: Annotated[Frames, Field(description="First frame of the clip, at the file's rate.")] = 0
+    frames: Annotated[int | None, Field(ge=1, le=2**53, description="Length in frames; left out: to the end.")] = None
+    rate: Annotated[
+        int | None,
+        Field(ge=1, le=10_000_000, description="Rate in Hz that `start` and `frames` count at; must be the file's."),
+    ] = None
+    strength: Annotated[
+        float,
+        Field(ge=0, le=1, description="How much of the noise leaves the speech: 1 all that was found, 0 nothing."),
+    ] = 1.0
+    swap: Annotated[bool, Field(description="Exchange the two, where the wrong one was taken for speech.")] = False
+    preset: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")
+    ] = "denoise"
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Seed of every random number of the job.")] = 0
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where to compute.")] = "auto"
+    label: Annotated[
+        str | None, Field(max_length=200, description="What stems are named after; left out: the file's name.")
+    ] = None
+    out: Annotated[
+        PathText | None,
+        Field(description="Folder for manifest and stems, absolute path; left out: a folder of the daemon's."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_clip(self) -> Denoise:
+        if (self.clip is None) == (not self.channel):
+            raise ValueError("give either clip or channel")
+        return self
+
+
+def _item(text: str) -> str:
+    path = text.split(":", 3)[3]
+    if path:
+        _absolute(path)
+    return text
+
+
+def _item_channel(text: str) -> str:
+    _absolute(text.split(":", 2)[2])
+    return text
+
+
+class Coseparate(JobVerb):
+    """Split every one of some clips into the sound that they share and its own rest; each clip's two stems sum to it.
+
+    Clips may differ in length, rate and channels. The manifest's stems say by `input` which clip they belong to,
+    counted from 1 in the order of `item`; the stem without one is the shared sound by itself.
+    """
+
+    name = "coseparate"
+    item: Annotated[
+        tuple[
+            Annotated[str, Field(pattern=r"^[0-9]{1,16}:[0-9]{0,16}:[0-9]{0,8}:", max_length=4200), AfterValidator(_item)],
+            ...,
+        ],
+        Field(
+            min_length=2,
+            max_length=64,
+            description="One clip as `START:FRAMES:RATE:PATH`, repeated: first frame and length at the file's rate, that "
+            "rate in Hz, absolute path. FRAMES empty: to the end; RATE empty: whatever the file's is; PATH empty: the "
+            "clip's channels are given by `channel`.",
+        ),
+    ]
+    channel: Annotated[
+        tuple[
+            Annotated[
+                str, Field(pattern=r"^[1-9][0-9]{0,3}:[0-9]{1,4}:.+$", max_length=4110), AfterValidator(_item_channel)
+            ],
+            ...,
+        ],
+        Field(
+            max_length=256,
+            description="One channel of a clip without a path as `ITEM:INDEX:PATH`, repeated, in order: ITEM counts "
+            "the clips from 1, INDEX the file's channels from 0.",
+        ),
+    ] = ()
+    preset: Annotated[
+        str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")
+    ] = "coseparate"
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Seed of every random number of the job.")] = 0
+    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where to compute.")] = "auto"
+    label: Annotated[
+        tuple[Annotated[str, Field(max_length=200)], ...],
+        Field(
+            max_length=64,
+            description="What the stems of each clip are named after, repeated in the order of `item`; left out or "
+            "empty: the file's name.",
+        ),
+    ] = ()
+    out: Annotated[
+        PathText | None,
+        Field(description="Folder for manifest and stems, absolute path; left out: a folder of the daemon's."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _every_clip_named(self) -> Coseparate:
+        for number, item in enumerate(self.item, 1):
+            named = bool(item.split(":", 3)[3])
+            apart = any(int(entry.split(":", 1)[0]) == number for entry in self.channel)
+            if named == apart:
+                raise ValueError(f"item {number}: give either its path or its channels")
+        if any(int(entry.split(":", 1)[0]) > len(self.item) for entry in self.channel):
+            raise ValueError("channel: there is no such item")
+        if len(self.label) > len(self.item):
+            raise ValueError("label: more labels than items")
+        return self
+
+
 class Event(Message):
     """What the daemon says."""
 
