@@ -19,7 +19,7 @@ from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
-from dap_bridge.transport import protocol
+from dap_bridge.transport import protocol, verbs
 
 Separate = Callable[..., dict[str, Any]]
 
@@ -42,7 +42,7 @@ class Watcher(Mailbox):
 def request(clip: Path | None, **fields: Any) -> Job:
     named = {} if clip is None else {"clip": str(clip)}
     message = protocol.parse("separate", named | {"preset": "quick"} | fields)
-    assert isinstance(message, protocol.JobVerb)
+    assert isinstance(message, verbs.JobVerb)
     return Job("job", message.name, message.request())
 
 
