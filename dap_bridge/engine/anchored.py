@@ -34,7 +34,7 @@ def refine(
         return masks
     mixture = spectrogram**recipe.compression / level
     targets = masks * mixture
-    net, noise = _decoders(targets, recipe, generator)
+    net, noise = decoders(targets, recipe, generator)
 
     def draw() -> Tensor:
         return net(noise, frames).unflatten(0, (recipe.fits, sources))
@@ -57,7 +57,7 @@ def refine(
         return torch.lerp(masks, (drawn / drawn.sum(1, keepdim=True)).mean(0), recipe.share)
 
 
-def _decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
+def decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
     """A fresh decoder for every fit and source, starting at its target's mean spectrum, and their noise."""
     sources, bins, frames = targets.shape
     shape = recipe.network

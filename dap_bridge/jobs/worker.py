@@ -10,11 +10,13 @@ from ..domain import Job
 from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
+from .verbs.coseparate import coseparate
 from .verbs.separate import separate
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
     "separate": separate,
+    "coseparate": coseparate,
 }
 
 

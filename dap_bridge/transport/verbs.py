@@ -124,8 +124,8 @@ class Separate(ClipVerb):
 class Coseparate(JobVerb):
     """Split each of several clips into the sound that they share and a rest of its own; a clip's two stems sum to it.
 
-    Clips may differ in length, rate and channels. A stem says by `input` which clip it belongs to, counted from 1 in the
-    order of `item`; the one without is the shared sound by itself, which `label` names.
+    Clips may differ in length, rate and channels. A stem says by `input` which clip it belongs to, counted from 1 in
+    the order of `item`; the one without is the shared sound by itself, which `label` names.
     """
 
     name = "coseparate"
