@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
     separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
 ) -> None:
     clip = write_clip(noise(2, 30_000), 44100)
-    first, again, other = (separate(clip, out=out, seed=seed) for out, seed in (("a", 5), ("b", 5), ("c", 6)))
+    first, other = (separate(clip, out=out, seed=seed) for out, seed in (("a", 5), ("b", 6)))
+    written = time.time()
+    while int(time.time()) == int(written):  # some formats note the second they were written in
+        time.sleep(0.05)
+    again = separate(clip, out="c", seed=5)
     assert digests(first) == digests(again) != digests(other)
     assert first["seed"] == 5
 

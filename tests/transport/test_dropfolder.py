@@ -266,3 +266,16 @@ def test_the_outbox_is_cleared_of_stale_answers_but_not_of_jobs(tmp_path: Path) 
     (rig.door.outbox / ".half-written.tmp").touch()
     rig.door.prepare()
     assert sorted(path.name for path in rig.door.outbox.iterdir()) == ["fresh.status", "taken.status"]
+
+
+def test_what_was_set_aside_long_ago_is_removed(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "spool")
+    rig.door.prepare()
+    long_ago = time.time() - 2 * dropfolder.STALE_REJECTED_S
+    for name in ("old.json", "old.json.reason", "new.json"):
+        path = rig.door.rejected / name
+        path.touch()
+        if name != "new.json":
+            os.utime(path, (long_ago, long_ago))
+    rig.door.prepare()
+    assert [path.name for path in rig.door.rejected.iterdir()] == ["new.json"]
