@@ -16,8 +16,6 @@ from .recipe import Front, Search
 from .stft import istft, stft
 
 _TINY = 1e-20
-# Below this a bin's phase is rounding noise; 1.0 is full scale.
-_SILENT = 1e-6
 # Quantiles are read off at most this many values; more would change no digit that is shown.
 _SAMPLED = 1 << 20
 # Alignments that differ by no more samples are one and the same.
@@ -94,7 +92,7 @@ def find_shared(views: Sequence[Tensor], front: Front, recipe: Search) -> Genera
     sounds: list[Shared] = []
     best = 0.0
     for number in range(recipe.rounds):
-        white = [whiten(view, front, recipe.ceiling) for view in left]
+        white = [whiten(view, front, recipe.ceiling, recipe.silent) for view in left]
         pairs: list[_Pair] = []
         for done, (i, j) in enumerate(both, 1):
             if number == 0:
@@ -113,16 +111,18 @@ def find_shared(views: Sequence[Tensor], front: Front, recipe: Search) -> Genera
     return Found(tuple(sounds), best)
 
 
-def whiten(audio: Tensor, front: Front, ceiling: float) -> Tensor:
+def whiten(audio: Tensor, front: Front, ceiling: float, silent: float) -> Tensor:
     """(samples,) with every bin brought to its median over time, and cut at `ceiling` times that.
 
-    Steady tones and loud moments, alike in sounds that have nothing to do with each other, lose their weight.
+    Steady tones and loud moments, alike in sounds that have nothing to do with each other, lose their weight. What lies
+    below `silent` times the loudest stays silent: above a clip's own band there are only traces of how it was made.
     """
     spectrogram = stft(audio[None], front.n_fft, front.hop)[0]
     level = spectrogram.abs()
     # a bin that is silent half of the time still has a level
     usual = torch.maximum(level.median(dim=1, keepdim=True).values, level.mean(dim=1, keepdim=True) * _SPARSE)
     weight = (level / usual.clamp(min=_TINY)).clamp(max=ceiling) / level.clamp(min=_TINY)
+    weight = weight * (level > silent * level.max())
     return istft(spectrogram * weight, front.n_fft, front.hop, audio.shape[-1])
 
 
@@ -141,7 +141,7 @@ def coherence(signals: Sequence[Tensor], front: Front, recipe: Search) -> Tensor
     The cosine of the phases' difference, mean over all pairs, is averaged over a patch of patch_bins x patch_frames and
     cubed; the sum over bins is divided by their root. Phases know nothing of level: a faint sound counts in full.
     """
-    phases = [_phases(stft(signal[None], front.n_fft, front.hop)[0]) for signal in signals]
+    phases = [_phases(stft(signal[None], front.n_fft, front.hop)[0], recipe.silent) for signal in signals]
     # sum over pairs of Re(u v*) = (|sum u|^2 - sum |u|^2) / 2
     total = sum(phases[1:], phases[0]).abs().square() - sum(u.abs().square() for u in phases)
     cosine = total / (len(phases) * (len(phases) - 1))
@@ -149,9 +149,9 @@ def coherence(signals: Sequence[Tensor], front: Front, recipe: Search) -> Tensor
     return (patch**3).sum(1) / math.sqrt(patch.shape[1])
 
 
-def _phases(spectrogram: Tensor) -> Tensor:
+def _phases(spectrogram: Tensor, silent: float) -> Tensor:
     level = spectrogram.abs()
-    return spectrogram / level.clamp(min=_SILENT) * (level > _SILENT)
+    return spectrogram / level.clamp(min=_TINY) * (level > silent * level.max())
 
 
 def _average(values: Tensor, width: int) -> Tensor:
@@ -208,7 +208,7 @@ def _candidates(
     # without a ceiling a bell's few partials are heard, with it a voice between drums
     for a, b, counts in (
         (white[i], white[j], True),
-        (whiten(x, front, math.inf), whiten(y, front, math.inf), False),
+        (whiten(x, front, math.inf, recipe.silent), whiten(y, front, math.inf, recipe.silent), False),
     ):
         r = cross_correlation(a, b).abs()
         usual = max(_usual(r, recipe.quantile), _TINY)

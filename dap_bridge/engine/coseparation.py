@@ -90,9 +90,12 @@ def coseparate(
     front, search = recipe.front, recipe.search
     found: Found = yield from _scaled(find_shared([view.to(device) for view in views], front, search), 0.0, _SEARCH)
     if not found.sounds:
+        evidence = f"has {found.strength:.2f} of the evidence that is asked for"
+        if found.strength >= 1:
+            evidence = "holds no stretch that is alike"
         yield Note(
             "The clips share nothing that could be found, so every shared stem is silence (-inf dB): the likeliest "
-            f"alignment has {found.strength:.2f} of the evidence that is asked for."
+            f"alignment {evidence}."
         )
     for number, sound in enumerate(found.sounds):
         work = _estimate(sound, read, channels, rate, recipe, piece, overlap, seed + number, device)
@@ -172,7 +175,10 @@ def _estimate(
         solved: _Solved = yield from _scaled(work, index / len(cut), 1 / len(cut))
         window = piece.window.to(device)
         whole[:, piece.start : piece.start + frames] += (solved.sound * window).cpu()
+        faintest = max(solved.gains) + 20 * math.log10(recipe.estimate.least_gain)
         for place, part, gain in zip(places, solved.parts, solved.gains, strict=True):
+            if gain < faintest:  # the search was wrong about this place
+                continue
             yield SharedPart(place.clip, place.start + piece.start, (part * window).cpu(), gain)
     yield SharedSound(whole)
 
@@ -270,10 +276,10 @@ def _solve(
 
 
 def _outside(signal: Tensor, n_fft: int, hop: int) -> Tensor:
-    """Frames whose window lies mostly beyond the clip, where `signal` (channels, frames) is plain silence: (frames,)."""
+    """Frames of little but what lies beyond the clip, where `signal` (channels, frames) is plain silence: (frames,)."""
     inside = (signal != 0).any(0, keepdim=True).to(signal.dtype)
     level = stft(inside, n_fft, hop)[0, 0].abs()
-    return level < n_fft / 4  # a Hann window full of ones gives n_fft / 2 at zero hertz
+    return level < n_fft / 8  # a Hann window full of ones gives n_fft / 2 at zero hertz
 
 
 def _as_wide(signal: Tensor, width: int) -> Tensor:
@@ -319,9 +325,11 @@ def _update(model: _Model, unknown: Tensor, recipe: Estimate) -> _Model:
     """One round of expectation and maximisation: the sound, then everyone's gain and power given the sound."""
     mean, variance = model.posterior()
     power = mean.abs().square() + variance
-    like = ((model.observed * mean[:, None].conj()).real / model.own).sum((2, 3))
-    gains = like / (power[:, None] / model.own).sum((2, 3)).clamp(min=_TINY)
-    gains = gains / gains[:, :1]
+    # where the sound is silent there is no gain to be told
+    weight = (mean.abs().square() > variance)[:, None] / model.own
+    like = (weight * (model.observed * mean[:, None].conj()).real).sum((2, 3))
+    gains = like / (weight * power[:, None]).sum((2, 3)).clamp(min=_TINY)
+    gains = torch.where(gains[:, :1].abs() > _TINY, gains / gains[:, :1], model.gains)
     own = (model.observed - gains[..., None, None] * mean[:, None]).abs().square()
     own = own + gains[..., None, None].square() * variance[:, None]
     model = replace(model, gains=gains)

@@ -202,6 +202,7 @@ class Search(Section):
 
     rounds: int  # at most; each finds what is shared at one alignment of the clips
     ceiling: float  # of the whitened spectrogram, in medians of a bin over time
+    silent: float  # of a clip's loudest bin: what lies below says nothing
     quantile: float  # of the cross-correlation: its usual level
     prominence: float  # usual levels: from there on a peak of the cross-correlation is no chance
     candidates: int  # alignments of two clips that are looked at more closely
