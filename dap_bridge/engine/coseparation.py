@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .alignment import Found, Occurrence, Shared, cross_correlation, find_shared
-from .anchored import decoders
+from .anchored import fresh_decoders
 from .events import Note, Step
 from .fit import fit
 from .losses import anchored
@@ -388,7 +388,7 @@ def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Gener
     if min(targets.shape[1:]) < 2**recipe.exclusion_scales:
         return model
     together = torch.stack([targets[:1].expand_as(targets[1:]), targets[1:]], dim=1)
-    net, noise = decoders(targets, replace(recipe, fits=1), generator)
+    net, noise = fresh_decoders(targets, replace(recipe, fits=1), generator)
 
     def draw() -> Tensor:
         return net(noise, frames)

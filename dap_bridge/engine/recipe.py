@@ -108,6 +108,21 @@ class Refinement(Section):
 
 
 @dataclass(frozen=True)
+class Boxes(Section):
+    """What a user's boxes do to a separation that is there already."""
+
+    feather_s: float  # seconds over which a box fades out in time, where it says nothing itself
+    feather_octaves: float  # over which it fades out in frequency
+    guard_bins: int  # of the stems' spectrogram, around a box of full strength: what would leak into it
+    guard_windows: float  # the same in time, in windows of the stems' spectrogram
+    sweeps: int  # over what leaked into a box of full strength nevertheless
+    doubt: float  # evidence, as a share of a component's energy, that weighs as much as the grouping's opinion
+    confirmation: float  # weight of what a box confirms, against one for what it changes
+    iterations: int  # of the decoders, from where the separation left them
+    share: float  # of the decoders in the final masks
+
+
+@dataclass(frozen=True)
 class ConsensusRecipe(Section):
     """Component consensus, refined by an anchored fit of untrained networks where `refinement` is given."""
 
@@ -117,6 +132,7 @@ class ConsensusRecipe(Section):
     features: Features
     grouping: Grouping
     refinement: Refinement | None = None  # None: the components' masks are the answer
+    boxes: Boxes | None = None  # None: the answer cannot be corrected
 
 
 @dataclass(frozen=True)
@@ -250,11 +266,59 @@ class CoseparationRecipe(Section):
             raise ValueError('front.view: the search looks at "mono" only')
 
 
-Recipe = ConsensusRecipe | PaperRecipe | CoseparationRecipe
+@dataclass(frozen=True)
+class Floor(Section):
+    """Steady noise: how its power is known, and what is left of a bin."""
+
+    window_s: float  # seconds; to the nearest power of two in samples
+    overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
+    least: float  # of the mean power, added to every bin
+    quantile: float  # of a bin over time: where its floor is looked for first
+    rounds: int  # of weighing by the absence of speech
+    speech_snr_db: float  # a priori, where there is speech
+    span_s: float  # seconds around a frame that the slow tracker sees
+    steadiness: float  # frames that the whole clip's floor counts as against those around
+    memory: float  # of the fast tracker, a frame
+    presence_memory: float  # of the probability of speech, a frame
+    presence_limit: float  # beyond that, on average, speech is not believed
+    decision: float  # a of the decision-directed a priori SNR
+    least_snr_db: float  # a priori
+    lowest: float  # Hz: nobody speaks below
+    slope_hz: float  # over which it fades out below that
+
+
+@dataclass(frozen=True)
+class Speech(Section):
+    """What tells that a clip holds more than speech and a floor, and which of two stems is the speech."""
+
+    low: float  # Hz, of the band that is looked at
+    high: float  # Hz
+    quiet: float  # quantile of the frames' levels that counts as pause
+    loud: float  # quantile that counts as speech
+    filled_db: float  # pauses louder than that, against speech, hold another sound
+    frame_s: float  # seconds
+    lowest_pitch: float  # Hz
+    highest_pitch: float  # Hz
+    slowest_syllable: float  # a second
+    fastest_syllable: float  # a second
+    slowest_change: float  # a second: slower ones are of no account
+
+
+@dataclass(frozen=True)
+class DenoisingRecipe(Section):
+    """Speech and noise: the floor always, the separation where pauses are not quiet without the floor."""
+
+    floor: Floor
+    speech: Speech
+    separation: ConsensusRecipe
+
+
+Recipe = ConsensusRecipe | PaperRecipe | CoseparationRecipe | DenoisingRecipe
 
 # What a preset calls its method.
 RECIPES: dict[str, type[Recipe]] = {
     "consensus": ConsensusRecipe,
     "paper": PaperRecipe,
     "coseparation": CoseparationRecipe,
+    "denoising": DenoisingRecipe,
 }
