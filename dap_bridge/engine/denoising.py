@@ -29,21 +29,23 @@ class Evidence:
 
 
 def split(
-    mixture: Tensor, rate: int, masks: Tensor | None, recipe: DenoisingRecipe, *, strength: float
+    mixture: Tensor, rate: int, masks: Tensor | None, recipe: DenoisingRecipe, *, strength: float, swap: bool
 ) -> tuple[Tensor, Tensor]:
     """Speech and noise, (channels, frames) each, of `mixture` (channels, frames) at `rate`; they sum to it.
 
     masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is.
-    strength: 0 .. 1, how much of the noise leaves the speech.
+    strength: 0 .. 1, how much of the noise leaves the speech. swap: what is found to be the noise is the speech.
     """
-    cleaner = mixture
+    cleaner, share = mixture, 1.0
     if masks is not None:
+        share = recipe.floor_share
         cleaner = apply_masks(mixture, rate, masks, recipe.separation.front, recipe.separation.stems)[0]
     n_fft, hop = _grid(rate, recipe.floor)
     spectrogram = stft(cleaner, n_fft, hop)
-    gain = speech_gain(spectrogram.abs().square().mean(0), rate, recipe.floor)
+    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe.floor)
     cleaned = istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
-    speech = mixture + strength * (cleaned - mixture)
+    wanted = mixture - cleaned if swap else cleaned
+    speech = mixture + strength * (wanted - mixture)
     return speech, mixture - speech
 
 
@@ -131,7 +133,7 @@ def log_spectral_gain(power: Tensor, floor: Tensor, recipe: Floor) -> Tensor:
 
 def exponential_integral(v: Tensor) -> Tensor:
     """E1(v) for v > 0, to 2e-7 and better (Abramowitz and Stegun 1964, 5.1.53 and 5.1.56)."""
-    low, high = v.clamp(max=1), v.clamp(min=1)
+    low, high = v.clamp(max=1), v.clamp(min=1, max=_LARGEST_EXPONENT)
     near = -low.log() + _horner(low, _NEAR_ONE)
     far = torch.exp(-high) / high * _horner(high, _FAR_ABOVE) / _horner(high, _FAR_BELOW)
     return torch.where(v < 1, near, far)

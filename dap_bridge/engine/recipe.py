@@ -308,6 +308,7 @@ class Speech(Section):
 class DenoisingRecipe(Section):
     """Speech and noise: the floor always, the separation where pauses are not quiet without the floor."""
 
+    floor_share: float  # of the floor that leaves the speech where the clip has been separated
     floor: Floor
     speech: Speech
     separation: ConsensusRecipe

@@ -88,12 +88,12 @@ class Denoising:
             for index, chunk in enumerate(self.chunks):
                 self.run.stop_if_cancelled()
                 masks = torch.load(self._mask_file(index)).to(device, torch.float32) if filled else None
-                if masks is not None and (speech == 1) != request["swap"]:
+                if masks is not None and speech == 1:
                     masks = masks.flip(0)
                 audio = torch.from_numpy(self.reader.read(chunk.start, chunk.frames)).to(device)
-                stems = split(audio, self.reader.rate, masks, recipe, strength=request["strength"])
-                if request["swap"] and masks is None:
-                    stems = stems[::-1]
+                stems = split(
+                    audio, self.reader.rate, masks, recipe, strength=request["strength"], swap=request["swap"]
+                )
                 following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
                 writer.write(chunk, torch.stack(stems).cpu().numpy(), following)
 
