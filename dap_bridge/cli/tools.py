@@ -125,7 +125,18 @@ def install_reaper(resource_path: Path | None, uninstall: bool, while_running: b
     console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
 
 
-BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dynamics", "speed", "report")
+BENCHES = (
+    "universal150",
+    "recordings",
+    "trios",
+    "synthetic",
+    "ablation",
+    "dynamics",
+    "boxes",
+    "texture",
+    "speed",
+    "report",
+)
 
 
 @main.command()

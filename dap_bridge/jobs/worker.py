@@ -15,6 +15,7 @@ from .verbs.coseparate import coseparate
 from .verbs.denoise import denoise
 from .verbs.refine import refine, undo
 from .verbs.separate import separate
+from .verbs.texture import texture
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
@@ -23,6 +24,7 @@ VERBS: dict[str, Callable[[Run, Path], Path]] = {
     "denoise": denoise,
     "refine": refine,
     "undo": undo,
+    "texture": texture,
 }
 
 
