@@ -8,16 +8,22 @@ local function quoted(text)
   return '"' .. text:gsub('[%c"\\\127]', function(c) return ESCAPES[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
 end
 
--- One flat object: strings, numbers and booleans by name, in the order of their names.
+local function encode_value(value)
+  if type(value) == "string" then return quoted(value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local parts = {}
+  for index, part in ipairs(value) do parts[index] = encode_value(part) end
+  return "[" .. table.concat(parts, ", ") .. "]"
+end
+
+-- One object: strings, numbers, booleans and lists of them by name, in the order of their names.
 function json.encode(object)
   local names = {}
   for name in pairs(object) do names[#names + 1] = name end
   table.sort(names)
   local members = {}
   for index, name in ipairs(names) do
-    local value = object[name]
-    local text = type(value) == "string" and quoted(value) or tostring(value)
-    members[index] = quoted(name) .. ": " .. text
+    members[index] = quoted(name) .. ": " .. encode_value(object[name])
   end
   return "{" .. table.concat(members, ", ") .. "}"
 end
