@@ -7,6 +7,6 @@ __version__ = "0.1.0"
 # A host that plays audio shares these cores: a thread of ours that waits must sleep, not spin. Where they are all busy,
 # spinning costs ten times the work itself. Both settings are read when torch is loaded, so they stand before all else.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# MKL picks its number of threads by the load of the machine, and sums in another order then: one seed gives one result
-# only where it is told to keep the order. No slower by measurement.
+# MKL sums in an order that depends on its number of threads, which it chooses itself: one seed gives one result only
+# where it is told to keep the order. No slower by measurement.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")

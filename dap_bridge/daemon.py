@@ -20,11 +20,12 @@ from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
 from .jobs.store import Store
-from .transport import protocol
+from .transport import events, protocol, verbs
 from .transport.door import Sink
 from .transport.dropfolder import DropFolder
+from .transport.events import Event
 from .transport.osc import OscDoor
-from .transport.protocol import Event, JobVerb, Verb
+from .transport.verbs import JobVerb, Verb
 
 log = logging.getLogger(__name__)
 
@@ -140,18 +141,18 @@ class Daemon:
             case JobVerb():
                 job, changed = self._queue.submit(verb.job or secrets.token_hex(6), verb.name, verb.request())
                 self._answer(job, changed, sink)
-            case protocol.Resume():
+            case verbs.Resume():
                 job, changed = self._queue.resume(verb.job)
                 self._answer(job, changed, sink)
-            case protocol.Cancel():
+            case verbs.Cancel():
                 job, changed = self._queue.cancel(verb.job)
                 if job.state.ended:
                     self._answer(job, changed, sink)
                 else:  # told when it has stopped
                     self._follow(job, sink)
-            case protocol.Status():
+            case verbs.Status():
                 self._report(verb.job, sink)
-            case protocol.Hello():
+            case verbs.Hello():
                 _send(sink, self._welcome())
 
     def _answer(self, job: Job, changed: bool, sink: Sink | None) -> None:
@@ -168,13 +169,13 @@ class Daemon:
     def _report(self, job_id: str | None, sink: Sink | None) -> None:
         jobs = self._queue.active(protocol.MAX_LISTED) if job_id is None else [self._queue.get(job_id)]
         for job in jobs:
-            _send(sink, protocol.StatusEvent(job=job.id, verb=job.verb, state=job.state))
+            _send(sink, events.StatusEvent(job=job.id, verb=job.verb, state=job.state))
             if job_id is not None:
                 if not job.state.ended:
                     self._follow(job, sink)
                 _send(sink, _event(job, self._queue.progress(job_id)))
         count = self._queue.count_active() if job_id is None else len(jobs)
-        _send(sink, protocol.StatusEvent(job="", jobs=count))
+        _send(sink, events.StatusEvent(job="", jobs=count))
 
     def _follow(self, job: Job, sink: Sink | None) -> None:
         if sink is None:
@@ -204,8 +205,8 @@ class Daemon:
             return False
         return True
 
-    def _welcome(self) -> protocol.Welcome:
-        return protocol.Welcome(
+    def _welcome(self) -> events.Welcome:
+        return events.Welcome(
             version=__version__,
             pid=os.getpid(),
             device=self._lane.device,
@@ -245,21 +246,21 @@ def _event(job: Job, progress: Progress | None) -> Event:
     """How a job stands, as an event of the protocol."""
     match job.state:
         case State.QUEUED:
-            return protocol.Accepted(job=job.id, verb=job.verb)
+            return events.Accepted(job=job.id, verb=job.verb)
         case State.RUNNING:
             return _progressed(job.id, progress or Progress())
         case State.DONE:
-            return protocol.Done(job=job.id, manifest=job.manifest or "")
+            return events.Done(job=job.id, manifest=job.manifest or "")
         case State.FAILED:
-            return protocol.Failed(job=job.id, **(job.error or {}))
+            return events.Failed(job=job.id, **(job.error or {}))
         case State.CANCELLED:
-            return protocol.CancelledEvent(job=job.id)
+            return events.CancelledEvent(job=job.id)
         case State.INTERRUPTED:
-            return protocol.Interrupted(job=job.id)
+            return events.Interrupted(job=job.id)
 
 
 def _progressed(job_id: str, progress: Progress) -> Event:
-    return protocol.Progressed(
+    return events.Progressed(
         job=job_id,
         fraction=min(1.0, max(0.0, progress.fraction)),
         stage=progress.stage,

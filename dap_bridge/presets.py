@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, TypeVar
 
 import platformdirs
 from pydantic import TypeAdapter, ValidationError
@@ -30,18 +30,21 @@ class About:
 
     title: str
     description: str
-    method: Literal["consensus", "paper"]
+    method: str  # which recipe the rest of the file is, see engine.recipe.RECIPES
     chunk: Chunking
     postprocess: tuple[dict[str, Any], ...] = ()
 
 
+R = TypeVar("R", bound=Section, covariant=True)
+
+
 @dataclass(frozen=True)
-class Preset:
+class Preset(Generic[R]):
     """One preset, whole: `recipe` is what the engine gets."""
 
     name: str
     about: About
-    recipe: Recipe
+    recipe: R
 
 
 def folders() -> list[Path]:
@@ -54,7 +57,7 @@ def names() -> list[str]:
     return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob("*.toml")})
 
 
-def load(name: str) -> Preset:
+def load(name: str) -> Preset[Recipe]:
     """The preset called `name`. Raises BadPreset that says which file, which key and what is allowed there."""
     for folder in folders():
         path = folder / f"{name}.toml"
@@ -63,7 +66,19 @@ def load(name: str) -> Preset:
     raise BadPreset(f"There is no preset {name!r}.", f"Presets: {', '.join(names())}.")
 
 
-def read(path: Path) -> Preset:
+def load_one_of(name: str, *kinds: type[R]) -> Preset[R]:
+    """The preset called `name`, for a verb that can use recipes of these kinds. Raises BadPreset."""
+    preset = load(name)
+    if isinstance(preset.recipe, kinds):
+        return Preset(preset.name, preset.about, preset.recipe)
+    methods = " or ".join(f'"{method}"' for method, kind in RECIPES.items() if kind in kinds)
+    raise BadPreset(
+        f"The preset {name!r} is of the method {preset.about.method!r}, which does something else.",
+        f"Choose one of the method {methods}: `dap-bridge presets` says what each is for.",
+    )
+
+
+def read(path: Path) -> Preset[Recipe]:
     """A preset from its file."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -71,6 +86,8 @@ def read(path: Path) -> Preset:
         raise BadPreset(f"{path} cannot be read: {error}.") from error
     own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
     about: About = _check(path, About, own)
+    if about.method not in RECIPES:
+        raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(RECIPES)}.")
     recipe: Recipe = _check(path, RECIPES[about.method], table)
     return Preset(path.stem, about, recipe)
 

@@ -13,9 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dap_bridge.transport import protocol
+from dap_bridge.transport import events, verbs
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.protocol import Separate
+from dap_bridge.transport.verbs import Separate
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 STUB = "tests.stub_daemon"
@@ -55,8 +55,8 @@ class Process:
 
     def running(self, job: str) -> None:
         """Until the job has reported progress."""
-        for event in self.client.request(protocol.Resume(job=job)):
-            if isinstance(event, protocol.Progressed) and event.stage != "waiting":
+        for event in self.client.request(verbs.Resume(job=job)):
+            if isinstance(event, events.Progressed) and event.stage != "waiting":
                 return
 
     def runs(self, job: str) -> list[int]:

@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from dap_bridge.errors import BadClip, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
-from dap_bridge.transport import osc, protocol
+from dap_bridge.transport import events, osc, verbs
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.protocol import Separate
+from dap_bridge.transport.verbs import Separate
 from tests.conftest import Start
 from tests.processes import CHECKOUT, STUB, until
 
@@ -33,10 +33,10 @@ CANCEL_S = 5.0
 def test_a_job_by_osc_from_accepted_to_done(start: Start) -> None:
     daemon = start()
     events = list(daemon.client.request(daemon.separate("a", "sleep 0.8")))
-    assert events[0] == protocol.Accepted(job="a", verb="separate")
-    assert {type(event) for event in events[1:-1]} == {protocol.Progressed}
+    assert events[0] == events.Accepted(job="a", verb="separate")
+    assert {type(event) for event in events[1:-1]} == {events.Progressed}
     manifest = daemon.home / "out-a" / "manifest.json"
-    assert events[-1] == protocol.Done(job="a", manifest=str(manifest))
+    assert events[-1] == events.Done(job="a", manifest=str(manifest))
     assert sorted(path.name for path in manifest.parent.iterdir()) == ["manifest.json", "stem-1.wav"]
     assert daemon.client.hello().device == "auto", "what the stub's probe says"
 
@@ -90,9 +90,9 @@ def test_cancel_acts_at_any_moment_and_leaves_nothing(start: Start) -> None:
         daemon.client.send(daemon.separate(job, label))
         time.sleep(dice.uniform(0, 0.5))
         began = time.monotonic()
-        said = daemon.client.last_event(protocol.Cancel(job=job))
+        said = daemon.client.last_event(verbs.Cancel(job=job))
         taken.append(time.monotonic() - began)
-        assert isinstance(said, protocol.CancelledEvent) or label == "ok"
+        assert isinstance(said, events.CancelledEvent) or label == "ok"
     print(f"cancel: worst {max(taken):.2f} s of {[round(value, 2) for value in taken]}")
     assert max(taken) < CANCEL_S
     assert daemon.left() in ([], ["out-j9"]), "the last may have ended before it was cancelled"
@@ -103,9 +103,9 @@ def test_everybody_who_asks_is_told_of_the_end_once(start: Start) -> None:
     daemon.client.send(daemon.separate("busy", "sleep 60"))
     with Client(daemon.port) as other:
         mine = daemon.client.request(daemon.separate("a"))
-        assert next(mine) == protocol.Accepted(job="a", verb="separate")
-        assert list(other.request(protocol.Cancel(job="a"))) == [protocol.CancelledEvent(job="a")]
-        assert list(mine) == [protocol.CancelledEvent(job="a")]
+        assert next(mine) == events.Accepted(job="a", verb="separate")
+        assert list(other.request(verbs.Cancel(job="a"))) == [events.CancelledEvent(job="a")]
+        assert list(mine) == [events.CancelledEvent(job="a")]
         for client in (daemon.client, other):
             deadline = time.monotonic() + 0.3
             while (left := deadline - time.monotonic()) > 0:
@@ -142,9 +142,9 @@ def test_a_killed_worker_costs_a_second_attempt_then_the_job_and_never_the_daemo
         pid = until(lambda attempt=attempt: daemon.runs("a")[attempt - 1 :])[0]
         psutil.Process(pid).kill()
     said = daemon.client.last_event(daemon.separate("a", "sleep 60"))
-    assert isinstance(said, protocol.Failed) and said.code == "worker_died"
+    assert isinstance(said, events.Failed) and said.code == "worker_died"
     assert daemon.left() == []
-    assert isinstance(daemon.client.last_event(daemon.separate("b")), protocol.Done)
+    assert isinstance(daemon.client.last_event(daemon.separate("b")), events.Done)
 
 
 def test_a_killed_daemon_loses_nothing(start: Start) -> None:
@@ -166,8 +166,8 @@ def test_a_killed_daemon_loses_nothing(start: Start) -> None:
     assert daemon.status_file("b") == {"event": "interrupted", "job": "b"}
     until(lambda: daemon.status_file("d").get("event") == "done")
     assert daemon.left() == ["out-a", "out-c", "out-d"]
-    assert list(daemon.client.request(daemon.separate("b", "stubborn 1.5"))) == [protocol.Interrupted(job="b")]
-    assert isinstance(daemon.client.last_event(protocol.Resume(job="b")), protocol.Done)
+    assert list(daemon.client.request(daemon.separate("b", "stubborn 1.5"))) == [events.Interrupted(job="b")]
+    assert isinstance(daemon.client.last_event(verbs.Resume(job="b")), events.Done)
     assert daemon.left() == ["out-a", "out-b", "out-c", "out-d"]
 
 
@@ -176,13 +176,13 @@ def test_the_client_outlives_a_restart_of_the_daemon(start: Start) -> None:
     daemon.client.send(daemon.separate("first", "stubborn 60"))
     daemon.running("first")
     events = daemon.client.request(daemon.separate("second"))
-    assert next(events) == protocol.Accepted(job="second", verb="separate")
+    assert next(events) == events.Accepted(job="second", verb="separate")
     daemon.process.kill()
     daemon.process.wait()
     client = daemon.client
     daemon.start()
     *_, end = events
-    assert isinstance(end, protocol.Done), "found out by asking again"
+    assert isinstance(end, events.Done), "found out by asking again"
     client.close()
 
 
@@ -291,7 +291,7 @@ def test_status_lists_what_has_not_ended(start: Start) -> None:
     listed = [dict(line.split("\t") for line in block.splitlines()) for block in blocks]
     assert [(event["job"], event["state"]) for event in listed] == [("a", "running"), ("b", "queued"), ("", "")]
     assert listed[-1]["jobs"] == "2"
-    for verb in (protocol.Cancel, protocol.Resume):
+    for verb in (verbs.Cancel, verbs.Resume):
         with pytest.raises(UnknownJob):
             daemon.client.last_event(verb(job="nobody"))
 
@@ -325,7 +325,7 @@ def test_garbage_at_both_doors_does_no_harm(start: Start) -> None:
     for number in range(files):
         assert {f"g{number}.json", f"g{number}.json.reason"} <= rejected
         assert daemon.status_file(f"g{number}")["event"] == "failed"
-    assert isinstance(daemon.client.last_event(daemon.separate("after")), protocol.Done)
+    assert isinstance(daemon.client.last_event(daemon.separate("after")), events.Done)
     assert "Traceback" not in daemon.log.read_text()
 
 
@@ -343,7 +343,7 @@ def test_the_real_worker_behind_the_daemon(
     assert value["null_db"] <= -100
     missing = message.model_copy(update={"job": "b", "clip": "/nowhere.wav"})
     said = daemon.client.last_event(missing)
-    assert isinstance(said, protocol.Failed) and said.code == "clip_unreadable"
+    assert isinstance(said, events.Failed) and said.code == "clip_unreadable"
     assert daemon.left() == ["out-a"]
     long = write_clip(noise(2, 20 * 44100), 44100, "long.wav")
     for number, moment in enumerate((0.1, 0.6, 1.2)):
@@ -351,7 +351,7 @@ def test_the_real_worker_behind_the_daemon(
         daemon.client.send(Separate(job=job, clip=str(long), out=str(daemon.home / f"out-{job}")))
         time.sleep(moment)
         began = time.monotonic()
-        assert daemon.client.last_event(protocol.Cancel(job=job)) == protocol.CancelledEvent(job=job)
+        assert daemon.client.last_event(verbs.Cancel(job=job)) == events.CancelledEvent(job=job)
         assert time.monotonic() - began < CANCEL_S
     assert daemon.left() == ["out-a"]
     assert daemon.end() == 0

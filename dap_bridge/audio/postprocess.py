@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from ..errors import BadPreset
-from .stems import BLOCK_FRAMES, SUBTYPE
+from .stems import BLOCK_FRAMES, SUBTYPE, forget_when
 
 # Block by block, its latency compensation swallows the first second of the stem (pedalboard 0.9).
 NOT_STREAMABLE = {"PitchShift"}
@@ -53,4 +53,5 @@ def run(chain: Sequence[dict[str, Any]], path: Path) -> None:
                     block = np.zeros((BLOCK_FRAMES, channels), dtype=np.float32)
                 out = board.process(block.T, rate, reset=False)
                 wet.write(out.T[: frames - wet.frames])
+    forget_when(processed)
     processed.replace(path)

@@ -21,6 +21,8 @@ RIFF_LIMIT = 2**32 - 2**16
 # What the null test reports where nothing at all is left: JSON has no minus infinity.
 NULL_FLOOR_DB = -200.0
 BLOCK_FRAMES = 1 << 16
+# In front of the PEAK chunk lie RIFF or RF64, ds64, fmt and fact.
+HEADER_BYTES = 256
 
 
 def file_name(index: int) -> str:
@@ -33,6 +35,7 @@ class StemWriter:
 
     def __init__(self, paths: Sequence[Path], rate: int, channels: int, frames: int) -> None:
         self._stack = ExitStack()
+        self._paths = paths
         size = frames * channels * 4
         # RF64 is WAV with 64-bit sizes, for stems of more than 4 GiB.
         container = "WAV" if size < RIFF_LIMIT else "RF64"
@@ -66,6 +69,20 @@ class StemWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._stack.close()
+        for path in self._paths:
+            forget_when(path)
+
+
+def forget_when(path: Path) -> None:
+    """Zero the time of writing in a WAV file's PEAK chunk, where libsndfile puts it: one result, one sequence of bytes.
+
+    The chunk stands before the samples: id, size, version, seconds since 1970, and a peak for each channel.
+    """
+    with path.open("r+b") as file:
+        at = file.read(HEADER_BYTES).find(b"PEAK")
+        if at >= 0:
+            file.seek(at + 12)
+            file.write(bytes(4))
 
 
 def null_db(reader: ClipReader, paths: Sequence[Path]) -> float:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import presets
 from ..domain import Job
-from ..transport import protocol
+from ..transport import protocol, verbs
 from . import metrics
 from .baselines import BASELINES
 from .baselines import RATE as BASELINE_RATE
@@ -144,7 +144,7 @@ def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
             "device": device,
         }
         message = protocol.parse("separate", fields)
-        assert isinstance(message, protocol.Separate)
+        assert isinstance(message, verbs.Separate)
         mailbox = Mailbox(Path(folder) / "mailbox")
         mailbox.open()
         manifest = worker.run(Job("bench", message.name, message.request()), mailbox, Path(folder))

@@ -23,7 +23,7 @@ from .components import (
 from .events import ChunkMasks, Event, Note, Step
 from .grouping import Description, concatenate, describe, group
 from .paper import separate_paper
-from .recipe import ConsensusRecipe, PaperRecipe, Recipe, Refinement
+from .recipe import ConsensusRecipe, PaperRecipe, Refinement
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -44,7 +44,7 @@ class _Work:
 def separate(
     read: Callable[[int], Tensor],
     chunks: int,
-    recipe: Recipe,
+    recipe: ConsensusRecipe | PaperRecipe,
     *,
     sources: int,
     seed: int,

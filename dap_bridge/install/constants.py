@@ -8,15 +8,15 @@ from typing import Any
 
 from .. import assets
 from ..config import Settings, default_spool
-from ..transport import protocol
+from ..transport import events, protocol
 
-GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/transport/protocol.py instead."
+GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."
 
 
 def constants() -> dict[str, Any]:
     """Version, places, and the fields of every verb with their limits."""
     return {
-        "version": protocol.VERSION,
+        "version": events.VERSION,
         "prefix": protocol.OSC_PREFIX,
         "max_datagram": protocol.MAX_DATAGRAM,
         "osc_port": Settings.model_fields["osc_port"].default,

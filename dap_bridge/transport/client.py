@@ -12,8 +12,9 @@ from pathlib import Path
 from ..config import LOOPBACK
 from ..domain import Progress
 from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
-from . import osc, protocol
-from .protocol import Event, JobEvent, JobVerb, Verb
+from . import events, osc, protocol, verbs
+from .events import Event, JobEvent
+from .verbs import JobVerb, Verb
 
 # After so long a silence the daemon is asked how the job stands; after so many unanswered questions it is gone.
 SILENCE_S = 2.0
@@ -22,7 +23,7 @@ HELLO_AGAIN_S = 0.25
 RECEIVE_BYTES = 1 << 16
 # Errors of a message rather than of a job.
 REFUSALS = frozenset(kind.code for kind in (BadRequest, JobConflict, UnknownJob))
-ENDS = (protocol.Done, protocol.Failed, protocol.CancelledEvent, protocol.Interrupted)
+ENDS = (events.Done, events.Failed, events.CancelledEvent, events.Interrupted)
 
 
 class Client:
@@ -43,14 +44,14 @@ class Client:
     def close(self) -> None:
         self._socket.close()
 
-    def hello(self, timeout: float = SILENCE_S) -> protocol.Welcome:
+    def hello(self, timeout: float = SILENCE_S) -> events.Welcome:
         """Raises DaemonUnreachable when nothing answers for `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
-            self.send(protocol.Hello())
+            self.send(verbs.Hello())
             event = self._receive(min(left, HELLO_AGAIN_S))
             while event is not None:
-                if isinstance(event, protocol.Welcome):
+                if isinstance(event, events.Welcome):
                     return event
                 event = self._receive(min(left, HELLO_AGAIN_S))
         raise self._unreachable()
@@ -60,19 +61,19 @@ class Client:
         with contextlib.suppress(ConnectionError):  # what an earlier packet met; the silence will tell
             self._socket.send(osc.encode(message))
 
-    def status(self) -> list[protocol.StatusEvent]:
+    def status(self) -> list[events.StatusEvent]:
         """The jobs that have not ended. Raises DaemonUnreachable."""
-        jobs: dict[str, protocol.StatusEvent] = {}
+        jobs: dict[str, events.StatusEvent] = {}
         for _ in range(QUESTIONS):
-            self.send(protocol.Status())
+            self.send(verbs.Status())
             while (event := self._receive(self._silence_s)) is not None:
-                if isinstance(event, protocol.StatusEvent):
+                if isinstance(event, events.StatusEvent):
                     if not event.job:
                         return list(jobs.values())
                     jobs[event.job] = event
         raise self._unreachable()
 
-    def request(self, message: JobVerb | protocol.Cancel | protocol.Resume) -> Iterator[JobEvent]:
+    def request(self, message: JobVerb | verbs.Cancel | verbs.Resume) -> Iterator[JobEvent]:
         """Send, and yield what the daemon says of the job until it has ended.
 
         The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
@@ -88,20 +89,20 @@ class Client:
             event = self._receive(self._silence_s)
             if event is None:
                 unanswered += 1
-                self.send(protocol.Status(job=message.job))
+                self.send(verbs.Status(job=message.job))
             elif isinstance(event, JobEvent) and event.job == message.job:
                 unanswered = 0
-                if isinstance(event, protocol.Failed) and event.code in REFUSALS:
+                if isinstance(event, events.Failed) and event.code in REFUSALS:
                     if event.code != UnknownJob.code or not isinstance(message, JobVerb):
                         raise as_error(event)
                     self.send(message)  # it never arrived
-                elif not isinstance(event, protocol.StatusEvent):
+                elif not isinstance(event, events.StatusEvent):
                     yield event
                     if isinstance(event, ENDS):
                         return
         raise self._unreachable()
 
-    def run(self, message: JobVerb | protocol.Resume, show: Callable[[Progress], None]) -> Path:
+    def run(self, message: JobVerb | verbs.Resume, show: Callable[[Progress], None]) -> Path:
         """Request a job, show its progress, and return its manifest's path; ctrl-C cancels it.
 
         Raises the DapError that the job failed with, Cancelled, or DaemonUnreachable.
@@ -110,13 +111,13 @@ class Client:
         try:
             last = self.last_event(message.model_copy(update={"job": job}), show)
         except KeyboardInterrupt:
-            last = self.last_event(protocol.Cancel(job=job), show)
+            last = self.last_event(verbs.Cancel(job=job), show)
         match last:
-            case protocol.Done():
+            case events.Done():
                 return Path(last.manifest)
-            case protocol.Failed():
+            case events.Failed():
                 raise as_error(last)
-            case protocol.Interrupted():
+            case events.Interrupted():
                 raise DaemonUnreachable(
                     "The daemon ended while the job ran.",
                     f"Start it again, then: dap-bridge send resume {last.job} --wait",
@@ -125,11 +126,11 @@ class Client:
                 raise Cancelled
 
     def last_event(
-        self, message: JobVerb | protocol.Cancel | protocol.Resume, show: Callable[[Progress], None] = lambda _: None
+        self, message: JobVerb | verbs.Cancel | verbs.Resume, show: Callable[[Progress], None] = lambda _: None
     ) -> JobEvent:
         """How the job ended. Raises as `request` does."""
         for event in self.request(message):
-            if isinstance(event, protocol.Progressed):
+            if isinstance(event, events.Progressed):
                 show(_progress(event))
         return event
 
@@ -157,7 +158,7 @@ def _new_name() -> str:
     return secrets.token_hex(6)
 
 
-def _progress(event: protocol.Progressed) -> Progress:
+def _progress(event: events.Progressed) -> Progress:
     return Progress(
         fraction=event.fraction,
         stage=event.stage,
@@ -169,7 +170,7 @@ def _progress(event: protocol.Progressed) -> Progress:
     )
 
 
-def as_error(event: protocol.Failed) -> DapError:
+def as_error(event: events.Failed) -> DapError:
     """The error as it was raised over there."""
     kinds = {kind.code: kind for kind in DapError.__subclasses__()}
     return kinds.get(event.code, DapError)(event.message, event.hint)

@@ -13,12 +13,15 @@ from ..domain import Manifest, State, Stem
 from ..errors import DapError
 from . import protocol
 from .dropfolder import MAX_BYTES
-from .protocol import EVENTS, VERBS, Message, Verb
+from .events import EVENTS
+from .messages import Message
+from .verbs import VERBS, Verb
 
 INTRODUCTION = """\
 # Protocol
 
-This page is generated from the protocol table (`make docs`); edit `dap_bridge/transport/protocol.py` instead.
+This page is generated from the protocol table (`make docs`): edit `verbs.py` and `events.py` in
+`dap_bridge/transport` instead.
 
 A host talks to the daemon through one of two doors. Both speak the same table of verbs and events: a request names a
 clip and never carries samples, the answer names a folder with stems and a `manifest.json`.

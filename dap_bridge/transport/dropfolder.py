@@ -23,9 +23,10 @@ from watchdog.observers import Observer
 
 from .. import atomic
 from ..errors import BadRequest, DapError
-from . import protocol
+from . import protocol, verbs
 from .door import Handle
-from .protocol import Event, Failed, JobVerb
+from .events import Event, Failed
+from .verbs import JobVerb
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ MAX_BYTES = 1 << 20
 QUICK_S = 0.3
 # An answer to a request that made no job is of no use to anybody after this long.
 STALE_ANSWER_S = 24 * 3600.0
+# What was set aside stays long enough to be asked about.
+STALE_REJECTED_S = 30 * STALE_ANSWER_S
 CHANGES = frozenset({"created", "modified", "moved", "closed"})
 
 _Signature = tuple[int, int]
@@ -60,15 +63,18 @@ class DropFolder:
         self._observer: Any = None
 
     def prepare(self) -> None:
-        """Make the folders, and remove what earlier daemons left in the outbox. Raises OSError."""
+        """Make the folders, and remove what earlier daemons left there for long enough. Raises OSError."""
         for folder in (self.inbox, self.outbox, self.rejected):
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (self._spool, self.outbox, self.rejected):
             for unfinished in folder.glob(".*.tmp"):
                 unfinished.unlink(missing_ok=True)
         for answer in self.outbox.glob("*.status"):
-            if answer.stat().st_mtime < time.time() - STALE_ANSWER_S and not self._knows(answer.stem):
+            if _is_older(answer, STALE_ANSWER_S) and not self._knows(answer.stem):
                 answer.unlink(missing_ok=True)
+        for path in self.rejected.iterdir():
+            if path.is_file() and _is_older(path, STALE_REJECTED_S):
+                path.unlink(missing_ok=True)
 
     def start(self) -> None:
         """Begin to watch the inbox."""
@@ -169,7 +175,7 @@ class DropFolder:
         """Set the file aside with the reason, and answer it, unless a job of that name has an answer already."""
         log.info("%s was rejected: %s", path.name, error.message)
         fields = request if isinstance(request, dict) else {}
-        makes_job = issubclass(protocol.VERBS.get(str(fields.get("verb")), JobVerb), JobVerb)
+        makes_job = issubclass(verbs.VERBS.get(str(fields.get("verb")), JobVerb), JobVerb)
         named = protocol.job_named(fields)
         failed = Failed(job=named, **error.as_dict())
         try:
@@ -239,6 +245,10 @@ def _read(path: Path) -> Any:
         raise _Unfinished(f"cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise _Unfinished(f"is not JSON: {error}") from error
+
+
+def _is_older(path: Path, seconds: float) -> bool:
+    return path.lstat().st_mtime < time.time() - seconds
 
 
 def _name(stem: str) -> str:

@@ -20,9 +20,12 @@ from pythonosc.parsing import osc_types
 
 from ..config import LOOPBACK
 from ..errors import DapError, PortTaken
-from . import protocol
+from . import events, protocol, verbs
 from .door import Handle
-from .protocol import MAX_DATAGRAM, Event, Failed, Hello, Message, Verb
+from .events import Event, Failed
+from .messages import Message
+from .protocol import MAX_DATAGRAM
+from .verbs import Hello, Verb
 
 log = logging.getLogger(__name__)
 
@@ -153,7 +156,7 @@ class OscDoor(asyncio.DatagramProtocol):
 
     def _receive(self, address: str, arguments: list[Any], sender: Address) -> None:
         name = address.removeprefix(protocol.OSC_PREFIX)
-        if not address.startswith(protocol.OSC_PREFIX) or (name in protocol.EVENTS and name not in protocol.VERBS):
+        if not address.startswith(protocol.OSC_PREFIX) or (name in events.EVENTS and name not in verbs.VERBS):
             return  # for somebody else, or a daemon's answer: answering that could go on for ever
         fields: dict[str, Any] = {}
         try:

@@ -1,6 +1,7 @@
-"""The one protocol table: verbs, events, their fields, types and limits.
+"""The one protocol table, on the wire.
 
-OSC addresses, the drop folder's JSON, the command line's checks and docs/protocol.md all come from here.
+The verbs and events, with their fields, types and limits, stand in verbs.py and events.py. OSC addresses, the drop
+folder's JSON, the command line's checks and docs/protocol.md all come from them.
 """
 
 from __future__ import annotations
@@ -8,233 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_origin
+from typing import Any, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import ValidationError
 
-from ..domain import State
 from ..errors import BadRequest
+from .events import EVENTS, Event
+from .messages import JOB_ID, Message
+from .verbs import VERBS, Verb
 
-VERSION = 1
 OSC_PREFIX = "/dap/"
 # python-osc receives at most this many bytes in one datagram; what does not fit goes through the drop folder.
 MAX_DATAGRAM = 8192
 # Jobs that one `status` lists.
 MAX_LISTED = 200
-
-JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
-
-JobId = Annotated[str, Field(pattern=JOB_ID, description="Name of the job: letters, digits, `-` and `_`.")]
-NewJobId = Annotated[
-    JobId | None,
-    Field(description="Name of the job, chosen by the sender: letters, digits, `-` and `_`; left out: a new one."),
-]
-
-
-def _absolute(text: str) -> str:
-    if not Path(text).is_absolute():
-        raise ValueError("the path must be absolute")
-    if "\0" in text:
-        raise ValueError("a path holds no zero character")
-    return text
-
-
-def _channel(text: str) -> str:
-    _absolute(text.partition(":")[2])
-    return text
-
-
-PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
-Frames = Annotated[int, Field(ge=0, le=2**53)]
-
-
-class Message(BaseModel):
-    """Common to everything on the wire: unknown fields are refused, so that a misspelt option is never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    name: ClassVar[str]
-
-
-class Verb(Message):
-    """What a client may ask."""
-
-    reply_port: Annotated[
-        int | None,
-        Field(ge=1, le=65535, description="UDP port that answers go to; left out: the port the message came from."),
-    ] = None
-
-
-class JobVerb(Verb):
-    """A verb that makes a job.
-
-    Answered with `accepted` once the job is on disk, and then with all that happens to it. A repeated message is
-    answered, not run twice.
-    """
-
-    job: NewJobId = None
-
-    def request(self) -> dict[str, Any]:
-        """What the job is, apart from who asked and by what name: plain JSON values."""
-        return self.model_dump(mode="json", exclude={"job", "reply_port"})
-
-
-class Hello(Verb):
-    """Are you there? Answered with `welcome`; `reply_port` given here holds for later messages from the same port."""
-
-    name = "hello"
-
-
-class Status(Verb):
-    """The state of one job, with its latest event, or (without `job`) of the jobs that have not ended.
-
-    Whoever asks for one job is told of its further events too: this is how to go on after a lost packet.
-    """
-
-    name = "status"
-    job: JobId | None = None
-
-
-class Cancel(Verb):
-    """Stop a job. Answered with `cancelled` within a second; nothing of the job's output remains.
-
-    A job that has ended already is answered with how it ended.
-    """
-
-    name = "cancel"
-    job: JobId
-
-
-class Resume(Verb):
-    """Run an interrupted, failed or cancelled job again, as it was first asked for."""
-
-    name = "resume"
-    job: JobId
-
-
-class Separate(JobVerb):
-    """Split a clip into `sources` stems that sum to it."""
-
-    name = "separate"
-    clip: Annotated[PathText | None, Field(description="Audio file, absolute path. Either this or `channel`.")] = None
-    channel: Annotated[
-        tuple[Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)], ...],
-        Field(
-            max_length=64,
-            description="One channel of the clip as `INDEX:PATH` (index from 0); repeated, in order, for clips whose "
-            "channels lie in several files.",
-        ),
-    ] = ()
-    start: Annotated[Frames, Field(description="First frame of the clip, at the file's rate.")] = 0
-    frames: Annotated[int | None, Field(ge=1, le=2**53, description="Length in frames; left out: to the end.")] = None
-    rate: Annotated[
-        int | None,
-        Field(ge=1, le=10_000_000, description="Rate in Hz that `start` and `frames` count at; must be the file's."),
-    ] = None
-    sources: Annotated[int, Field(ge=2, le=8, description="Number of sources.")] = 2
-    preset: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")
-    ] = "default"
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Seed of every random number of the job.")] = 0
-    device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where to compute.")] = "auto"
-    label: Annotated[
-        str | None, Field(max_length=200, description="What stems are named after; left out: the file's name.")
-    ] = None
-    out: Annotated[
-        PathText | None,
-        Field(description="Folder for manifest and stems, absolute path; left out: a folder of the daemon's."),
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_clip(self) -> Separate:
-        if (self.clip is None) == (not self.channel):
-            raise ValueError("give either clip or channel")
-        return self
-
-
-class Event(Message):
-    """What the daemon says."""
-
-
-class Welcome(Event):
-    """Answer to `hello`."""
-
-    name = "welcome"
-    protocol: int = VERSION
-    version: str
-    pid: int
-    device: Annotated[str, Field(description="`cpu`, `cuda`, or empty while the probe runs.")]
-    device_reason: str
-    spool: Annotated[str, Field(description="The drop folder.")]
-    jobs: Annotated[int, Field(description="Jobs queued or running.")]
-
-
-class JobEvent(Event):
-    job: str
-
-
-class Accepted(JobEvent):
-    """The job is on disk and will run."""
-
-    name = "accepted"
-    verb: str
-
-
-class Progressed(JobEvent):
-    """A running job, a few times a second at most."""
-
-    name = "progress"
-    fraction: Annotated[float, Field(ge=0, le=1)]
-    stage: str
-    iteration: int
-    iterations: int
-    seconds_left: Annotated[float, Field(description="Estimate; -1 while unknown.")]
-    device: str
-    device_reason: str
-
-
-class Done(JobEvent):
-    """The result is complete; every stem named by the manifest is in place."""
-
-    name = "done"
-    manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
-
-
-class Failed(JobEvent):
-    """The job, or a message that never became one (then `job` is empty), failed."""
-
-    name = "failed"
-    code: str
-    message: str
-    hint: str
-
-
-class CancelledEvent(JobEvent):
-    """The job was stopped at the user's wish."""
-
-    name = "cancelled"
-
-
-class Interrupted(JobEvent):
-    """The daemon ended while the job ran; send `resume` to run it again."""
-
-    name = "interrupted"
-
-
-class StatusEvent(JobEvent):
-    """Answer to `status`: one message a job, 200 at most; a message with an empty `job` ends the list."""
-
-    name = "status"
-    verb: str = ""
-    state: Annotated[str, Field(description=" | ".join(f"`{s}`" for s in State))] = ""
-    jobs: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
-
-
-VERBS: dict[str, type[Verb]] = {verb.name: verb for verb in (Hello, Status, Separate, Cancel, Resume)}
-EVENTS: dict[str, type[Event]] = {
-    event.name: event
-    for event in (Welcome, Accepted, Progressed, Done, Failed, CancelledEvent, Interrupted, StatusEvent)
-}
 
 
 def parse(verb: str, fields: Mapping[str, Any]) -> Verb:

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
-from dap_bridge.transport import protocol
+from dap_bridge.transport import protocol, verbs
 
 Separate = Callable[..., dict[str, Any]]
 
@@ -42,7 +43,7 @@ class Watcher(Mailbox):
 def request(clip: Path | None, **fields: Any) -> Job:
     named = {} if clip is None else {"clip": str(clip)}
     message = protocol.parse("separate", named | {"preset": "quick"} | fields)
-    assert isinstance(message, protocol.JobVerb)
+    assert isinstance(message, verbs.JobVerb)
     return Job("job", message.name, message.request())
 
 
@@ -132,7 +133,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(
     separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
 ) -> None:
     clip = write_clip(noise(2, 30_000), 44100)
-    first, again, other = (separate(clip, out=out, seed=seed) for out, seed in (("a", 5), ("b", 5), ("c", 6)))
+    first, other = (separate(clip, out=out, seed=seed) for out, seed in (("a", 5), ("b", 6)))
+    written = time.time()
+    while int(time.time()) == int(written):  # some formats note the second they were written in
+        time.sleep(0.05)
+    again = separate(clip, out="c", seed=5)
     assert digests(first) == digests(again) != digests(other)
     assert first["seed"] == 5
 

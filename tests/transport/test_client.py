@@ -11,16 +11,17 @@ import pytest
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import DaemonUnreachable, UnknownJob
-from dap_bridge.transport import osc, protocol
+from dap_bridge.transport import events, osc, protocol, verbs
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.protocol import Event, Verb
+from dap_bridge.transport.events import Event
+from dap_bridge.transport.verbs import Verb
 
-WELCOME = protocol.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
-ACCEPTED = protocol.Accepted(job="a", verb="separate")
-DONE = protocol.Done(job="a", manifest="/m.json")
-CANCELLED = protocol.CancelledEvent(job="a")
-UNKNOWN = protocol.Failed(job="a", **UnknownJob("There is no job a.").as_dict())
-REQUEST = protocol.Separate(job="a", clip="/a.wav")
+WELCOME = events.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
+ACCEPTED = events.Accepted(job="a", verb="separate")
+DONE = events.Done(job="a", manifest="/m.json")
+CANCELLED = events.CancelledEvent(job="a")
+UNKNOWN = events.Failed(job="a", **UnknownJob("There is no job a.").as_dict())
+REQUEST = verbs.Separate(job="a", clip="/a.wav")
 
 
 class FakeDaemon:
@@ -64,14 +65,14 @@ def test_a_lost_request_is_sent_again(client: Callable[[FakeDaemon], Client]) ->
 
 
 def test_a_lost_result_is_asked_for(client: Callable[[FakeDaemon], Client]) -> None:
-    listing = protocol.StatusEvent(job="a", verb="separate", state="done")
-    end = protocol.StatusEvent(job="", jobs=1)
+    listing = events.StatusEvent(job="a", verb="separate", state="done")
+    end = events.StatusEvent(job="", jobs=1)
     daemon = FakeDaemon(separate=[[ACCEPTED]], status=[[], [listing, DONE, end]])
     assert list(client(daemon).request(REQUEST)) == [ACCEPTED, DONE]
 
 
 def test_what_concerns_others_is_passed_over(client: Callable[[FakeDaemon], Client]) -> None:
-    other = protocol.Done(job="b", manifest="/other.json")
+    other = events.Done(job="b", manifest="/other.json")
     daemon = FakeDaemon(separate=[[other, WELCOME, ACCEPTED, DONE]])
     assert list(client(daemon).request(REQUEST)) == [ACCEPTED, DONE]
 
@@ -79,16 +80,16 @@ def test_what_concerns_others_is_passed_over(client: Callable[[FakeDaemon], Clie
 def test_a_job_that_is_not_known_cannot_be_cancelled(client: Callable[[FakeDaemon], Client]) -> None:
     daemon = FakeDaemon(cancel=[[UNKNOWN]])
     with pytest.raises(UnknownJob, match="There is no job a"):
-        client(daemon).last_event(protocol.Cancel(job="a"))
+        client(daemon).last_event(verbs.Cancel(job="a"))
 
 
 def test_a_request_without_a_name_gets_one(client: Callable[[FakeDaemon], Client]) -> None:
     daemon = FakeDaemon()
     with pytest.raises(DaemonUnreachable):
-        list(client(daemon).request(protocol.Separate(clip="/a.wav")))
+        list(client(daemon).request(verbs.Separate(clip="/a.wav")))
     sent = daemon.heard[1]
-    assert isinstance(sent, protocol.Separate) and sent.job
-    assert all(isinstance(verb, protocol.Status) and verb.job == sent.job for verb in daemon.heard[2:])
+    assert isinstance(sent, verbs.Separate) and sent.job
+    assert all(isinstance(verb, verbs.Status) and verb.job == sent.job for verb in daemon.heard[2:])
 
 
 def test_silence_is_given_up_with_a_hint(client: Callable[[FakeDaemon], Client]) -> None:

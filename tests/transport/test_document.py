@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dap_bridge.transport import document, protocol
+from dap_bridge.transport import document, events, messages, verbs
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocol.md"
 
@@ -13,16 +13,14 @@ def test_the_page_is_not_stale() -> None:
     assert PAGE.read_text(encoding="utf-8") == document.document(), "run `make docs`"
 
 
-@pytest.mark.parametrize(
-    "model", [*protocol.VERBS.values(), *protocol.EVENTS.values()], ids=lambda model: model.__name__
-)
-def test_every_field_of_the_table_is_explained(model: type[protocol.Message]) -> None:
+@pytest.mark.parametrize("model", [*verbs.VERBS.values(), *events.EVENTS.values()], ids=lambda model: model.__name__)
+def test_every_field_of_the_table_is_explained(model: type[messages.Message]) -> None:
     section = document._message(model)
     for field in model.model_fields:
         assert f"| `{field}` |" in section
 
 
 def test_limits_and_defaults_are_stated() -> None:
-    section = document._message(protocol.Separate)
+    section = document._message(verbs.Separate)
     assert "| `sources` | whole number, 2 to 8 | `2` | Number of sources. |" in section
-    assert "| `job` | text | required |" in document._message(protocol.Cancel)
+    assert "| `job` | text | required |" in document._message(verbs.Cancel)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from dap_bridge.errors import JobConflict
-from dap_bridge.transport import dropfolder, protocol
+from dap_bridge.transport import dropfolder, events, verbs
 from dap_bridge.transport.door import Sink
 from dap_bridge.transport.dropfolder import DropFolder
-from dap_bridge.transport.protocol import Verb
+from dap_bridge.transport.verbs import Verb
 
 SETTLE_S = 0.3
 SEPARATE = {"verb": "separate", "clip": "/a.wav"}
@@ -55,14 +55,14 @@ class Rig:
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
         self.seen.append(verb)
         match verb:
-            case protocol.Separate(job=str(job)):
+            case verbs.Separate(job=str(job)):
                 if job == "taken":
                     raise JobConflict("That name is taken.")
-                self.door.write(job, protocol.Accepted(job=job, verb=verb.name))
-            case protocol.Status():
+                self.door.write(job, events.Accepted(job=job, verb=verb.name))
+            case verbs.Status():
                 assert sink is not None
                 for job in ("a", "b", ""):
-                    sink.send(protocol.StatusEvent(job=job))
+                    sink.send(events.StatusEvent(job=job))
                 self.sinks.append(sink)
 
 
@@ -87,7 +87,7 @@ def test_a_request_is_answered_under_its_own_name_and_removed(tmp_path: Path) ->
         rig.drop("my request é.json", SEPARATE)
         await rig.settled()
         (verb,) = rig.seen
-        assert isinstance(verb, protocol.Separate) and verb.job == "my-request-"
+        assert isinstance(verb, verbs.Separate) and verb.job == "my-request-"
         assert rig.answer("my-request-") == [{"event": "accepted", "job": "my-request-", "verb": "separate"}]
         assert list(rig.door.rejected.iterdir()) == []
 
@@ -111,7 +111,7 @@ def test_requests_that_lie_there_at_the_start_are_taken_the_oldest_first(tmp_pat
 
     async def scene(rig: Rig) -> None:
         await rig.settled()
-        assert [verb.job for verb in rig.seen if isinstance(verb, protocol.Separate)] == ["b", "c", "a"]
+        assert [verb.job for verb in rig.seen if isinstance(verb, verbs.Separate)] == ["b", "c", "a"]
 
     play(tmp_path, scene)
 
@@ -137,7 +137,7 @@ def test_a_file_written_slowly_in_place_is_read_once_and_whole(tmp_path: Path) -
                 await asyncio.sleep(SETTLE_S / 5)
         await rig.settled()
         (verb,) = rig.seen
-        assert isinstance(verb, protocol.Separate) and verb.label == "é" * 20
+        assert isinstance(verb, verbs.Separate) and verb.label == "é" * 20
         assert list(rig.door.rejected.iterdir()) == []
 
     play(tmp_path, scene)
@@ -209,7 +209,7 @@ def test_what_was_set_aside_is_never_written_over(tmp_path: Path) -> None:
 
 def test_a_refused_request_does_not_hide_the_answer_of_the_job_whose_name_it_took(tmp_path: Path) -> None:
     async def scene(rig: Rig) -> None:
-        rig.door.write("taken", protocol.Done(job="taken", manifest="/m.json"))
+        rig.door.write("taken", events.Done(job="taken", manifest="/m.json"))
         rig.drop("taken.json", SEPARATE)
         await rig.settled()
         assert rig.reason("taken.json")["code"] == "job_conflict"
@@ -223,7 +223,7 @@ def test_what_a_status_says_at_once_stands_in_one_file_and_later_events_replace_
         rig.drop("ask.json", {"verb": "status"})
         await rig.settled()
         assert [event["job"] for event in rig.answer("ask")] == ["a", "b", ""]
-        rig.sinks[0].send(protocol.CancelledEvent(job="a"))
+        rig.sinks[0].send(events.CancelledEvent(job="a"))
         assert rig.answer("ask") == [{"event": "cancelled", "job": "a"}]
 
     play(tmp_path, scene)
@@ -259,10 +259,23 @@ def test_an_inbox_that_was_removed_comes_back(tmp_path: Path) -> None:
 def test_the_outbox_is_cleared_of_stale_answers_but_not_of_jobs(tmp_path: Path) -> None:
     rig = Rig(tmp_path / "spool")
     for name in ("taken", "stale", "fresh"):
-        rig.door.write(name, protocol.CancelledEvent(job=name))
+        rig.door.write(name, events.CancelledEvent(job=name))
         if name != "fresh":
             long_ago = time.time() - 2 * dropfolder.STALE_ANSWER_S
             os.utime(rig.door.outbox / f"{name}.status", (long_ago, long_ago))
     (rig.door.outbox / ".half-written.tmp").touch()
     rig.door.prepare()
     assert sorted(path.name for path in rig.door.outbox.iterdir()) == ["fresh.status", "taken.status"]
+
+
+def test_what_was_set_aside_long_ago_is_removed(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "spool")
+    rig.door.prepare()
+    long_ago = time.time() - 2 * dropfolder.STALE_REJECTED_S
+    for name in ("old.json", "old.json.reason", "new.json"):
+        path = rig.door.rejected / name
+        path.touch()
+        if name != "new.json":
+            os.utime(path, (long_ago, long_ago))
+    rig.door.prepare()
+    assert [path.name for path in rig.door.rejected.iterdir()] == ["new.json"]

@@ -13,13 +13,14 @@ import pytest
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import PortTaken, UnknownJob
-from dap_bridge.transport import osc, protocol
+from dap_bridge.transport import events, osc, protocol, verbs
 from dap_bridge.transport.door import Sink
+from dap_bridge.transport.events import Event
 from dap_bridge.transport.osc import Malformed, OscDoor
-from dap_bridge.transport.protocol import Event, Verb
+from dap_bridge.transport.verbs import Verb
 
-HELLO = osc.encode(protocol.Hello())
-WELCOME = protocol.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
+HELLO = osc.encode(verbs.Hello())
+WELCOME = events.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
 
 
 def bundle(*elements: bytes) -> bytes:
@@ -35,7 +36,7 @@ class Rig:
 
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
         self.seen.append(verb)
-        if isinstance(verb, protocol.Cancel):
+        if isinstance(verb, verbs.Cancel):
             raise UnknownJob("No such job.")
         assert sink is not None
         sink.send(WELCOME)
@@ -91,7 +92,7 @@ def test_the_sender_is_answered() -> None:
 def test_bundles_are_taken_apart_in_order() -> None:
     async def scene(rig: Rig) -> None:
         caller = Caller(rig.door)
-        status = osc.encode(protocol.Status(job="a"))
+        status = osc.encode(verbs.Status(job="a"))
         caller.send(bundle(HELLO, bundle(status, HELLO), status))
         for _ in range(4):
             await caller.receive()
@@ -103,13 +104,13 @@ def test_bundles_are_taken_apart_in_order() -> None:
 def test_answers_go_to_the_port_a_message_names_else_to_the_one_its_hello_named() -> None:
     async def scene(rig: Rig) -> None:
         host, ear, other = (Caller(rig.door) for _ in range(3))
-        host.send(osc.encode(protocol.Hello(reply_port=ear.port)))
+        host.send(osc.encode(verbs.Hello(reply_port=ear.port)))
         assert await ear.receive() == WELCOME
-        host.send(osc.encode(protocol.Status(job="a")))
+        host.send(osc.encode(verbs.Status(job="a")))
         assert await ear.receive() == WELCOME
-        host.send(osc.encode(protocol.Cancel(job="a")))
-        assert isinstance(await ear.receive(), protocol.Failed)
-        host.send(osc.encode(protocol.Status(job="a", reply_port=other.port)))
+        host.send(osc.encode(verbs.Cancel(job="a")))
+        assert isinstance(await ear.receive(), events.Failed)
+        host.send(osc.encode(verbs.Status(job="a", reply_port=other.port)))
         assert await other.receive() == WELCOME
 
     play(scene)
@@ -118,14 +119,14 @@ def test_answers_go_to_the_port_a_message_names_else_to_the_one_its_hello_named(
 def test_a_refused_message_is_answered_with_the_reason_and_its_job() -> None:
     async def scene(rig: Rig) -> None:
         caller = Caller(rig.door)
-        caller.send(osc.encode(protocol.Cancel(job="a")))
-        assert await caller.receive() == protocol.Failed(job="a", **UnknownJob("No such job.").as_dict())
+        caller.send(osc.encode(verbs.Cancel(job="a")))
+        assert await caller.receive() == events.Failed(job="a", **UnknownJob("No such job.").as_dict())
         message = osc.OscMessageBuilder("/dap/separate")
         for value in ("job", "b", "clip", "/a.wav", "sources", 99):
             message.add_arg(value)
         caller.send(message.build().dgram)
         refused = await caller.receive()
-        assert isinstance(refused, protocol.Failed)
+        assert isinstance(refused, events.Failed)
         assert (refused.job, refused.code) == ("b", "bad_request")
         assert "sources" in refused.message
 
@@ -136,8 +137,8 @@ def test_what_is_not_for_us_is_not_answered() -> None:
     async def scene(rig: Rig) -> None:
         caller = Caller(rig.door)
         caller.send(osc.OscMessageBuilder("/track/1/volume").build().dgram)
-        failed = protocol.Failed(job="", code="c", message="m", hint="h")
-        for event in (failed, WELCOME, protocol.Accepted(job="a", verb="v")):
+        failed = events.Failed(job="", code="c", message="m", hint="h")
+        for event in (failed, WELCOME, events.Accepted(job="a", verb="v")):
             caller.send(osc.encode(event))
         await caller.hears_nothing()
         assert [verb.name for verb in rig.seen] == ["hello"]
@@ -157,8 +158,8 @@ def test_a_daemon_that_is_told_to_answer_itself_does_not_talk_to_itself_for_ever
             receive(data, sender)
 
         rig.door.datagram_received = count  # type: ignore[method-assign]
-        for verb in (protocol.Hello, protocol.Status, protocol.Cancel):
-            caller.send(osc.encode(verb(reply_port=rig.door.port, **({"job": "a"} if verb is protocol.Cancel else {}))))
+        for verb in (verbs.Hello, verbs.Status, verbs.Cancel):
+            caller.send(osc.encode(verb(reply_port=rig.door.port, **({"job": "a"} if verb is verbs.Cancel else {}))))
         await asyncio.sleep(0.2)
         assert datagrams <= 9
 
@@ -202,7 +203,7 @@ def test_bundles_nested_without_end_are_refused() -> None:
 
 def test_a_flood_of_damaged_datagrams_is_counted_and_not_answered() -> None:
     dice = random.Random(0)
-    request = osc.encode(protocol.Separate(clip="/a.wav", label="x" * 30, job="a"))
+    request = osc.encode(verbs.Separate(clip="/a.wav", label="x" * 30, job="a"))
 
     def damaged() -> bytes:
         kind = dice.randrange(3)
@@ -228,7 +229,7 @@ def test_a_flood_of_damaged_datagrams_is_counted_and_not_answered() -> None:
 
 
 def test_an_error_too_long_for_a_datagram_is_shortened() -> None:
-    event = protocol.Failed(job="a", code="c", message="é" * 60_000, hint="h" * 60_000)
+    event = events.Failed(job="a", code="c", message="é" * 60_000, hint="h" * 60_000)
     datagram = osc.encode(event)
     assert len(datagram) <= protocol.MAX_DATAGRAM
     (message,) = osc.decode(datagram)

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from dap_bridge.errors import BadRequest
-from dap_bridge.transport import osc, protocol
-from dap_bridge.transport.protocol import Separate
+from dap_bridge.transport import events, messages, osc, protocol, verbs
+from dap_bridge.transport.verbs import Separate
 
 CLIP = {"clip": "/music/é 日本.wav"}
-EXAMPLES: list[protocol.Message] = [
-    protocol.Hello(reply_port=9000),
-    protocol.Status(),
-    protocol.Status(job="a"),
-    protocol.Cancel(job="a"),
-    protocol.Resume(job="a"),
+EXAMPLES: list[messages.Message] = [
+    verbs.Hello(reply_port=9000),
+    verbs.Status(),
+    verbs.Status(job="a"),
+    verbs.Cancel(job="a"),
+    verbs.Resume(job="a"),
     Separate(**CLIP),
     Separate(
         job="j-1",
@@ -31,33 +31,33 @@ EXAMPLES: list[protocol.Message] = [
         label="tab\tand\nnewline \\",
         out="/out",
     ),
-    protocol.Welcome(version="1", pid=1, device="", device_reason="", spool="/s", jobs=0),
-    protocol.Accepted(job="a", verb="separate"),
-    protocol.Progressed(
+    events.Welcome(version="1", pid=1, device="", device_reason="", spool="/s", jobs=0),
+    events.Accepted(job="a", verb="separate"),
+    events.Progressed(
         job="a", fraction=0.5, stage="s", iteration=1, iterations=2, seconds_left=-1, device="cpu", device_reason="é"
     ),
-    protocol.Done(job="a", manifest="/m.json"),
-    protocol.Failed(job="", code="c", message="m", hint=""),
-    protocol.CancelledEvent(job="a"),
-    protocol.Interrupted(job="a"),
-    protocol.StatusEvent(job="a", verb="separate", state="running"),
+    events.Done(job="a", manifest="/m.json"),
+    events.Failed(job="", code="c", message="m", hint=""),
+    events.CancelledEvent(job="a"),
+    events.Interrupted(job="a"),
+    events.StatusEvent(job="a", verb="separate", state="running"),
 ]
 
 
-def by_osc(message: protocol.Message) -> protocol.Message:
+def by_osc(message: messages.Message) -> messages.Message:
     (received,) = osc.decode(osc.encode(message))
-    if isinstance(message, protocol.Event):
+    if isinstance(message, events.Event):
         return protocol.parse_event(received.address, received.params)
     return protocol.parse(*protocol.osc_fields(received.address, received.params))
 
 
 @pytest.mark.parametrize("message", EXAMPLES, ids=lambda message: type(message).__name__)
-def test_a_message_arrives_by_osc_as_it_was_sent(message: protocol.Message) -> None:
+def test_a_message_arrives_by_osc_as_it_was_sent(message: messages.Message) -> None:
     assert by_osc(message) == message
 
 
 def test_every_verb_and_event_has_been_tried() -> None:
-    assert {type(message) for message in EXAMPLES} == {*protocol.VERBS.values(), *protocol.EVENTS.values()}
+    assert {type(message) for message in EXAMPLES} == {*verbs.VERBS.values(), *events.EVENTS.values()}
 
 
 def test_both_doors_read_the_same_request() -> None:
@@ -123,7 +123,7 @@ def test_an_osc_message_that_is_no_request_is_refused(address: str, arguments: l
 
 
 def test_lines_hold_one_value_each_whatever_it_contains() -> None:
-    text = protocol.as_lines(protocol.Failed(job="a", code="c", message="tab\there\nnew \\ line\r", hint=""))
+    text = protocol.as_lines(events.Failed(job="a", code="c", message="tab\there\nnew \\ line\r", hint=""))
     pairs = dict(line.split("\t") for line in text.splitlines())
     assert pairs["message"] == r"tab\there\nnew \\ line\r"
     assert pairs["event"] == "failed"

@@ -1,4 +1,4 @@
-"""Generated from the protocol table by `make docs`; edit dap_bridge/transport/protocol.py instead."""
+"""Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."""
 
 VERSION = 1
 PREFIX = "/dap/"
@@ -32,6 +32,25 @@ FIELDS = {
         "job": {
             "type": "string",
         },
+        "seed": {
+            "type": "integer",
+            "low": 0,
+            "high": 2147483647,
+            "default": 0,
+        },
+        "device": {
+            "type": "string",
+            "one_of": ["auto", "cpu", "cuda"],
+            "default": "auto",
+        },
+        "label": {
+            "type": "string",
+            "longest": 200,
+        },
+        "out": {
+            "type": "string",
+            "longest": 4096,
+        },
         "clip": {
             "type": "string",
             "longest": 4096,
@@ -64,25 +83,6 @@ FIELDS = {
         "preset": {
             "type": "string",
             "default": "default",
-        },
-        "seed": {
-            "type": "integer",
-            "low": 0,
-            "high": 2147483647,
-            "default": 0,
-        },
-        "device": {
-            "type": "string",
-            "one_of": ["auto", "cpu", "cuda"],
-            "default": "auto",
-        },
-        "label": {
-            "type": "string",
-            "longest": 200,
-        },
-        "out": {
-            "type": "string",
-            "longest": 4096,
         },
     },
     "cancel": {

@@ -20,7 +20,7 @@ import soundfile
 
 from dap_bridge import __version__, config
 from dap_bridge.install import reaper
-from dap_bridge.transport import osc, protocol
+from dap_bridge.transport import events, osc, protocol, verbs
 from dap_bridge.transport.client import Client
 from tests.conftest import Start
 from tests.hosts.reaper import reaper_stub
@@ -110,7 +110,7 @@ def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp
     assert "is running" in run("DAP_Bridge status (OSC)", bridge.port, scene)["messages"][0]
     assert "no jobs" in run("DAP_Cancel jobs (OSC)", bridge.port, scene)["messages"][0]
     clip = str(write_clip(sound(2, seconds=20), RATE))
-    next(bridge.client.request(protocol.Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
+    next(bridge.client.request(verbs.Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
     answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | {"waiting": {"long": ""}})
     assert answer["waiting"] == {}
     until(lambda: bridge.status_file("long")["event"] == "cancelled")
@@ -160,7 +160,7 @@ def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) 
     values = ["", "abc", "abcd", "ü🥁", 0, -1, 2**31 - 1, 2**31, 2**40, 0.1, -1e300]
     (message,) = osc.decode(packing.encode("/dap/separate", values))
     assert (message.address, message.params) == ("/dap/separate", values)
-    event = protocol.Failed(job="a", code="internal", message="ü", hint="x" * 99)
+    event = events.Failed(job="a", code="internal", message="ü", hint="x" * 99)
     address, arguments = packing.decode(osc.encode(event))
     assert protocol.parse_event(address, arguments) == event
 

@@ -1,0 +1,47 @@
+"""The root of the command line: errors, exit statuses, and the options that commands share."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .. import __version__, console
+from ..errors import BadPreset, BadRequest, BadSettings, Cancelled, DapError
+
+if TYPE_CHECKING:
+    from ..config import Settings
+
+DONE, FAILED, BAD_ARGUMENTS, CANCELLED = 0, 1, 2, 130
+
+
+class _Commands(click.Group):
+    """Turns errors into a sentence and an exit status, for every command below it."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DapError as error:
+            console.complain(error, "--json" in sys.argv)
+            ctx.exit(BAD_ARGUMENTS if isinstance(error, BadRequest | BadPreset | BadSettings) else FAILED)
+        except (Cancelled, KeyboardInterrupt):
+            console.stderr.print("Cancelled; nothing was left behind.")
+            ctx.exit(CANCELLED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="dap-bridge")
+def main() -> None:
+    """Separates any two sounds of one clip, with untrained networks (Deep Audio Prior)."""
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; logs go to stderr.")
+port_option = click.option("--osc-port", type=click.IntRange(0, 65535), help="The daemon's OSC port.")
+
+
+def settings(**flags: Any) -> Settings:
+    """What the user has set; flags win."""
+    from .. import config
+
+    return config.load(**flags)

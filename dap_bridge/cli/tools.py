@@ -1,0 +1,132 @@
+"""What is no job: the daemon itself, presets, checks, host scripts, benchmarks, the demo."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import console
+from ..errors import BadPreset
+from .root import CANCELLED, DONE, FAILED, json_option, main, port_option, settings
+
+
+@main.command()
+@json_option
+def presets(as_json: bool) -> None:
+    """List the presets, and say what is wrong with a bad one."""
+    from .. import presets as shelf
+
+    found: dict[str, Any] = {}
+    for name in shelf.names():
+        try:
+            about = shelf.load(name).about
+            found[name] = {"title": about.title, "description": about.description, "method": about.method}
+        except BadPreset as error:
+            found[name] = {"error": error.as_dict()}
+    if as_json:
+        console.answer(found, True, "")
+        return
+    table = console.table("preset", "what it is for")
+    for name, entry in found.items():
+        text = entry["error"]["message"] if "error" in entry else f"{entry['title']}. {entry['description']}"
+        table.add_row(name, text)
+    console.stdout.print(table)
+
+
+@main.command()
+@json_option
+@port_option
+def doctor(as_json: bool, osc_port: int | None) -> None:
+    """Check Python, torch, the device, ports, folders and codecs, and say how to mend what is wrong."""
+    from .. import doctor as surgery
+
+    checks = surgery.examine(settings(osc_port=osc_port))
+    if as_json:
+        console.answer({"ok": all(c.ok for c in checks), "checks": [c.as_dict() for c in checks]}, True, "")
+    else:
+        table = console.table("check", "", "found", "what to do")
+        for check in checks:
+            table.add_row(check.name, "ok" if check.ok else "[red]no[/red]", check.found, check.fix)
+        console.stdout.print(table)
+    sys.exit(DONE if all(check.ok for check in checks) else FAILED)
+
+
+@main.command()
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@json_option
+def demo(out: Path, seed: int, as_json: bool) -> None:
+    """Separate the recording that ships with dap-bridge, through a daemon, and show how well it went."""
+    from .. import demo as show
+
+    show.run(out, seed, as_json)
+
+
+@main.command()
+@port_option
+@click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="The drop folder.")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where jobs and results are kept.")
+def serve(**flags: Any) -> None:
+    """Run the daemon until ctrl-C: OSC over UDP on loopback, and a drop folder."""
+    from ..daemon import serve as run
+
+    sys.exit(run(settings(**flags)))
+
+
+@main.group()
+def install() -> None:
+    """Bring the actions to where a host finds them."""
+
+
+@install.command("reaper")
+@click.option(
+    "--resource-path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="REAPER's resource folder; left out: the usual place of this system.",
+)
+@click.option("--uninstall", is_flag=True, help="Take everything back.")
+@json_option
+def install_reaper(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+    """Copy the scripts into REAPER's resource folder and register the actions. Close REAPER first."""
+    from ..install import reaper
+
+    folder = (resource_path or reaper.resource_path()).absolute()
+    said = reaper.uninstall(folder) if uninstall else reaper.install(folder, settings())
+    said.append("REAPER reads its list of actions when it starts, and writes it when it ends.")
+    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+
+
+BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dynamics", "speed", "report")
+
+
+@main.command()
+@click.argument("name", type=click.Choice(BENCHES))
+@click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="Folder of the clips.")
+@click.option("--preset", "presets", multiple=True, help="May be repeated; none: baselines alone.")
+@click.option("--baselines", default="all", show_default=True, help="all, none, or names with commas between.")
+@click.option("--kind", "kinds", multiple=True, help="Of recordings: pair, noisy, stereo, folded; may be repeated.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many clips (of recordings: of each kind).")
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes side by side.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--iterations", type=click.IntRange(min=1), help="Cut the paper's fit to so many; speed: time so many.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option("--page", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="report: a page to fill in.")
+@json_option
+def bench(name: str, out: Path, page: Path | None, as_json: bool, **options: Any) -> None:
+    """Measure the engine, baselines and the paper's figures; finished items are not run again."""
+    from ..bench import require_extra
+
+    require_extra()
+    from ..bench import command
+
+    try:
+        answer = command.report_all(out, page) if name == "report" else command.measure(name, out, **options)
+    except KeyboardInterrupt:
+        console.stderr.print("Stopped. What is finished is kept: the same command goes on from there.")
+        sys.exit(CANCELLED)
+    console.answer(answer, as_json, answer["text"])
+    sys.exit(FAILED if answer.get("failed") else DONE)

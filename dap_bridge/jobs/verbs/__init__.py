@@ -1,0 +1,1 @@
+"""One module a verb, the only room where audio and engine meet: a clip is read, computed, and written as stems."""

@@ -1,0 +1,44 @@
+"""What every message of the protocol is made of: the base, and the types that fields share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+JobId = Annotated[str, Field(pattern=JOB_ID, description="Name of the job: letters, digits, `-` and `_`.")]
+NewJobId = Annotated[
+    JobId | None,
+    Field(description="Name of the job, chosen by the sender: letters, digits, `-` and `_`; left out: a new one."),
+]
+
+
+def _absolute(text: str) -> str:
+    if not Path(text).is_absolute():
+        raise ValueError("the path must be absolute")
+    if "\0" in text:
+        raise ValueError("a path holds no zero character")
+    return text
+
+
+def _channel(text: str) -> str:
+    _absolute(text.partition(":")[2])
+    return text
+
+
+PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
+ChannelText = Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)]
+Frames = Annotated[int, Field(ge=0, le=2**53)]
+PresetName = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")
+]
+
+
+class Message(BaseModel):
+    """Common to everything on the wire: unknown fields are refused, so that a misspelt option is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: ClassVar[str]
