@@ -99,6 +99,24 @@ def install_reaper(resource_path: Path | None, uninstall: bool, as_json: bool) -
     console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
 
 
+@install.command("ardour")
+@click.option(
+    "--resource-path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Ardour's configuration folder; left out: the usual place of this system.",
+)
+@click.option("--uninstall", is_flag=True, help="Take everything back.")
+@json_option
+def install_ardour(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+    """Copy the scripts into Ardour's configuration folder and register them. Close Ardour first."""
+    from ..install import ardour
+
+    folder = (resource_path or ardour.config_path()).absolute()
+    said = ardour.uninstall(folder) if uninstall else ardour.install(folder, settings())
+    said.append("Ardour reads its list of scripts when it starts, and writes it when it ends.")
+    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+
+
 BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dynamics", "speed", "report")
 
 

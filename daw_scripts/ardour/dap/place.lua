@@ -40,14 +40,14 @@ local function source_track(job)
 end
 
 -- Tracks that share a colour and a selection, and nothing that changes how they sound.
-local function new_group(name)
-  local group = Session:new_route_group(name)
-  for _, set in ipairs({ "set_gain", "set_mute", "set_solo", "set_recenable", "set_monitoring" }) do group[set](group, false) end
-  return group
+local function group(name, tracks)
+  local made = Session:new_route_group(name)
+  for _, set in ipairs({ "set_gain", "set_mute", "set_solo", "set_recenable", "set_monitoring" }) do made[set](made, false) end
+  for _, track in ipairs(tracks) do made:add(track) end
 end
 
-local function new_track(name, channels, group, order)
-  local made = Session:new_audio_track(channels, channels, group, 1, name, order, ARDOUR.TrackMode.Normal, true)
+local function new_track(name, channels, order)
+  local made = Session:new_audio_track(channels, channels, nil, 1, name, order, ARDOUR.TrackMode.Normal, true)
   for track in made:iter() do return track end
   error("Ardour made no track.", 0)
 end
@@ -83,9 +83,10 @@ function place.stems(job, path)
   local stems = stems_of(manifest_of(path, job), files.parent(path), job)
   local source = source_track(job)
   local order = source and source:presentation_info_ptr():order() + 1 or ARDOUR.PresentationInfo.max_order
-  local group = new_group(job.label .. " stems")
+  local tracks = {}
   for index, stem in ipairs(stems) do
-    local track = new_track(stem.name, job.channels, group, source and order + index - 1 or order)
+    local track = new_track(stem.name, job.channels, source and order + index - 1 or order)
+    tracks[index] = track
     import(stem.path, track:to_track(), job.position)
     local region = imported(track, stem, job)
     region:set_name(stem.name)
@@ -94,6 +95,7 @@ function place.stems(job, path)
       region:to_audioregion():set_fade_out_active(false)
     end
   end
+  group(job.label .. " stems", tracks) -- only now: an import goes to all selected tracks, and a group is selected as one
   if job.mute == "yes" then mute_source(job) end
   return #stems
 end
