@@ -65,7 +65,7 @@ class Ours:
         return f"{len(files)} files in {self._root}."
 
     def uninstall(self, also: tuple[str, ...] = ()) -> None:
-        """Remove them, and `also` (names in our own folder that appeared since); folders go if nothing else is in them."""
+        """Remove them, and `also`: names in our own folder that appeared since. A folder with more in it stays."""
         for path in [*(self._root / name for name in self.record["files"]), *(self._home / name for name in also)]:
             path.unlink(missing_ok=True)
         (self._home / RECORD).unlink()

@@ -1,8 +1,8 @@
 """Ardour 7's list of registered scripts: what its Script Manager writes into the file `ui_scripts`.
 
-Actions are one Lua text that fills a table `scripts`, by slot: `n` name, `s` the script's text, `f` its factory (a chunk,
-compiled or not), `c` its icon, `a` its arguments. A hook is an element of its own, whose text fills a table `s` likewise.
-Only what is ours is ever touched: the rest is carried over as the bytes it is.
+Actions are one Lua text that fills a table `scripts`, by slot: `n` name, `s` the script's text, `f` its factory (a
+chunk, compiled or not), `c` its icon, `a` its arguments. A hook is an element of its own, whose text fills a table `s`
+likewise. Only what is ours is ever touched: the rest is carried over as the bytes it is.
 """
 
 from __future__ import annotations

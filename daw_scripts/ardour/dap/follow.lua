@@ -37,10 +37,12 @@ function handlers.accepted(job) marker.show(job, "queued") end
 function handlers.progress(job, event) marker.show(job, percent(event)) end
 
 function handlers.done(job, event)
-  jobs.forget(job.name) -- whatever happens: it is not tried twice
+  local where = "The stems lie beside " .. (event.manifest or "the manifest") .. "."
+  if job.tried then return fail(job, "Ardour ended while it imported the stems; they are not tried again.", where) end
+  jobs.mark_tried(job.name)
   marker.show(job, "importing")
   local fine, answer = pcall(place.stems, job, event.manifest or "")
-  if not fine then return fail(job, tostring(answer), "Nothing is lost: what there is lies in the folder of that file.") end
+  if not fine then return fail(job, tostring(answer), where) end
   finish(job)
   message.log(("%s: %d stems placed."):format(job.label, answer))
 end

@@ -8,7 +8,7 @@ local NUMBERS = { "position", "frames", "channels" }
 
 local function path() return ARDOUR.LuaAPI.build_filename(Session:path(), "dap-bridge.jobs") end
 
--- A list of {name, request, region_id, track_id, label, position, frames, channels, mute, heard}, the oldest first.
+-- A list of {name, request, region_id, track_id, label, position, frames, channels, mute, heard, tried}, the oldest first.
 -- `request` is what was asked, as JSON: it may be asked again.
 function jobs.all()
   local found = {}
@@ -32,6 +32,15 @@ function jobs.keep(job)
   local list = jobs.all()
   list[#list + 1] = job
   return write(list)
+end
+
+-- An import begins: one that ends Ardour must not do so again each time the session is opened.
+function jobs.mark_tried(name)
+  local list = jobs.all()
+  for _, job in ipairs(list) do
+    if job.name == name then job.tried = "yes" end
+  end
+  write(list)
 end
 
 function jobs.forget(name)
