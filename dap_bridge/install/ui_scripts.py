@@ -82,7 +82,12 @@ def unregister(content: str) -> str:
 
 def same(one: str, other: str) -> bool:
     """Whether two files register the same, however they are written. Raises InstallFailed."""
-    return _text(_root(one)) == _text(_root(other))
+
+    def content(text: str) -> tuple[dict[int, bytes], list[tuple[dict[str, str], str | None]]]:
+        root = _root(text)
+        return _slots(root), [(dict(hook.attrib), hook.text) for hook in root.findall("ActionHooks/*")]
+
+    return content(one) == content(other)
 
 
 def is_empty(content: str) -> bool:

@@ -3,7 +3,8 @@ ardour {
   name = "DAP: Separate selected regions",
   license = "MIT",
   author = "dap-bridge",
-  description = [[Splits each selected region into stems on new tracks, with the options used last. Needs the dap-bridge daemon on the same machine.]]
+  description = [[Splits each selected region into stems on new tracks, with the options used last.
+Needs the dap-bridge daemon on the same machine.]]
 }
 
 function factory()
@@ -11,7 +12,7 @@ function factory()
     local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
     local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
     if start then return start(folder, "separate") end
-    LuaDialog.Message("DAP: Separate selected regions", "The rest of dap-bridge is missing. In a terminal:\n\n    dap-bridge install ardour",
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
       LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
   end
 end

@@ -1,13 +1,22 @@
--- The line that says how a job stands: a range marker over the region.
+-- The line that says how a job stands: a range marker that starts where the region does.
 local marker = {}
 
 local PREFIX = "DAP "
+-- Long enough to be read at the zoom that Ardour starts with.
+local SHORTEST_S = 16
 
--- One of ours, for these samples; nil where there is none.
+local function finish(job)
+  return job.position + math.max(job.frames, math.floor(SHORTEST_S * Session:nominal_sample_rate()))
+end
+
+local function suffix(job) return ": " .. job.label end
+
 local function found(job)
+  local last = suffix(job)
   for location in Session:locations():list():iter() do
-    if location:is_range_marker() and location:name():sub(1, #PREFIX) == PREFIX
-      and location:start():samples() == job.position and location:_end():samples() == job.position + job.frames then
+    local name = location:name()
+    if location:is_range_marker() and name:sub(1, #PREFIX) == PREFIX and name:sub(-#last) == last
+      and location:start():samples() == job.position and location:_end():samples() == finish(job) then
       return location
     end
   end
@@ -17,12 +26,8 @@ end
 -- Say it, e.g. "42 %, 7 s left".
 function marker.show(job, text)
   local location = found(job)
-  if not location then
-    local first = Temporal.timepos_t(job.position)
-    location = Session:locations():add_range(first, Temporal.timepos_t(job.position + job.frames))
-  end
-  if not location then return end
-  local name = PREFIX .. text
+    or Session:locations():add_range(Temporal.timepos_t(job.position), Temporal.timepos_t(finish(job)))
+  local name = PREFIX .. text .. suffix(job)
   if location:name() ~= name then location:set_name(name) end
 end
 

@@ -4,14 +4,21 @@ local json = require("dap.json")
 
 local place = {}
 
+-- Whether a JSON value is a manifest, as far as we use it.
+local function usable(content)
+  if type(content) ~= "table" or type(content.stems) ~= "table" then return false end
+  for _, stem in ipairs(content.stems) do
+    if type(stem) ~= "table" or type(stem.name) ~= "string" or type(stem.path) ~= "string" then return false end
+  end
+  return #content.stems > 0
+end
+
 -- The manifest of a job, checked against what was asked. Raises a sentence.
 local function manifest_of(path, job)
   local text = files.read(path)
   if not text then error("The result is not where it should be: " .. path, 0) end
   local fine, content = pcall(json.decode, text)
-  if not fine or type(content) ~= "table" or type(content.stems) ~= "table" or #content.stems == 0 then
-    error("The result cannot be read: " .. path, 0)
-  end
+  if not fine or not usable(content) then error("The result cannot be read: " .. path, 0) end
   local rate = math.tointeger(Session:nominal_sample_rate())
   if content.rate ~= rate then
     error(("The stems have a rate of %s Hz, this session has %d Hz."):format(content.rate, rate), 0)
@@ -48,8 +55,8 @@ end
 
 local function new_track(name, channels, order)
   local made = Session:new_audio_track(channels, channels, nil, 1, name, order, ARDOUR.TrackMode.Normal, true)
-  for track in made:iter() do return track end
-  error("Ardour made no track.", 0)
+  local step, list, before = made:iter()
+  return step(list, before) or error("Ardour made no track.", 0)
 end
 
 local function import(path, track, position)

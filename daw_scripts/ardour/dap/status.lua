@@ -6,7 +6,8 @@ local message = require("dap.message")
 return function()
   local said = bridge.welcome()
   if not said then return message.not_running() end
-  local device = said.device and said.device ~= "" and said.device .. ": " .. (said.device_reason or "") or "device not probed yet"
+  local device = "device not probed yet"
+  if said.device and said.device ~= "" then device = said.device .. ": " .. (said.device_reason or "") end
   local parts = { ("dap-bridge %s is running.\n%s"):format(said.version or "", device) }
   local list = jobs.all()
   if #list == 0 then parts[2] = "\n\nThis session waits for nothing." end

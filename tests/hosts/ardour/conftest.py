@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
-import soxr
 
-from dap_bridge import demo
 from tests.hosts.ardour.host import Ardour
 from tests.hosts.conftest import needed
 from tests.processes import Process
+
+Start = Callable[[int, str], Ardour]
 
 PRESET = "preset\tquick\n"
 
@@ -29,7 +27,7 @@ def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Ite
 
 
 @pytest.fixture(scope="package")
-def start_ardour(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Iterator[Callable[[int, str], Ardour]]:
+def start_ardour(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Iterator[Start]:
     """start_ardour(rate, session's name) -> an Ardour with an empty session, ended after the tests."""
     for program in ("ardour", "ardour7-lua", "Xvfb", "xdotool"):
         needed(program)
@@ -44,9 +42,3 @@ def start_ardour(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> I
     yield start
     for ardour in made:
         ardour.close()
-
-
-def recording(rate: int, channels: int) -> np.ndarray:
-    """The demo recording, (frames, channels), float32."""
-    audio, own_rate = soundfile.read(Path(demo.__file__).parent / "audio" / "tabla_and_crow.flac", dtype="float32")
-    return np.ascontiguousarray(soxr.resample(audio, own_rate, rate)[:, :channels])

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
 from pythonosc.udp_client import SimpleUDPClient
 
 from dap_bridge.install import ui_scripts
@@ -21,8 +23,10 @@ from tests.processes import CHECKOUT, free_port, until
 
 HERE = Path(__file__).resolve().parent
 TITLE = "Separate with DAP"
+SEPARATE = "DAP: Separate selected regions"
+PLACED = "stems placed"
 # Generous: the machine may be busy.
-START_S, ANSWER_S = 90.0, 60.0
+START_S, ANSWER_S, SEPARATION_S = 90.0, 60.0, 150.0
 REMOTE_SLOT = 1
 
 CONFIG = """<?xml version="1.0" encoding="UTF-8"?>
@@ -156,6 +160,29 @@ class Ardour:
         wanted = ", ".join(map(quoted, names))
         assert self.lua(f"return select_regions({{{wanted}}})") == len(names)
 
+    def bring_in(self, name: str, audio: np.ndarray, position: int) -> np.ndarray:
+        """Import audio (frames, channels) onto a new track of this name."""
+        path = self.folder / f"{name}.wav"
+        soundfile.write(path, audio, self.rate, subtype="FLOAT")
+        self.lua(f"import({quoted(path)}, {position})")
+        return audio
+
+    def separate(self, *names: str) -> None:
+        """Select these regions, have them separated, and wait until their stems are in place."""
+        before = self.log().count(PLACED)
+        self.select(*names)
+        self.run(SEPARATE)
+        until(lambda: self.log().count(PLACED) == before + len(names), SEPARATION_S)
+
+    def regions(self, track: str) -> list[dict[str, Any]]:
+        """What is on a track, as the running program has it."""
+        found: list[dict[str, Any]] = next(one["regions"] for one in self.tracks() if one["name"] == track)
+        return found
+
+    def tracks(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.lua("return tracks()")
+        return found
+
     def waiting(self) -> list[dict[str, str]]:
         """The jobs that the session waits for."""
         try:
@@ -199,3 +226,12 @@ class Ardour:
         text = (HERE / "remote_action.lua").read_text()
         text = text.replace("SCRIPT", quoted(self._script)).replace("ANSWER", quoted(self._answer))
         return ui_scripts.Script("remote", str(self._script), text, hook=False)
+
+
+def audio_of(region: dict[str, Any]) -> np.ndarray:
+    """What stands in a region's files, (frames, channels), before gain and fades."""
+    channels = []
+    for source in region["channels"]:
+        audio, _ = soundfile.read(source["path"], dtype="float64", always_2d=True)
+        channels.append(audio[region["start"] : region["start"] + region["frames"], source["channel"]])
+    return np.stack(channels, axis=1)

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
 
-from tests.hosts.ardour.conftest import recording
-from tests.hosts.ardour.host import Ardour, quoted
-from tests.processes import until
-
-Start = Callable[[int, str], Ardour]
-
-SEPARATE = "DAP: Separate selected regions"
-WAIT_S = 150.0
-PLACED = "stems placed"
-NULL_DB = -90.0
+from tests.hosts.ardour.conftest import Start
+from tests.hosts.ardour.host import audio_of
+from tests.hosts.sound import NULL_DB, null_db, recording
 
 
 @dataclass
@@ -40,43 +31,15 @@ class Session:
         return region
 
 
-def bring_in(ardour: Ardour, name: str, audio: np.ndarray, position: int) -> np.ndarray:
-    path = ardour.folder / f"{name}.wav"
-    soundfile.write(path, audio, ardour.rate, subtype="FLOAT")
-    ardour.lua(f"import({quoted(path)}, {position})")
-    return audio
-
-
-def audio_of(region: dict[str, Any]) -> np.ndarray:
-    """What stands in a region's files, (frames, channels), before gain and fades."""
-    channels = []
-    for source in region["channels"]:
-        audio, _ = soundfile.read(source["path"], dtype="float64", always_2d=True)
-        channels.append(audio[region["start"] : region["start"] + region["frames"], source["channel"]])
-    return np.stack(channels, axis=1)
-
-
-def null_db(one: np.ndarray, other: np.ndarray) -> float:
-    rest = np.sqrt(np.mean((one - other) ** 2)) / np.sqrt(np.mean(other**2))
-    return float(20 * np.log10(max(rest, 1e-10)))
-
-
-def separate(ardour: Ardour, *names: str) -> None:
-    before = ardour.log().count(PLACED)
-    ardour.select(*names)
-    ardour.run(SEPARATE)
-    until(lambda: ardour.log().count(PLACED) == before + len(names), WAIT_S)
-
-
 @pytest.fixture(scope="module")
 def session(start_ardour: Start) -> Session:
     """48 kHz: a mono region with an offset and a stereo one at once, then one with gain and fades, one with neither."""
     ardour = start_ardour(48000, "My song 🎹")
     second = ardour.rate
     clips = {
-        "mono": bring_in(ardour, "mono", recording(48000, 1)[: 3 * second], 2 * second),
-        "stereo": bring_in(ardour, "stereo", recording(48000, 2)[: 2 * second], 5 * second + 7),
-        "shaped": bring_in(ardour, "shaped", recording(48000, 1)[: 2 * second], 9 * second),
+        "mono": ardour.bring_in("mono", recording(48000, 1, 3), 2 * second),
+        "stereo": ardour.bring_in("stereo", recording(48000, 2, 2), 5 * second + 7),
+        "shaped": ardour.bring_in("shaped", recording(48000, 1, 2), 9 * second),
     }
     ardour.lua(
         "for track in Session:get_tracks():iter() do\n"
@@ -86,8 +49,8 @@ def session(start_ardour: Start) -> Session:
         " if region:name() == 'shaped' then audio:set_scale_amplitude(0.5) audio:set_fade_in_length(9600) end\n"
         "end end"
     )
-    separate(ardour, "mono", "stereo")
-    separate(ardour, "shaped")
+    ardour.separate("mono", "stereo")
+    ardour.separate("shaped")
     ardour.do("Editor/zoom-to-session")
     ardour.lua("return true")
     ardour.display.picture("ardour-stems")
