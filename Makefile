@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo-output
 
-.PHONY: demo test test-hosts lint bench docs venv clean
+INDEX ?= index.xml
+
+.PHONY: demo test test-hosts lint bench docs reapack venv clean
 
 venv: $(VENV)/.ready
 
@@ -34,6 +36,9 @@ bench: venv  ## the reports and tables of docs/benchmark.md again, from the cach
 docs: venv  ## the generated pages, and what the host scripts know of the protocol
 	$(BIN)/python -m dap_bridge.transport.document docs/protocol.md
 	$(BIN)/python -m dap_bridge.install.constants
+
+reapack: venv  ## the ReaPack index: make reapack URL=ADDRESS where the files of daw_scripts/reaper can be read
+	$(BIN)/python -m dap_bridge.install.reapack --url "$(URL)" --out $(INDEX)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -88,14 +88,17 @@ def install() -> None:
     help="REAPER's resource folder; left out: the usual place of this system.",
 )
 @click.option("--uninstall", is_flag=True, help="Take everything back.")
+@click.option("--while-running", is_flag=True, help="Also while a REAPER runs: one with another resource folder.")
 @json_option
-def install_reaper(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+def install_reaper(resource_path: Path | None, uninstall: bool, while_running: bool, as_json: bool) -> None:
     """Copy the scripts into REAPER's resource folder and register the actions. Close REAPER first."""
     from ..install import reaper
 
+    if not while_running:
+        reaper.require_closed()
     folder = (resource_path or reaper.resource_path()).absolute()
     said = reaper.uninstall(folder) if uninstall else reaper.install(folder, settings())
-    said.append("REAPER reads its list of actions when it starts, and writes it when it ends.")
+    said.append("REAPER reads its list of actions when it starts.")
     console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
 
 

@@ -1,7 +1,8 @@
-"""The ReaPack index: `python -m dap_bridge.install.reapack --url BASE --out index.xml`.
+"""The ReaPack index: `make reapack URL=BASE`.
 
 BASE is the address under which the files of daw_scripts/reaper can be read. What a package is called, and what belongs
-to it, stands in the header of its main script.
+to it, stands in the header of its main script. The format is what ReaPack's own reader takes (src/index_v1.cpp of
+cfillion/reapack): a file lands in Scripts/NAME/CATEGORY.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ import click
 from .. import assets
 from ..errors import InstallFailed
 
-NAME = "dap-bridge"
+# Not "dap-bridge": that folder below Scripts belongs to `dap-bridge install reaper`.
+NAME = "DAP Bridge"
 CATEGORY = "Separation"
 TAG = re.compile(r"^-- @(\w+)\s*(.*)$")
 PROVIDES = re.compile(r"^\[(main|nomain)\]\s+(\S.*)$")
@@ -54,6 +56,20 @@ def read(path: Path) -> Package:
     return Package(path.name, {tag: "\n".join(lines) for tag, lines in tags.items()}, provides)
 
 
+def rtf(text: str) -> str:
+    """Lines of a header as ReaPack shows them: rich text, where a line that starts with `# ` is a heading."""
+    escaped = "".join(f"\\{sign}" if sign in "\\{}" else sign if ord(sign) < 128 else _rtf_units(sign) for sign in text)
+    lines = (f"{{\\b {line[2:]}}}" if line.startswith("# ") else line for line in escaped.splitlines())
+    return "{\\rtf1\\ansi " + "\\par\n".join(lines) + "\\par}"
+
+
+def _rtf_units(sign: str) -> str:
+    """A sign beyond ASCII as signed 16-bit numbers, with a question mark for readers that cannot."""
+    units = sign.encode("utf-16-le")
+    numbers = (int.from_bytes(units[at : at + 2], "little", signed=True) for at in range(0, len(units), 2))
+    return "".join(f"\\u{number}?" for number in numbers)
+
+
 def index(root: Path, package: Package, url: str, time: datetime.datetime) -> str:
     """index.xml for one package whose files lie below `root`."""
     tree = ElementTree.Element("index", version="1", name=NAME)
@@ -65,6 +81,9 @@ def index(root: Path, package: Package, url: str, time: datetime.datetime) -> st
         "name": package.tags["version"],
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
+    if "about" in package.tags:
+        description = ElementTree.SubElement(ElementTree.SubElement(node, "metadata"), "description")
+        description.text = rtf(package.tags["about"])
     version = ElementTree.SubElement(node, "version", about)
     if "changelog" in package.tags:
         ElementTree.SubElement(version, "changelog").text = package.tags["changelog"]
@@ -83,6 +102,8 @@ def index(root: Path, package: Package, url: str, time: datetime.datetime) -> st
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
 def main(url: str, out: Path) -> None:
     """Write the ReaPack index."""
+    if not re.match(r"https?://", url):
+        raise click.BadParameter("it must start with http:// or https://", param_hint="--url")
     root = assets.folder("daw_scripts") / "reaper"
     package = read(root / "DAP_Separate selected items.lua")
     now = datetime.datetime.now(datetime.UTC)

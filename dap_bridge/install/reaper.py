@@ -15,11 +15,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from .. import assets, atomic
 from ..config import Settings
 from ..errors import InstallFailed
 from ..transport import protocol
 
+PROGRAM = "reaper"
 FOLDER = Path("Scripts") / "dap-bridge"
 KEYS = "reaper-kb.ini"
 BACKUP = "reaper-kb.ini.before-dap-bridge"
@@ -46,6 +49,20 @@ def resource_path() -> Path:
         f"REAPER's resource folder was not found in {' or '.join(map(str, places))}.",
         "Start REAPER once, or name the folder: --resource-path DIR (Options > Show REAPER resource path).",
     )
+
+
+def require_closed() -> None:
+    """Raises InstallFailed while REAPER runs: when it ends it writes the list of actions as it knew it."""
+    running = [process.pid for process in psutil.process_iter(["name"]) if _is_reaper(process.info["name"])]
+    if running:
+        raise InstallFailed(
+            f"REAPER is running (process {', '.join(map(str, running))}); when it ends it would undo the change.",
+            "Close it, then run this again. If that REAPER has another resource folder: --while-running.",
+        )
+
+
+def _is_reaper(name: str | None) -> bool:
+    return (name or "").lower().removesuffix(".exe") == PROGRAM
 
 
 def install(resources: Path, settings: Settings) -> list[str]:

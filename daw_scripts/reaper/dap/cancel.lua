@@ -17,7 +17,7 @@ function cancel.run()
     if not link then return message.tell(message.NOT_RUNNING) end
     local jobs = {}
     for index, entry in ipairs(kept) do
-      jobs[index] = Job.known(project, entry)
+      jobs[index] = Job.known(project, entry, jobs[index - 1])
       jobs[index].cancel_asked = true
     end
     follow.run(link, jobs)

@@ -23,12 +23,15 @@ end
 
 function folder.alive() return folder.welcome() ~= nil end
 
--- Ask something about a job; a second question of the same kind takes the place of the first.
+-- What is asked about a job that is there already.
+local ASKS = { status = true, cancel = true, resume = true }
+
+-- Send a verb; a second question of the same kind about a job takes the place of the first. Returns true, or nil and why.
 function folder:send(verb, fields)
   local request = { verb = verb }
   for name, value in pairs(fields) do request[name] = value end
   local name = fields.job
-  if verb ~= "separate" then
+  if ASKS[verb] then
     name = name .. "-" .. verb
     self.asked[name] = true
     os.remove(answer(name))

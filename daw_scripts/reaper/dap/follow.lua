@@ -1,8 +1,12 @@
 -- Several jobs at once, with their window, until all have ended.
+local Job = require("dap.job")
 local loop = require("dap.loop")
 local window = require("dap.window")
 
 local follow = {}
+
+-- How long a finished job that is placed by itself leaves the one before it to be placed first.
+local TURN_S = 0.5
 
 local function start(job, link)
   return coroutine.create(function() job:run(link) end)
@@ -21,6 +25,30 @@ local function any(jobs, test)
   return false
 end
 
+local function waited_for(job) return job.state == "working" and not job.away end
+local function asked_for(job) return job.place_asked end
+local function failed(job) return job.state == "failed" end
+
+local function place_alone(job)
+  local before = job.before
+  if not before or before:ended() or reaper.time_precise() - job.ready_at > TURN_S then Job.place({ job }) end
+end
+
+-- Place what is ready: together, once no other job is waited for, or the user asks for it, or each by itself.
+-- A job that the bridge is silent about keeps nobody waiting.
+local function place_ready(jobs)
+  local together, now = {}, not any(jobs, waited_for) or any(jobs, asked_for)
+  for _, job in ipairs(jobs) do
+    if job.state == "ready" and job.task.options.together == "yes" then
+      together[#together + 1] = job
+      job.place_asked = nil
+    elseif job.state == "ready" then
+      place_alone(job)
+    end
+  end
+  if now then Job.place(together) end
+end
+
 -- Run jobs to their ends. The window closes by itself unless something is to be read in it.
 function follow.run(link, jobs)
   local threads, open = {}, true
@@ -35,12 +63,13 @@ function follow.run(link, jobs)
         advance(job, threads[index])
       end
     end
+    place_ready(jobs)
     open = open and window.tick(jobs)
     loop.pause()
   end
   link:close()
-  local failed = any(jobs, function(job) return job.state == "failed" end)
-  while open and failed do
+  local unread = any(jobs, failed)
+  while open and unread do
     open = window.tick(jobs)
     loop.pause()
   end

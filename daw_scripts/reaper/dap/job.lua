@@ -1,6 +1,5 @@
--- The life of one job, as a coroutine: render where needed, submit, follow, place.
+-- The life of one job, as a coroutine: render where needed, submit, follow, fetch what was made.
 local files = require("dap.files")
-local json = require("dap.json")
 local loop = require("dap.loop")
 local names = require("dap.names")
 local peaks = require("dap.peaks")
@@ -17,73 +16,76 @@ local POLL_S = 0.25
 -- After so much silence the bridge is asked; after so much more it is said to be away.
 local ASK_S, AWAY_S = 3, 6
 
--- How long a finished job leaves the one before it to be placed first.
-local TURN_S = 0.5
-
--- A new job for a described item; `wanted` holds preset, sources, seed, device and mute; it is sent after the job `before`.
-function Job.new(project, clip, wanted, before)
+-- A job for a task, to be sent after the job `before`. A task is a table of
+--   verb       what is asked of the bridge
+--   clips      the items it is about, as geometry describes them
+--   fields     function(stretches) -> fields of the request; a stretch names clip, start, frames and rate of one of the clips
+--   title      what the user sees of it
+--   import     how results come into the project: a name that place.lua knows
+--   undo_name  of the step that places them
+--   options    strings by name, for the import; `together`: whether it is placed with the others, in one step
+function Job.new(project, task, before)
   return setmetatable({
-    project = project, clip = clip, wanted = wanted, mute = wanted.mute == "yes", name = names.job(), before = before,
-    state = "working", stage = "waiting", fraction = 0,
+    project = project, task = task, name = names.job(), before = before, state = "working", stage = "waiting", fraction = 0,
   }, Job)
 end
 
 -- A job that was sent earlier, as the project remembers it.
 function Job.known(project, kept, before)
-  return setmetatable({
-    project = project, clip = kept.clip, mute = kept.mute, name = kept.name, sent = true, before = before,
-    state = "working", stage = "waiting", fraction = 0,
-  }, Job)
+  local job = Job.new(project, kept.task, before)
+  job.name, job.sent = kept.name, true
+  return job
 end
 
-function Job:ended() return self.state ~= "working" end
+function Job:ended() return self.state ~= "working" and self.state ~= "ready" end
 
 function Job:fail(text, hint)
   self.state, self.stage, self.hint = "failed", text, hint
 end
 
+local function cancelled(self) self.state, self.stage = "cancelled", "cancelled" end
+
 function Job:project_open() return reaper.ValidatePtr2(0, self.project, "ReaProject*") end
 
--- The file to separate: the item's own, or what is heard of it. Returns the fields that name it, or nil.
-function Job:prepare()
-  local clip = self.clip
+-- What to send of an item: a stretch of its own file, or of a file that holds what is heard of it. Nil where that failed.
+function Job:stretch(clip, number)
   if not clip.obstacle then return { clip = clip.file, start = clip.start, frames = clip.frames, rate = clip.rate } end
   self.stage = "reading the item"
   local folder = settings.spool .. "/clips"
   reaper.RecursiveCreateDirectory(folder, 0)
-  clip.rendered = ("%s/%s.wav"):format(folder, self.name)
+  clip.rendered = ("%s/%s-%d.wav"):format(folder, self.name, number)
   local fine, trouble = render.write(clip, self.project, clip.rendered, function(fraction)
     self.fraction = fraction
     return self.cancel_asked and "stop" or nil
   end)
   self.fraction = 0
-  if not fine then
-    if self.cancel_asked then self.state, self.stage = "cancelled", "cancelled" else self:fail(trouble) end
-    return nil
-  end
-  return { clip = clip.rendered, start = 0, frames = clip.frames, rate = clip.rate }
+  if fine then return { clip = clip.rendered, start = 0, frames = clip.frames, rate = clip.rate } end
+  if self.cancel_asked then cancelled(self) else self:fail(trouble) end
+  return nil
 end
 
 -- Items are read one at a time, and sent in their order.
 function Job:await_turn()
   self.stage = "waiting"
   while self.before and not (self.before.sent or self.before:ended()) and not self.cancel_asked do loop.pause() end
-  if self.cancel_asked then self.state, self.stage = "cancelled", "cancelled" end
+  if self.cancel_asked then cancelled(self) end
 end
 
 function Job:submit(link)
   self:await_turn()
-  if self:ended() then return end
-  local request = self:prepare()
-  if not request then return end
+  local stretches = {}
+  for number, clip in ipairs(self.task.clips) do
+    if self:ended() then break end
+    stretches[number] = self:stretch(clip, number)
+  end
+  if self:ended() then return self:clear() end
+  local request = self.task.fields(stretches)
   request.job = self.name
-  request.label = names.label(self.clip.name)
-  for _, name in ipairs({ "preset", "sources", "seed", "device" }) do request[name] = self.wanted[name] end
   local folder = reaper.GetProjectPathEx(self.project)
   if folder ~= "" then request.out = ("%s/dap-stems/%s"):format(folder, self.name) end
   self.request = request
-  record.keep(self.project, self.name, self.clip, self.mute)
-  local sent, trouble = link:send("separate", request)
+  record.keep(self.project, self.name, self.task)
+  local sent, trouble = link:send(self.task.verb, request)
   self.sent = true
   if not sent then
     self:fail("the request could not be sent: " .. tostring(trouble))
@@ -91,10 +93,17 @@ function Job:submit(link)
   end
 end
 
+-- What was rendered for the bridge is not needed any more.
+function Job:clear()
+  for _, clip in ipairs(self.task.clips) do
+    if clip.rendered then os.remove(clip.rendered) end
+  end
+end
+
 -- The job is over: nothing of it is kept but what it made.
 function Job:forget()
   if self:project_open() then record.forget(self.project, self.name) end
-  if self.clip.rendered then os.remove(self.clip.rendered) end
+  self:clear()
 end
 
 local HANDLERS = {}
@@ -106,26 +115,14 @@ function HANDLERS.progress(self, event)
 end
 
 function HANDLERS.done(self, event)
-  if self.before then loop.wait(function() return self.before:ended() end, TURN_S) end
-  self.fraction = 1
-  if not self:project_open() then
-    self:fail("the project was closed", "The stems are in " .. files.parent(event.manifest))
-    return
-  end
-  local media, trouble = self:place(event.manifest)
-  if not media then
-    self:fail(trouble, "The stems are in " .. files.parent(event.manifest))
-    return
-  end
-  self:forget()
-  self.state, self.stage = "done", "done"
-  peaks.build(media)
+  self.fraction, self.manifest, self.ready_at = 1, event.manifest, reaper.time_precise()
+  self.state, self.stage = "ready", "ready; placed with the others"
 end
 
 function HANDLERS.failed(self, event, link)
   if event.code == "unknown_job" and self.request and not self.resent then
     self.resent = true -- the datagram was lost
-    link:send("separate", self.request)
+    link:send(self.task.verb, self.request)
     return
   end
   self:fail(event.message, event.hint)
@@ -133,7 +130,7 @@ function HANDLERS.failed(self, event, link)
 end
 
 function HANDLERS.cancelled(self)
-  self.state, self.stage = "cancelled", "cancelled"
+  cancelled(self)
   self:forget()
 end
 
@@ -145,24 +142,46 @@ function HANDLERS.interrupted(self, _, link)
   link:send("resume", { job = self.name })
 end
 
-function Job:place(manifest)
-  local text = files.read(manifest)
-  local fine, content = pcall(json.decode, text or "")
-  if not fine or type(content) ~= "table" or type(content.stems) ~= "table" then
-    return nil, "the manifest cannot be read: " .. manifest
+-- What was made stays where it is, and can be placed later.
+function Job:keep_out(reason) self:fail(reason, "The stems are in " .. files.parent(self.manifest)) end
+
+-- Whether what a job made is still to be placed, and can be; says so where not.
+function Job:fetch()
+  if not self:project_open() then
+    self:keep_out("the project was closed")
+  elseif not record.waits(self.project, self.name) then
+    self.state, self.stage = "done", "placed already" -- by another run of an action
+  else
+    local made, trouble = place.open(self.manifest)
+    self.made = made
+    if not made then self:keep_out(trouble) end
   end
-  local stems = {}
-  for index, stem in ipairs(content.stems) do
-    stems[index] = { name = stem.name, path = files.parent(manifest) .. "/" .. stem.path }
-  end
-  return place.stems(self.project, self.clip, stems, self.mute)
+  return self.made
 end
 
--- What a job does from beginning to end; a coroutine's body.
+-- Put what jobs of one project made into it, in one step.
+function Job.place(jobs)
+  local fetched = {}
+  for _, job in ipairs(jobs) do
+    if job:fetch() then fetched[#fetched + 1] = job end
+  end
+  if #fetched == 0 then return end
+  local fine, trouble = place.together(fetched)
+  for _, job in ipairs(fetched) do
+    if fine then
+      job.state, job.stage = "done", "done"
+      job:forget()
+    else
+      job:keep_out(trouble)
+    end
+  end
+end
+
+-- What a job does from beginning to end; a coroutine's body. Whoever runs it places it once it is ready.
 function Job:run(link)
   if not self.sent then self:submit(link) end
   local heard, asked, said = reaper.time_precise(), 0, nil
-  while not self:ended() do
+  while self.state == "working" do
     if self.cancel_asked and not self.cancel_sent then
       self.cancel_sent, self.stage = true, "cancelling"
       link:send("cancel", { job = self.name })
@@ -178,11 +197,14 @@ function Job:run(link)
       asked = now
       link:send("status", { job = self.name })
     end
-    if now - heard > AWAY_S and not link:alive() then
-      self.stage = "the bridge does not answer; start it to go on"
+    self.away = now - heard > AWAY_S and not link:alive()
+    if self.away then self.stage = "the bridge does not answer; start it to go on" end
+    if self.state == "working" then
+      loop.wait(function() return self.cancel_asked and not self.cancel_sent end, POLL_S)
     end
-    if not self:ended() then loop.wait(function() return self.cancel_asked and not self.cancel_sent end, POLL_S) end
   end
+  while not self:ended() do loop.pause() end
+  if self.state == "done" and self.made then peaks.build(self.made) end
 end
 
 return Job

@@ -25,10 +25,13 @@ function names.label(text)
   return stop and label:sub(1, stop - 1) or label
 end
 
--- A job's name: sorted by time, and no other job's.
+local made = 0
+
+-- A job's name: no other job's, and sorted by time; those of one action by the order in which they were made.
 function names.job()
+  made = made + 1
   local unique = reaper.genGuid(""):gsub("[^%x]", ""):sub(1, 12):lower()
-  return ("reaper-%010d-%s"):format(os.time(), unique)
+  return ("reaper-%010d-%04d-%s"):format(os.time(), made, unique)
 end
 
 return names

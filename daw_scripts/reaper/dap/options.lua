@@ -1,13 +1,12 @@
--- What a separation may be asked for, remembered between uses.
+-- What a verb may be asked for, remembered between uses: fields of the protocol, and what the import may be told.
 local constants = require("dap.constants")
 local message = require("dap.message")
 
 local options = {}
+options.__index = options
 
 local SECTION = "dap-bridge"
-local MOST_SEED = constants.fields.separate.seed.high
-local SOURCES = constants.fields.separate.sources
-local DEVICES = constants.fields.separate.device.one_of
+local PRESET = "^[%w_.-]+$"
 
 local function one_of(text, allowed)
   for _, value in ipairs(allowed) do
@@ -16,63 +15,111 @@ local function one_of(text, allowed)
   return nil
 end
 
-local function whole(text, low, high)
-  local number = math.tointeger(tonumber(text))
-  return number and number >= low and number <= high and number or nil
+local function number_within(text, field)
+  local number = tonumber(text)
+  if field.type == "integer" then number = math.tointeger(number) end
+  return number and number >= (field.low or number) and number <= (field.high or number) and number or nil
 end
 
--- name, caption, default, and a reader of what the user typed (nil where it cannot be meant).
-local QUESTIONS = {
-  { "preset", "Preset", constants.fields.separate.preset.default, function(text) return text:match("^[%w_.-]+$") end },
-  {
-    "sources", ("Sounds (%d to %d)"):format(SOURCES.low, SOURCES.high), tostring(SOURCES.default),
-    function(text) return whole(text, SOURCES.low, SOURCES.high) end,
-  },
-  { "seed", "Seed", "0", function(text) return whole(text, 0, MOST_SEED) end },
-  {
-    "device", "Device (" .. table.concat(DEVICES, " / ") .. ")", constants.fields.separate.device.default,
-    function(text) return one_of(text, DEVICES) end,
-  },
-  { "mute", "Mute the item (yes / no)", "yes", function(text) return one_of(text, { "yes", "no" }) end },
+local function yes_or_no(caption)
+  return {
+    caption = caption .. " (yes / no)", default = "yes", own = true,
+    read = function(text) return one_of(text, { "yes", "no" }) end,
+  }
+end
+
+-- What is ours to decide, and not the bridge's.
+local OWN = {
+  mute = yes_or_no("Mute the item"),
+  together = yes_or_no("Several items: one undo step"),
 }
 
-local function remembered(question)
-  local text = reaper.GetExtState(SECTION, question[1])
-  return text ~= "" and question[4](text) and text or question[3]
+local CAPTIONS = { preset = "Preset", sources = "Sounds", seed = "Seed", device = "Device" }
+
+-- A question about a field of a verb: caption, default, and a reader of what the user typed (nil where it cannot be meant).
+local function question(verb, name)
+  if OWN[name] then return OWN[name] end
+  local field = constants.fields[verb][name]
+  local asked = { caption = CAPTIONS[name], default = tostring(field.default) }
+  if field.one_of then
+    asked.caption = ("%s (%s)"):format(asked.caption, table.concat(field.one_of, " / "))
+    asked.read = function(text) return one_of(text, field.one_of) end
+  elseif field.type == "string" then
+    asked.read = function(text) return text:match(PRESET) end
+  else
+    if name ~= "seed" then asked.caption = ("%s (%d to %d)"):format(asked.caption, field.low, field.high) end
+    asked.read = function(text) return number_within(text, field) end
+  end
+  return asked
+end
+
+-- The options of a verb, by names of its fields and of what is ours.
+function options.of(verb, names)
+  local questions = {}
+  for index, name in ipairs(names) do
+    local asked = question(verb, name)
+    questions[index] = {
+      name = name, key = asked.own and name or verb .. "." .. name,
+      caption = asked.caption, default = asked.default, own = asked.own, read = asked.read,
+    }
+  end
+  return setmetatable({ questions = questions }, options)
+end
+
+local function text_of(asked)
+  local text = reaper.GetExtState(SECTION, asked.key)
+  return text ~= "" and asked.read(text) and text or asked.default
+end
+
+-- {fields, options}: what goes to the bridge, and what does not. Nil and a sentence where a text cannot be used.
+local function read(questions, texts)
+  local wanted = { fields = {}, options = {} }
+  for index, asked in ipairs(questions) do
+    local value = asked.read(texts[index] or "")
+    if value == nil then return nil, ("%s: \"%s\" cannot be used."):format(asked.caption, texts[index] or "") end
+    wanted[asked.own and "options" or "fields"][asked.name] = value
+  end
+  return wanted
+end
+
+function options:texts()
+  local texts = {}
+  for index, asked in ipairs(self.questions) do texts[index] = text_of(asked) end
+  return texts
 end
 
 -- As the user left them; defaults at first.
-function options.remembered()
-  local values = {}
-  for _, question in ipairs(QUESTIONS) do values[question[1]] = question[4](remembered(question)) end
-  return values
-end
+function options:remembered() return (read(self.questions, self:texts())) end
 
-local function read(answers)
-  local values, index = {}, 0
-  for text in (answers .. ","):gmatch("%s*(.-)%s*,") do
-    index = index + 1
-    local question = QUESTIONS[index]
-    if not question then break end
-    values[question[1]] = question[4](text)
-    if values[question[1]] == nil then return nil, ("%s: \"%s\" cannot be used."):format(question[2], text) end
-    reaper.SetExtState(SECTION, question[1], text, true)
-  end
-  return values
+local function split(answers)
+  local texts = {}
+  for text in (answers .. ","):gmatch("%s*(.-)%s*,") do texts[#texts + 1] = text end
+  return texts
 end
 
 -- Ask until every answer can be used; nil where the user went back.
-function options.ask()
+function options:ask()
+  local captions = {}
+  for index, asked in ipairs(self.questions) do captions[index] = asked.caption end
+  local texts = self:texts()
   while true do
-    local captions, texts = {}, {}
-    for index, question in ipairs(QUESTIONS) do captions[index], texts[index] = question[2], remembered(question) end
     local fine, answers =
-      reaper.GetUserInputs(message.TITLE, #QUESTIONS, table.concat(captions, ","), table.concat(texts, ","))
+      reaper.GetUserInputs(message.TITLE, #captions, table.concat(captions, ","), table.concat(texts, ","))
     if not fine then return nil end
-    local values, trouble = read(answers)
-    if values then return values end
+    texts = split(answers)
+    local wanted, trouble = read(self.questions, texts)
+    if wanted then
+      for index, asked in ipairs(self.questions) do reaper.SetExtState(SECTION, asked.key, texts[index], true) end
+      return wanted
+    end
     message.tell(trouble)
   end
+end
+
+-- Fields with those of `wanted` put into them.
+function options.put(fields, wanted)
+  for name, value in pairs(wanted.fields) do fields[name] = value end
+  return fields
 end
 
 return options

@@ -5,11 +5,12 @@ local peaks = {}
 
 local BEGIN, RUN, FINISH = 0, 1, 2
 
-function peaks.build(sources)
-  for _, source in ipairs(sources) do
-    if reaper.PCM_Source_BuildPeaks(source, BEGIN) ~= 0 then
-      while reaper.PCM_Source_BuildPeaks(source, RUN) ~= 0 do loop.pause() end
-      reaper.PCM_Source_BuildPeaks(source, FINISH)
+-- made: results with their media.
+function peaks.build(made)
+  for _, result in ipairs(made) do
+    if reaper.PCM_Source_BuildPeaks(result.media, BEGIN) ~= 0 then
+      while reaper.PCM_Source_BuildPeaks(result.media, RUN) ~= 0 do loop.pause() end
+      reaper.PCM_Source_BuildPeaks(result.media, FINISH)
     end
   end
   reaper.UpdateArrange()

@@ -5,54 +5,76 @@ local lines = require("dap.lines")
 local record = {}
 
 local SECTION = "dap-bridge"
+local TASK = { "title", "import", "undo_name" }
 local NUMBERS = { "position", "length", "offset" }
 local TEXTS = { "item_guid", "track_guid", "name", "rendered" }
 
-local function keep_shape(fields, prefix, shape)
-  for name, value in pairs(shape) do fields[prefix .. name] = value end
+local function put_all(fields, prefix, values)
+  for name, value in pairs(values) do fields[prefix .. name] = value end
 end
 
-local function shape_of(fields, prefix)
-  local shape = {}
+-- What was put under a prefix, each read by `as`.
+local function all_of(fields, prefix, as)
+  local found = {}
   for name, value in pairs(fields) do
-    local own = name:match("^" .. prefix .. "(.+)$")
-    if own then shape[own] = tonumber(value) end
+    if name:sub(1, #prefix) == prefix then found[name:sub(#prefix + 1)] = as(value) end
   end
-  return shape
+  return found
 end
 
 -- Seconds to the last bit.
 local function exact(number) return ("%.17g"):format(number) end
 
-function record.keep(project, job, clip, mute)
-  local fields = { mute = mute and "yes" or "no" }
-  for _, name in ipairs(NUMBERS) do fields[name] = exact(clip[name]) end
-  for _, name in ipairs(TEXTS) do fields[name] = clip[name] end
-  keep_shape(fields, "item.", clip.item_shape)
-  keep_shape(fields, "take.", clip.take_shape)
+local function put_clip(fields, prefix, clip)
+  for _, name in ipairs(NUMBERS) do fields[prefix .. name] = exact(clip[name]) end
+  for _, name in ipairs(TEXTS) do fields[prefix .. name] = clip[name] end
+  put_all(fields, prefix .. "item.", clip.item_shape)
+  put_all(fields, prefix .. "take.", clip.take_shape)
+end
+
+local function clip_of(fields, prefix)
+  local clip = {
+    item_shape = all_of(fields, prefix .. "item.", tonumber),
+    take_shape = all_of(fields, prefix .. "take.", tonumber),
+  }
+  for _, name in ipairs(NUMBERS) do clip[name] = tonumber(fields[prefix .. name]) end
+  for _, name in ipairs(TEXTS) do clip[name] = fields[prefix .. name] end
+  return clip
+end
+
+function record.keep(project, job, task)
+  local fields = { clips = #task.clips }
+  for _, name in ipairs(TASK) do fields[name] = task[name] end
+  put_all(fields, "option.", task.options)
+  for number, clip in ipairs(task.clips) do put_clip(fields, number .. ".", clip) end
   local text = lines.encode(fields):gsub("[^%w._-]", function(c) return ("%%%02X"):format(c:byte()) end)
   reaper.SetProjExtState(project, SECTION, job, text)
 end
 
 function record.forget(project, job) reaper.SetProjExtState(project, SECTION, job, "") end
 
-local function read(text)
-  local fields = lines.decode((text:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end)))
-  local clip = { item_shape = shape_of(fields, "item%."), take_shape = shape_of(fields, "take%.") }
-  for _, name in ipairs(NUMBERS) do clip[name] = tonumber(fields[name]) end
-  for _, name in ipairs(TEXTS) do clip[name] = fields[name] end
-  return clip, fields.mute == "yes"
+-- Whether a project still waits for a job.
+function record.waits(project, job)
+  local _, text = reaper.GetProjExtState(project, SECTION, job)
+  return text ~= ""
 end
 
--- The jobs that a project still waits for: a list of {name, clip, mute}, the oldest first.
+local function read(text)
+  local fields = lines.decode((text:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end)))
+  local task = { clips = {}, options = all_of(fields, "option.", tostring) }
+  for _, name in ipairs(TASK) do task[name] = fields[name] end
+  for number = 1, tonumber(fields.clips) or 0 do task.clips[number] = clip_of(fields, number .. ".") end
+  return task
+end
+
+-- The jobs that a project still waits for: a list of {name, task}, the oldest first.
 function record.all(project)
   local found = {}
   for index = 0, math.huge do
     local more, name = reaper.EnumProjExtState(project, SECTION, index)
     if not more then break end
     local _, text = reaper.GetProjExtState(project, SECTION, name)
-    local clip, mute = read(text)
-    found[#found + 1] = { name = name, clip = clip, mute = mute }
+    found[#found + 1] = { name = name, task = read(text) }
   end
   table.sort(found, function(a, b) return a.name < b.name end)
   return found

@@ -1,16 +1,18 @@
--- The window: a row a job with its bar, what happens, device and reason, and a button to cancel it.
+-- The window: a row a job with its bar, what happens, device and reason, and a button: to cancel it, or, once it is ready and
+-- waits for others, to place what is ready.
 local message = require("dap.message")
 
 local window = {}
 
--- Rows at once; jobs that have ended well make room.
+-- Rows at once.
 local MOST = 8
 local WIDTH, ROW, MARGIN, BUTTON = 560, 64, 12, 64
 local LEFT_BUTTON = 1
 local CLOSED, ESCAPE = -1, 27
 local COLOURS = {
   back = { 0.16, 0.16, 0.17 }, text = { 0.9, 0.9, 0.9 }, faint = { 0.6, 0.6, 0.62 }, groove = { 0.27, 0.27, 0.29 },
-  working = { 0.29, 0.56, 0.89 }, done = { 0.35, 0.7, 0.42 }, failed = { 0.85, 0.35, 0.3 }, cancelled = { 0.5, 0.5, 0.5 },
+  working = { 0.29, 0.56, 0.89 }, ready = { 0.35, 0.7, 0.42 }, done = { 0.35, 0.7, 0.42 },
+  failed = { 0.85, 0.35, 0.3 }, cancelled = { 0.5, 0.5, 0.5 },
 }
 
 local function colour(name) gfx.set(table.unpack(COLOURS[name])) end
@@ -47,12 +49,12 @@ local function draw_row(job, index)
   local top = (index - 1) * ROW
   local x, y, width, height = window.button(index)
   colour("text")
-  write(job.clip.name, MARGIN, top + MARGIN, x - MARGIN)
+  write(job.task.title, MARGIN, top + MARGIN, x - MARGIN)
   if not job:ended() then
     colour("groove")
     gfx.rect(x, y, width, height, 1)
     colour("text")
-    write(job.cancel_asked and "…" or "Cancel", x + 10, y + 4, x + width)
+    write(job.state == "ready" and "Place" or job.cancel_asked and "…" or "Cancel", x + 10, y + 4, x + width)
   end
   colour("groove")
   gfx.rect(MARGIN, top + 32, x - 2 * MARGIN, 6, 1)
@@ -62,18 +64,19 @@ local function draw_row(job, index)
   write(window.sentence(job), MARGIN, top + 42, WIDTH - MARGIN)
 end
 
+-- Whether a row makes room for those where something happens or is to be read.
+local function yields(job) return job.state ~= "working" and job.state ~= "failed" end
+
 -- The jobs that have rows.
 local function visible(jobs)
-  local rows, room = {}, 0
+  local rows, room = {}, MOST
   for _, job in ipairs(jobs) do
-    if job:ended() and job.state ~= "failed" then room = room + 1 end
+    if not yields(job) then room = room - 1 end
   end
-  room = math.max(0, MOST - (#jobs - room))
   for _, job in ipairs(jobs) do
-    local over = job:ended() and job.state ~= "failed"
-    if #rows < MOST and (not over or room > 0) then
+    if #rows < MOST and (not yields(job) or room > 0) then
       rows[#rows + 1] = job
-      if over then room = room - 1 end
+      if yields(job) then room = room - 1 end
     end
   end
   return rows
@@ -108,7 +111,9 @@ function window.tick(all)
   local down = gfx.mouse_cap & LEFT_BUTTON ~= 0
   if down and not window.was_down then
     for index, job in ipairs(jobs) do
-      if not job:ended() and pressed(index) then job.cancel_asked = true end
+      if not job:ended() and pressed(index) then
+        job[job.state == "ready" and "place_asked" or "cancel_asked"] = true
+      end
     end
   end
   window.was_down = down

@@ -1,5 +1,6 @@
 """The actions, by OSC. Each returns a function to call at every turn of REAPER's timer until it says False."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import time
 import urllib.parse
 import uuid
 
+import dap_console
 import dap_items
 import dap_osc
 import dap_settings
@@ -18,16 +20,14 @@ SECTION = "dap-bridge"
 TITLE = "Separate with DAP"
 NOT_RUNNING = "The bridge is not running.\n\nStart it in a terminal:\n\n    dap-bridge serve"
 HELLO_S = 1.5
-HELLO_AGAIN_S, START_S = 0.5, 30.0
-ENDED = ("done", "failed", "cancelled")
+HELLO_AGAIN_S, START_S, CANCEL_S = 0.5, 30.0, 5.0
 SEPARATE = FIELDS["separate"]
-DEFAULTS = {
-    "preset": SEPARATE["preset"]["default"],
-    "sources": str(SEPARATE["sources"]["default"]),
-    "seed": "0",
-    "device": SEPARATE["device"]["default"],
-    "mute": "yes",
-}
+SENT = ("preset", "sources", "seed", "device")
+OWN = ("mute", "together")
+DEFAULTS = {name: str(SEPARATE[name]["default"]) for name in SENT} | dict.fromkeys(OWN, "yes")
+UNDO_NAME = "Separate with DAP"
+# Jobs of one second keep their order.
+NUMBERS = itertools.count(1)
 
 
 def tell(text):
@@ -38,8 +38,13 @@ def _front():
     return rpr.RPR_EnumProjects(-1, "", dap_items.TEXT)[0]
 
 
+def _key(name):
+    """Of an option that is remembered between uses: the one that the Lua actions use."""
+    return name if name in OWN else f"separate.{name}"
+
+
 def _remembered():
-    return {name: rpr.RPR_GetExtState(SECTION, name) or default for name, default in DEFAULTS.items()}
+    return {name: rpr.RPR_GetExtState(SECTION, _key(name)) or default for name, default in DEFAULTS.items()}
 
 
 def _checked(values):
@@ -50,7 +55,7 @@ def _checked(values):
         if not values[name].isdigit() or not low <= int(values[name]) <= high:
             raise ValueError(f"{name} is a whole number from {low} to {high}.")
         wanted[name] = int(values[name])
-    for name, allowed in (("device", SEPARATE["device"]["one_of"]), ("mute", ["yes", "no"])):
+    for name, allowed in (("device", SEPARATE["device"]["one_of"]), *((name, ["yes", "no"]) for name in OWN)):
         if values[name] not in allowed:
             raise ValueError(f"{name} is one of {', '.join(allowed)}.")
     return wanted
@@ -78,14 +83,16 @@ def ask():
             tell(str(error))
             continue
         for name, text in values.items():
-            rpr.RPR_SetExtState(SECTION, name, text, True)
+            rpr.RPR_SetExtState(SECTION, _key(name), text, True)
         return wanted
 
 
 class Job:
+    """One item's separation; `state` is `working`, `ready` (its stems wait to be placed), or how it ended."""
+
     def __init__(self, project, clip, wanted):
-        self.name = f"reaper-{int(time.time()):010d}-{uuid.uuid4().hex[:12]}"
-        self.project, self.clip, self.mute = project, clip, wanted["mute"] == "yes"
+        self.name = f"reaper-{int(time.time()):010d}-{next(NUMBERS):04d}-{uuid.uuid4().hex[:12]}"
+        self.project, self.clip, self.wanted = project, clip, wanted
         self.request = {
             "job": self.name,
             "clip": clip["file"],
@@ -94,51 +101,79 @@ class Job:
             "rate": clip["rate"],
             "label": clip["name"][:200] or "item",
             **dap_items.output_folder(project, self.name),
-            **{name: wanted[name] for name in ("preset", "sources", "seed", "device")},
+            **{name: wanted[name] for name in SENT},
         }
-        self.ended = False
+        self.state, self.stage, self.manifest = "working", "waiting", None
         self.asked = time.monotonic()
 
     def keep(self):
         """In the project, as the Lua actions keep theirs: DAP_Bridge status can place what this script cannot."""
-        fields = {name: self.clip[name] for name in ("item_guid", "track_guid", "name")}
-        fields |= {name: repr(self.clip[name]) for name in ("position", "length", "offset")}
-        fields |= {f"item.{name}": value for name, value in self.clip["item_shape"].items()}
-        fields |= {f"take.{name}": value for name, value in self.clip["take_shape"].items()}
-        fields["mute"] = "yes" if self.mute else "no"
+        fields = {"clips": 1, "title": self.clip["name"], "import": "stems", "undo_name": UNDO_NAME}
+        fields |= {f"option.{name}": self.wanted[name] for name in OWN}
+        fields |= {f"1.{name}": self.clip[name] for name in ("item_guid", "track_guid", "name")}
+        fields |= {f"1.{name}": repr(self.clip[name]) for name in ("position", "length", "offset")}
+        fields |= {f"1.item.{name}": value for name, value in self.clip["item_shape"].items()}
+        fields |= {f"1.take.{name}": value for name, value in self.clip["take_shape"].items()}
         rpr.RPR_SetProjExtState(self.project, SECTION, self.name, urllib.parse.quote(_lines(fields), safe=""))
+
+    def waited_for(self):
+        return bool(rpr.RPR_GetProjExtState(self.project, SECTION, self.name, "", dap_items.TEXT)[4])
+
+    def forget(self):
+        if self.open():
+            rpr.RPR_SetProjExtState(self.project, SECTION, self.name, "")
 
     def hear(self, event, link):
         kind = event["event"]
         if kind == "progress":
-            percent = round(100 * event["fraction"])
-            text = f"{self.clip['name']}: {event['stage']} {percent} % on {event['device']} ({event['device_reason']})"
-            rpr.RPR_Help_Set(text, True)
+            self.stage = _progress(event)
         elif kind == "interrupted":
             link.send("resume", {"job": self.name})
         elif kind == "failed" and event["code"] == "unknown_job":
             link.send("separate", self.request)  # the datagram was lost
-        elif kind in ENDED:
-            self.ended = True
-            if kind == "done":
-                self.place(event["manifest"])
-            elif kind == "failed":
-                tell(f"{self.clip['name']}: {event['message']}\n\n{event['hint']}")
-            if self.open():
-                rpr.RPR_SetProjExtState(self.project, SECTION, self.name, "")
+        elif kind == "done":
+            self.manifest, self.state, self.stage = event["manifest"], "ready", "ready; placed with the others"
+        elif kind == "failed":
+            self.end(kind, f"{event['message']} {event['hint']}")
+            self.forget()
+        elif kind == "cancelled":
+            self.end(kind, kind)
+            self.forget()
+
+    def end(self, state, stage):
+        self.state, self.stage = state, stage
 
     def open(self):
         return rpr.RPR_ValidatePtr2(0, self.project, "ReaProject*")
 
-    def place(self, manifest):
-        folder = os.path.dirname(manifest)
+    def stems(self):
+        """Name and path of each; None, and the job's end, where they cannot be placed."""
+        folder = os.path.dirname(self.manifest)
         if not self.open():
-            tell(f"The project was closed. The stems are in {folder}")
-            return
-        with open(manifest, encoding="utf-8") as file:
+            return self.end("failed", f"The project was closed. The stems are in {folder}")
+        if not self.waited_for():
+            return self.end("done", "placed already")
+        with open(self.manifest, encoding="utf-8") as file:
             content = json.load(file)
-        stems = [(stem["name"], os.path.join(folder, stem["path"])) for stem in content["stems"]]
-        dap_items.place(self.project, self.clip, stems, self.mute)
+        return [(stem["name"], os.path.join(folder, stem["path"])) for stem in content["stems"]]
+
+
+def _progress(event):
+    left = f" · {event['seconds_left']:.0f} s left" if event["seconds_left"] >= 0 else ""
+    return f"{event['stage']} {event['fraction']:.0%}{left} · on {event['device']} ({event['device_reason']})"
+
+
+def _place(jobs):
+    """What jobs of one project made, in one undo step."""
+    placed = [(job, stems) for job in jobs if (stems := job.stems())]
+    if not placed:
+        return
+    title = placed[0][0].clip["name"] if len(placed) == 1 else f"{len(placed)} items"
+    placements = [(job.clip, stems, job.wanted["mute"] == "yes") for job, stems in placed]
+    dap_items.place(placed[0][0].project, placements, f"{UNDO_NAME}: {title}")
+    for job, _ in placed:
+        job.end("done", "done")
+        job.forget()
 
 
 def _lines(fields):
@@ -189,28 +224,41 @@ def separate(wishes):
             if link.send("separate", job.request):
                 job.keep()
             else:
-                job.ended = True
-                tell(f"{job.clip['name']}: the request is too long for OSC; use the Lua action.")
-        return lambda: _follow(jobs, link)
+                job.end("failed", 'the request is too long for OSC; use "DAP_Separate selected items.lua"')
+        console = dap_console.Console()
+        return lambda: _follow(jobs, link, console)
 
     return _when_there(begin)
 
 
-def _follow(jobs, link):
+def _follow(jobs, link, console):
     for event in link.events():
         job = jobs.get(event.get("job"))
-        if job and not job.ended:
+        if job and job.state == "working":
             job.hear(event, link)
-    for job in jobs.values():
-        if not job.ended and time.monotonic() - max(link.heard, job.asked) > dap_osc.ASK_S:
+    working = [job for job in jobs.values() if job.state == "working"]
+    for job in working:
+        if time.monotonic() - max(link.heard, job.asked) > dap_osc.ASK_S:
             job.asked = time.monotonic()
             link.send("status", {"job": job.name})
-    if link.silent():
-        rpr.RPR_Help_Set("The bridge does not answer; start it to go on.", True)
-    if any(not job.ended for job in jobs.values()):
-        return True
-    link.close()
-    return False
+    _place_ready(jobs.values(), not working or link.silent())
+    silence = ["The bridge does not answer; start it to go on."] if working and link.silent() else []
+    states = {job.state for job in jobs.values()}
+    over = not states & {"working", "ready"}
+    console.show([f"{job.clip['name']}: {job.stage}" for job in jobs.values()] + silence, "failed" in states, over)
+    if over:
+        link.close()
+    return not over
+
+
+def _place_ready(jobs, nobody_waited_for):
+    ready = [job for job in jobs if job.state == "ready"]
+    together = [job for job in ready if job.wanted["together"] == "yes"]
+    if nobody_waited_for:
+        _place(together)
+    for job in ready:
+        if job not in together:
+            _place([job])
 
 
 def _waiting(project):
@@ -236,19 +284,38 @@ def cancel():
     def begin(link, _welcome):
         for name in names:
             link.send("cancel", {"job": name})
-            rpr.RPR_SetProjExtState(project, SECTION, name, "")
-        link.close()
+        left, until = set(names), time.monotonic() + CANCEL_S
+        return lambda: _await_ends(project, left, link, until)
 
     return _when_there(begin)
 
 
+def _await_ends(project, left, link, until):
+    """What had ended before is left to whoever waits for it; `left` are the jobs without an answer."""
+    for event in link.events():
+        if event.get("job") in left and event["event"] in ("cancelled", "failed", "done"):
+            left.remove(event["job"])
+            if event["event"] != "done":
+                rpr.RPR_SetProjExtState(project, SECTION, event["job"], "")
+    if left and time.monotonic() < until:
+        return True
+    link.close()
+    if left:
+        tell(f"The bridge did not say that {len(left)} job(s) ended; try again.")
+    return False
+
+
 def status():
-    """Say how the bridge is."""
+    """Say how the bridge is, and what the project in front waits for."""
+    waiting = len(_waiting(_front()))
 
     def begin(link, said):
         link.close()
         device = f"{said['device']} ({said['device_reason']})" if said["device"] else "not probed yet"
         text = f"dap-bridge {said['version']} is running.\n\nDevice: {device}\nJobs waiting or running: {said['jobs']}"
+        if waiting:
+            text += f"\n\nThis project waits for the stems of {waiting} item(s); "
+            text += 'what no script waits for any more is placed by "DAP_Bridge status.lua".'
         tell(text)
 
     return _when_there(begin)

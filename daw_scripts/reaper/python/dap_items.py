@@ -46,6 +46,8 @@ def _obstacle(take, source, offset, length, file):
 def describe(item):
     """(clip, None), or (None, why it is left out)."""
     take = rpr.RPR_GetActiveTake(item)
+    if not rpr.RPR_ValidatePtr2(0, take, "MediaItem_Take*"):
+        return None, "an empty item"
     name = rpr.RPR_GetSetMediaItemTakeInfo_String(take, "P_NAME", "", False)[3]
     if rpr.RPR_TakeIsMIDI(take):
         return None, f'"{name}" is MIDI'
@@ -107,21 +109,24 @@ def _add_item(track, path, name, clip):
         rpr.RPR_SetMediaItemInfo_Value(item, key, value)
 
 
+def _depth(track):
+    return int(rpr.RPR_GetMediaTrackInfo_Value(track, "I_FOLDERDEPTH"))
+
+
 def _insertion(project, guid):
-    """Index of the first new track, and how many folder levels it takes over from the track above (0 or below)."""
+    """Index of the first new track, and how many folder levels it takes over from the tracks above (0 or below)."""
     tracks = _tracks(project)
     guids = [track_text(track, "GUID") for track in tracks]
     if guid not in guids:
         return len(tracks), 0
-    source = index = guids.index(guid)
-    index += 1
+    source = guids.index(guid)
+    index = source + 1
     while index < len(tracks) and track_text(tracks[index], MARK) == guid:
         index += 1
-    above = tracks[index - 1]
-    own = 0 if index - 1 == source else -1
-    closings = min(0, int(rpr.RPR_GetMediaTrackInfo_Value(above, "I_FOLDERDEPTH")) - own)
+    closings = min(0, sum(_depth(track) for track in tracks[source:index]))
     if closings:
-        rpr.RPR_SetMediaTrackInfo_Value(above, "I_FOLDERDEPTH", own)
+        last = tracks[index - 1]
+        rpr.RPR_SetMediaTrackInfo_Value(last, "I_FOLDERDEPTH", _depth(last) - closings)
     return index, closings
 
 
@@ -137,17 +142,21 @@ def _build(project, clip, stems, mute):
             rpr.RPR_SetMediaItemInfo_Value(item, "B_MUTE", 1)
 
 
-def place(project, clip, stems, mute):
-    """Put stems, pairs of name and path, on new tracks of `project`, in one undo step, whichever tab is in front."""
+def place(project, placements, undo_name):
+    """Put stems on new tracks of `project`, in one undo step, whichever tab is in front.
+
+    A placement is (clip, stems, mute); stems are pairs of name and path.
+    """
     front = rpr.RPR_EnumProjects(-1, "", TEXT)[0]
     if front != project:
         rpr.RPR_SelectProjectInstance(project)
     rpr.RPR_PreventUIRefresh(1)
     rpr.RPR_Undo_BeginBlock2(project)
     try:
-        _build(project, clip, stems, mute)
+        for clip, stems, mute in placements:
+            _build(project, clip, stems, mute)
     finally:
-        rpr.RPR_Undo_EndBlock2(project, "Separate with DAP: " + clip["name"], EVERYTHING)
+        rpr.RPR_Undo_EndBlock2(project, undo_name, EVERYTHING)
         rpr.RPR_PreventUIRefresh(-1)
         if front != project:
             rpr.RPR_SelectProjectInstance(front)

@@ -46,7 +46,7 @@ def reaper(tmp_path: Path) -> Iterator[Callable[..., Host]]:
             f"project = sim.model.project({quoted(folder / 'song.rpp')}, {quoted(folder)})\n"
             f"other = sim.model.project({quoted(folder / 'other.rpp')}, {quoted(folder)})\n"
             "sim.model.track(other, 0, 'other track')\n"
-            'sim.ext["dap-bridge/preset"] = "quick"'
+            'sim.ext["dap-bridge/separate.preset"] = "quick"'
         )
         return host
 

@@ -20,18 +20,18 @@ import soundfile
 API = Path(__file__).with_name("reaper_api.json")
 # Arguments in C of the functions that the scripts use: where Lua returns a value, C fills an argument.
 C_ARGUMENTS = {
-    "AddMediaItemToTrack": 1, "AddTakeToMediaItem": 1, "CountMediaItems": 1, "CountSelectedMediaItems": 1,
-    "CountTracks": 1, "EnumProjExtState": 7, "EnumProjects": 3, "GetActiveTake": 1, "GetExtState": 2,
-    "GetMediaItem": 2, "GetMediaItemInfo_Value": 2, "GetMediaItemTakeInfo_Value": 2, "GetMediaItemTake_Source": 1,
-    "GetMediaItem_Track": 1, "GetMediaSourceFileName": 3, "GetMediaSourceLength": 2, "GetMediaSourceSampleRate": 1,
-    "GetMediaSourceType": 3, "GetMediaTrackInfo_Value": 2, "GetProjectPathEx": 3, "GetResourcePath": 0,
-    "GetSelectedMediaItem": 2, "GetSetMediaItemInfo_String": 4, "GetSetMediaItemTakeInfo_String": 4,
-    "GetSetMediaTrackInfo_String": 4, "GetTakeNumStretchMarkers": 1, "GetTrack": 2, "GetUserInputs": 5, "Help_Set": 2,
-    "InsertTrackAtIndex": 2, "PCM_Source_CreateFromFile": 1, "PreventUIRefresh": 1, "SelectProjectInstance": 1,
-    "SetExtState": 4, "SetMediaItemInfo_Value": 3, "SetMediaItemTakeInfo_Value": 3, "SetMediaItemTake_Source": 2,
-    "SetMediaTrackInfo_Value": 3, "SetProjExtState": 4, "ShowMessageBox": 3, "TakeIsMIDI": 1,
-    "TrackList_AdjustWindows": 1, "Undo_BeginBlock2": 1, "Undo_EndBlock2": 3, "UpdateArrange": 0, "ValidatePtr2": 3,
-    "defer": 1,
+    "AddMediaItemToTrack": 1, "AddTakeToMediaItem": 1, "ClearConsole": 0, "CountMediaItems": 1,
+    "CountSelectedMediaItems": 1, "CountTracks": 1, "EnumProjExtState": 7, "EnumProjects": 3, "GetActiveTake": 1,
+    "GetExtState": 2, "GetMediaItem": 2, "GetMediaItemInfo_Value": 2, "GetMediaItemTakeInfo_Value": 2,
+    "GetMediaItemTake_Source": 1, "GetMediaItem_Track": 1, "GetMediaSourceFileName": 3, "GetMediaSourceLength": 2,
+    "GetMediaSourceSampleRate": 1, "GetMediaSourceType": 3, "GetMediaTrackInfo_Value": 2, "GetProjExtState": 5,
+    "GetProjectPathEx": 3, "GetResourcePath": 0, "GetSelectedMediaItem": 2, "GetSetMediaItemInfo_String": 4,
+    "GetSetMediaItemTakeInfo_String": 4, "GetSetMediaTrackInfo_String": 4, "GetTakeNumStretchMarkers": 1,
+    "GetTrack": 2, "GetUserInputs": 5, "InsertTrackAtIndex": 2, "PCM_Source_CreateFromFile": 1, "PreventUIRefresh": 1,
+    "SelectProjectInstance": 1, "SetExtState": 4, "SetMediaItemInfo_Value": 3, "SetMediaItemTakeInfo_Value": 3,
+    "SetMediaItemTake_Source": 2, "SetMediaTrackInfo_Value": 3, "SetProjExtState": 4, "ShowConsoleMsg": 1,
+    "ShowMessageBox": 3, "TakeIsMIDI": 1, "TrackList_AdjustWindows": 1, "Undo_BeginBlock2": 1, "Undo_EndBlock2": 3,
+    "UpdateArrange": 0, "ValidatePtr2": 3, "defer": 1,
 }  # fmt: skip
 ITEM = {"D_POSITION": 0.0, "D_LENGTH": 0.0, "B_LOOPSRC": 1, "B_MUTE": 0, "D_VOL": 1.0} | dict.fromkeys(
     ["D_FADEINLEN", "D_FADEOUTLEN", "C_FADEINSHAPE", "C_FADEOUTSHAPE", "D_FADEINDIR", "D_FADEOUTDIR"], 0.0
@@ -46,7 +46,7 @@ class Reaper:
         self.things: dict[str, dict[str, Any]] = {}
         self.ext: dict[str, str] = scene.get("ext", {})
         self.messages: list[str] = []
-        self.helped: list[str] = []
+        self.console: list[str] = []
         self.inputs: list[str] = scene.get("inputs", [])
         self.undo: list[str] = []
         self.block: str | None = None
@@ -66,6 +66,8 @@ class Reaper:
         item = self.new("MediaItem", track=track, project=self.front, takes=[], info=ITEM | scene.get("item", {}))
         self.things[item]["selected"] = True
         self.things[track]["items"].append(item)
+        if not scene:
+            return
         source = self.source(scene["file"])
         info = TAKE | scene.get("take", {})
         take = self.new("MediaItem_Take", item=item, info=info, name=scene["name"], source=source)
@@ -173,12 +175,13 @@ def functions(host: Reaper) -> dict[str, Any]:
             "MediaItem", t, "items", track=t, project=thing[t]["project"], takes=[], info=dict(ITEM)
         ),
         "AddTakeToMediaItem": lambda i: add("MediaItem_Take", i, "takes", item=i, info=dict(TAKE), name=""),
+        "ClearConsole": lambda: None,
         "CountMediaItems": lambda p: len(host.items(p)),
         "CountSelectedMediaItems": lambda p: len(host.selection(p)),
         "CountTracks": lambda p: len(thing[p]["tracks"]),
         "EnumProjExtState": enum_ext,
         "EnumProjects": lambda i, b, s: (host.front if i == -1 else host.projects[i], i, "", s),
-        "GetActiveTake": lambda i: thing[i]["takes"][0],
+        "GetActiveTake": lambda i: thing[i]["takes"][0] if thing[i]["takes"] else "(MediaItem_Take*)0x0000000000000000",
         "GetExtState": lambda s, k: host.ext.get(k, ""),
         "GetMediaItem": lambda p, i: host.items(p)[i],
         "GetMediaItemInfo_Value": get_info,
@@ -190,6 +193,7 @@ def functions(host: Reaper) -> dict[str, Any]:
         "GetMediaSourceSampleRate": lambda s: thing[s]["rate"],
         "GetMediaSourceType": lambda s, b, n: (s, "WAVE", n),
         "GetMediaTrackInfo_Value": get_info,
+        "GetProjExtState": lambda p, s, k, b, n: (1, p, s, k, thing[p]["ext"].get(k, ""), n),
         "GetProjectPathEx": lambda p, b, n: (p, thing[p]["path"], n),
         "GetResourcePath": lambda: "/nowhere",
         "GetSelectedMediaItem": lambda p, i: host.selection(p)[i],
@@ -199,7 +203,6 @@ def functions(host: Reaper) -> dict[str, Any]:
         "GetTakeNumStretchMarkers": lambda t: 0,
         "GetTrack": lambda p, i: thing[p]["tracks"][i],
         "GetUserInputs": inputs,
-        "Help_Set": lambda text, _: host.helped.append(text),
         "InsertTrackAtIndex": insert_track,
         "PCM_Source_CreateFromFile": host.source,
         "PreventUIRefresh": refresh,
@@ -210,6 +213,7 @@ def functions(host: Reaper) -> dict[str, Any]:
         "SetMediaItemTake_Source": set_source,
         "SetMediaTrackInfo_Value": set_info,
         "SetProjExtState": set_ext,
+        "ShowConsoleMsg": host.console.append,
         "ShowMessageBox": lambda text, title, kind: host.messages.append(text) or 1,
         "TakeIsMIDI": lambda t: False,
         "TrackList_AdjustWindows": lambda _: None,
@@ -254,7 +258,7 @@ def play(action: str) -> None:
         time.sleep(0.02)
     answer = {
         "tracks": [[_track(host, track) for track in host.things[project]["tracks"]] for project in host.projects],
-        "messages": host.messages, "helped": host.helped, "undo": host.undo, "ext": host.ext, "slowest": slowest,
+        "messages": host.messages, "console": host.console, "undo": host.undo, "ext": host.ext, "slowest": slowest,
         "waiting": host.things[host.projects[0]]["ext"], "front": host.projects.index(host.front),
     }  # fmt: skip
     print(json.dumps(answer))
@@ -264,8 +268,8 @@ def _track(host: Reaper, handle: str) -> dict[str, Any]:
     track = host.things[handle]
     items = []
     for item in track["items"]:
-        take = host.things[host.things[item]["takes"][0]]
-        items.append(host.things[item]["info"] | take["info"] | {"file": host.things[take["source"]]["file"]})
+        for take in map(host.things.get, host.things[item]["takes"]):
+            items.append(host.things[item]["info"] | take["info"] | {"file": host.things[take["source"]]["file"]})
     return {"name": track["text"]["P_NAME"], "depth": track["info"]["I_FOLDERDEPTH"], "items": items}
 
 

@@ -64,6 +64,28 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(keys: bytes | None, t
     assert "Nothing" in run(tmp_path, "--uninstall")
 
 
+@pytest.mark.parametrize("option", [[], ["--uninstall"]])
+def test_a_reaper_that_runs_is_noticed(option: list[str], tmp_path: Path) -> None:
+    """It would write its own list of actions when it ends."""
+    resources = tmp_path / "resources"
+    resources.mkdir()
+    if option:
+        run(resources)
+    before = tree(resources)
+    program = tmp_path / "reaper"
+    program.write_text("#!/bin/sh\nread line\n")
+    program.chmod(0o755)
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
+        arguments = ["install", "reaper", "--resource-path", str(resources), *option]
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 1
+        assert f"REAPER is running (process {process.pid}" in result.output
+        assert "Close it" in result.output
+        assert tree(resources) == before
+        run(resources, "--while-running", *option)
+        assert tree(resources) != before
+
+
 def test_what_the_user_did_in_between_stays(tmp_path: Path) -> None:
     run(tmp_path)
     (tmp_path / "Scripts" / "dap-bridge" / "notes.txt").write_text("mine")

@@ -36,16 +36,16 @@ def play(host: Host, clip: Path) -> None:
 
 # file, what stands there, what stands there instead
 MUTATIONS = {
-    "missing argument": ("place.lua", 'track, "P_NAME", name, true', 'track, "P_NAME", name'),
+    "missing argument": ("tracks.lua", 'track, "P_NAME", name, true', 'track, "P_NAME", name'),
     "lost undo end": (
         "place.lua",
-        'reaper.Undo_EndBlock2(project, "Separate with DAP: " .. clip.name, EVERYTHING)',
+        "reaper.Undo_EndBlock2(project, step_name(jobs), EVERYTHING)",
         "",
     ),
-    "wrong position": ("place.lua", '"D_POSITION", clip.position', '"D_POSITION", clip.position + 1 / 16000'),
-    "misspelt function": ("place.lua", "reaper.AddMediaItemToTrack", "reaper.AddMediaItemToTracks"),
+    "wrong position": ("tracks.lua", '"D_POSITION", position', '"D_POSITION", position + 1 / 16000'),
+    "misspelt function": ("tracks.lua", "reaper.AddMediaItemToTrack", "reaper.AddMediaItemToTracks"),
     "wrong project": ("place.lua", "if project ~= front then reaper.SelectProjectInstance(project) end", ""),
-    "wrong folder depth": ("place.lua", "last and closings - 1 or 0", "last and closings or 0"),
+    "wrong folder depth": ("tracks.lua", "last and closings - 1 or 0", "last and closings or 0"),
     "blocking wait in defer": (
         "loop.lua",
         "    loop.pause()\n  end\nend\n\nreturn",

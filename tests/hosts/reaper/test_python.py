@@ -54,12 +54,13 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
     """Three items, odd names, another tab in front when the stems come."""
     samples = sound(2)
     names = ["plain", "emoji 🥁 \" ' % ;", "x" * 200]
-    path = write_clip(samples, RATE, f"{'ü' * 20}/a b.wav")
+    path = write_clip(samples, RATE, f"{'ü' * 20}/{'p' * max(1, 180 - len(str(tmp_path)))}/a b 🥁 \" ' % ;.wav")
+    assert len(str(path)) > 200
     items = [
         {"file": str(path), "name": name, "item": {"D_POSITION": 2.5}, "take": {"D_STARTOFFS": 0.25}, "length": 0.5}
         for name in names
     ]
-    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"preset": "quick"}, "mode": "other tab"}
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}, "mode": "other tab"}
     answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
     tracks, other = answer["tracks"]
     found = [(track["name"], track["depth"]) for track in tracks]
@@ -75,7 +76,7 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
     ]
     assert other == []
     assert answer["front"] == 1
-    assert len(answer["undo"]) == 3
+    assert answer["undo"] == ["Separate with DAP: 3 items"]
     assert answer["waiting"] == {}
     stems = tracks[2:4]
     assert [(s["items"][0]["D_POSITION"], s["items"][0]["D_LENGTH"]) for s in stems] == [(2.5, 0.5)] * 2
@@ -84,6 +85,34 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
     assert np.abs(played - samples[:, first : first + RATE // 2]).max() < 1e-4
     assert tracks[0]["items"][0]["B_MUTE"] == 1
     assert answer["messages"] == []
+    opened = [text for text in answer["console"] if not text.startswith("!SHOW:")]
+    assert len(opened) == 1, "the console is opened once: closed by the user, it stays closed"
+    assert all(f"{name}: done" in answer["console"][-1] for name in names)
+
+
+def test_what_is_ready_may_be_placed_by_itself(
+    bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path
+) -> None:
+    items = [{"file": str(write_clip(sound(), RATE)), "name": name} for name in ("a", "b")]
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick", "together": "no"}}
+    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    assert answer["undo"] == ["Separate with DAP: a", "Separate with DAP: b"]
+
+
+def test_a_failure_opens_the_console(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+    items = [{"file": str(write_clip(sound(), RATE)), "name": "a"}]
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "nothing"}}
+    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    assert "nothing" in answer["console"][-1]
+    assert not answer["console"][-1].startswith("!SHOW:")
+    assert len(answer["tracks"][0]) == 1
+    assert answer["undo"] == []
+
+
+def test_an_empty_item_is_left_out(bridge: Process, tmp_path: Path) -> None:
+    scene = {"path": str(tmp_path / "song"), "items": [{}]}
+    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    assert answer["messages"] == ["Left out: an empty item", "Select one or more audio items first."]
 
 
 def test_what_only_lua_can_read_is_left_to_it(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
@@ -96,13 +125,15 @@ def test_what_only_lua_can_read_is_left_to_it(bridge: Process, sound: Sound, wri
 
 def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
-    inputs = ["quick,9,0,auto,yes", "quick, 3,7,cpu,no"]
+    inputs = ["quick,9,0,auto,yes,yes", "quick, 3,7,cpu,no,no"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
     answer = run("DAP_Separate selected items (OSC, options)", bridge.port, scene)
     assert len(answer["messages"]) == 1
     assert len(answer["tracks"][0]) == 5
     assert answer["tracks"][0][0]["items"][0]["B_MUTE"] == 0
-    assert answer["ext"] == {"preset": "quick", "sources": "3", "seed": "7", "device": "cpu", "mute": "no"}
+    sent = {"preset": "quick", "sources": "3", "seed": "7", "device": "cpu"}
+    own = {"mute": "no", "together": "no"}
+    assert answer["ext"] == {f"separate.{name}": value for name, value in sent.items()} | own
 
 
 def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
@@ -111,9 +142,13 @@ def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp
     assert "no jobs" in run("DAP_Cancel jobs (OSC)", bridge.port, scene)["messages"][0]
     clip = str(write_clip(sound(2, seconds=20), RATE))
     next(bridge.client.request(verbs.Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
-    answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | {"waiting": {"long": ""}})
+    waiting = {"waiting": {"long": "kept"}}
+    assert (
+        "waits for the stems of 1 item" in run("DAP_Bridge status (OSC)", bridge.port, scene | waiting)["messages"][0]
+    )
+    answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | waiting)
     assert answer["waiting"] == {}
-    until(lambda: bridge.status_file("long")["event"] == "cancelled")
+    assert bridge.status_file("long")["event"] == "cancelled"
 
 
 def test_the_bridge_is_started_where_the_installer_wrote_it_down(
@@ -142,7 +177,7 @@ def test_a_daemon_killed_in_mid_job_and_started_again(
     (own / "mine.toml").write_text(quick.replace("iterations = 10", "iterations = 4000"), encoding="utf-8")
     daemon = start("home", "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(own))
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
-    scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"preset": "mine"}}
+    scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"separate.preset": "mine"}}
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(run, "DAP_Separate selected items (OSC)", daemon.port, scene)
         until(lambda: [job.state for job in daemon.client.status()] == ["running"])

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dap_bridge import __version__
 from dap_bridge.errors import InstallFailed
-from dap_bridge.install import reapack
+from dap_bridge.install import reapack, reaper
 from tests.hosts.reaper.host import SCRIPTS
 
 URL = "https://example.org/raw/daw_scripts/reaper/"
@@ -23,11 +23,15 @@ def test_the_index_names_every_file_once(tmp_path: Path) -> None:
     result = CliRunner().invoke(reapack.main, ["--url", URL, "--out", str(out)])
     assert result.exit_code == 0, result.output
     root = ElementTree.parse(out).getroot()
-    assert (root.tag, root.get("version"), root.get("name")) == ("index", "1", "dap-bridge")
+    assert (root.tag, root.get("version"), root.get("name")) == ("index", "1", reapack.NAME)
     (category,) = root
     (package,) = category
     assert (category.tag, package.tag, package.get("type")) == ("category", "reapack", "script")
-    (version,) = package
+    metadata, version = package
+    about = metadata.findtext("description") or ""
+    assert about.startswith("{\\rtf1")
+    assert about.count("{") == about.count("}")
+    assert "dap-bridge daemon" in about
     assert re.fullmatch(r"\d+\.\d+\.\d+", version.get("name", ""))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", version.get("time", ""))
     assert version.get("author")
@@ -40,6 +44,21 @@ def test_the_index_names_every_file_once(tmp_path: Path) -> None:
         assert (source.get("main") == "main") == name.startswith("DAP_"), "a library makes no action"
         assert unquote(source.text or "") == URL + name
         assert " " not in (source.text or "")
+
+
+def test_reapack_and_the_command_use_folders_of_their_own() -> None:
+    """ReaPack installs to Scripts/NAME/CATEGORY; the command takes back all of its own folder."""
+    assert reapack.NAME.lower() != reaper.FOLDER.name.lower()
+
+
+def test_signs_beyond_ascii_and_braces_in_rich_text() -> None:
+    assert reapack.rtf("# a\nü {\\} 🥁") == "{\\rtf1\\ansi {\\b a}\\par\n\\u252? \\{\\\\\\} \\u-10178?\\u-8895?\\par}"
+
+
+def test_an_address_is_needed(tmp_path: Path) -> None:
+    result = CliRunner().invoke(reapack.main, ["--url", "", "--out", str(tmp_path / "index.xml")])
+    assert result.exit_code == 2
+    assert not (tmp_path / "index.xml").exists()
 
 
 def test_the_packages_version_is_ours() -> None:

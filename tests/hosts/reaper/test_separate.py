@@ -171,29 +171,53 @@ def test_both_versions_of_lua(each_lua: str, bridge: Process, reaper: Reaper, so
     assert host.lua("return sim.slowest") < 0.005, "no turn of the timer takes 5 ms of REAPER's time"
 
 
-def test_three_items_are_three_jobs_in_their_order(
+def add_three_items(host: Host, path: Path) -> None:
+    for number in (1, 2, 3):
+        add_item(host, path, name=f"item {number}", track=f"Track {number}", position=number)
+
+
+THREE = [
+    name
+    for number in (1, 2, 3)
+    for name in (f"Track {number}", *(f"item {number} - {part}" for part in ("stems", "stem 1", "stem 2")))
+]
+
+
+def test_three_items_are_three_jobs_and_one_undo_step(
     bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write
 ) -> None:
     host = reaper(bridge)
-    path = write_clip(sound(), RATE)
-    for number in (1, 2, 3):
-        add_item(host, path, name=f"item {number}", track=f"Track {number}", position=number)
+    add_three_items(host, write_clip(sound(), RATE))
     host.lua("sim.model.item(project.tracks[3])")  # an empty item, not selected
+    before, other = host.tracks(), host.tracks("other")
     host.run(SEPARATE)
     host.until(lambda: "item 3" in host.shown)
     host.until()
-    names = [track["text"]["P_NAME"] for track in host.tracks()]
-    assert names == [
-        name
-        for number in (1, 2, 3)
-        for name in (f"Track {number}", *(f"item {number} - {part}" for part in ("stems", "stem 1", "stem 2")))
-    ]
-    assert [t["items"][0]["info"]["D_POSITION"] for t in host.tracks() if t["text"]["P_NAME"].endswith("stem 2")] == [
-        1,
-        2,
-        3,
-    ]
+    tracks = host.tracks()
+    assert [track["text"]["P_NAME"] for track in tracks] == THREE
+    stems = [track for track in tracks if " - stem " in track["text"]["P_NAME"]]
+    assert [stem["items"][0]["info"]["D_POSITION"] for stem in stems] == [1, 1, 2, 2, 3, 3]
+    assert [track["info"]["I_FOLDERDEPTH"] for track in tracks] == [0, 1, 0, -1] * 3
+    assert [track["items"][0]["info"]["B_MUTE"] for track in tracks[::4]] == [1, 1, 1]
+    assert host.tracks("other") == other
+    assert host.lua("return sim.slowest") < 0.005
+    assert host.lua("return #project.undo") == 1
+    assert host.lua("return sim.model.undo(project)") == "Separate with DAP: 3 items"
+    assert host.tracks() == before
+    assert host.lua("return next(project.ext) == nil")
+
+
+def test_each_item_may_be_placed_by_itself(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(bridge)
+    add_three_items(host, write_clip(sound(), RATE))
+    host.lua('sim.ext["dap-bridge/together"] = "no"')
+    before = host.tracks()
+    host.run(SEPARATE)
+    host.until()
+    assert [track["text"]["P_NAME"] for track in host.tracks()] == THREE
     assert host.lua("return #project.undo") == 3
+    host.lua("for _ = 1, 3 do sim.model.undo(project) end")
+    assert host.tracks() == before
 
 
 def test_items_of_one_track_keep_their_order_and_its_folder(
@@ -225,7 +249,7 @@ def test_items_of_one_track_keep_their_order_and_its_folder(
         ("second - stem 2", -2),
         ("After", 0),
     ]
-    host.lua("sim.model.undo(project); sim.model.undo(project)")
+    host.lua("sim.model.undo(project)")
     assert host.tracks() == before
 
 
@@ -259,11 +283,16 @@ def test_any_name_and_a_long_path(
     for name in NAMES:
         file = name.replace("\\", "").replace("\t", "") + ".wav"
         long = "ü" * 20 + "/" + "p" * max(1, 190 - len(str(tmp_path)))
-        add_item(host, write_clip(sound(seconds=0.5), RATE, f"{long}/{file}"), name=name, track=name)
+        path = write_clip(sound(seconds=0.5), RATE, f"{long}/{file}")
+        assert len(str(path)) >= 200
+        add_item(host, path, name=name, track=name)
+    before = host.tracks()
     host.run(SEPARATE)
     host.until()
     names = [track["text"]["P_NAME"] for track in host.tracks()]
     assert names == [n for name in NAMES for n in (name, f"{name} - stems", f"{name} - stem 1", f"{name} - stem 2")]
+    host.lua("sim.model.undo(project)")
+    assert host.tracks() == before
 
 
 def use_sockets(host: Host) -> None:
@@ -292,7 +321,7 @@ def test_options_are_asked_checked_and_remembered(
 ) -> None:
     host = reaper(bridge)
     add_item(host, write_clip(sound(), RATE))
-    host.lua('sim.inputs = {"quick,9,0,auto,yes", "quick, 3, 7, cpu, no"}')
+    host.lua('sim.inputs = {"quick,9,0,auto,yes,yes", "quick, 3, 7, cpu, no,yes"}')
     host.run("DAP_Separate selected items (options)")
     host.until()
     assert "9" in host.messages[0]
@@ -302,7 +331,7 @@ def test_options_are_asked_checked_and_remembered(
     manifest = json.loads(Path(tracks[2]["items"][0]["takes"][0]["file"]).with_name("manifest.json").read_text())
     assert (manifest["preset"], manifest["seed"], manifest["device"], len(manifest["stems"])) == ("quick", 7, "cpu", 3)
     host.run("DAP_Separate selected items (options)")
-    assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "quick,3,7,cpu,no"
+    assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "quick,3,7,cpu,no,yes"
 
 
 def test_what_cannot_be_separated_is_said(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
@@ -322,7 +351,7 @@ def test_a_refused_job_says_why_and_leaves_nothing(
     host = reaper(bridge)
     path = write_clip(sound(), RATE)
     add_item(host, path)
-    host.lua('sim.ext["dap-bridge/preset"] = "nothing"')
+    host.lua('sim.ext["dap-bridge/separate.preset"] = "nothing"')
     before = host.tracks()
     host.run(SEPARATE)
     host.until(lambda: "nothing" in host.shown)

@@ -20,7 +20,7 @@ Sound = Callable[..., np.ndarray]
 Write = Callable[..., Path]
 
 # A fit that goes on until it is stopped.
-LONG = 'sim.ext["dap-bridge/preset"] = "long"'
+LONG = 'sim.ext["dap-bridge/separate.preset"] = "long"'
 
 
 @pytest.fixture
@@ -81,6 +81,56 @@ def test_a_bridge_killed_in_mid_job_and_started_again(
     daemon.start()
     host.until()
     assert len(host.tracks()) == 4
+
+
+def one_ready_one_working(host: Host, add: Callable[[Host], None]) -> None:
+    """Two jobs that the status action waits for: the first is ready, the second goes on."""
+    for name, preset in (("quick one", "quick"), ("long one", "long")):
+        add(host)
+        host.lua(f'take.name = "{name}"; sim.ext["dap-bridge/separate.preset"] = "{preset}"')
+        host.run(SEPARATE)
+        host.until(lambda: host.lua("return next(project.ext) ~= nil"))
+        host.lua("sim.stop(); sim.gfx.open = false; item.selected = false")
+    host.lua("sim.answers = {6}")
+    host.run("DAP_Bridge status")
+    host.until(lambda: "ready; placed with the others" in host.shown and "%" in host.shown)
+    assert len(host.tracks()) == 2
+
+
+def test_what_is_ready_need_not_wait_for_the_others(
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None]
+) -> None:
+    host = reaper(daemon)
+    one_ready_one_working(host, item)
+    rows = sorted(("quick one", "long one"), key=host.shown.index)
+    host.click(rows.index("quick one") + 1)
+    placed = ["Source", "quick one - stems", "quick one - stem 1", "quick one - stem 2", "Source"]
+    assert [track["text"]["P_NAME"] for track in host.tracks()] == placed
+    host.click(rows.index("long one") + 1)
+    host.until()
+    assert daemon.client.status() == []
+    assert host.lua("return #project.undo") == 1
+
+
+def test_a_silent_bridge_keeps_nobody_waiting(daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
+    host = reaper(daemon)
+    one_ready_one_working(host, item)
+    daemon.end(9)
+    host.until(lambda: len(host.tracks()) == 5)
+    assert "does not answer" in host.shown
+
+
+def test_two_runs_place_a_job_once(bridge: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
+    """The status action waits for what the action that asked waits for still."""
+    host = reaper(bridge)
+    item(host)
+    host.run(SEPARATE)
+    host.until(lambda: host.lua("return next(project.ext) ~= nil"))
+    host.lua("sim.answers = {6}")
+    host.run("DAP_Bridge status")
+    host.until()
+    assert len(host.tracks()) == 4
+    assert host.lua("return #project.undo") == 1
 
 
 def test_cancel_from_the_window_ends_the_job(

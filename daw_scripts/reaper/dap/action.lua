@@ -1,0 +1,25 @@
+-- What every action that makes jobs does: gather, find the bridge, follow the jobs to their ends.
+local Job = require("dap.job")
+local bridge = require("dap.bridge")
+local follow = require("dap.follow")
+local loop = require("dap.loop")
+local message = require("dap.message")
+
+local action = {}
+
+-- gather(project) gives a list of tasks (see job.lua) for the project in front; or nil and a sentence that says why not,
+-- or nil alone where the user went back.
+function action.run(gather)
+  local project = reaper.EnumProjects(-1)
+  local tasks, trouble = gather(project)
+  if not tasks then return trouble and message.tell(trouble) end
+  loop.start(function()
+    local link = bridge.find()
+    if not link then return message.tell(message.NOT_RUNNING) end
+    local jobs = {}
+    for index, task in ipairs(tasks) do jobs[index] = Job.new(project, task, jobs[index - 1]) end
+    follow.run(link, jobs)
+  end)
+end
+
+return action
