@@ -70,6 +70,7 @@ DROP_FOLDER = """\
 - `outbox/NAME.status`: the answer to a request that makes no job. Several events at once stand there with an empty
   line between them.
 - `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
+- `clips/`: where a host may put the audio of a selection that is no file yet, and take it away afterwards.
 - `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
   `welcome`, `osc_port`, and `time` (seconds since 1970).
 
