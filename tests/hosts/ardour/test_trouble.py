@@ -177,4 +177,4 @@ def test_after_all_that_it_works(ardour: Ardour) -> None:
     stems = [ardour.regions(f"knock - stem {number}")[0] for number in (1, 2)]
     assert {(stem["position"], stem["frames"]) for stem in stems} == {(POSITION, 2 * RATE)}
     assert null_db(sum(map(audio_of, stems)), clip) <= NULL_DB
-    assert ardour.quit() == 0
+    ardour.quit()
