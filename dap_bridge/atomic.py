@@ -15,10 +15,15 @@ RETRY_S = 0.01
 
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by UTF-8 `text`: written beside it under a hidden name, flushed, renamed. Raises OSError."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """The same for bytes."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-", suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
         _replace(Path(name), path)
     except BaseException:
         with contextlib.suppress(OSError):

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     osc_host: ClassVar[str] = LOOPBACK
 
     osc_port: Annotated[int, Field(ge=0, le=65535, description="UDP port; 0 takes a free one.")] = 9377
+    http_port: Annotated[
+        int,
+        Field(ge=0, le=65535, description="TCP port of the mask editor; 0 takes the one of last time, or a free one."),
+    ] = 0
     spool: Annotated[Folder, Field(description="Drop folder: inbox, outbox, rejected, daemon.status.")] = Field(
         default_factory=default_spool
     )
@@ -53,6 +57,12 @@ class Settings(BaseSettings):
     heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0
     progress_s: Annotated[Seconds, Field(description="Least time between two progress events of a job.")] = 0.25
     cancel_grace_s: Annotated[Seconds, Field(description="Time a job has to stop by itself before it is ended.")] = 0.5
+    fits_gib: Annotated[
+        float, Field(ge=0, le=10_000, description="Fits that are kept for corrections take at most so many GiB.")
+    ] = 4.0
+    fits_days: Annotated[
+        float, Field(gt=0, le=10_000, description="Sessions are remembered, and fits kept, so long.")
+    ] = 30.0
     history: Annotated[int, Field(ge=1, le=1_000_000, description="Ended jobs that are remembered.")] = 1000
 
     @classmethod

@@ -15,21 +15,22 @@ from typing import Any
 from . import __version__, atomic
 from .config import Settings
 from .domain import Job, Progress, State
-from .errors import BadSettings, DapError, UnknownJob
+from .errors import BadRequest, BadSettings, DapError, UnknownJob
 from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
+from .jobs.sessions import Sessions
 from .jobs.store import Store
 from .transport import events, protocol, verbs
 from .transport.door import Sink
-from .transport.dropfolder import DropFolder
+from .transport.dropfolder import HEARTBEAT, DropFolder
 from .transport.events import Event
+from .transport.http import HttpDoor
 from .transport.osc import OscDoor
 from .transport.verbs import JobVerb, Verb
 
 log = logging.getLogger(__name__)
 
-HEARTBEAT = "daemon.status"
 # Of one job: the latest to ask are told.
 MAX_FOLLOWERS = 16
 
@@ -40,7 +41,8 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for name in ("asyncio", "uvicorn"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     asyncio.run(_serve(Daemon(settings, run, probe)))
     return 0
 
@@ -70,12 +72,14 @@ class Daemon:
     def __init__(self, settings: Settings, run: str, probe: str) -> None:
         self._settings = settings
         self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
+        self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
         self._osc = OscDoor(self._handle)
         self._drop = DropFolder(
             settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
         )
+        self._http = HttpDoor(self._handle, self._result, self._welcome, settings.data / "editor.json")
         self._queue: JobQueue
 
     async def start(self) -> None:
@@ -108,9 +112,12 @@ class Daemon:
             cancel_grace_s=settings.cancel_grace_s,
             history=settings.history,
         )
+        self._sessions.trim()
         self._drop.prepare()
         await self._osc.open(settings.osc_port)
         self._cleanup.callback(self._osc.close)
+        await self._http.open(settings.http_port)
+        self._cleanup.push_async_callback(self._http.close)
         for lock in locks:
             lock.describe(osc_port=self._osc.port)
         self._queue.start()
@@ -119,7 +126,7 @@ class Daemon:
         self._cleanup.push_async_callback(self._drop.stop)
         heartbeat = asyncio.create_task(self._beat())
         self._cleanup.push_async_callback(self._still, heartbeat)
-        log.info("listening on OSC port %d and in %s", self._osc.port, settings.spool)
+        log.info("listening on OSC port %d, TCP port %d and in %s", self._osc.port, self._http.port, settings.spool)
 
     def _lock(self, folder: Path) -> FolderLock:
         lock = FolderLock(folder)
@@ -152,6 +159,10 @@ class Daemon:
                     self._follow(job, sink)
             case verbs.Status():
                 self._report(verb.job, sink)
+            case verbs.Choose():
+                self._choose(verb, sink)
+            case verbs.ListSessions():
+                self._list_sessions(sink)
             case verbs.Hello():
                 _send(sink, self._welcome())
 
@@ -176,6 +187,31 @@ class Daemon:
                 _send(sink, _event(job, self._queue.progress(job_id)))
         count = self._queue.count_active() if job_id is None else len(jobs)
         _send(sink, events.StatusEvent(job="", jobs=count))
+
+    def _choose(self, verb: verbs.Choose, sink: Sink | None) -> None:
+        self._result(verb.job)
+        event = events.Chosen(job=verb.job, session=verb.session, manifest=str(self._result(verb.session)))
+        self._drop.write_choice(event)
+        _send(sink, event)
+
+    def _result(self, session: str) -> Path:
+        """The manifest of a finished job, or of a session that was made without a daemon or long ago.
+
+        Raises UnknownSession, or BadRequest for a job that has no result.
+        """
+        try:
+            job = self._queue.get(session)
+        except UnknownJob:
+            return Path(self._sessions.get(session).manifest)
+        if job.state is not State.DONE or job.manifest is None:
+            raise BadRequest(f"Job {job.id} has no result: it is {job.state}.", "Wait until it is done.")
+        return Path(job.manifest)
+
+    def _list_sessions(self, sink: Sink | None) -> None:
+        found = self._sessions.all()
+        for session in found[: protocol.MAX_LISTED]:
+            _send(sink, events.SessionEvent(**session.about(self._sessions.has_fit(session))))
+        _send(sink, events.SessionEvent(session="", sessions=len(found)))
 
     def _follow(self, job: Job, sink: Sink | None) -> None:
         if sink is None:
@@ -219,7 +255,8 @@ class Daemon:
         """Keep <spool>/daemon.status fresh: the sign of life for hosts that only read files."""
         path = self._settings.spool / HEARTBEAT
         while True:
-            about = self._welcome().model_dump() | {"osc_port": self._osc.port, "time": int(time.time())}
+            where = {"osc_port": self._osc.port, "editor": self._http.editor, "time": int(time.time())}
+            about = self._welcome().model_dump() | where
             try:
                 atomic.write_text(path, protocol.lines(about))
             except OSError as error:

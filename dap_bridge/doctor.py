@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import platform
 import socket
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from . import __version__, presets
 from .config import Settings
@@ -41,6 +43,7 @@ def examine(settings: Settings) -> list[Check]:
         _device(),
         _presets(),
         _osc_port(settings),
+        _http_port(settings),
         *(_folder(name, path) for name, path in folders.items()),
         *(_codec(name, kind, subtype) for name, (kind, subtype) in CODECS.items()),
         _pedalboard(),
@@ -100,6 +103,25 @@ def _osc_port(settings: Settings) -> Check:
                 return Check(name, False, str(taken), "Another program holds it: serve with another --osc-port.")
             return Check(name, True, f"a daemon answers (version {welcome.version}, pid {welcome.pid})")
     return Check(name, True, "free; no daemon runs there")
+
+
+def _http_port(settings: Settings) -> Check:
+    """The mask editor's: free, or held by this drop folder's daemon; and whether the page is there at all."""
+    from .transport.dropfolder import heartbeat
+    from .web import PAGE
+
+    name = f"HTTP port {settings.http_port or '(any)'}"
+    if not (PAGE / "index.html").is_file():
+        return Check(name, False, f"{PAGE} holds no page", "Install dap-bridge again.")
+    with contextlib.suppress(DaemonUnreachable, KeyError):
+        port = urlsplit(heartbeat(settings.spool)["editor"]).port
+        return Check(name, True, f"a daemon serves the mask editor on {port}")
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((settings.osc_host, settings.http_port))
+        except OSError as taken:
+            return Check(name, False, str(taken), "Another program holds it: serve with another --http-port.")
+    return Check(name, True, "free; no daemon runs here")
 
 
 def _folder(name: str, path: Path) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
@@ -82,6 +83,100 @@ class Job:
     updated: float = 0.0
 
 
+class Op(StrEnum):
+    """What a box says of its stem: nothing of the mixture in it is this stem's, or all of it."""
+
+    DEACTIVATE = "deactivate"
+    ACTIVATE = "activate"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of time and frequency in which the user knows better.
+
+    stem counts from 1; start, end: seconds from the clip's beginning; low, high: Hz; strength: 0..1, how far the mask
+    is moved; feather: seconds over which the box fades out beyond its ends, None for the preset's.
+    """
+
+    stem: int
+    op: Op
+    start: float
+    end: float
+    low: float
+    high: float
+    strength: float = 1.0
+    feather: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Box:
+        """`stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000`, in any order, and `strength` and `feather`.
+
+        Raises ValueError with the reason, which is a sentence's end.
+        """
+        fields: dict[str, str] = {}
+        for pair in text.split(","):
+            key, equals, value = (part.strip() for part in pair.partition("="))
+            if not equals or key not in cls.__dataclass_fields__:
+                raise ValueError(f"{pair.strip()[:40]!r} is none of {', '.join(cls.__dataclass_fields__)} with a value")
+            if key in fields:
+                raise ValueError(f"{key} is given twice")
+            fields[key] = value
+        missing = [name for name in cls.__dataclass_fields__ if name not in fields and name not in _OPTIONAL]
+        if missing:
+            raise ValueError(f"{missing[0]} is missing")
+        if not fields["stem"].isdecimal() or int(fields["stem"]) < 1:
+            raise ValueError("stem must be a whole number from 1")
+        if fields["op"] not in [op.value for op in Op]:
+            raise ValueError(f"op must be {' or '.join(Op)}")
+        numbers = {key: _number(key, value) for key, value in fields.items() if key not in ("stem", "op")}
+        box = cls(int(fields["stem"]), Op(fields["op"]), **numbers)
+        box._check()
+        return box
+
+    def _check(self) -> None:
+        if self.start < 0 or self.low < 0:
+            raise ValueError("start and low must not be negative")
+        if self.end <= self.start:
+            raise ValueError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
+        if self.high <= self.low:
+            raise ValueError(f"high ({self.high:g} Hz) must be above low ({self.low:g} Hz)")
+        if not 0 <= self.strength <= 1:
+            raise ValueError("strength must be from 0 to 1")
+        if self.feather is not None and not 0 <= self.feather <= LONGEST_FEATHER_S:
+            raise ValueError(f"feather must be from 0 to {LONGEST_FEATHER_S:g} seconds")
+
+    def require_inside(self, seconds: float, rate: int, stems: int) -> None:
+        """Raises ValueError where a clip of so many seconds, of that rate and with so many stems, has no such place."""
+        if self.stem > stems:
+            raise ValueError(f"there is no stem {self.stem}, only {stems}")
+        if self.start >= seconds or self.end > seconds + ROUNDED_S:
+            raise ValueError(f"it reaches to {self.end:g} s, the clip only to {seconds:g} s")
+        if self.low >= rate / 2:
+            raise ValueError(f"it begins at {self.low:g} Hz, the clip ends at {rate / 2:g} Hz")
+
+    def as_text(self) -> str:
+        """What `parse` reads."""
+        return ",".join(f"{key}={value}" for key, value in asdict(self).items() if value is not None)
+
+
+# Of one session: more than a hand draws.
+MAX_BOXES = 200
+_OPTIONAL = ("strength", "feather")
+LONGEST_FEATHER_S = 10.0
+# Hosts round: so much may a box end after the clip.
+ROUNDED_S = 1e-3
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{name} must be a number, not {text[:40]!r}") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, not {text[:40]}")
+    return value
+
+
 def _means(text: str, **options: Any) -> Any:
     """A field of the manifest, with what docs/protocol.md says of it."""
     return field(metadata={"meaning": text}, **options)
@@ -116,10 +211,18 @@ class Manifest:
     null_db: float = _means(
         "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200."
     )
-    session: str = _means("For verbs to come; the job's name so far, nothing of the fit is kept.")
+    session: str = _means("What `refine` and `undo` call this result: the job's name.")
     inputs: tuple[dict[str, Any], ...] = _means("Per file: `path`, `start` and `frames` at `rate`, `channels` from 0.")
     stems: tuple[Stem, ...] = _means("See below.")
-    boxes: tuple[dict[str, Any], ...] = _means("Corrections of the masks; none yet.", default=())
+    parent: str | None = _means("The session that this one corrects, null for a separation.", default=None)
+    boxes: tuple[dict[str, Any], ...] = _means(
+        "All corrections of the masks in force, in order: the fields of `refine`'s `box`, each by its name.", default=()
+    )
+    changes: tuple[dict[str, Any], ...] = _means(
+        "Per stem, by `stem`: `outside_db`, how much it differs outside of all boxes from what the separation gave, "
+        "relative to itself, in dB, at least -200.",
+        default=(),
+    )
     warnings: tuple[str, ...] = _means("What the user should know, in sentences.", default=())
     confidence: float | None = _means(
         "0 to 1, how sure the method is without knowing the truth; null where it cannot say. Orders jobs, judges none.",

@@ -35,6 +35,13 @@ class UnknownJob(DapError):
     default_hint = "Ask `status` for the jobs the daemon knows."
 
 
+class UnknownSession(DapError):
+    """No result of that name, or in that place, is known that could be corrected."""
+
+    code = "unknown_session"
+    default_hint = "`dap-bridge sessions` lists those that can be corrected; a manifest.json can be named as well."
+
+
 class JobConflict(DapError):
     """A job id that is already taken by a different request."""
 
@@ -117,6 +124,13 @@ class PortTaken(DapError):
 
     code = "port_taken"
     default_hint = "Choose another port with --osc-port."
+
+
+class Forbidden(DapError):
+    """A request over HTTP that did not come from the page that the daemon opened."""
+
+    code = "forbidden"
+    default_hint = "Open the page anew, with the address that `dap-bridge edit` gives."
 
 
 class MissingExtra(DapError):

@@ -81,6 +81,13 @@ class Process:
             return {}
         return dict(line.split("\t") for line in text.splitlines() if line)
 
+    @property
+    def editor(self) -> str:
+        """The mask editor's address, to which a session's name is added."""
+        heartbeat = self.spool / "daemon.status"
+        text = until(lambda: heartbeat.exists() and heartbeat.read_text(encoding="utf-8"))
+        return str(dict(line.split("\t", 1) for line in text.splitlines())["editor"])
+
     def left(self) -> list[str]:
         """What jobs have left behind."""
         return sorted(str(p.relative_to(self.home)) for p in [*self.home.glob("out-*"), *self.data.glob("jobs/*")])

@@ -18,6 +18,7 @@ from .root import json_option, main, port_option, settings
 
 if TYPE_CHECKING:
     from ..jobs.output import Output
+    from ..jobs.sessions import Sessions
     from ..transport.client import Client
     from ..transport.verbs import JobVerb, Resume
 
@@ -120,6 +121,66 @@ def separate(clip: Path, start: float, length: float | None, **options: Any) -> 
     return clip_fields(clip, start, length) | options
 
 
+BOXES: tuple[Option, ...] = (
+    click.option("--label", help="What stems are named after; left out: as the session's."),
+    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+)
+
+
+def session_field(session: str) -> str:
+    """A path, where there is one, as the protocol wants it; else a session's name."""
+    path = Path(session)
+    return str(path.absolute()) if path.exists() else session
+
+
+@job_verb(
+    "refine",
+    click.argument("session"),
+    click.option("--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"),
+    click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),
+    click.option("--fit/--preview", default=True, help="Refit the networks, or answer at once without them."),
+    click.option("--seed", type=int, help="Separate again with this seed; left out: the session's."),
+    *BOXES,
+)
+def refine(session: str, **options: Any) -> dict[str, Any]:
+    """Correct SESSION (its name, or a manifest.json) where its masks are wrong: boxes say what is, and what is not."""
+    return {"session": session_field(session)} | options
+
+
+@job_verb("undo", click.argument("session"), *BOXES)
+def undo(session: str, **options: Any) -> dict[str, Any]:
+    """SESSION without the last of its boxes."""
+    return {"session": session_field(session)} | options
+
+
+@send.command("sessions")
+@port_option
+@json_option
+def send_sessions(osc_port: int | None, as_json: bool) -> None:
+    """List the results that can be corrected."""
+    with _client(osc_port) as client:
+        found = [session.model_dump(mode="json") for session in client.sessions()]
+    _list_sessions(found, as_json)
+
+
+@main.command("sessions")
+@json_option
+def list_sessions(as_json: bool) -> None:
+    """List the results that can be corrected."""
+    from ..jobs.sessions import Sessions
+
+    kept = Sessions.below(settings().data)
+    _list_sessions([session.about(kept.has_fit(session)) for session in kept.all()], as_json)
+
+
+def _list_sessions(found: list[dict[str, Any]], as_json: bool) -> None:
+    lines = [
+        f"{one['session']}  {one['boxes']} boxes  {one['label']}  {one['clip']}{'' if one['stored'] else '  (no fit)'}"
+        for one in found
+    ]
+    console.answer({"sessions": found}, as_json, "\n".join(lines) or "No sessions.")
+
+
 @send.command("resume")
 @job_argument
 @wait_option
@@ -175,8 +236,10 @@ def _run_here(job: Job) -> Path:
         show(Progress(stage="loading"))
         from ..jobs import worker
         from ..jobs.output import Output
+        from ..jobs.sessions import Sessions
 
-        with _ForegroundControl(show, Output(Path(folder) / "output.json")) as control:
+        output, sessions = Output(Path(folder) / "output.json"), Sessions.below(settings().data)
+        with _ForegroundControl(show, output, sessions) as control:
             manifest = worker.run(job, control, Path.cwd())
             control.output.keep()
             return manifest
@@ -185,8 +248,8 @@ def _run_here(job: Job) -> Path:
 class _ForegroundControl:
     """Progress goes to the bar; the first ctrl-C asks the job to stop, between two iterations."""
 
-    def __init__(self, show: Callable[[Progress], None], output: Output) -> None:
-        self.output = output
+    def __init__(self, show: Callable[[Progress], None], output: Output, sessions: Sessions) -> None:
+        self.output, self.sessions = output, sessions
         self._show = show
         self._stop = False
 

@@ -65,15 +65,38 @@ def demo(out: Path, seed: int, as_json: bool) -> None:
     show.run(out, seed, as_json)
 
 
+spool_option = click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="The drop folder.")
+
+
 @main.command()
 @port_option
-@click.option("--spool", type=click.Path(file_okay=False, path_type=Path), help="The drop folder.")
+@click.option("--http-port", type=click.IntRange(0, 65535), help="The mask editor's TCP port; 0: a free one.")
+@spool_option
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where jobs and results are kept.")
 def serve(**flags: Any) -> None:
-    """Run the daemon until ctrl-C: OSC over UDP on loopback, and a drop folder."""
+    """Run the daemon until ctrl-C: OSC over UDP on loopback, a drop folder, and the mask editor's page."""
     from ..daemon import serve as run
 
     sys.exit(run(settings(**flags)))
+
+
+@main.command()
+@click.argument("session")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open it, or print the address alone.")
+@spool_option
+@json_option
+def edit(session: str, browser: bool, spool: Path | None, as_json: bool) -> None:
+    """Open the mask editor on SESSION (the name of a finished job) in the browser; the daemon must run."""
+    import webbrowser
+
+    from ..transport import protocol
+    from ..transport.dropfolder import heartbeat
+
+    protocol.parse("status", {"job": session})  # refuses what cannot be a name
+    address = heartbeat(settings(spool=spool).spool)["editor"] + session
+    if browser:
+        webbrowser.open(address)
+    console.answer({"editor": address}, as_json, address)
 
 
 @main.group()

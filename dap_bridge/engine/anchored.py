@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -17,27 +18,65 @@ _TINY = 1e-12
 _LEAST_LEVEL = 1e-4  # of the mixture's mean: where a decoder starts in a bin that its target leaves empty
 
 
+@dataclass(frozen=True)
+class Decoders:
+    """A fit that can go on: the weights of a DecoderBank by their names, and the noise it draws from."""
+
+    weights: dict[str, Tensor]
+    noise: Tensor
+
+
 def refine(
     spectrogram: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator
-) -> Generator[Iteration, None, Tensor]:
+) -> Generator[Iteration, None, tuple[Tensor, Decoders | None]]:
     """Redraw every source by a decoder of its own and read the masks off the drawings (docs/method.md, refinement).
 
     spectrogram: magnitudes (bins, frames); masks: (sources, bins, frames), summing to one. x = A^c / mean is the
     mixture and t_k = mask_k x the targets of `losses.anchored`; the result is o_k / sum o, averaged over recipe.fits
-    fits and blended with the given masks. Yields after every iteration, returns the masks. A spectrogram that is
-    silent, or too small for the exclusion's scales, is left as it is.
+    fits and blended with the given masks. Yields after every iteration, returns the masks and the decoders. A
+    spectrogram that is silent, or too small for the exclusion's scales, is left as it is, without decoders.
     """
-    sources, bins, frames = masks.shape
-    smallest = 2**recipe.exclusion_scales
-    level = (spectrogram**recipe.compression).mean()
-    if min(bins, frames) < smallest or level <= _TINY:
+    mixture = _mixture(spectrogram, recipe)
+    if mixture is None:
+        return masks, None
+    net, noise = _decoders(masks * mixture, recipe, generator)
+    drawn = yield from _fit(net, noise, mixture, masks, recipe, recipe.iterations)
+    return torch.lerp(masks, drawn, recipe.share), Decoders(net.state_dict(), noise)
+
+
+def restart(
+    spectrogram: Tensor, masks: Tensor, decoders: Decoders, recipe: Refinement, *, iterations: int, share: float
+) -> Generator[Iteration, None, Tensor]:
+    """`refine` from decoders that were fitted before, toward other masks: fewer iterations do.
+
+    Returns the masks; with 0 iterations they are what `refine` gave, where masks and share are what it was given.
+    """
+    mixture = _mixture(spectrogram, recipe)
+    if mixture is None:
         return masks
-    mixture = spectrogram**recipe.compression / level
-    targets = masks * mixture
-    net, noise = _decoders(targets, recipe, generator)
+    net = _bank(len(masks), len(spectrogram), recipe)
+    net.load_state_dict(decoders.weights)
+    net.to(masks.device)
+    drawn = yield from _fit(net, decoders.noise.to(masks.device), mixture, masks, recipe, iterations)
+    return torch.lerp(masks, drawn, share)
+
+
+def _mixture(spectrogram: Tensor, recipe: Refinement) -> Tensor | None:
+    """A^c / mean, None where there is nothing that decoders could draw."""
+    level = (spectrogram**recipe.compression).mean()
+    if min(spectrogram.shape) < 2**recipe.exclusion_scales or level <= _TINY:
+        return None
+    return spectrogram**recipe.compression / level
+
+
+def _fit(
+    net: DecoderBank, noise: Tensor, mixture: Tensor, masks: Tensor, recipe: Refinement, iterations: int
+) -> Generator[Iteration, None, Tensor]:
+    """Fit the decoders in place; the masks that they draw."""
+    targets, frames = masks * mixture, masks.shape[2]
 
     def draw() -> Tensor:
-        return net(noise, frames).unflatten(0, (recipe.fits, sources))
+        return net(noise, frames).unflatten(0, (recipe.fits, len(masks)))
 
     def objective(_: int) -> Tensor:
         return anchored(
@@ -51,17 +90,27 @@ def refine(
             scales=recipe.exclusion_scales,
         )
 
-    yield from fit(net.parameters(), objective, iterations=recipe.iterations, learning_rate=recipe.learning_rate)
+    yield from fit(net.parameters(), objective, iterations=iterations, learning_rate=recipe.learning_rate)
     with torch.no_grad():
         drawn = F.softplus(draw()) + _TINY
-        return torch.lerp(masks, (drawn / drawn.sum(1, keepdim=True)).mean(0), recipe.share)
+        return (drawn / drawn.sum(1, keepdim=True)).mean(0)
 
 
 def _decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
     """A fresh decoder for every fit and source, starting at its target's mean spectrum, and their noise."""
     sources, bins, frames = targets.shape
+    net = _bank(sources, bins, recipe)
+    draw_weights(net, generator)
+    noise = net.noise(frames, generator)
+    mean = targets.mean(2).clamp(min=_LEAST_LEVEL)
+    inverse_softplus = mean + (-(-mean).expm1()).log()
+    net.set_level(inverse_softplus.repeat(recipe.fits, 1).cpu())
+    return net.to(targets.device), noise.to(targets.device)
+
+
+def _bank(sources: int, bins: int, recipe: Refinement) -> DecoderBank:
     shape = recipe.network
-    net = DecoderBank(
+    return DecoderBank(
         recipe.fits * sources,
         latent_channels=shape.latent_channels,
         channels=shape.channels,
@@ -70,9 +119,3 @@ def _decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -
         slope=shape.slope,
         bins=bins,
     )
-    draw_weights(net, generator)
-    noise = net.noise(frames, generator)
-    mean = targets.mean(2).clamp(min=_LEAST_LEVEL)
-    inverse_softplus = mean + (-(-mean).expm1()).log()
-    net.set_level(inverse_softplus.repeat(recipe.fits, 1).cpu())
-    return net.to(targets.device), noise.to(targets.device)

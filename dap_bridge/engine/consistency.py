@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from .recipe import Extension, Front, Stems
-from .stft import istft, stft
+from .recipe import Boxes, Extension, Front, Stems
+from .refinement import Region, fill, membership
+from .stft import frame_count, istft, stft
 
 _TINY = 1e-20
+_NOTHING = 1e-6  # of the mixture, -120 dB
 
 
-def apply_masks(mixture: Tensor, rate: int, masks: Tensor, front: Front, stems: Stems) -> Tensor:
+def apply_masks(
+    mixture: Tensor,
+    rate: int,
+    masks: Tensor,
+    front: Front,
+    stems: Stems,
+    regions: Sequence[Region] = (),
+    boxes: Boxes | None = None,
+) -> Tensor:
     """Stems (sources, channels, frames) of `mixture` (channels, frames) at `rate`, whose sum is the mixture.
 
     masks: (sources, bins, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
     and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's band `extend`
-    continues them.
+    continues them. regions: boxes that hold exactly, at the mixture's own resolution and above the front's band too, in
+    the way `boxes` says.
     """
     n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
     hop = n_fft // stems.overlap
@@ -29,13 +41,48 @@ def apply_masks(mixture: Tensor, rate: int, masks: Tensor, front: Front, stems: 
     shares = _interpolate(masks, seconds * (front.rate / front.hop), dim=2)
     shares = _interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
     inside = int((hertz <= front.rate / 2).sum())
+    belonging: list[Tensor] = []
+    if boxes is not None:
+        guard = (boxes.guard_bins * rate / n_fft, boxes.guard_windows * n_fft / rate)
+        belonging = [membership(r, hertz, seconds, boxes.feather_octaves, guard) for r in regions]
+        # before the masks are continued upward, so that the correction is
+        shares[:, :inside] = fill(shares[:, :inside], regions, [belongs[:inside] for belongs in belonging])
     if inside < bins:
         power = spectrogram.abs().square().mean(0)
         beyond = extend(shares[:, :inside], power, hertz[:inside], stems.extension)
+        beyond = beyond / beyond.sum(0).clamp(min=_TINY)
+        beyond = fill(beyond, regions, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=_TINY)
     parts = torch.stack([istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares])
+    cores = [belongs >= 1 for region, belongs in zip(regions, belonging, strict=True) if region.strength >= 1]
+    if boxes is not None and cores:
+        held = (shares <= _NOTHING) & torch.stack(cores).any(0)
+        for _ in range(boxes.sweeps):
+            parts = _sweep(parts, shares, held, n_fft, hop)
     return parts + (mixture - parts.sum(0)) / len(parts)
+
+
+def _sweep(parts: Tensor, shares: Tensor, held: Tensor, n_fft: int, hop: int) -> Tensor:
+    """Carry what leaked into places where a stem has to be silent over to the other stems, in place; their sum stays.
+
+    A masked spectrogram is no signal's spectrogram: overlap-add spreads it by a window's width. parts: (sources,
+    channels, samples); shares, held: (sources, bins, frames), held says where a source is silent.
+    """
+    frames = held.flatten(0, 1).any(0).nonzero()[:, 0].tolist()
+    if not frames:
+        return parts
+    # only the stretch around these frames is looked at; a window's length before and after, nothing changes there
+    first = max(0, frames[0] - n_fft // hop)
+    last = frames[-1] + n_fft // hop
+    stretch = slice(first * hop, last * hop)
+    audio = parts[..., stretch]
+    inside = slice(first, first + frame_count(audio.shape[-1], hop))
+    held, shares = held[..., inside], shares[..., inside]
+    leaked = torch.stack([stft(part, n_fft, hop) * silent for part, silent in zip(audio, held, strict=True)])
+    gained = leaked.sum(0) * shares[:, None] - leaked
+    parts[..., stretch] += istft(gained, n_fft, hop, audio.shape[-1])
+    return parts
 
 
 def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -> Tensor:

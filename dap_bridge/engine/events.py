@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from .anchored import Decoders
+from .components import Factorisation
+
 
 @dataclass(frozen=True)
 class Step:
@@ -26,16 +29,30 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """What a separation learned of one chunk: all that a warm restart needs.
+
+    labels: (components, sources), in the order of the pool; decoders: None where none were fitted.
+    """
+
+    pool: list[Factorisation]
+    labels: Tensor
+    decoders: Decoders | None
+
+
+@dataclass(frozen=True)
 class ChunkMasks:
     """The answer for one chunk. masks: (sources, bins, frames) on the recipe's front grid, summing to one over sources.
 
     Yielded in the order of the chunks; source k is the same sound in every chunk. confidence: how sure the method is of
-    its answer, 0..1, without any reference; None where it cannot say.
+    its answer, 0..1, without any reference; None where it cannot say. fit: what boxes can correct, None where there is
+    nothing of the kind.
     """
 
     index: int
     masks: Tensor
     confidence: float | None = None
+    fit: Fit | None = None
 
 
 Event = Step | Note | ChunkMasks

@@ -108,6 +108,21 @@ class Refinement(Section):
 
 
 @dataclass(frozen=True)
+class Boxes(Section):
+    """What a user's boxes do to a separation that is there already."""
+
+    feather_s: float  # seconds over which a box fades out in time, where it says nothing itself
+    feather_octaves: float  # over which it fades out in frequency
+    guard_bins: int  # of the stems' spectrogram, around a box of full strength: what would leak into it
+    guard_windows: float  # the same in time, in windows of the stems' spectrogram
+    sweeps: int  # over what leaked into a box of full strength nevertheless
+    doubt: float  # evidence, as a share of a component's energy, that weighs as much as the grouping's opinion
+    confirmation: float  # weight of what a box confirms, against one for what it changes
+    iterations: int  # of the decoders, from where the separation left them
+    share: float  # of the decoders in the final masks
+
+
+@dataclass(frozen=True)
 class ConsensusRecipe(Section):
     """Component consensus, refined by an anchored fit of untrained networks where `refinement` is given."""
 
@@ -117,6 +132,7 @@ class ConsensusRecipe(Section):
     features: Features
     grouping: Grouping
     refinement: Refinement | None = None  # None: the components' masks are the answer
+    boxes: Boxes | None = None  # None: the answer cannot be corrected
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from .anchored import refine
+from .anchored import Decoders, refine
 from .components import (
     Factorisation,
     component_activations,
@@ -20,7 +20,7 @@ from .components import (
     group_masks,
     magnitude,
 )
-from .events import ChunkMasks, Event, Note, Step
+from .events import ChunkMasks, Event, Fit, Note, Step
 from .grouping import Description, concatenate, describe, group
 from .paper import separate_paper
 from .recipe import ConsensusRecipe, PaperRecipe, Refinement
@@ -91,7 +91,7 @@ def _separate_by_consensus(
     grouping = group(
         concatenate(descriptions), recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1)
     )
-    groups = yield from _relay(grouping, lambda done: work.step("grouping", *done))
+    groups = yield from relay(grouping, lambda done: work.step("grouping", *done))
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = _generator(seed, index)
@@ -99,9 +99,10 @@ def _separate_by_consensus(
             seen = magnitude(read(index).to(device), recipe.front)
             pool = yield from _factorise(seen, recipe, generator, work)
         masks = group_masks(pool, labels.to(device), len(seen))
+        decoders = None
         if recipe.refinement is not None:
-            masks = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        yield ChunkMasks(index, masks.cpu(), groups.agreement)
+            masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
+        yield ChunkMasks(index, masks.cpu(), groups.agreement, Fit(pool, labels, decoders))
 
 
 # What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
@@ -123,18 +124,18 @@ def _factorise(
     total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
         tell = partial(_factorised, work, updates, total, part.runs)
-        pool.append((yield from _relay(factorise(seen, part, generator), tell)))
+        pool.append((yield from relay(factorise(seen, part, generator), tell)))
     return pool
 
 
 def _refine(
     seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: _Work
-) -> Generator[Step, None, Tensor]:
+) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
     """One mask for all views: the fit looks at the root of their mean power."""
     units = recipe.fits * len(masks) * _UNITS_PER_DECODER
     run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
-        yield from _relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
+        yield from relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
     )
 
 
@@ -142,7 +143,7 @@ def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: i
     return work.step("factorising", next(updates), total, runs)
 
 
-def _relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
+def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
     """Run to the end and return its result; each thing it yields on the way becomes a Step."""
     while True:
         try:

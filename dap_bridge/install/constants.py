@@ -50,7 +50,7 @@ def python() -> str:
 
 def _python_value(value: Any, indent: str = "") -> str:
     if not isinstance(value, dict):
-        return json.dumps(value)
+        return str(value) if isinstance(value, bool) else json.dumps(value)
     inner = indent + "    "
     members = "".join(f"{inner}{json.dumps(name)}: {_python_value(entry, inner)},\n" for name, entry in value.items())
     return f"{{\n{members}{indent}}}" if members else "{}"

@@ -16,6 +16,7 @@ from pathlib import Path
 from .. import atomic
 from ..domain import Progress
 from .output import Output
+from .sessions import Sessions
 
 # A report is a file written and renamed; nobody looks more often than this.
 REPORT_S = 0.05
@@ -24,11 +25,13 @@ REPORT_S = 0.05
 class Mailbox:
     """The mailbox of one job.
 
-    The worker calls `report` and `cancelled` and writes through `output`; the rest is the daemon's.
+    The worker calls `report` and `cancelled`, writes through `output` and keeps fits in `sessions`; the rest is the
+    daemon's.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, sessions: Sessions | None = None) -> None:
         self.folder = Path(folder)
+        self.sessions = sessions
         self.output = Output(self.folder / "output.json")
         self._progress = self.folder / "progress.json"
         self._cancel = self.folder / "cancel"

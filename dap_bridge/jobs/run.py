@@ -17,6 +17,7 @@ from ..errors import Cancelled, OutOfMemory
 from . import device as devices
 from .device import Device
 from .output import Output
+from .sessions import Sessions
 
 MANIFEST = "manifest.json"
 # What is left to do is told once so much is done: before that it would be a guess.
@@ -27,9 +28,15 @@ Result = TypeVar("Result")
 
 
 class Control(Protocol):
-    """How a running job talks to whoever runs it; `output` is where it writes."""
+    """How a running job talks to whoever runs it.
+
+    output: where it writes; sessions: where what it learned is kept for corrections, None for nowhere.
+    """
 
     output: Output
+
+    @property
+    def sessions(self) -> Sessions | None: ...
 
     def report(self, progress: Progress) -> None:
         """Where the job stands."""
@@ -41,12 +48,14 @@ class Control(Protocol):
 class Run:
     """One job under way, from the request to the manifest.
 
-    device: where it computes, and why there. iterations: steps of the engine so far. notes: what the user should know.
+    device: where it computes, and why there. sessions: see Control.
+    iterations: steps of the engine so far. notes: what the user should know.
     """
 
     def __init__(self, job: Job, control: Control) -> None:
         self.job = job
         self.device: Device = devices.probe(job.request["device"])
+        self.sessions = control.sessions
         self.iterations = 0
         self.notes: list[str] = []
         self._control = control
@@ -109,19 +118,19 @@ class Run:
             raise
 
     def manifest(self, **fields: Any) -> Manifest:
-        """The manifest, what every verb says in the same way filled in."""
-        return Manifest(
-            job=self.job.id,
-            verb=self.job.verb,
-            seed=self.job.request["seed"],
-            device=self.device.name,
-            device_reason=self.device.reason,
-            elapsed_s=self.elapsed_s,
-            iterations=self.iterations,
-            session=self.job.id,
-            warnings=tuple(self.notes),
-            **fields,
-        )
+        """The manifest, what every verb says in the same way filled in; `fields` wins."""
+        common: dict[str, Any] = {
+            "job": self.job.id,
+            "verb": self.job.verb,
+            "seed": self.job.request["seed"],
+            "device": self.device.name,
+            "device_reason": self.device.reason,
+            "elapsed_s": self.elapsed_s,
+            "iterations": self.iterations,
+            "session": self.job.id,
+            "warnings": tuple(self.notes),
+        }
+        return Manifest(**(common | fields))
 
     def _progress(self, step: Step) -> Progress:
         left = None

@@ -10,11 +10,15 @@ from ..domain import Job
 from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
+from .sessions import Sessions
+from .verbs.refine import refine, undo
 from .verbs.separate import separate
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
     "separate": separate,
+    "refine": refine,
+    "undo": undo,
 }
 
 
@@ -27,8 +31,9 @@ def run(job: Job, control: Control, results: Path) -> Path:
 
 
 def run_job(job: Job, folder: str) -> dict[str, Any]:
-    """The same for a process pool: progress and cancel go through the mailbox in the job's folder."""
-    manifest = run(job, Mailbox(folder), Path(folder) / "result")
+    """The same for a process pool: progress and cancel go through the mailbox in `folder`, <data>/jobs/<job>."""
+    sessions = Sessions.below(Path(folder).parent.parent)
+    manifest = run(job, Mailbox(folder, sessions), Path(folder) / "result")
     return {"manifest": str(manifest)}
 
 

@@ -73,6 +73,18 @@ class Client:
                     jobs[event.job] = event
         raise self._unreachable()
 
+    def sessions(self) -> list[events.SessionEvent]:
+        """The results that can be corrected. Raises DaemonUnreachable."""
+        found: dict[str, events.SessionEvent] = {}
+        for _ in range(QUESTIONS):
+            self.send(verbs.ListSessions())
+            while (event := self._receive(self._silence_s)) is not None:
+                if isinstance(event, events.SessionEvent):
+                    if not event.session:
+                        return list(found.values())
+                    found[event.session] = event
+        raise self._unreachable()
+
     def request(self, message: JobVerb | verbs.Cancel | verbs.Resume) -> Iterator[JobEvent]:
         """Send, and yield what the daemon says of the job until it has ended.
 

@@ -14,6 +14,7 @@ from ..errors import DapError
 from . import protocol
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
+from .http import MAX_BODY
 from .messages import Message
 from .verbs import VERBS, Verb
 
@@ -23,8 +24,9 @@ INTRODUCTION = """\
 This page is generated from the protocol table (`make docs`): edit `verbs.py` and `events.py` in
 `dap_bridge/transport` instead.
 
-A host talks to the daemon through one of two doors. Both speak the same table of verbs and events: a request names a
-clip and never carries samples, the answer names a folder with stems and a `manifest.json`.
+A host talks to the daemon through one of two doors; the mask editor's page has a third. All speak the same table of
+verbs and events: a request names a clip and never carries samples, the answer names a folder with stems and a
+`manifest.json`.
 
 A job's name makes a request safe to repeat: the same request under the same name is answered with how the job stands,
 and is not run twice; another request under that name is refused with `job_conflict`. The job is on disk before it is
@@ -69,10 +71,13 @@ DROP_FOLDER = """\
   letter, digit, `-` or `_` becomes `-`).
 - `outbox/NAME.status`: the answer to a request that makes no job. Several events at once stand there with an empty
   line between them.
+- `outbox/JOB.chosen`: the event `chosen`, once the user has sent a result to the host from the mask editor's page that
+  was opened with the session JOB. A host removes it before it opens the page, and looks for it afterwards.
 - `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
 - `clips/`: where a host may put the audio of a selection that is no file yet, and take it away afterwards.
 - `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
-  `welcome`, `osc_port`, and `time` (seconds since 1970).
+  `welcome`, `osc_port`, `time` (seconds since 1970), and `editor`: the address of the mask editor, to which a session's
+  name is added. Only the user that the daemon runs as can read this file, for whoever has the address has the page.
 
 Everything the daemon writes here is lines of `key<TAB>value`, with `event` as the first key of an event. Inside a
 value, backslash, tab, newline and carriage return are written as `\\\\`, `\\t`, `\\n` and `\\r`.
@@ -89,6 +94,23 @@ and, in the end, `outbox/take-1.status`:
 """
 
 
+HTTP = """\
+## HTTP
+
+For the mask editor's page alone: loopback, a free TCP port (`--http-port` sets one), everything below the secret path
+that `editor` in `daemon.status` gives. A request that names another host, comes from another origin or has no token is
+refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}` with a status of 400 or above.
+
+- `GET edit/SESSION`: the page.
+- `GET sessions/SESSION`: what a finished job made (JSON), without paths.
+- `GET sessions/SESSION/tiles/LEVEL/INDEX`: a tile of the spectrogram, as `dap_bridge/web/tiles.py` says.
+- `GET sessions/SESSION/stems/STEM?start=FRAME&frames=COUNT`: samples, float32, little-endian, interleaved.
+- `POST messages`: one JSON object as in the drop folder, at most {bytes} bytes; answered with a list of the events that
+  it brings at once.
+- `GET events?job=JOB`: server-sent events: `welcome`, then how the job stands and all that happens to it.
+"""
+
+
 def document() -> str:
     """The whole page."""
     defaults = Settings.model_fields
@@ -100,6 +122,7 @@ def document() -> str:
             bytes=MAX_BYTES,
             heartbeat=defaults["heartbeat_s"].default,
         ),
+        HTTP.format(bytes=MAX_BODY),
         "## Verbs\n",
         *(_message(model) for model in VERBS.values()),
         "## Events\n",
@@ -128,9 +151,14 @@ def _message(model: type[Message]) -> str:
 def _row(name: str, field: dict[str, Any], required: bool) -> str:
     kind = _kind(field)
     given = field.get("default")
-    default = "required" if required else "" if given in (None, "", []) else f"`{given}`"
+    default = "required" if required else "" if given in (None, "", []) else f"`{_literal(given)}`"
     meaning = (field.get("description") or kind.get("description", "")).replace("|", "\\|")
     return f"| `{name}` | {_type(kind)} | {default} | {meaning} |"
+
+
+def _literal(value: Any) -> str:
+    """A default as JSON has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _kind(field: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +173,9 @@ def _type(kind: dict[str, Any]) -> str:
         return f"{_type(kind['items'])}, repeated at most {kind['maxItems']} times"
     if "enum" in kind:
         return " or ".join(f"`{value}`" for value in kind["enum"])
-    words = {"string": "text", "integer": "whole number", "number": "number"}[kind["type"]]
+    words = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true` or `false`"}[
+        kind["type"]
+    ]
     low, high = kind.get("minimum"), kind.get("maximum")
     if low is not None:
         words += f", {low} to {high}"

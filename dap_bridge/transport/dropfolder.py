@@ -22,10 +22,10 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from .. import atomic
-from ..errors import BadRequest, DapError
+from ..errors import BadRequest, DaemonUnreachable, DapError
 from . import protocol, verbs
 from .door import Handle
-from .events import Event, Failed
+from .events import Chosen, Event, Failed
 from .verbs import JobVerb
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,11 @@ QUICK_S = 0.3
 STALE_ANSWER_S = 24 * 3600.0
 # What was set aside, or handed over and not taken away, stays long enough to be asked about.
 STALE_REJECTED_S = 30 * STALE_ANSWER_S
+# Names in the outbox: a job's latest event, and the result of the mask editor that the user has sent to the host.
+STATUS, CHOICE = ".status", ".chosen"
+HEARTBEAT = "daemon.status"
+# A daemon that has not written for so long has been killed.
+STALE_HEARTBEAT_S = 15.0
 CHANGES = frozenset({"created", "modified", "moved", "closed"})
 
 _Signature = tuple[int, int]
@@ -70,7 +75,7 @@ class DropFolder:
         for folder in (self._spool, self.outbox, self.rejected):
             for unfinished in folder.glob(".*.tmp"):
                 unfinished.unlink(missing_ok=True)
-        for answer in self.outbox.glob("*.status"):
+        for answer in (path for kind in (STATUS, CHOICE) for path in self.outbox.glob(f"*{kind}")):
             if _is_older(answer, STALE_ANSWER_S) and not self._knows(answer.stem):
                 answer.unlink(missing_ok=True)
         for path in (*self.rejected.iterdir(), *self.clips.iterdir()):
@@ -100,16 +105,24 @@ class DropFolder:
 
     def write(self, name: str, *events: Event) -> None:
         """Put `events` in outbox/NAME.status, in the place of what it said before."""
+        self._write(f"{name}{STATUS}", *events)
+
+    def write_choice(self, event: Chosen) -> None:
+        """Put the choice in outbox/JOB.chosen, in the place of an earlier one."""
+        self._write(f"{event.job}{CHOICE}", event)
+
+    def _write(self, name: str, *events: Event) -> None:
         try:
             text = "\n".join(protocol.as_lines(event) for event in events)
-            atomic.write_text(self.outbox / f"{name}.status", text)
+            atomic.write_text(self.outbox / name, text)
         except (OSError, ValueError) as error:
-            log.warning("the answer to %s could not be written: %s", name, error)
+            log.warning("%s could not be written: %s", name, error)
 
     def forget(self, name: str) -> None:
         """The job fell out of the history."""
-        with contextlib.suppress(OSError):
-            (self.outbox / f"{name}.status").unlink(missing_ok=True)
+        for kind in (STATUS, CHOICE):
+            with contextlib.suppress(OSError):
+                (self.outbox / f"{name}{kind}").unlink(missing_ok=True)
 
     async def _watch(self) -> None:
         while True:
@@ -196,6 +209,17 @@ class DropFolder:
         except OSError as error:
             log.warning("%s cannot be removed: %s", path, error)
             self._stuck[path.name] = signature
+
+
+def heartbeat(spool: Path) -> dict[str, str]:
+    """What the daemon of this drop folder says of itself in daemon.status. Raises DaemonUnreachable."""
+    try:
+        path = spool / HEARTBEAT
+        if time.time() - path.stat().st_mtime < STALE_HEARTBEAT_S:
+            return dict(line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines())
+    except (OSError, ValueError):
+        pass
+    raise DaemonUnreachable(f"No daemon watches {spool}.")
 
 
 class _Answer:

@@ -81,6 +81,14 @@ class Interrupted(JobEvent):
     name = "interrupted"
 
 
+class Chosen(JobEvent):
+    """The user has sent a result of the mask editor to the host; `job` is the session that the page was opened with."""
+
+    name = "chosen"
+    session: str
+    manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
+
+
 class StatusEvent(JobEvent):
     """Answer to `status`: one message a job, 200 at most; a message with an empty `job` ends the list."""
 
@@ -90,7 +98,33 @@ class StatusEvent(JobEvent):
     jobs: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
 
 
+class SessionEvent(Event):
+    """Answer to `sessions`: one message a session, 200 at most; a message with an empty `session` ends the list."""
+
+    name = "session"
+    session: str
+    label: str = ""
+    clip: Annotated[str, Field(description="The file, or the first of them.")] = ""
+    boxes: Annotated[int, Field(description="How many are in force.")] = 0
+    stored: Annotated[
+        bool, Field(description="Whether its fit is kept; else a correction separates the clip again.")
+    ] = False
+    manifest: str = ""
+    sessions: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
+
+
 EVENTS: dict[str, type[Event]] = {
     event.name: event
-    for event in (Welcome, Accepted, Progressed, Done, Failed, CancelledEvent, Interrupted, StatusEvent)
+    for event in (
+        Welcome,
+        Accepted,
+        Progressed,
+        Done,
+        Failed,
+        CancelledEvent,
+        Interrupted,
+        Chosen,
+        StatusEvent,
+        SessionEvent,
+    )
 }

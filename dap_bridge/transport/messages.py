@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ..domain import MAX_BOXES, Box
 
 JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
@@ -29,6 +32,29 @@ def _channel(text: str) -> str:
     return text
 
 
+def _session(text: str) -> str:
+    return text if re.fullmatch(JOB_ID, text) else _absolute(text)
+
+
+def _boxes(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for number, text in enumerate(texts, 1):
+        try:
+            Box.parse(text)
+        except ValueError as error:
+            raise ValueError(f"box {number}: {error}") from error
+    return texts
+
+
+SessionName = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=4096, description="A session's name, or the absolute path of a manifest or its folder."
+    ),
+    AfterValidator(_session),
+]
+BoxTexts = Annotated[
+    tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=MAX_BOXES), AfterValidator(_boxes)
+]
 PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 ChannelText = Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)]
 Frames = Annotated[int, Field(ge=0, le=2**53)]

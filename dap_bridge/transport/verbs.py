@@ -9,7 +9,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .messages import ChannelText, Frames, JobId, Message, NewJobId, PathText, PresetName
+from .messages import BoxTexts, ChannelText, Frames, JobId, Message, NewJobId, PathText, PresetName, SessionName
+
+AGAIN = "Separate again with this seed, and then correct; left out: the session's."
 
 
 class Verb(Message):
@@ -103,6 +105,17 @@ class Resume(Verb):
     job: JobId
 
 
+class Choose(Verb):
+    """Mark a result as the one that the host is to import: what "Send to DAW" on the mask editor's page says.
+
+    Answered with `chosen`, which also stands in the drop folder, where the host that opened the page finds it.
+    """
+
+    name = "choose"
+    job: Annotated[JobId, Field(description="The session that the page was opened with.")]
+    session: Annotated[JobId, Field(description="The result: that session itself, or one refined from it.")]
+
+
 class Separate(ClipVerb):
     """Split a clip into `sources` stems that sum to it."""
 
@@ -111,13 +124,59 @@ class Separate(ClipVerb):
     preset: PresetName = "default"
 
 
+class Correction(JobVerb):
+    """A job on a result that is there already. What it makes is a session of its own, and the other one stays."""
+
+    session: SessionName
+    # here "not given" means something
+    seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description=AGAIN)] = None  # type: ignore[assignment]
+
+
+class Refine(Correction):
+    """Correct a result where its masks are wrong, by boxes of time and frequency.
+
+    A box of full strength holds exactly; it is also evidence of what belongs together, so that the correction goes
+    beyond it. The stems still sum to the clip. The result is a session of its own, and the other one stays.
+    """
+
+    name = "refine"
+    box: Annotated[
+        BoxTexts,
+        Field(
+            description="`stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000,strength=1,feather=0.02`. stem: "
+            "from 1; op: `deactivate` or `activate`; start, end: seconds from the clip's beginning; low, high: Hz; "
+            "strength: 0 to 1, left out: 1; feather: seconds, left out: the preset's.",
+        ),
+    ] = ()
+    keep: Annotated[
+        bool, Field(description="Add the boxes to those of the session; else they are all there are from now on.")
+    ] = True
+    fit: Annotated[bool, Field(description="Refit the networks; else answer at once, without them.")] = True
+
+
+class Undo(Correction):
+    """A session without the last of its boxes. The result is a session of its own, and the other one stays."""
+
+    name = "undo"
+
+
+class ListSessions(Verb):
+    """The results that can be corrected, the latest first."""
+
+    name = "sessions"
+
+
 VERBS: dict[str, type[Verb]] = {
     verb.name: verb
     for verb in (
         Hello,
         Status,
         Separate,
+        Refine,
+        Undo,
+        ListSessions,
         Cancel,
         Resume,
+        Choose,
     )
 }

@@ -34,7 +34,7 @@ def refined(spectrogram: Tensor, masks: Tensor, recipe: Refinement = RECIPE, see
         try:
             next(run)
         except StopIteration as end:
-            return end.value
+            return end.value[0]
 
 
 @pytest.mark.parametrize("sources", [2, 3])

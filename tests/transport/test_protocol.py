@@ -11,12 +11,14 @@ from dap_bridge.transport import events, messages, osc, protocol, verbs
 from dap_bridge.transport.verbs import Separate
 
 CLIP = {"clip": "/music/é 日本.wav"}
+BOX = "stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000"
 EXAMPLES: list[messages.Message] = [
     verbs.Hello(reply_port=9000),
     verbs.Status(),
     verbs.Status(job="a"),
     verbs.Cancel(job="a"),
     verbs.Resume(job="a"),
+    verbs.Choose(job="a", session="b"),
     Separate(**CLIP),
     Separate(
         job="j-1",
@@ -31,6 +33,10 @@ EXAMPLES: list[messages.Message] = [
         label="tab\tand\nnewline \\",
         out="/out",
     ),
+    verbs.Refine(session="a", box=(BOX, BOX.replace("stem=1", "stem=2")), keep=False, fit=False, seed=3),
+    verbs.Undo(session="/out/manifest.json"),
+    verbs.ListSessions(),
+    events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
     events.Welcome(version="1", pid=1, device="", device_reason="", spool="/s", jobs=0),
     events.Accepted(job="a", verb="separate"),
     events.Progressed(
@@ -40,6 +46,7 @@ EXAMPLES: list[messages.Message] = [
     events.Failed(job="", code="c", message="m", hint=""),
     events.CancelledEvent(job="a"),
     events.Interrupted(job="a"),
+    events.Chosen(job="a", session="b", manifest="/m.json"),
     events.StatusEvent(job="a", verb="separate", state="running"),
 ]
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,11 +20,16 @@ from ...audio.plan import Chunk, fit_view, plan
 from ...audio.stems import StemWriter, file_name, null_db
 from ...domain import Clip, Manifest, Stem
 from ...engine.consistency import apply_masks
-from ...engine.events import ChunkMasks
+from ...engine.events import ChunkMasks, Fit
 from ...engine.recipe import ConsensusRecipe, PaperRecipe
+from ...engine.refinement import Region
 from ...engine.separation import separate as separate_chunks
 from .. import device as devices
+from .. import fits
 from ..run import Run
+from ..sessions import Session, Sessions
+
+log = logging.getLogger(__name__)
 
 # A chunk is held as samples and as spectrograms, the mixture and each stem, in several copies at the worst moment.
 WORKING_COPIES = 6
@@ -32,22 +41,91 @@ def separate(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], ConsensusRecipe, PaperRecipe)
-    sources: int = request["sources"]
-    names = [file_name(index) for index in range(1, sources + 1)]
     with ClipReader(Clip.from_request(request)) as reader:
-        chunks = plan(reader.frames, reader.rate, preset.about.chunk.seconds, preset.about.chunk.overlap_s)
-        devices.require_memory(_memory_estimate(chunks, reader.channels, sources))
+        task = Task(run, reader, preset, request["sources"])
+        separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
+        label = request["label"] or Path(reader.inputs[0]["path"]).stem
+        source = fingerprint(reader, preset)
+        manifest = task.publish(results, label, separation.write_stems, lambda: {"confidence": separation.confidence})
+        if leaves_fits(preset):
+            kept = tuple(separation.kept)
+            task.remember(Session(run.job.id, request, source, label, str(manifest), kept))
+        return manifest
+
+
+def leaves_fits(preset: SeparationPreset) -> bool:
+    """Whether boxes can correct what the preset makes."""
+    return isinstance(preset.recipe, ConsensusRecipe) and preset.recipe.boxes is not None
+
+
+def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
+    """What a fit depends on beyond the request: the files as they are, and the numbers of the preset."""
+    recipe = preset.recipe
+    if isinstance(recipe, ConsensusRecipe):
+        recipe = replace(recipe, boxes=None)
+    statuses = [Path(entry["path"]).stat() for entry in reader.inputs]
+    files = [(entry, status.st_size, status.st_mtime_ns) for entry, status in zip(reader.inputs, statuses, strict=True)]
+    return hashlib.sha256(repr((files, preset.about.chunk, recipe)).encode()).hexdigest()
+
+
+@dataclass
+class Task:
+    """A clip that is read, and written again as stems, chunk by chunk."""
+
+    run: Run
+    reader: ClipReader
+    preset: SeparationPreset
+    sources: int
+
+    def __post_init__(self) -> None:
+        chunking = self.preset.about.chunk
+        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
+        devices.require_memory(_memory_estimate(self.chunks, self.reader.channels, self.sources))
+
+    def view(self, index: int) -> torch.Tensor:
+        """What the engine looks at: (channels, samples) of a chunk at the front's rate."""
+        audio = self._read(self.chunks[index])
+        return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.front.rate))
+
+    def writer(self, paths: Sequence[Path]) -> StemWriter:
+        return StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames)
+
+    def write(
+        self, writer: StemWriter, answer: ChunkMasks, device: torch.device, regions: Sequence[Region] = ()
+    ) -> None:
+        """Write a chunk's stems; `regions`: boxes that are kept exactly."""
+        chunk, recipe = self.chunks[answer.index], self.preset.recipe
+        stems = apply_masks(
+            torch.from_numpy(self._read(chunk)).to(device),
+            self.reader.rate,
+            answer.masks.to(device),
+            recipe.front,
+            recipe.stems,
+            regions,
+            recipe.boxes if isinstance(recipe, ConsensusRecipe) else None,
+        )
+        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
+        writer.write(chunk, stems.cpu().numpy(), following)
+
+    def publish(
+        self,
+        results: Path,
+        label: str,
+        write_stems: Callable[[torch.device, list[Path]], None],
+        more: Callable[[], dict[str, Any]],
+    ) -> Path:
+        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path."""
+        run, reader, preset = self.run, self.reader, self.preset
+        names = [file_name(index) for index in range(1, self.sources + 1)]
 
         def make(folder: Path) -> Manifest:
-            task = Separation(run, reader, chunks, preset)
             paths = [folder / name for name in names]
-            run.compute(lambda device: task.write_stems(device, paths))
+            run.compute(lambda device: write_stems(device, paths))
             for path in paths if preset.about.postprocess else ():
                 run.stop_if_cancelled()
                 postprocess.run(preset.about.postprocess, path)
             if preset.about.postprocess:
                 run.notes.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
-            label = request["label"] or Path(reader.inputs[0]["path"]).stem
             return run.manifest(
                 preset=preset.name,
                 rate=reader.rate,
@@ -56,20 +134,31 @@ def separate(run: Run, results: Path) -> Path:
                 null_db=round(null_db(reader, paths), 1),
                 inputs=reader.inputs,
                 stems=tuple(Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(names, 1)),
-                confidence=task.confidence,
+                **more(),
             )
 
         return run.publish(results, names, make)
 
+    def remember(self, session: Session) -> None:
+        """A result that cannot be remembered is a result all the same: it can be corrected by its manifest."""
+        try:
+            if self.run.sessions is not None:
+                self.run.sessions.add(session)
+        except OSError as error:
+            log.warning("session %s cannot be kept: %s", session.id, error)
+
+    def _read(self, chunk: Chunk) -> NDArray[np.float32]:
+        return self.reader.read(chunk.start, chunk.frames)
+
 
 @dataclass
 class Separation:
-    """One clip on its way through the engine, chunk by chunk."""
+    """A separation under way. kept: the names of the chunks' fits in `sessions`."""
 
-    run: Run
-    reader: ClipReader
-    chunks: tuple[Chunk, ...]
-    preset: SeparationPreset
+    task: Task
+    seed: int
+    sessions: Sessions | None
+    kept: list[str] = field(default_factory=list)
     _confidences: list[float] = field(default_factory=list)
 
     @property
@@ -79,37 +168,38 @@ class Separation:
 
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """Separate on `device`, one stem to each of `paths`."""
+        with self.task.writer(paths) as writer:
+            for answer in self.answers(device):
+                self.task.write(writer, answer, device)
+
+    def answers(self, device: torch.device) -> Iterator[ChunkMasks]:
+        """The engine's answers, chunk by chunk, their fits kept on the way."""
         self._confidences.clear()
+        self.kept.clear()
         events = separate_chunks(
-            self._view,
-            len(self.chunks),
-            self.preset.recipe,
-            sources=len(paths),
-            seed=self.run.job.request["seed"],
+            self.task.view,
+            len(self.task.chunks),
+            self.task.preset.recipe,
+            sources=self.task.sources,
+            seed=self.seed,
             device=device,
         )
-        with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
-            for answer in self.run.follow(events):
-                self._write(writer, answer, device)
+        for answer in self.task.run.follow(events):
+            if answer.confidence is not None:
+                self._confidences.append(answer.confidence)
+            if answer.fit is not None:
+                self._keep(answer.fit)
+            yield answer
 
-    def _view(self, index: int) -> torch.Tensor:
-        audio = self._read(self.chunks[index])
-        return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.front.rate))
-
-    def _read(self, chunk: Chunk) -> NDArray[np.float32]:
-        return self.reader.read(chunk.start, chunk.frames)
-
-    def _write(self, writer: StemWriter, answer: ChunkMasks, device: torch.device) -> None:
-        chunk = self.chunks[answer.index]
-        if answer.confidence is not None:
-            self._confidences.append(answer.confidence)
-        audio = self._read(chunk)
-        recipe = self.preset.recipe
-        stems = apply_masks(
-            torch.from_numpy(audio).to(device), self.reader.rate, answer.masks.to(device), recipe.front, recipe.stems
-        )
-        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
-        writer.write(chunk, stems.cpu().numpy(), following)
+    def _keep(self, fit: Fit) -> None:
+        if self.sessions is None:
+            return
+        try:
+            self.kept.append(self.sessions.put_fit(fits.dump(fit)))
+        except OSError as error:
+            log.warning("a fit cannot be kept: %s", error)
+            self.sessions = None
+            self.kept.clear()
 
 
 def _memory_estimate(chunks: tuple[Chunk, ...], channels: int, sources: int) -> int:

@@ -85,6 +85,88 @@ FIELDS = {
             "default": "default",
         },
     },
+    "refine": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+        "seed": {
+            "type": "integer",
+            "low": 0,
+            "high": 2147483647,
+        },
+        "device": {
+            "type": "string",
+            "one_of": ["auto", "cpu", "cuda"],
+            "default": "auto",
+        },
+        "label": {
+            "type": "string",
+            "longest": 200,
+        },
+        "out": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "session": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "box": {
+            "type": "array",
+        },
+        "keep": {
+            "type": "boolean",
+            "default": True,
+        },
+        "fit": {
+            "type": "boolean",
+            "default": True,
+        },
+    },
+    "undo": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+        "seed": {
+            "type": "integer",
+            "low": 0,
+            "high": 2147483647,
+        },
+        "device": {
+            "type": "string",
+            "one_of": ["auto", "cpu", "cuda"],
+            "default": "auto",
+        },
+        "label": {
+            "type": "string",
+            "longest": 200,
+        },
+        "out": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "session": {
+            "type": "string",
+            "longest": 4096,
+        },
+    },
+    "sessions": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+    },
     "cancel": {
         "reply_port": {
             "type": "integer",
@@ -102,6 +184,19 @@ FIELDS = {
             "high": 65535,
         },
         "job": {
+            "type": "string",
+        },
+    },
+    "choose": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+        "session": {
             "type": "string",
         },
     },

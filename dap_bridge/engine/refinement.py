@@ -1,0 +1,268 @@
+"""Boxes -> evidence and targets -> regroup -> warm restart: what a user knows corrects a separation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+
+import torch
+from torch import Tensor
+
+from .anchored import restart
+from .components import component_activations, component_spectra, group_masks, magnitude
+from .events import ChunkMasks, Fit, Step
+from .recipe import Boxes, ConsensusRecipe, Front
+from .separation import relay
+
+_TINY = 1e-12
+_LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
+
+
+@dataclass(frozen=True)
+class Region:
+    """A box as the engine sees it: in it, `source` (from 0) has all of the mixture, or nothing of it.
+
+    start, end, feather: seconds from the beginning of the chunk, which the region may begin before or outlast; low,
+    high: Hz. strength: 0..1, how far masks are moved there.
+    """
+
+    source: int
+    active: bool
+    start: float
+    end: float
+    low: float
+    high: float
+    strength: float
+    feather: float
+
+
+def membership(region: Region, hertz: Tensor, seconds: Tensor, octaves: float, guard: tuple[float, float]) -> Tensor:
+    """How far each point of a grid belongs to the region, 0..1: (len(hertz), len(seconds)).
+
+    One in the box and `guard` (Hz, seconds) around it; beyond that it falls as a raised cosine over `octaves` and over
+    region.feather seconds.
+    """
+    wide, long = guard
+    low, high = max(region.low - wide, _LOWEST), region.high + wide
+    f = hertz.clamp(min=_LOWEST)
+    beyond = torch.maximum((low / f).log2(), (f / high).log2())
+    before = torch.maximum(region.start - long - seconds, seconds - region.end - long)
+    return _fall(beyond, octaves)[:, None] * _fall(before, region.feather)
+
+
+def _fall(distance: Tensor, width: float) -> Tensor:
+    """1 where distance <= 0, 0 from `width` on, a raised cosine between."""
+    if width <= 0:
+        return (distance <= 0).to(distance.dtype)
+    return 0.5 + 0.5 * (torch.pi * (distance / width).clamp(0, 1)).cos()
+
+
+def fill(masks: Tensor, regions: Sequence[Region], belonging: Sequence[Tensor]) -> Tensor:
+    """Masks (sources, bins, frames) with the regions filled in, the later over the earlier; they still sum to one.
+
+    belonging: each region's `membership`. What is taken from a source goes to the others in their own proportion.
+    """
+    for region, belongs in zip(regions, belonging, strict=True):
+        only = torch.zeros_like(masks)
+        if region.active:
+            only[region.source] = 1.0
+        else:
+            only += masks + _TINY
+            only[region.source] = 0.0
+            only = only / only.sum(0)
+        masks = torch.lerp(masks, only, region.strength * belongs)
+    return masks
+
+
+def grid(front: Front, bins: int, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The front's grid: the bins' centres in Hz, the frames' in seconds."""
+    hertz = torch.arange(bins, device=device) * (front.rate / front.n_fft)
+    return hertz, torch.arange(frames, device=device) * (front.hop / front.rate)
+
+
+def _certain(regions: Sequence[Region], belonging: Sequence[Tensor]) -> tuple[list[Region], list[Tensor]]:
+    """Those of full strength. A weaker one is evidence, and moves the final masks once, but is no target."""
+    pairs = [pair for pair in zip(regions, belonging, strict=True) if pair[0].strength >= 1]
+    return [region for region, _ in pairs], [belongs for _, belongs in pairs]
+
+
+def on_front(regions: Sequence[Region], masks: Tensor, front: Front, recipe: Boxes) -> list[Tensor]:
+    """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
+    hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
+    return [membership(region, hertz, seconds, recipe.feather_octaves, (0.0, 0.0)) for region in regions]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What boxes say of components. shares: (components, sources), of a component's own energy, for each source;
+    against: (components, sources), the same, for any source but this one.
+    """
+
+    shares: Tensor
+    against: Tensor
+
+
+def weigh(
+    fit: Fit,
+    masks: Tensor,
+    views: int,
+    regions: Sequence[Region],
+    belonging: Sequence[Tensor],
+    recipe: Boxes,
+) -> Evidence:
+    """The evidence that regions of one chunk are about its components.
+
+    A user draws where a mask is wrong. So a point of a box counts by how far the box moves the mask there, and by
+    recipe.confirmation where it leaves it as it was: a component that sounds in a box, but where the masks were right
+    already, says little. masks: (sources, bins, frames), those that the user saw.
+    """
+    sources = len(masks)
+    gains, losses = torch.zeros_like(masks), torch.zeros_like(masks)
+    for region, belongs in zip(regions, belonging, strict=True):
+        counts = region.strength * belongs
+        gains, losses = gains * (1 - counts), losses * (1 - counts)
+        moved = 1 - masks[region.source] if region.active else masks[region.source]
+        worth = counts * (recipe.confirmation + (1 - recipe.confirmation) * moved)
+        (gains if region.active else losses)[region.source] += worth
+    spectra, activations = component_spectra(fit.pool, views).sum(1), component_activations(fit.pool)
+    total = (spectra.sum(1) * activations.sum(1)).clamp(min=_TINY)
+
+    def share(weights: Tensor) -> Tensor:
+        return torch.stack([((spectra @ weights[k]) * activations).sum(1) for k in range(sources)], 1) / total[:, None]
+
+    return Evidence(share(gains).cpu(), share(losses).cpu())
+
+
+def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
+    """Labels (components, sources) after the evidence: l' = (tau l + e) / (tau + sum e), rows summing to one.
+
+    tau is recipe.doubt: how much evidence, as a share of a component's energy, weighs as much as the grouping's own
+    opinion. What speaks against a source speaks for the others, in the proportion of their labels.
+    """
+    others = labels[:, None] * (1 - torch.eye(labels.shape[1])) + _TINY * (1 - torch.eye(labels.shape[1]))
+    spread = others / others.sum(2, keepdim=True)
+    favour = evidence.shares + torch.einsum("cj,cjk->ck", evidence.against, spread)
+    return (recipe.doubt * labels + favour) / (recipe.doubt + favour.sum(1, keepdim=True))
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A chunk as the separation left it. seen: (views, bins, frames), magnitudes; components, masks: (sources, bins,
+    frames), what the components said and what the decoders then made of it.
+    """
+
+    fit: Fit
+    seen: Tensor
+    components: Tensor
+    masks: Tensor
+
+    def group(self, labels: Tensor) -> Tensor:
+        """The components' masks under these labels."""
+        return group_masks(self.fit.pool, labels.to(self.seen.device), len(self.seen))
+
+    def moved(self, labels: Tensor) -> Tensor:
+        """The masks moved by what the new labels change in the components' masks: no network is run."""
+        moved = (self.masks + self.group(labels) - self.components).clamp(min=0) + _TINY
+        return moved / moved.sum(0)
+
+
+@dataclass(frozen=True)
+class Refined(ChunkMasks):
+    """The corrected answer for one chunk.
+
+    change: energy of each source's change outside the boxes, in the front's band; level: its energy there before.
+    """
+
+    change: tuple[float, ...] = ()
+    level: tuple[float, ...] = ()
+
+
+def refine(
+    read: Callable[[int], Tensor],
+    fits: Callable[[int], Fit],
+    regions: Sequence[Sequence[Region]],
+    recipe: ConsensusRecipe,
+    *,
+    redraw: bool,
+    device: torch.device,
+) -> Iterator[Step | Refined]:
+    """Correct a separation by the boxes that a user drew; yields the masks of every chunk, in order.
+
+    read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
+    learned of it; regions[i]: the boxes, as they were drawn one after the other. redraw False leaves out the decoders:
+    the answer is there at once. First the boxes are evidence about components, wherever in the clip these sound; then
+    the masks of the chunks with boxes are made anew; the others keep theirs. What is yielded are the masks around the
+    boxes: `consistency.apply_masks` fills these in, at the clip's own resolution.
+    """
+    boxes = recipe.boxes
+    assert boxes is not None, "a separation by this recipe leaves no fit"
+    iterations = boxes.iterations if redraw else 0
+    work = _Work(2 * len(regions) + iterations * sum(map(bool, regions)))
+
+    @lru_cache(maxsize=1)  # a clip of one chunk is looked at once
+    def load(index: int) -> _Chunk:
+        return _as_separated(fits(index), magnitude(read(index).to(device), recipe.front), recipe)
+
+    labels = []
+    for index, inside in enumerate(regions):
+        if inside:
+            chunk = load(index)
+            belonging = on_front(inside, chunk.masks, recipe.front, boxes)
+            evidence = weigh(chunk.fit, chunk.masks, len(chunk.seen), inside, belonging, boxes)
+            labels.append(relabel(chunk.fit.labels, evidence, boxes))
+        else:
+            labels.append(fits(index).labels)
+        yield work.step("grouping", index + 1, len(regions))
+    for index, inside in enumerate(regions):
+        chunk = load(index)
+        masks = chunk.masks
+        belonging = on_front(inside, masks, recipe.front, boxes)
+        if inside and redraw and chunk.fit.decoders is not None and recipe.refinement is not None:
+            targets = fill(chunk.group(labels[index]), *_certain(inside, belonging))
+            run = restart(
+                _mean(chunk.seen),
+                targets,
+                chunk.fit.decoders,
+                recipe.refinement,
+                iterations=iterations,
+                share=boxes.share,
+            )
+            masks = yield from relay(run, lambda at: work.step("refining", at.index + 1, iterations, float(at.loss)))
+        elif inside:
+            masks = chunk.moved(labels[index])
+        outside = reduce(torch.mul, [1 - b for b in belonging], chunk.seen.square().mean(0))
+        change = (outside * (masks - chunk.masks).square()).sum((1, 2))
+        level = (outside * chunk.masks.square()).sum((1, 2))
+        yield work.step("refining", index + 1, len(regions))
+        yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
+
+
+def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
+    """The masks that the separation gave, made again from its fit."""
+    components = masks = group_masks(fit.pool, fit.labels.to(seen.device), len(seen))
+    if fit.decoders is not None and recipe.refinement is not None:
+        share = recipe.refinement.share
+        run = restart(_mean(seen), components, fit.decoders, recipe.refinement, iterations=0, share=share)
+        try:
+            next(run)
+        except StopIteration as end:
+            masks = end.value
+    return _Chunk(fit, seen, components, masks)
+
+
+def _mean(seen: Tensor) -> Tensor:
+    """What the decoders look at: the root of the views' mean power."""
+    return seen.square().mean(0).sqrt()
+
+
+@dataclass
+class _Work:
+    """How much is done, in iterations or passes over a chunk."""
+
+    total: int
+    done: int = 0
+
+    def step(self, stage: str, iteration: int, iterations: int, loss: float | None = None) -> Step:
+        self.done += 1
+        return Step(stage, iteration, iterations, min(1.0, self.done / self.total), loss)

@@ -1,0 +1,159 @@
+"""What corrections need of results that are there already: how each was made, and its fit for as long as there is room.
+
+A session is a small JSON file; the fit of each of its chunks is a file called after its own content, so that sessions
+that correct one separation share it. Fits go when they are old or there is no more room, the least used first; the
+session stays, for the fit can be made again from the clip.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .. import atomic, config
+from ..domain import Box, Op
+from ..errors import UnknownSession
+
+DAY_S = 86_400.0
+# A fit that no session names yet may belong to a job under way.
+UNNAMED_S = DAY_S
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A result that can be corrected.
+
+    request: of the separation that it goes back to; source: what else its fit depends on, see `refine`; fits: one name
+    a chunk, empty where none were kept; boxes: all that are in force.
+    """
+
+    id: str
+    request: dict[str, Any]
+    source: str
+    label: str
+    manifest: str
+    fits: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    parent: str | None = None
+    created: float = 0.0
+
+    def about(self, stored: bool) -> dict[str, Any]:
+        """What a list of sessions says of it: plain JSON values."""
+        clip = self.request.get("clip") or self.request["channel"][0].partition(":")[2]
+        return {
+            "session": self.id,
+            "label": self.label,
+            "clip": clip,
+            "boxes": len(self.boxes),
+            "stored": stored,
+            "manifest": self.manifest,
+        }
+
+    @classmethod
+    def from_json(cls, text: str) -> Session:
+        """Raises ValueError, KeyError or TypeError where it is none."""
+        value = json.loads(text)
+        boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in value.pop("boxes"))
+        return cls(**{**value, "fits": tuple(value["fits"]), "boxes": boxes})
+
+
+class Sessions:
+    """The sessions in a folder, which several processes may use at once."""
+
+    def __init__(self, folder: Path, *, most_bytes: float, most_days: float) -> None:
+        self._sessions, self._fits = folder / "sessions", folder / "fits"
+        self._most_bytes, self._oldest_s = most_bytes, most_days * DAY_S
+
+    @classmethod
+    def below(cls, data: Path) -> Sessions:
+        """Those of the data folder, with the limits that the settings give."""
+        settings = config.load()
+        return cls(data / "sessions", most_bytes=settings.fits_gib * 2**30, most_days=settings.fits_days)
+
+    def add(self, session: Session) -> None:
+        """Remember the session, and let go of what is too old or too much. Raises OSError."""
+        self._sessions.mkdir(parents=True, exist_ok=True)
+        stamped = replace(session, created=time.time())
+        atomic.write_text(self._session(session.id), json.dumps(asdict(stamped), ensure_ascii=False))
+        self.trim()
+
+    def get(self, name: str) -> Session:
+        """Raises UnknownSession."""
+        if NAME.fullmatch(name):
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                return Session.from_json(self._session(name).read_text(encoding="utf-8"))
+        raise UnknownSession(f"There is no session {name[:64]!r}.")
+
+    def all(self) -> list[Session]:
+        """Every session, the latest first; what cannot be read is left out."""
+        found = []
+        for path in self._sessions.glob("*.json"):
+            with contextlib.suppress(UnknownSession):
+                found.append(self.get(path.stem))
+        return sorted(found, key=lambda session: session.created, reverse=True)
+
+    def has_fit(self, session: Session) -> bool:
+        """Whether the fit of every chunk is still there."""
+        return bool(session.fits) and all(self._fit(name).is_file() for name in session.fits)
+
+    def put_fit(self, content: bytes) -> str:
+        """Keep a chunk's fit; returns its name, the same for the same content. Raises OSError."""
+        self._fits.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(content).hexdigest()
+        path = self._fit(name)
+        if path.is_file():
+            os.utime(path)
+        else:
+            atomic.write_bytes(path, content)
+        return name
+
+    def read_fit(self, name: str) -> bytes | None:
+        """A chunk's fit, None where it is gone or damaged."""
+        path = self._fit(name)
+        try:
+            content = path.read_bytes()
+            os.utime(path)
+        except OSError:
+            return None
+        if hashlib.sha256(content).hexdigest() == name:
+            return content
+        path.unlink(missing_ok=True)
+        return None
+
+    def trim(self) -> None:
+        """Forget sessions that are too old; remove fits that nobody names, then the least used until there is room."""
+        now = time.time()
+        named: set[str] = set()
+        for session in self.all():
+            if now - session.created > self._oldest_s:
+                self._session(session.id).unlink(missing_ok=True)
+            else:
+                named.update(session.fits)
+        kept = []
+        for path in self._fits.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                if path.stem not in named and now - status.st_mtime > UNNAMED_S:
+                    path.unlink()
+                else:
+                    kept.append((status.st_mtime, status.st_size, path))
+        left = sum(size for _, size, _ in kept)
+        for _, size, path in sorted(kept):
+            if left <= self._most_bytes:
+                break
+            path.unlink(missing_ok=True)
+            left -= size
+
+    def _session(self, name: str) -> Path:
+        return self._sessions / f"{name}.json"
+
+    def _fit(self, name: str) -> Path:
+        return self._fits / f"{name}.safetensors"

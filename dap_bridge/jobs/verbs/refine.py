@@ -1,0 +1,215 @@
+"""Verbs `refine` and `undo`: a separation corrected by a user's boxes, from its fit or, without one, the clip."""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ... import presets
+from ...audio.files import ClipReader
+from ...audio.plan import Chunk
+from ...audio.stems import NULL_FLOOR_DB
+from ...domain import MAX_BOXES, Box, Clip, Op
+from ...engine.events import Fit
+from ...engine.recipe import ConsensusRecipe
+from ...engine.refinement import Region
+from ...engine.refinement import refine as refine_chunks
+from ...errors import BadRequest, UnknownSession
+from .. import fits
+from ..run import MANIFEST, Run
+from ..sessions import NAME, Session, Sessions
+from .separate import Separation, Task, fingerprint
+
+
+def refine(run: Run, results: Path) -> Path:
+    """Returns the path of the manifest."""
+    request = run.job.request
+    session = _find(request["session"], run.sessions)
+    drawn = tuple(Box.parse(text) for text in request["box"])
+    boxes = (session.boxes if request["keep"] else ()) + drawn
+    if len(boxes) > MAX_BOXES:
+        raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
+    return _correct(run, results, session, boxes, redraw=request["fit"])
+
+
+def undo(run: Run, results: Path) -> Path:
+    """Returns the path of the manifest."""
+    session = _find(run.job.request["session"], run.sessions)
+    if not session.boxes:
+        raise BadRequest(f"Session {session.id} has no box that could be taken back.")
+    return _correct(run, results, session, session.boxes[:-1], redraw=True)
+
+
+def _find(name: str, sessions: Sessions | None) -> Session:
+    """The session of that name, or of the manifest at that path. Raises UnknownSession."""
+    if NAME.fullmatch(name):
+        if sessions is None:
+            raise UnknownSession(f"There is no session {name!r}.")
+        return sessions.get(name)
+    path = Path(name) / MANIFEST if Path(name).is_dir() else Path(name)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if sessions is not None:
+            known = sessions.get(manifest["session"])
+            if Path(known.manifest) == path:
+                return known
+    except UnknownSession:
+        pass
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnknownSession(f"{path} is no manifest that can be read.") from error
+    return _of_manifest(path, manifest)
+
+
+def _of_manifest(path: Path, manifest: dict[str, Any]) -> Session:
+    """What a manifest alone says of its session: all but the fit. Raises UnknownSession."""
+    try:
+        if manifest["verb"] not in ("separate", "refine", "undo"):
+            raise UnknownSession(f"{path} tells of {manifest['verb']!r}, which cannot be corrected.")
+        inputs = manifest["inputs"]
+        channels = [f"{channel}:{one['path']}" for one in inputs for channel in one["channels"]]
+        request = {
+            "clip": None,
+            "channel": channels,
+            "start": int(inputs[0]["start"]),
+            "frames": int(manifest["frames"]),
+            "rate": int(manifest["rate"]),
+            "sources": len(manifest["stems"]),
+            "preset": str(manifest["preset"]),
+            "seed": int(manifest["seed"]),
+        }
+        boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in manifest["boxes"])
+        label = manifest["stems"][0]["name"].removesuffix(" - stem 1")
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise UnknownSession(f"{path} is not a manifest of this version.") from error
+    return Session(manifest["session"], request, "", label, str(path), boxes=boxes)
+
+
+def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], *, redraw: bool) -> Path:
+    preset: presets.Preset[ConsensusRecipe] = presets.load_one_of(session.request["preset"], ConsensusRecipe)
+    if preset.recipe.boxes is None:
+        raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
+    seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
+    original = session.request | {"seed": seed}
+    with ClipReader(Clip.from_request(original)) as reader, tempfile.TemporaryDirectory() as scratch:
+        _require_inside(boxes, reader, original["sources"])
+        task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"])
+        sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
+        source = fingerprint(reader, task.preset)
+        correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw)
+        if seed == session.request["seed"] and source == session.source:
+            correction.kept = session.fits
+        elif session.source and source != session.source:
+            run.notes.append("The clip or the preset has changed since: it was separated again.")
+        label = run.job.request["label"] or session.label
+        manifest = task.publish(
+            results,
+            label,
+            correction.write_stems,
+            lambda: {
+                "seed": seed,
+                "parent": session.id,
+                "boxes": tuple(map(asdict, boxes)),
+                "changes": correction.changes,
+            },
+        )
+        task.remember(Session(run.job.id, original, source, label, str(manifest), correction.kept, boxes, session.id))
+        return manifest
+
+
+def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> None:
+    for number, box in enumerate(boxes, 1):
+        try:
+            box.require_inside(reader.frames / reader.rate, reader.rate, sources)
+        except ValueError as error:
+            raise BadRequest(f"Box {number}: {error}.") from error
+
+
+@dataclass
+class Correction:
+    """A correction under way. kept: the names of the chunks' fits, empty until they are known."""
+
+    task: Task
+    recipe: ConsensusRecipe
+    boxes: tuple[Box, ...]
+    sessions: Sessions
+    seed: int
+    redraw: bool
+    kept: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self._change = [0.0] * self.task.sources
+        self._level = [0.0] * self.task.sources
+
+    @property
+    def changes(self) -> tuple[dict[str, Any], ...]:
+        """For the manifest."""
+        pairs = zip(self._change, self._level, strict=True)
+        return tuple({"stem": k, "outside_db": _ratio_db(*pair)} for k, pair in enumerate(pairs, 1))
+
+    def write_stems(self, device: torch.device, paths: list[Path]) -> None:
+        """One stem to each of `paths`, from the fits that were kept, or after separating the clip again."""
+        self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
+        self._require_fits(device)
+        regions = [self._regions(chunk) for chunk in self.task.chunks]
+        events = refine_chunks(
+            self.task.view, self._fit(device), regions, self.recipe, redraw=self.redraw, device=device
+        )
+        with self.task.writer(paths) as writer:
+            for answer in self.task.run.follow(events):
+                self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
+                self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
+                self.task.write(writer, answer, device, regions[answer.index])
+
+    def _require_fits(self, device: torch.device) -> None:
+        names = self.kept
+        if len(names) == len(self.task.chunks) and all(self.sessions.read_fit(name) is not None for name in names):
+            return
+        self.task.run.notes.append("The fit was not kept: the clip was separated again first.")
+        again = Separation(self.task, self.seed, self.sessions)
+        for _ in again.answers(device):
+            pass
+        self.kept = tuple(again.kept)
+
+    def _fit(self, device: torch.device) -> Callable[[int], Fit]:
+        def read(index: int) -> Fit:
+            content = self.sessions.read_fit(self.kept[index])
+            assert content is not None, "it was there a moment ago"
+            return fits.restore(content, device)
+
+        return read
+
+    def _regions(self, chunk: Chunk) -> list[Region]:
+        """The boxes that a chunk hears of."""
+        assert self.recipe.boxes is not None
+        rate = self.task.reader.rate
+        first, last = chunk.start / rate, chunk.end / rate
+        found = []
+        for box in self.boxes:
+            feather = self.recipe.boxes.feather_s if box.feather is None else box.feather
+            if box.strength > 0 and box.start - feather < last and box.end + feather > first:
+                found.append(
+                    Region(
+                        source=box.stem - 1,
+                        active=box.op is Op.ACTIVATE,
+                        start=box.start - first,
+                        end=box.end - first,
+                        low=box.low,
+                        high=box.high,
+                        strength=box.strength,
+                        feather=feather,
+                    )
+                )
+        return found
+
+
+def _ratio_db(change: float, level: float) -> float:
+    if change <= 0 or level <= 0:
+        return NULL_FLOOR_DB if change <= 0 else 0.0
+    return round(max(NULL_FLOOR_DB, 10 * math.log10(change / level)), 1)

@@ -1,0 +1,62 @@
+// What the page asks of the daemon. Every address lies beside this file's, below the same secret path.
+
+const ROOT = new URL("../", import.meta.url);
+
+/** A refusal: what the daemon says in code, message and hint. */
+export class Refusal extends Error {
+  constructor({ code, message, hint }) {
+    super(message);
+    Object.assign(this, { code, hint });
+  }
+}
+
+/** What is thrown where no daemon answers. */
+export const SILENCE = { code: "daemon_unreachable", message: "The bridge does not answer.", hint: "It is looked for again." };
+
+async function ask(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(new URL(path, ROOT), { credentials: "omit", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(SILENCE);
+  }
+  if (!response.ok) {
+    const said = await response.json().catch(() => ({}));
+    throw new Refusal(said.error ?? { code: "internal", message: `The bridge answered ${response.status}.`, hint: "" });
+  }
+  return response;
+}
+
+export async function loadSession(name) {
+  return (await ask(`sessions/${encodeURIComponent(name)}`)).json();
+}
+
+export async function loadTile(session, level, index, signal) {
+  const path = `sessions/${session.session}/tiles/${level}/${index}?revision=${session.revision}`;
+  return new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
+}
+
+/** Interleaved samples of a stem. */
+export async function loadSamples(session, stem, start, frames) {
+  const query = `start=${start}&frames=${frames}&revision=${session.revision}`;
+  const path = `sessions/${session.session}/stems/${stem}?${query}`;
+  return new Float32Array(await (await ask(path)).arrayBuffer());
+}
+
+/** Sends a message of the protocol; gives the events that answer it at once. A refusal is thrown. */
+export async function send(message) {
+  const body = JSON.stringify(message);
+  const response = await ask("messages", { method: "POST", headers: { "content-type": "application/json" }, body });
+  return response.json();
+}
+
+/** Tells `heard` of every event, of `job` as well where one is named; `lost` when the daemon is gone for now. */
+export function listen(job, names, heard, lost) {
+  const address = new URL("events", ROOT);
+  if (job) address.searchParams.set("job", job);
+  const source = new EventSource(address);
+  for (const name of names) source.addEventListener(name, (event) => heard(JSON.parse(event.data)));
+  source.addEventListener("error", () => lost());
+  return source;
+}

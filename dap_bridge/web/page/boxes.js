@@ -1,0 +1,131 @@
+// Boxes: what the user knows about the masks. Values are immutable; every change makes a new list, so undo is a stack.
+
+/** Seconds. */
+const LEAST_S = 0.02;
+/** A box is at least so tall: a ratio of frequencies, or so many Hz near the bottom. */
+const LEAST_RATIO = 2 ** (1 / 12);
+const LEAST_HZ = 20;
+const MOST_UNDONE = 200;
+
+export const TAKE_OUT = "deactivate";
+export const BRING_IN = "activate";
+
+const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+const rounded = (value, digits) => Number(value.toFixed(digits));
+
+let lastId = 0;
+
+/** A box in order: edges sorted, inside the clip, not too small to be meant. Seconds and Hz. */
+export function box(values, seconds, nyquist) {
+  const { stem, op, strength = 1, feather = null, id = ++lastId } = values;
+  let [start, end] = [values.start, values.end].map((t) => clamp(t, 0, seconds)).sort((a, b) => a - b);
+  let [low, high] = [values.low, values.high].map((f) => clamp(f, 0, nyquist)).sort((a, b) => a - b);
+  end = Math.max(end, Math.min(seconds, start + LEAST_S));
+  start = Math.min(start, Math.max(0, end - LEAST_S));
+  high = Math.max(high, Math.min(nyquist, Math.max(low * LEAST_RATIO, low + LEAST_HZ)));
+  low = Math.min(low, Math.max(0, high - LEAST_HZ));
+  lastId = Math.max(lastId, id);
+  return Object.freeze({
+    id,
+    stem,
+    op,
+    start: rounded(start, 4),
+    end: rounded(end, 4),
+    low: rounded(low, 1),
+    high: rounded(high, 1),
+    strength: rounded(clamp(strength, 0, 1), 2),
+    feather,
+  });
+}
+
+/** As the protocol writes it; without a feather the preset's holds. */
+export function asText({ stem, op, start, end, low, high, strength, feather }) {
+  const fields = { stem, op, start, end, low, high, strength, feather };
+  return Object.entries(fields)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(",");
+}
+
+/** The list of boxes, what is selected in it, and every list before. */
+export class Boxes {
+  constructor(seconds, nyquist, changed) {
+    Object.assign(this, { seconds, nyquist, changed, list: [], past: [], future: [], selected: null });
+  }
+
+  get current() {
+    return this.list.find((one) => one.id === this.selected) ?? null;
+  }
+
+  restore({ list = [], past = [], future = [] }) {
+    const sound = (boxes) => boxes.map((one) => box(one, this.seconds, this.nyquist));
+    Object.assign(this, { list: sound(list), past: past.map(sound), future: future.map(sound), selected: null });
+    this.changed();
+  }
+
+  saved() {
+    const { list, past, future } = this;
+    return { list, past: past.slice(-20), future: future.slice(-20) };
+  }
+
+  select(id) {
+    if (this.selected === id) return;
+    this.selected = id;
+    this.changed();
+  }
+
+  add(values) {
+    const made = box(values, this.seconds, this.nyquist);
+    this._become([...this.list, made]);
+    this.select(made.id);
+    return made;
+  }
+
+  /** `coalesce`: one step to undo for a gesture of many changes (a drag, a slider). */
+  change(id, values, coalesce = null) {
+    const list = this.list.map((one) => (one.id === id ? box({ ...one, ...values }, this.seconds, this.nyquist) : one));
+    this._become(list, coalesce && `${coalesce} ${id}`);
+  }
+
+  remove(id) {
+    const index = this.list.findIndex((one) => one.id === id);
+    const rest = this.list.filter((one) => one.id !== id);
+    if (this.selected === id) this.selected = rest[Math.min(index, rest.length - 1)]?.id ?? null;
+    this._become(rest);
+  }
+
+  clear() {
+    this.selected = null;
+    this._become([]);
+  }
+
+  undo() {
+    this._step(this.past, this.future);
+  }
+
+  redo() {
+    this._step(this.future, this.past);
+  }
+
+  /** The gesture has ended: what follows is a step of its own. */
+  settle() {
+    this._gesture = null;
+  }
+
+  _become(list, gesture = null) {
+    if (!gesture || gesture !== this._gesture) this.past = [...this.past, this.list].slice(-MOST_UNDONE);
+    this._gesture = gesture;
+    this.list = list;
+    this.future = [];
+    this.changed();
+  }
+
+  _step(from, to) {
+    if (!from.length) return;
+    to.push(this.list);
+    this.list = from.pop();
+    this._gesture = null;
+    if (!this.current) this.selected = null;
+    this.changed();
+  }
+}

@@ -1,0 +1,90 @@
+// A refinement from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
+
+import { listen, Refusal, send, SILENCE } from "./api.js";
+
+const EVENTS = ["welcome", "accepted", "progress", "done", "failed", "cancelled", "interrupted"];
+
+const newName = () => `edit-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+
+/**
+ * told: {progress(event), done(job), failed(error), cancelled(), connection(there)}. At most one job at a time; `job` is
+ * {name, message, kind} of the one that runs, to be kept across reloads.
+ */
+export class Jobs {
+  constructor(told) {
+    this.told = told;
+    this.job = null;
+    this._listen();
+  }
+
+  async start(message, kind) {
+    const name = newName();
+    await this._begin({ name, message: { ...message, job: name }, kind });
+  }
+
+  /** Goes on with a job of before a reload. */
+  carryOn(job) {
+    this.job = job;
+    this.told.progress({ fraction: 0, stage: "looking for the job" });
+    this._listen();
+  }
+
+  async cancel() {
+    if (this.job) await send({ verb: "cancel", job: this.job.name });
+  }
+
+  async _begin(job) {
+    this.job = job;
+    this.told.progress({ fraction: 0, stage: "asking" });
+    try {
+      await send(job.message);
+    } catch (error) {
+      // Not heard, perhaps: the stream will say whether the job is known, and it is asked for again if not.
+      if (error.code !== SILENCE.code) {
+        this._end();
+        throw error;
+      }
+    }
+    this._listen();
+  }
+
+  /** One stream a page: the browser asks anew by itself when it breaks, and the daemon says how the job stands then. */
+  _listen() {
+    this.source?.close();
+    this.source = listen(this.job?.name, EVENTS, (event) => this._heard(event), () => this.told.connection(false));
+  }
+
+  _end() {
+    const { job } = this;
+    this.job = null;
+    return job;
+  }
+
+  _heard(event) {
+    if (event.event === "welcome") return this.told.connection(true);
+    if (event.job !== this.job?.name) return undefined;
+    switch (event.event) {
+      case "progress":
+        return this.told.progress(event);
+      case "accepted":
+        return this.told.progress({ fraction: 0, stage: "waiting" });
+      case "done":
+        return this.told.done(this._end());
+      case "cancelled":
+        this._end();
+        return this.told.cancelled();
+      case "interrupted": // the daemon ended in mid-job; this one runs it again
+        return send({ verb: "resume", job: event.job }).then(() => this._listen(), (error) => this._failed(error));
+      case "failed":
+        if (event.code === "unknown_job") return this._begin(this.job).catch((error) => this.told.failed(error));
+        return this._failed(new Refusal(event));
+      default:
+        return undefined;
+    }
+  }
+
+  _failed(error) {
+    this._end();
+    this.told.failed(error);
+  }
+}

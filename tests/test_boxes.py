@@ -1,0 +1,117 @@
+"""What a box may say, and what is refused before anything is done."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from dap_bridge.cli import main
+from dap_bridge.domain import Box, Op
+from dap_bridge.errors import BadRequest
+from dap_bridge.jobs.sessions import Session, Sessions
+from dap_bridge.transport import protocol, verbs
+from tests.conftest import Start
+
+GOOD = "stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000"
+
+
+def test_a_box_is_read_in_any_order_and_written_as_it_is_read() -> None:
+    box = Box.parse("high=4000, op=deactivate,low=200,start=1.2 ,end=2.0,stem=1")
+    assert box == Box(1, Op.DEACTIVATE, 1.2, 2.0, 200.0, 4000.0)
+    full = Box.parse(f"{GOOD},strength=0.5,feather=0.02")
+    assert (full.strength, full.feather) == (0.5, 0.02)
+    assert Box.parse(full.as_text()) == full
+    assert Box.parse(box.as_text()) == box
+
+
+BAD = {
+    "nan": (GOOD.replace("1.2", "nan"), "start must be finite"),
+    "infinite": (GOOD.replace("4000", "inf"), "high must be finite"),
+    "inverted in time": (GOOD.replace("end=2.0", "end=1.0"), "end .* must come after"),
+    "inverted in frequency": (GOOD.replace("high=4000", "high=100"), "high .* must be above"),
+    "of no length": (GOOD.replace("end=2.0", "end=1.2"), "end .* must come after"),
+    "of no height": (GOOD.replace("high=4000", "high=200"), "high .* must be above"),
+    "before the clip": (GOOD.replace("start=1.2", "start=-1"), "negative"),
+    "below zero": (GOOD.replace("low=200", "low=-1"), "negative"),
+    "too strong": (f"{GOOD},strength=1.5", "strength must be from 0 to 1"),
+    "of a strength that is none": (f"{GOOD},strength=nan", "strength must be finite"),
+    "of an endless feather": (f"{GOOD},feather=1e9", "feather"),
+    "without a stem": (GOOD.replace("stem=1,", ""), "stem is missing"),
+    "for stem 0": (GOOD.replace("stem=1", "stem=0"), "stem must be"),
+    "that says nothing": (GOOD.replace("deactivate", "erase"), "op must be deactivate or activate"),
+    "with a word for a number": (GOOD.replace("200", "low"), "low must be a number"),
+    "that says it twice": (f"{GOOD},low=3", "low is given twice"),
+    "with a field of another kind": (f"{GOOD},gain=3", "none of"),
+    "empty": ("", "none of"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_box_is_refused_by_its_number_and_reason(name: str) -> None:
+    text, reason = BAD[name]
+    with pytest.raises(BadRequest, match=f"box 2: .*{reason}"):
+        protocol.parse("refine", {"session": "a", "box": [GOOD, text]})
+
+
+def test_ten_thousand_boxes_are_refused() -> None:
+    with pytest.raises(BadRequest, match="200"):
+        protocol.parse("refine", {"session": "a", "box": [GOOD] * 10_000})
+
+
+@pytest.mark.parametrize("session", ["", "a b", "relative/manifest.json", "../a"])
+def test_a_session_is_a_name_or_an_absolute_path(session: str) -> None:
+    with pytest.raises(BadRequest):
+        protocol.parse("refine", {"session": session, "box": [GOOD]})
+
+
+def test_a_request_by_osc_carries_every_box_in_order() -> None:
+    sent = verbs.Refine(session="a", box=(GOOD, GOOD.replace("stem=1", "stem=2")), keep=False)
+    _, arguments = protocol.osc_arguments(sent)
+    assert protocol.parse(*protocol.osc_fields("/dap/refine", arguments)) == sent
+
+
+def test_a_daemon_lists_its_sessions_by_both_doors_and_refuses_bad_boxes(start: Start) -> None:
+    daemon = start()
+    assert daemon.client.sessions() == []
+    kept = Sessions(daemon.data / "sessions", most_bytes=1e6, most_days=1)
+    request = {"clip": None, "channel": ["0:/music/take.wav"]}
+    fit = kept.put_fit(b"fit")
+    kept.add(Session("first", request, "", "Take", "/out/manifest.json", (fit,)))
+    kept.add(Session("second", request, "", "Take", "/out2/manifest.json", ("0" * 64,), (Box.parse(GOOD),), "first"))
+    listed = {one.session: one for one in daemon.client.sessions()}
+    assert {name: (one.stored, one.boxes) for name, one in listed.items()} == {"first": (True, 0), "second": (False, 1)}
+    assert (listed["first"].label, listed["first"].clip) == ("Take", "/music/take.wav")
+    bad = verbs.Refine(job="bad", session="first", box=(GOOD,)).model_copy(update={"box": (BAD["nan"][0],)})
+    with pytest.raises(BadRequest, match="box 1: start must be finite"):
+        daemon.client.last_event(bad)
+    assert {one.session for one in daemon.client.sessions()} == set(listed)
+
+
+def test_a_session_of_the_command_line_is_refined_by_the_command_line(
+    tmp_path: Path, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
+) -> None:
+    def command(*arguments: object) -> Result:
+        return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+    clip = write_clip(noise(1, 66_000), 22_050)
+    first = command("separate", clip, "--preset", "quick", "--out", tmp_path / "a", "--json")
+    name = json.loads(first.stdout)["session"]
+    box = "stem=1,op=deactivate,start=1,end=2,low=200,high=4000"
+    second = command("refine", name, "--box", box, "--out", tmp_path / "b", "--json")
+    assert second.exit_code == 0, second.stderr
+    manifest = json.loads(second.stdout)
+    assert (manifest["parent"], len(manifest["boxes"]), manifest["warnings"]) == (name, 1, [])
+    third = command("undo", tmp_path / "b", "--out", tmp_path / "c", "--json")
+    assert json.loads(third.stdout)["boxes"] == []
+    listed = json.loads(command("sessions", "--json").stdout)["sessions"]
+    assert [one["boxes"] for one in listed] == [0, 1, 0]
+    assert all(one["stored"] for one in listed)
+    refused = command("refine", tmp_path / "a", "--box", box.replace("end=2", "end=9"), "--out", tmp_path / "d")
+    assert refused.exit_code == 2
+    assert "Box 1" in refused.stderr
+    assert not (tmp_path / "d").exists()

@@ -1,0 +1,298 @@
+"""The HTTP door from outside: what it answers, and everything that it must not answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from tests.processes import STUB, Process, until
+from tests.web.finished import finished, tones
+
+RATE = 8000
+JSON = {"content-type": "application/json"}
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        return str(self.json["error"]["code"])
+
+
+class Door:
+    """The address of a running daemon, asked with whatever headers a test invents."""
+
+    def __init__(self, daemon: Process) -> None:
+        self.daemon = daemon
+        self.address = urlsplit(daemon.editor)
+        self.root = self.address.path.removesuffix("edit/")
+        self.host = self.address.netloc
+
+    def raw(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Reply:
+        connection = http.client.HTTPConnection(self.address.hostname or "", self.address.port, timeout=20)
+        try:
+            connection.putrequest(method, path, skip_host=True)
+            for name, value in ({"Host": self.host} | headers).items():
+                connection.putheader(name, value)
+            connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body)
+            answer = connection.getresponse()
+            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
+        finally:
+            connection.close()
+
+    def get(self, path: str, **headers: str) -> Reply:
+        return self.raw("GET", self.root + path, headers)
+
+    def post(self, message: Any, headers: dict[str, str] | None = None) -> Reply:
+        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        return self.raw("POST", self.root + "messages", JSON | (headers or {}), body)
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """A daemon with one finished session, `demo`, and a stub for its worker."""
+    home = tmp_path_factory.mktemp("http")
+    finished(home / "data", "demo", tones(RATE, 2.0), RATE)
+    (home / "secret.wav").write_bytes((home / "data/jobs/demo/result/stem-1.wav").read_bytes())
+    strayed = finished(home / "data", "strayed", tones(RATE, 0.5), RATE)
+    manifest = json.loads(strayed.read_text())
+    manifest["stems"][0]["path"] = "../../../../secret.wav"
+    strayed.write_text(json.dumps(manifest))
+    process = Process(home, "-m", STUB)
+    yield Door(process)
+    process.client.close()
+    process.end()
+
+
+def test_the_page_and_all_it_is_made_of(door: Door) -> None:
+    page = door.get("edit/demo")
+    assert page.status == 200 and page.headers["content-type"].startswith("text/html")
+    for name, kind in {"main.js": "text/javascript", "style.css": "text/css", "icon.svg": "image/svg+xml"}.items():
+        asset = door.get(f"assets/{name}")
+        assert asset.status == 200 and asset.headers["content-type"].startswith(kind)
+
+
+def test_a_session_without_the_paths_of_its_files(door: Door) -> None:
+    session = door.get("sessions/demo").json
+    assert (session["rate"], session["frames"], session["channels"]) == (RATE, 2 * RATE, 2)
+    assert session["stems"][0] == {"index": 1, "name": "demo - stem 1", "role": "source"}
+    assert str(door.daemon.home) not in json.dumps(session)
+
+
+def test_the_stems_to_the_sample(door: Door) -> None:
+    answer = door.get("sessions/demo/stems/2?start=500&frames=1000")
+    expected, _ = soundfile.read(door.daemon.data / "jobs/demo/result/stem-2.wav", dtype="float32")
+    np.testing.assert_array_equal(np.frombuffer(answer.body, "<f4").reshape(-1, 2), expected[500:1500])
+
+
+def test_a_tile_is_kept_by_the_browser_and_a_session_is_not(door: Door) -> None:
+    geometry = door.get("sessions/demo").json["tiles"]
+    tile = door.get("sessions/demo/tiles/0/0")
+    assert len(tile.body) % (3 * geometry["bins"]) == 0 and any(tile.body)
+    assert "immutable" in tile.headers["cache-control"]
+    assert door.get("sessions/demo").headers["cache-control"] == "no-store"
+
+
+def test_messages_are_those_of_the_other_doors(door: Door) -> None:
+    (welcome,) = door.post({"verb": "hello"}).json
+    assert (welcome["event"], welcome["pid"]) == ("welcome", door.daemon.process.pid)
+    fields = door.daemon.separate("by-http").model_dump(mode="json", exclude_none=True)
+    (accepted,) = door.post({"verb": "separate", **fields}).json
+    assert accepted == {"event": "accepted", "job": "by-http", "verb": "separate"}
+    until(lambda: door.daemon.status_file("by-http").get("event") == "done")
+    assert door.post({"verb": "cancel", "job": "nobody"}).status == 404
+
+
+def test_events_are_told_as_they_happen(door: Door) -> None:
+    connection = http.client.HTTPConnection(door.address.hostname or "", door.address.port, timeout=20)
+    fields = door.daemon.separate("told", "sleep 1").model_dump(mode="json", exclude_none=True)
+    door.post({"verb": "separate", **fields})
+    connection.request("GET", f"{door.root}events?job=told")
+    answer = connection.getresponse()
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    told = []
+    while not told or told[-1]["event"] != "done":
+        line = answer.readline().decode()
+        if line.startswith("data: "):
+            told.append(json.loads(line.removeprefix("data: ")))
+    connection.close()
+    assert told[0]["event"] == "welcome"
+    assert {"welcome", "status", "progress", "done"} <= {event["event"] for event in told}
+    assert all(event["job"] in ("told", "") for event in told[1:])
+
+
+def test_the_choice_stands_where_the_host_finds_it(door: Door) -> None:
+    (chosen,) = door.post({"verb": "choose", "job": "demo", "session": "strayed"}).json
+    assert chosen["manifest"].endswith("manifest.json")
+    lines = (door.daemon.spool / "outbox" / "demo.chosen").read_text().splitlines()
+    assert dict(line.split("\t") for line in lines) == chosen
+    for message in ({"job": "demo", "session": "nobody"}, {"job": "nobody", "session": "demo"}):
+        assert door.post({"verb": "choose", **message}).status == 404
+
+
+def jobs(door: Door) -> list[tuple[Any, ...]]:
+    """Everything the daemon has on disk about jobs."""
+    with closing(sqlite3.connect(door.daemon.data / "jobs.sqlite")) as table:
+        return table.execute("SELECT * FROM jobs ORDER BY id").fetchall()
+
+
+def strangers(door: Door) -> dict[str, tuple[str, str, dict[str, str]]]:
+    root, port = door.root, door.address.port
+    wrong = root[:-2] + ("A" if root[-2] != "A" else "B") + "/"
+    return {
+        "no token": ("GET", "/sessions/demo", {}),
+        "no token, the page": ("GET", "/edit/demo", {}),
+        "nothing": ("GET", "/", {}),
+        "another token": ("GET", f"{wrong}sessions/demo", {}),
+        "part of the token": ("GET", f"{root[:-4]}/sessions/demo", {}),
+        "more than the token": ("GET", f"{root[:-1]}x/sessions/demo", {}),
+        "another name for this machine": ("GET", f"{root}sessions/demo", {"Host": f"evil.example:{port}"}),
+        "another port": ("GET", f"{root}sessions/demo", {"Host": "127.0.0.1:1"}),
+        "no host": ("GET", f"{root}sessions/demo", {"Host": ""}),
+        "another origin": ("GET", f"{root}sessions/demo", {"Origin": "https://evil.example"}),
+        "no origin to speak of": ("GET", f"{root}sessions/demo", {"Origin": "null"}),
+        "another port's page": ("GET", f"{root}sessions/demo", {"Origin": "http://127.0.0.1:1"}),
+        "a picture in another page": ("GET", f"{root}sessions/demo/tiles/0/0", {"Sec-Fetch-Site": "cross-site"}),
+        "a sister site": ("GET", f"{root}edit/demo", {"Sec-Fetch-Site": "same-site"}),
+        "a form of another page": ("POST", f"{root}messages", JSON | {"Origin": "https://evil.example"}),
+        "a question beforehand": ("OPTIONS", f"{root}messages", {"Origin": f"http://127.0.0.1:{port}"}),
+        "another method": ("DELETE", f"{root}sessions/demo", {}),
+    }
+
+
+def test_strangers_are_refused_and_nothing_changes(door: Door) -> None:
+    before = jobs(door)
+    for name, (method, path, headers) in strangers(door).items():
+        reply = door.raw(method, path, headers, b'{"verb": "cancel", "job": "demo"}' if method == "POST" else b"")
+        assert (reply.status, reply.code) == (403, "forbidden"), name
+        assert not {header for header in reply.headers if header.startswith("access-control")}, name
+        assert "default-src 'none'" in reply.headers["content-security-policy"], name
+    assert jobs(door) == before
+
+
+def useless_boxes() -> list[list[str]]:
+    box = {"stem": 1, "op": "deactivate", "start": 0.5, "end": 1.0, "low": 200, "high": 400}
+    wrong = [
+        {"start": "nan"},
+        {"high": "inf"},
+        {"start": 1.0},
+        {"end": 0.1},
+        {"low": 400},
+        {"high": 100},
+        {"stem": 0},
+        {"stem": "1e9"},
+        {"op": "both"},
+        {"strength": 2},
+        {"feather": -1},
+        {"start": -1},
+        {"path": "/etc/passwd"},
+    ]
+    texts = [",".join(f"{name}={value}" for name, value in (box | values).items()) for values in [{}, *wrong]]
+    return [texts[:1] * 10_000, *([text] for text in texts[1:]), [""]]
+
+
+def test_messages_that_are_none_are_refused_and_nothing_changes(door: Door) -> None:
+    before = jobs(door)
+    useless: list[Any] = [
+        b"",
+        b"{",
+        b"[" * 100_000,
+        b"\xff\xfe",
+        [],
+        {"verb": "separate"},
+        {"verb": "no such"},
+        {"verb": "hello", "x": 1},
+        {"verb": "separate", "clip": "relative.wav"},
+        *({"verb": "refine", "session": "demo", "box": boxes} for boxes in useless_boxes()),
+        {"verb": "refine", "session": "../demo", "box": []},
+        b'{"verb": "hello", "reply_port": NaN}',
+        b" " * (2 << 20),
+    ]
+    for message in useless:
+        reply = door.post(message)
+        assert (reply.status, reply.code) == (400, "bad_request"), message[:50]
+    assert door.post({"verb": "hello"}, {"content-type": "text/plain"}).status == 400, "what a form can send"
+    assert jobs(door) == before
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "sessions/nobody",
+        "sessions/..%2f..%2fjobs.sqlite",
+        "sessions/%2e%2e/%2e%2e/editor.json",
+        "sessions/demo/../../editor.json",
+        "sessions/demo/stems/3?start=0&frames=10",
+        "sessions/demo/stems/1?start=-1&frames=10",
+        "sessions/demo/stems/1?start=0&frames=99999999999999999999",
+        "sessions/demo/stems/1?frames=10",
+        "sessions/demo/stems/nan?start=0&frames=10",
+        "sessions/demo/tiles/99/0",
+        "sessions/demo/tiles/0/99999",
+        "sessions/demo/tiles/-1/0",
+        "assets/../__init__.py",
+        "assets/..%2f__init__.py",
+        "assets/%2fetc%2fpasswd",
+        "assets/",
+        "sessions/strayed/stems/1?start=0&frames=10",
+        "",
+    ],
+)
+def test_what_is_no_session_and_no_asset_is_not_there(door: Door, path: str) -> None:
+    reply = door.get(path)
+    assert reply.status in (400, 404)
+    assert reply.code in ("bad_request", "unknown_session", "clip_unreadable")
+
+
+def test_only_this_machine_is_listened_to(door: Door) -> None:
+    listening = [c for c in psutil.Process(door.daemon.process.pid).net_connections("inet") if c.status != "NONE"]
+    listening = [connection for connection in listening if connection.status == psutil.CONN_LISTEN]
+    assert {connection.laddr.ip for connection in listening} == {"127.0.0.1"}
+
+
+def test_the_address_is_for_this_user_alone(door: Door) -> None:
+    for path in (door.daemon.data / "editor.json", door.daemon.spool / "daemon.status"):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    (welcome,) = door.post({"verb": "hello"}).json
+    assert door.root.strip("/") not in json.dumps(welcome), "which any program may ask for over UDP"
+    assert door.root.strip("/") not in door.daemon.log.read_text()
+
+
+def test_a_daemon_that_comes_back_is_found_where_it_was(tmp_path: Path) -> None:
+    process = Process(tmp_path, "-m", STUB)
+    try:
+        first = process.editor
+        assert process.end() == 0
+        process.start()
+        until(lambda: (tmp_path / "spool" / "daemon.status").exists())
+        assert process.editor == first
+        process.process.kill()
+        process.process.wait()
+        process.start()
+        assert process.editor == first
+        assert "Traceback" not in process.log.read_text()
+    finally:
+        process.client.close()
+        process.end()

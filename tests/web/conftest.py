@@ -1,0 +1,72 @@
+"""A real Chromium, and a real daemon with three sessions for it: the demo clip separated, tones, and ten minutes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import tomli_w
+from playwright.sync_api import Browser, sync_playwright
+
+from dap_bridge.demo import CLIP
+from dap_bridge.transport.verbs import Separate
+from tests.hosts.conftest import needed
+from tests.processes import Process
+from tests.web.editor import Editor
+from tests.web.finished import finished, tones
+
+TONES_RATE = 44_100
+TONES_S = 8.0
+LONG_S = 600
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Debian's, not one that is downloaded. Closed with the package, for its event loop is the thread's."""
+    path = needed("chromium")
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*sandbox, "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+    """The preset `slow` takes seconds to refine what it has separated quickly."""
+    home = tmp_path_factory.mktemp("editor")
+    presets = home / "presets"
+    shutil.copytree(quick_presets, presets)
+    table = tomllib.loads((presets / "quick.toml").read_text(encoding="utf-8"))
+    table["boxes"]["iterations"] = 300
+    (presets / "slow.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    finished(home / "data", "tones", tones(TONES_RATE, TONES_S), TONES_RATE)
+    finished(home / "data", "long", tones(TONES_RATE, 10.0, channels=1), TONES_RATE, repeats=LONG_S // 10)
+    process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
+    for session, preset in {"demo": "quick", "slow": "slow"}.items():
+        process.client.run(Separate(job=session, clip=str(CLIP), preset=preset), lambda _: None)
+    yield process
+    process.client.close()
+    process.end()
+
+
+@pytest.fixture
+def edit(chromium: Browser, bridge: Process) -> Iterator[Callable[..., Editor]]:
+    """edit(session, **options of a browser's context) -> the page; what it complains of fails the test."""
+    opened: list[Editor] = []
+
+    def open_one(session: str, **options: object) -> Editor:
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
+        context.set_default_timeout(20_000)
+        opened.append(Editor(context.new_page(), bridge, session))
+        opened[-1].open()
+        return opened[-1]
+
+    yield open_one
+    for editor in opened:
+        editor.page.context.close()
+        assert not editor.complaints

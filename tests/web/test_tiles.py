@@ -1,0 +1,94 @@
+"""Tiles: what a byte says of the sound, at every zoom level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dap_bridge.errors import BadRequest, ClipUnreadable
+from dap_bridge.web import tiles
+from dap_bridge.web.tiles import COLUMNS, FLOOR_DB, STEP_DB, Geometry
+
+RATE = 44_100
+SECONDS = 40
+FRAMES = RATE * SECONDS
+GEOMETRY = Geometry(RATE, FRAMES)
+
+
+@pytest.fixture
+def stems(write_clip: Callable[..., Path]) -> list[Path]:
+    """A sine of 1 kHz at half of full scale, in the first half of the clip in stem 1, in the second in stem 2."""
+    sine = 0.5 * np.sin(2 * np.pi * 1000 * np.arange(FRAMES) / RATE)
+    first = np.arange(FRAMES) < FRAMES // 2
+    return [write_clip(np.stack([sine * part] * 2), RATE, f"{part[0]}.wav") for part in (first, ~first)]
+
+
+def planes(stems: list[Path], level: int) -> np.ndarray:
+    """(1 + stems, bins, columns) of the whole clip."""
+    count = -(-GEOMETRY.columns(level) // COLUMNS)
+    shape = (1 + len(stems), GEOMETRY.bins, -1)
+    parts = [tiles.tile(stems, GEOMETRY, level, index) for index in range(count)]
+    return np.concatenate([np.frombuffer(part, np.uint8).reshape(shape) for part in parts], axis=2)
+
+
+@pytest.mark.parametrize("level", [2, GEOMETRY.levels // 2, GEOMETRY.levels - 1])
+def test_every_level_shows_the_same_sound(stems: list[Path], level: int) -> None:
+    decibels, first, second = planes(stems, level)
+    assert decibels.shape[1] == GEOMETRY.columns(level)
+    bin_of_sine = round(1000 / RATE * GEOMETRY.n_fft)
+    inner = decibels[:, 2:-2]
+    assert (inner.argmax(axis=0) == bin_of_sine).all()
+    at_sine = FLOOR_DB + STEP_DB * inner[bin_of_sine].astype(float)
+    np.testing.assert_allclose(at_sine, 20 * np.log10(0.5), atol=1.5)
+    middle = decibels.shape[1] // 2
+    for share, where in ((first, slice(2, middle - 2)), (second, slice(middle + 2, -2))):
+        assert (share[bin_of_sine, where] == 255).all()
+    assert (first[bin_of_sine, middle + 2 :] == 0).all()
+
+
+def test_shares_are_the_masks(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> None:
+    sound = noise(1, RATE)
+    parts = [write_clip(gain * sound, RATE, f"{gain}.wav") for gain in (0.25, 0.5, 0.25)]
+    tile = np.frombuffer(tiles.tile(parts, Geometry(RATE, RATE), 0, 0), np.uint8).reshape(4, GEOMETRY.bins, -1)
+    for share, gain in zip(tile[1:], (0.25, 0.5, 0.25), strict=True):
+        assert (np.abs(share[1:-1].astype(int) - 255 * gain) <= 1).all()
+
+
+def test_silence_belongs_to_nobody(write_clip: Callable[..., Path]) -> None:
+    parts = [write_clip(np.zeros((1, RATE)), RATE, f"{index}.wav") for index in range(2)]
+    assert not any(tiles.tile(parts, Geometry(RATE, RATE), 0, 0))
+
+
+def test_a_tile_costs_the_same_however_long_the_clip() -> None:
+    for minutes in (1, 10, 600):
+        geometry = Geometry(RATE, RATE * 60 * minutes)
+        assert COLUMNS < geometry.columns(geometry.levels - 1) <= 2 * COLUMNS
+        look = (geometry.hop << (geometry.levels - 1)) // tiles.LOOKS
+        assert look > tiles.SPARSE * geometry.n_fft or minutes == 1, "here and there, not read as a whole"
+
+
+def test_tiles_that_do_not_exist_and_stems_that_are_gone(stems: list[Path]) -> None:
+    last = -(-GEOMETRY.columns(0) // COLUMNS) - 1
+    tiles.tile(stems, GEOMETRY, 0, last)
+    for level, index in ((0, last + 1), (GEOMETRY.levels, 0), (-1, 0), (0, -1)):
+        with pytest.raises(BadRequest):
+            tiles.tile(stems, GEOMETRY, level, index)
+    stems[1].unlink()
+    with pytest.raises(ClipUnreadable):
+        tiles.tile(stems, GEOMETRY, 0, 0)
+
+
+def test_samples_are_those_of_the_file(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> None:
+    path = write_clip(noise(2, 1000), RATE)
+    expected, _ = soundfile.read(path, dtype="float32")
+    read = np.frombuffer(tiles.samples(path, 100, 300), "<f4").reshape(-1, 2)
+    np.testing.assert_array_equal(read, expected[100:400])
+    assert len(tiles.samples(path, 900, 300)) == 100 * 2 * 4, "to the end"
+    assert tiles.samples(path, 1000, 1) == b""
+    for start, frames in ((-1, 10), (0, 0), (0, tiles.MAX_SAMPLES + 1)):
+        with pytest.raises(BadRequest):
+            tiles.samples(path, start, frames)
