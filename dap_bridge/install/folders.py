@@ -53,6 +53,7 @@ class Ours:
                 if path.exists():
                     raise InstallFailed(f"{path} exists and is not ours.", "Move it away first.")
             self.record = {**remember, "made": self._missing_folders(files)}
+        self._home.mkdir(parents=True, exist_ok=True)
         for name in before - files.keys():
             (self._root / name).unlink(missing_ok=True)
         for name, content in files.items():

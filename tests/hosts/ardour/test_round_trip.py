@@ -11,6 +11,9 @@ import pytest
 from tests.hosts.ardour.conftest import Start
 from tests.hosts.ardour.host import audio_of
 from tests.hosts.sound import NULL_DB, null_db, recording
+from tests.processes import until
+
+WAIT_S = 60.0
 
 
 @dataclass
@@ -51,6 +54,7 @@ def session(start_ardour: Start) -> Session:
     )
     ardour.separate("mono", "stereo")
     ardour.separate("shaped")
+    until(lambda: not ardour.waiting(), WAIT_S)
     ardour.do("Editor/zoom-to-session")
     ardour.lua("return true")
     ardour.display.picture("ardour-stems")

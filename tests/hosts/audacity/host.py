@@ -71,7 +71,7 @@ class Audacity:
         module_time = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(MODULE.stat().st_mtime))
         names = {"module": MODULE, "module_time": module_time, "temporary": self._temporary}
         (self._config / "audacity.cfg").write_text(CONFIG.format(**names))
-        self.dap_bridge("install", "audacity")
+        assert self.dap_bridge("install", "audacity").returncode == 0
         self._start()
         until(self._scanned, SCAN_S)
         self._stop()
@@ -120,7 +120,8 @@ class Audacity:
         """The plug-in has something to say: a box comes up, and Audacity goes on once it is closed."""
         asked = threading.Thread(target=self._separate_whatever_comes, args=(preset,))
         asked.start()
-        until(lambda: self.display.windows(PLUGIN), ANSWER_S)
+        # One window of this name is there while the plug-in works: its progress. The other is what it says.
+        until(lambda: len(self.display.windows(PLUGIN)) == 2, ANSWER_S)
         self.display.picture(picture)
 
         def gone() -> bool:
@@ -130,7 +131,7 @@ class Audacity:
         until(gone, ANSWER_S)
         asked.join(ANSWER_S)
         assert not asked.is_alive()
-        assert self.tracks() is not None
+        assert self.tracks()
 
     def tracks(self) -> list[dict[str, Any]]:
         text = self.pipe.command("GetInfo", Type="Tracks", Format="JSON")

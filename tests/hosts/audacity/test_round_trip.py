@@ -41,6 +41,7 @@ def separated(audacity: Audacity, project: dict[str, np.ndarray]) -> dict[str, A
     audacity.separate()
     found = {one.track: (one.start, one.end, one.low, one.high) for one in selections.waiting(audacity._spool)}
     outcomes = audacity.bring_back()
+    audacity.pipe.command("FitV")
     audacity.display.picture("audacity-stems")
     return {"boxes": found, "outcomes": outcomes}
 
@@ -107,9 +108,17 @@ def test_a_daemon_that_never_answers(audacity: Audacity, project: dict[str, np.n
 
 def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
     audacity.select(1, 1, START, END)
-    audacity.separate_and_close_box("audacity-refused", preset="nonsense")
+    audacity.separate_and_close_box("audacity-refused", preset="no name!")
+    assert "preset" in audacity.bring_back()["mono"]["message"]
+    assert list((bridge.spool / "clips").iterdir()) == []
+
+
+def test_a_job_that_fails_is_reported(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+    audacity.select(1, 1, START, END)
+    audacity.separate(preset="nonsense")
     outcome = audacity.bring_back()["mono"]
     assert "nonsense" in outcome["message"]
+    assert outcome["hint"]
     assert list((bridge.spool / "clips").iterdir()) == []
 
 
