@@ -100,13 +100,17 @@ class Ardour:
         self.headless = Headless(self.home)
         self.headless.new_session(self.session, rate)
         self.display = Display(folder)
-        self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            [needed("ardour"), "-n", "-a", str(self.session)],
-            env=environment(self.home) | {"DISPLAY": self.display.name},
-            stdout=self._log,
-            stderr=self._log,
-        )
+        self.start()
+
+    def start(self) -> None:
+        """Open the session, and wait until Ardour carries out what it is told."""
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [needed("ardour"), "-n", "-a", str(self.session)],
+                env=environment(self.home) | {"DISPLAY": self.display.name},
+                stdout=log,
+                stderr=log,
+            )
         until(self._awake, START_S)
 
     def dap_bridge(self, *arguments: str, **settings: str) -> None:
@@ -121,7 +125,6 @@ class Ardour:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        self._log.close()
         self.display.close()
 
     def quit(self) -> None:
@@ -200,9 +203,9 @@ class Ardour:
         """Until a box of ours is there."""
         until(lambda: self.display.windows(TITLE), timeout)
 
-    def close_box(self) -> None:
+    def close_box(self, key: str = "Return") -> None:
         def gone() -> bool:
-            self.display.press("Return")
+            self.display.press(key)
             return not self.display.windows(TITLE)
 
         until(gone, ANSWER_S)

@@ -84,6 +84,27 @@ def test_a_request_names_the_clip_by_its_channels(ardour: Ardour, impostor: Impo
     assert ardour.lua("return markers()") == []
 
 
+def test_the_status_is_shown(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.run("DAP: Status")
+    ardour.box()
+    ardour.display.picture("ardour-status")
+    ardour.close_box()
+    assert ardour.lua("return Session:name()") == ardour.session.name
+
+
+def test_options_are_asked_and_remembered(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.select("knock")
+    ardour.run("DAP: Separate selected regions (options)")
+    ardour.box()
+    ardour.display.picture("ardour-options")
+    ardour.close_box("alt+o")
+    (request,) = until(lambda: impostor.said("separate"), WAIT_S)[:1]
+    assert (request["preset"], request["sources"], request["seed"]) == ("quick", 2, 0)
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)
+    assert "mute\tyes" in (ardour.config / "dap-bridge" / "options.tsv").read_text()
+
+
 def test_no_daemon(ardour: Ardour, nobody: Process) -> None:
     ardour.select("knock")
     ardour.run(SEPARATE)
@@ -116,13 +137,13 @@ def test_a_daemon_that_comes_back_is_asked_to_resume(ardour: Ardour, impostor: I
     until(lambda: not ardour.waiting(), WAIT_S)
 
 
-def manifest(folder: Path, audio: list[np.ndarray], **other: Any) -> Path:
+def manifest(folder: Path, audio: list[np.ndarray], name: str = "late", **other: Any) -> Path:
     """A result as a daemon would leave it."""
     folder.mkdir(parents=True)
     named = []
     for index, stem in enumerate(audio, start=1):
         soundfile.write(folder / f"stem-{index}.wav", stem, RATE, subtype="FLOAT")
-        named.append({"index": index, "name": f"late {index}", "role": "source", "path": f"stem-{index}.wav"})
+        named.append({"index": index, "name": f"{name} {index}", "role": "source", "path": f"stem-{index}.wav"})
     content = {"rate": RATE, "channels": 1, "frames": 2 * RATE, "stems": named} | other
     (folder / "manifest.json").write_text(json.dumps(content))
     return folder / "manifest.json"
@@ -177,4 +198,16 @@ def test_after_all_that_it_works(ardour: Ardour) -> None:
     stems = [ardour.regions(f"knock - stem {number}")[0] for number in (1, 2)]
     assert {(stem["position"], stem["frames"]) for stem in stems} == {(POSITION, 2 * RATE)}
     assert null_db(sum(map(audio_of, stems)), clip) <= NULL_DB
+
+
+def test_a_job_outlives_ardour(ardour: Ardour, impostor: Impostor, tmp_path: Path) -> None:
+    job = ask(ardour, impostor)["job"]
+    impostor.tell(job, Accepted(job=job, verb="separate"))
     ardour.quit()
+    assert [waiting["name"] for waiting in ardour.waiting()] == [job]
+    half = 0.5 * recording(RATE, 1, 2)
+    impostor.tell(job, Done(job=job, manifest=str(manifest(tmp_path / "result", [half, half], "after"))))
+    ardour.start()
+    until(lambda: not ardour.waiting(), WAIT_S)
+    assert [ardour.regions(f"after {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
+    assert ardour.lua("return markers()") == []
