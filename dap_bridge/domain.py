@@ -205,11 +205,12 @@ class Manifest:
     device_reason: str = _means("Why that one, in a sentence.")
     rate: int = _means("Of the clip and of every stem, in Hz.")
     channels: int = _means("Of the clip and of every stem.")
-    frames: int = _means("Length of the clip and of every stem, at `rate`.")
+    frames: int = _means("Length of every stem, at `rate`; of the clip too where stems are parts of it.")
     elapsed_s: float = _means("Seconds from the start of the job to the writing of this file.")
     iterations: int = _means("Steps of all fits and factorisations together.")
-    null_db: float = _means(
-        "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200."
+    null_db: float | None = _means(
+        "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200; null "
+        "where the results are no parts of the clip."
     )
     session: str = _means("What `refine` and `undo` call this result: the job's name.")
     inputs: tuple[dict[str, Any], ...] = _means("Per file: `path`, `start` and `frames` at `rate`, `channels` from 0.")

@@ -48,6 +48,23 @@ def test_separate_says_in_words_where_the_stems_are(clip: Path, tmp_path: Path) 
     assert "null test" in result.stdout
 
 
+def test_texture_makes_as_many_as_asked(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = ["--seconds", 1.5, "--variations", 2, "--variation", 0.8, "--preset", "quick-texture", "--out", out]
+    result = dap("texture", clip, *options, "--json")
+    assert result.returncode == 0, result.stderr
+    manifest = json.loads(result.stdout)
+    assert (manifest["verb"], manifest["frames"], manifest["null_db"]) == ("texture", 66_150, None)
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "texture-1.wav", "texture-2.wav"]
+    gap = dap(
+        "texture", clip, "--mode", "fill", "--gap-start", 0.5, "--seconds", 0.1, *options[-4:-1], tmp_path / "gap"
+    )
+    assert gap.returncode == 0, gap.stderr
+    assert "1 stem in" in gap.stdout
+    assert soundfile.info(tmp_path / "gap" / "texture-1.wav").frames == 4_410
+    assert dap("texture", clip, "--seconds", 1, "--mode", "fill", "--out", tmp_path / "none").returncode == 2
+
+
 def test_seconds_become_frames_of_the_file(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = dap("separate", clip, "--start", 0.25, "--length", 0.5, "--out", out, "--preset", "quick", "--json")

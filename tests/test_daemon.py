@@ -32,11 +32,11 @@ CANCEL_S = 5.0
 
 def test_a_job_by_osc_from_accepted_to_done(start: Start) -> None:
     daemon = start()
-    events = list(daemon.client.request(daemon.separate("a", "sleep 0.8")))
-    assert events[0] == events.Accepted(job="a", verb="separate")
-    assert {type(event) for event in events[1:-1]} == {events.Progressed}
+    told = list(daemon.client.request(daemon.separate("a", "sleep 0.8")))
+    assert told[0] == events.Accepted(job="a", verb="separate")
+    assert {type(event) for event in told[1:-1]} == {events.Progressed}
     manifest = daemon.home / "out-a" / "manifest.json"
-    assert events[-1] == events.Done(job="a", manifest=str(manifest))
+    assert told[-1] == events.Done(job="a", manifest=str(manifest))
     assert sorted(path.name for path in manifest.parent.iterdir()) == ["manifest.json", "stem-1.wav"]
     assert daemon.client.hello().device == "auto", "what the stub's probe says"
 
@@ -175,13 +175,13 @@ def test_the_client_outlives_a_restart_of_the_daemon(start: Start) -> None:
     daemon = start()
     daemon.client.send(daemon.separate("first", "stubborn 60"))
     daemon.running("first")
-    events = daemon.client.request(daemon.separate("second"))
-    assert next(events) == events.Accepted(job="second", verb="separate")
+    told = daemon.client.request(daemon.separate("second"))
+    assert next(told) == events.Accepted(job="second", verb="separate")
     daemon.process.kill()
     daemon.process.wait()
     client = daemon.client
     daemon.start()
-    *_, end = events
+    *_, end = told
     assert isinstance(end, events.Done), "found out by asking again"
     client.close()
 

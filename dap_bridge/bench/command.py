@@ -10,13 +10,14 @@ from typing import Any
 from .. import atomic, console
 from .. import presets as shelf
 from ..errors import BadRequest
-from . import figures, report, speed, summary
+from . import boxes, figures, report, speed, summary, texture
 from .baselines import BASELINES
 from .datasets import KINDS, Problem, demo, recordings, trios, universal150
 from .methods import Separation
 from .runner import Outcome, Unit, run
 from .store import Row, Store
 from .synthetic import SOUNDS, SyntheticItem
+from .texture_baselines import TEXTURE_BASELINES
 
 # Items of each group whose spectrograms are kept for the report's pictures.
 PICTURED = 2
@@ -205,6 +206,12 @@ def _dynamics(options: Options) -> list[Unit]:
     ]
 
 
+def _boxes(options: Options) -> list[Unit]:
+    items = list(boxes.problems(options.require_root("Recordings with known sources")))[: options.limit]
+    names = options.presets or ("default",)
+    return [boxes.Drawn(item, name, options.seed, options.device) for item in items for name in names]
+
+
 def _speed(options: Options) -> list[Unit]:
     names = options.presets or ("default", "draft")
     seed, device = options.seed, options.device
@@ -215,6 +222,12 @@ def _speed(options: Options) -> list[Unit]:
     ]
 
 
+def _texture(options: Options) -> list[Unit]:
+    methods = [*(options.presets or ("texture",)), *(TEXTURE_BASELINES if options.baselines else ())]
+    items = texture.textures(options.require_root("The textures"))[: options.limit]
+    return [texture.TextureUnit(item, method, options.seed, options.device) for item in items for method in methods]
+
+
 BENCHES: dict[str, Bench] = {
     "universal150": Bench("Universal-150: two-source mixtures", _universal150),
     "recordings": Bench("Real recordings", _recordings),
@@ -222,5 +235,7 @@ BENCHES: dict[str, Bench] = {
     "synthetic": Bench("Synthetic sounds (Fig. 2)", _synthetic, summary.blocks_by_source, summary.tables_by_source),
     "ablation": Bench("Ablations of the noise and of the mask (Figs. 8 and 9)", _ablation),
     "dynamics": Bench("A fit as it unfolds (Fig. 11)", _dynamics, figures.dynamics_blocks, figures.dynamics_tables),
+    "texture": Bench("Textures (Fig. 6)", _texture, texture.blocks, texture.tables),
+    "boxes": Bench("Boxes by a simulated user", _boxes, boxes.blocks, boxes.tables),
     "speed": Bench("Speed", _speed, speed.blocks, speed.tables, alone=True),
 }

@@ -85,6 +85,21 @@ def lines(path: Path, curves: Mapping[str, tuple[Sequence[float], Sequence[float
     _save(figure, path)
 
 
+def plane(path: Path, points: Mapping[str, Sequence[tuple[float, float]]], x: str, y: str) -> None:
+    """Points of several kinds, and the mean of each kind, large."""
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for index, (name, pairs) in enumerate(points.items()):
+        at = np.array(pairs)
+        colour = f"C{index}"
+        axes.scatter(at[:, 0], at[:, 1], s=18, color=colour, alpha=0.5)
+        axes.scatter(at[:, 0].mean(), at[:, 1].mean(), s=130, color=colour, edgecolor="black", label=name)
+    axes.set(xlabel=x, ylabel=y, xlim=(0, None), ylim=(-0.03, 1))
+    axes.grid(alpha=0.3)
+    axes.legend()
+    _save(figure, path)
+
+
 def spectrogram(axes: Axes, levels: NDArray[np.floating], item: Thumbnails, title: str) -> None:
     """levels: dB (bins, frames)."""
     _image(axes, levels, item.seconds, item.rate, (-RANGE_DB, 0.0), "magma")

@@ -181,6 +181,42 @@ def _list_sessions(found: list[dict[str, Any]], as_json: bool) -> None:
     console.answer({"sessions": found}, as_json, "\n".join(lines) or "No sessions.")
 
 
+@job_verb(
+    "texture",
+    *CLIP,
+    click.option(
+        "--seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        required=True,
+        help="Length of the result; of the gap alone with --mode fill.",
+    ),
+    click.option("--mode", type=click.Choice(["extend", "fill", "loop"]), default="extend", show_default=True),
+    click.option("--after", type=click.Path(path_type=Path), help="fill: the clip after the gap."),
+    click.option("--gap-start", type=click.FloatRange(min=0), help="fill: seconds into CLIP where its gap begins."),
+    click.option("--variation", type=float, default=0.5, show_default=True, help="0: near the clip; 1: far from it."),
+    click.option("--variations", type=int, default=1, show_default=True, help="How many results."),
+    preset_option("texture"),
+    *COMPUTING,
+)
+def texture(
+    clip: Path,
+    start: float,
+    length: float | None,
+    seconds: float,
+    after: Path | None,
+    gap_start: float | None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Make more of the texture in CLIP: as long as you want, into a gap, or as a loop."""
+    fields = clip_fields(clip, start, length)
+    fields["length"] = max(1, round(seconds * fields["rate"]))
+    if after is not None:
+        fields["after"] = str(after.absolute())
+    if gap_start is not None:
+        fields["gap_start"] = round(gap_start * fields["rate"])
+    return fields | options
+
+
 @send.command("resume")
 @job_argument
 @wait_option
@@ -274,9 +310,11 @@ class _ForegroundControl:
 
 def _finish(manifest: Path, as_json: bool) -> None:
     value = json.loads(manifest.read_text(encoding="utf-8"))
+    count = len(value["stems"])
+    null = "" if value["null_db"] is None else f", null test {value['null_db']:.0f} dB"
     lines = [
-        f"{len(value['stems'])} stems in {manifest.parent} ({value['elapsed_s']:.1f} s on {value['device']}, "
-        f"null test {value['null_db']:.0f} dB)"
+        f"{count} {'stem' if count == 1 else 'stems'} in {manifest.parent} "
+        f"({value['elapsed_s']:.1f} s on {value['device']}{null})"
     ]
     lines += [f"  {stem['path']}  {stem['name']}" for stem in value["stems"]]
     if value.get("confidence") is not None:

@@ -181,7 +181,18 @@ def audacity(once: bool, as_json: bool) -> None:
     sys.exit(DONE if all(outcome.ok for outcome in outcomes) else FAILED)
 
 
-BENCHES = ("universal150", "recordings", "trios", "synthetic", "ablation", "dynamics", "speed", "report")
+BENCHES = (
+    "universal150",
+    "recordings",
+    "trios",
+    "synthetic",
+    "ablation",
+    "dynamics",
+    "boxes",
+    "texture",
+    "speed",
+    "report",
+)
 
 
 @main.command()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor
 
 from .anchored import Decoders
 from .components import Factorisation
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -55,4 +60,23 @@ class ChunkMasks:
     fit: Fit | None = None
 
 
+@dataclass(frozen=True)
+class Made:
+    """A piece of new audio (channels, samples) of result `index`; the pieces of a result follow one another."""
+
+    index: int
+    audio: Tensor
+
+
 Event = Step | Note | ChunkMasks
+
+
+def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
+    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
+    while True:
+        try:
+            item = next(run)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        yield tell(item)

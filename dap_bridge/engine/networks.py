@@ -85,11 +85,21 @@ class DecoderBank(nn.Module):
     spectra. Groups keep the decoders apart, so that one pass runs them all.
 
     decoders: how many. latent_channels: of the noise. channels: of every convolution. halvings: how often the noise is
-    shorter than the output by two. kernel: frames, odd. slope: of LeakyReLU below zero. bins: of the output.
+    shorter than the output by two. kernel: frames, odd. slope: of LeakyReLU below zero. bins: of the output. remembers:
+    whether the norms keep the statistics of the last batch of the fit, so that after `eval` any stretch of noise is
+    drawn as if it were part of it.
     """
 
     def __init__(
-        self, decoders: int, latent_channels: int, channels: int, halvings: int, kernel: int, slope: float, bins: int
+        self,
+        decoders: int,
+        latent_channels: int,
+        channels: int,
+        halvings: int,
+        kernel: int,
+        slope: float,
+        bins: int,
+        remembers: bool = False,
     ) -> None:
         super().__init__()
         entering = [latent_channels, *[channels] * halvings]
@@ -103,7 +113,7 @@ class DecoderBank(nn.Module):
                     padding_mode="reflect",
                     groups=decoders,
                 ),
-                nn.BatchNorm1d(decoders * channels, track_running_stats=False),
+                nn.BatchNorm1d(decoders * channels, momentum=1.0, track_running_stats=remembers),
                 nn.LeakyReLU(slope),
             )
             for size in entering

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from .anchored import restart
 from .components import component_activations, component_spectra, group_masks, magnitude
-from .events import ChunkMasks, Fit, Step
+from .events import ChunkMasks, Fit, Step, relay
 from .recipe import Boxes, ConsensusRecipe, Front
-from .separation import relay
 
 _TINY = 1e-12
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted

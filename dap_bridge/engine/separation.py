@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -20,13 +19,10 @@ from .components import (
     group_masks,
     magnitude,
 )
-from .events import ChunkMasks, Event, Fit, Note, Step
+from .events import ChunkMasks, Event, Fit, Note, Step, relay
 from .grouping import Description, concatenate, describe, group
 from .paper import separate_paper
 from .recipe import ConsensusRecipe, PaperRecipe, Refinement
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -141,17 +137,6 @@ def _refine(
 
 def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
     return work.step("factorising", next(updates), total, runs)
-
-
-def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
-    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
-    while True:
-        try:
-            item = next(run)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        yield tell(item)
 
 
 def _generator(seed: int, index: int) -> torch.Generator:

@@ -7,14 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def stft(audio: Tensor, n_fft: int, hop: int) -> Tensor:
+def stft(audio: Tensor, n_fft: int, hop: int, edges: str = "constant") -> Tensor:
     """Complex spectrogram of `audio` (channels, samples) -> (channels, n_fft // 2 + 1, frames).
 
     Hann window; frame t is centred on sample t * hop. The edges see zeros, so that a clip of one sample is as good as
-    any other.
+    any other; edges: "reflect" has a clip longer than n_fft / 2 mirrored there instead.
     """
     window = torch.hann_window(n_fft, device=audio.device, dtype=audio.dtype)
-    return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode="constant", return_complex=True)
+    return torch.stft(audio, n_fft, hop, window=window, center=True, pad_mode=edges, return_complex=True)
 
 
 def istft(spectrogram: Tensor, n_fft: int, hop: int, length: int) -> Tensor:

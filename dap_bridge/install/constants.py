@@ -63,7 +63,7 @@ def _lua_value(value: Any, indent: str = "") -> str:
         return f"{{\n{members}{indent}}}" if members else "{}"
     if isinstance(value, list | tuple):
         return "{ " + ", ".join(_lua_value(entry) for entry in value) + " }" if value else "{}"
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def files() -> dict[Path, str]:

@@ -13,12 +13,14 @@ from .run import Control, Run
 from .sessions import Sessions
 from .verbs.refine import refine, undo
 from .verbs.separate import separate
+from .verbs.texture import texture
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
     "separate": separate,
     "refine": refine,
     "undo": undo,
+    "texture": texture,
 }
 
 

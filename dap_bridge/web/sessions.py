@@ -11,7 +11,20 @@ from ..errors import ClipUnreadable, UnknownSession
 from .tiles import Geometry
 
 # Of the manifest, what a page may know: no paths of the user's.
-SHOWN = ("verb", "preset", "seed", "device", "rate", "channels", "frames", "null_db", "confidence", "boxes", "warnings")
+SHOWN = (
+    "verb",
+    "preset",
+    "seed",
+    "device",
+    "rate",
+    "channels",
+    "frames",
+    "null_db",
+    "confidence",
+    "boxes",
+    "changes",
+    "warnings",
+)
 
 
 @dataclass(frozen=True)

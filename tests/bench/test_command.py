@@ -178,3 +178,13 @@ def test_speed_gives_times_memory_and_the_factor_to_the_papers_fit(bench: Bench,
     assert float(clip["times faster than the paper's fit"]) > 0
     assert float(fit["s an iteration"]) > 0
     assert lengths["seconds of audio"] == "12" and 100 < float(lengths["peak memory (MiB)"]) < 4096
+
+
+def test_a_simulated_user_draws_boxes_where_they_help(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    answer = bench("boxes", "--root", str(mixtures), "--preset", "quick", "--limit", "1")
+    assert (answer["finished"], answer["failed"]) == (1, {})
+    (row,) = json.loads((tmp_path / "out" / "boxes" / "results.json").read_text())["rows"]
+    assert row["boxes"] and all(box["end"] - box["start"] >= 0.099 for box in row["boxes"])
+    own = [row["after"][count]["filled_own"] for count in ("1", "3", "5")]
+    assert row["blind"] < own[0] <= own[1] <= own[2], "each box that a knowing user fills takes some error away"
+    assert [line["boxes"] for line in answer["tables"][0]] == ["0", "1", "3", "5"]

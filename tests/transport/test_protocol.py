@@ -37,6 +37,17 @@ EXAMPLES: list[messages.Message] = [
     verbs.Undo(session="/out/manifest.json"),
     verbs.ListSessions(),
     events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
+    verbs.Texture(
+        job="t",
+        channel=("0:/a.wav",),
+        mode="fill",
+        length=44_100,
+        after_channel=("1:/b.wav",),
+        after_start=3,
+        after_frames=5,
+        variation=0.25,
+        variations=4,
+    ),
     events.Welcome(version="1", pid=1, device="", device_reason="", spool="/s", jobs=0),
     events.Accepted(job="a", verb="separate"),
     events.Progressed(

@@ -132,7 +132,7 @@ class Editor:
 
     def says(self, pattern: str) -> None:
         """Until the status line says so."""
-        expect(self.by_id("status")).to_have_text(re.compile(pattern), timeout=30_000)
+        expect(self.by_id("status")).to_have_text(re.compile(pattern), timeout=60_000)
 
     def render(
         self,

@@ -217,6 +217,33 @@ def test_playing_moves_the_playhead_round_the_loop(edit: Edit) -> None:
     expect(editor.by_id("play")).to_have_text("Play")
 
 
+def test_the_picture_follows_its_axis_range_and_zoom(edit: Edit) -> None:
+    editor = edit("tones")
+    editor.seen()
+
+    def changed_by(act: Callable[[], object]) -> None:
+        before = editor.pixels()
+        act()
+        until(lambda: (editor.pixels() != before).mean() > 0.02)
+
+    changed_by(lambda: editor.page.get_by_label("Linear").check())
+    editor.by_id("floor").focus()
+    changed_by(lambda: [editor.page.keyboard.press("ArrowRight") for _ in range(15)])
+    expect(editor.by_id("floor-value")).not_to_have_text("-85 dB")
+    changed_by(lambda: editor.by_id("colour").fill("0"))
+    warm, cold = coloured(editor)
+    assert warm == cold == 0, "without the masks' colours it is a plain spectrogram"
+    editor.page.mouse.move(*editor.at(0.25, 0.95))
+    editor.page.keyboard.down("Alt")
+    changed_by(lambda: editor.page.mouse.wheel(0, -400))
+    editor.page.keyboard.up("Alt")
+    changed_by(lambda: editor.page.mouse.wheel(0, -400))
+    editor.drag((0.25, 0.5), (0.5, 0.9))
+    assert 1 < editor.box["start"] < editor.box["end"] < 3, "zoomed in around two seconds"
+    editor.by_id("fit").click()
+    editor.seen()
+
+
 def test_ten_minutes_open_with_a_handful_of_tiles(edit: Edit) -> None:
     began = time.monotonic()
     editor = edit("long")

@@ -64,7 +64,7 @@ def test_a_preview_gives_way_to_the_next(edit: Edit) -> None:
     first = name_of(editor)
     editor.page.keyboard.press("[")
     editor.page.keyboard.press("p")
-    until(lambda: name_of(editor) != first)
+    until(lambda: name_of(editor) != first, 60)
     assert editor.results.count("Preview") <= 2
 
 
@@ -97,6 +97,22 @@ def test_a_reload_in_the_middle_of_a_job(edit: Edit) -> None:
     assert editor.results == ["Original", "Refined 1"]
     editor.reload()
     assert (editor.results, editor.shown) == (["Original", "Refined 1"], "Refined 1")
+
+
+def test_another_tab_later_and_the_refined_session_itself(edit: Edit) -> None:
+    editor = edit("demo")
+    editor.drag(*BOX)
+    boxes = editor.boxes
+    editor.by_id("refine").click()
+    editor.says("Refined 1 is ready")
+    refined = name_of(editor)
+    again = Editor(editor.page.context.new_page(), editor.bridge, "demo")
+    again.open()
+    assert (again.boxes, again.results) == (boxes, ["Original", "Refined 1"])
+    itself = Editor(editor.page.context.new_page(), editor.bridge, refined)
+    itself.open()
+    assert (itself.boxes, itself.results, itself.shown) == (boxes, ["As opened", "Before"], "As opened")
+    assert not [*again.complaints, *itself.complaints]
 
 
 def test_a_restart_of_the_daemon_in_the_middle_of_a_job(edit: Edit, bridge: Process) -> None:

@@ -4,28 +4,32 @@ import { loadSession, send } from "./api.js";
 import { asText, Boxes, BRING_IN, TAKE_OUT } from "./boxes.js";
 import { onThemeChange, stemColour } from "./colours.js";
 import { byId, eachFrame, element } from "./dom.js";
+import { forgetOld, keep, kept } from "./memory.js";
 import { Field, sentence, signOf } from "./field.js";
 import { Jobs } from "./jobs.js";
 import { listenToKeys, listKeys } from "./keys.js";
 import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
 import { keyOf, Player } from "./player.js";
 import { Tiles } from "./tiles.js";
-import { band, clock, View } from "./view.js";
+import { band, clock, stretch, View } from "./view.js";
 
 const OPENED = decodeURIComponent(location.pathname.split("/edit/")[1] ?? "");
-const MEMORY = `dap-bridge ${OPENED}`;
 /** dB between floor and top where the clip itself says nothing else. */
 const RANGE_DB = 78;
+/** A change of a stem below this is none. dB */
+const SILENT_DB = -120;
+/** More than a hand draws, and as many as a session holds. */
+const MOST_BOXES = 200;
 /** Of a box: decimals that are shown, of seconds and of Hz. */
 const EDGES = Object.entries({ start: 3, end: 3, low: 0, high: 0 });
 
 class Editor {
   constructor(session) {
     this.opened = session;
-    this.results = [{ session, label: "Original" }];
+    this.results = [{ session, label: session.parent ? "As opened" : "Original" }];
     this.shown = 0;
     this.other = 0;
-    this.stems = session.stems.map(({ index, name }) => ({ index, name, muted: false, solo: false }));
+    this.stems = session.stems.map(({ index, name, role }) => ({ index, name, role, muted: false, solo: false }));
     this.template = { stem: this.stems[0].index, op: TAKE_OUT, strength: 1 };
     this.look = { floor: -90, top: -10, colour: 1 };
     this.seconds = session.frames / session.rate;
@@ -54,6 +58,7 @@ class Editor {
     document.title = `${title(this.opened)} – mask editor`;
     byId("title").textContent = title(this.opened);
     byId("title").title = this.opened.session;
+    forgetOld();
     this._listStems();
     this._wire();
     await this._remember();
@@ -153,7 +158,7 @@ class Editor {
   _listStems() {
     byId("stems").replaceChildren(
       ...this.stems.map((stem) => {
-        const name = `Stem ${stem.index}`;
+        const name = stem.role === "source" ? `Stem ${stem.index}` : `Stem ${stem.index}, ${stem.role}`;
         const swatch = element("span", { class: "swatch" });
         swatch.style.setProperty("--stem", stemColour(stem.index));
         const radio = element("input", {
@@ -310,7 +315,7 @@ class Editor {
       const words = sentence(box, index + 1);
       const swatch = element("span", { class: "swatch" });
       swatch.style.setProperty("--stem", stemColour(box.stem));
-      const short = `${signOf(box)} ${clock(box.start)}–${clock(box.end)}, ${band(box.low, box.high)}`;
+      const short = `${signOf(box)} ${stretch(box.start, box.end)}, ${band(box.low, box.high)}`;
       const pick = element(
         "button",
         { type: "button", class: "pick", title: words, "aria-pressed": String(box.id === this.boxes.selected) },
@@ -357,7 +362,9 @@ class Editor {
   // --- jobs ---
 
   async refine(fit) {
-    if (this.jobs.job || !this.boxes.list.length) return;
+    const { length } = this.boxes.list;
+    if (this.jobs.job || !length) return;
+    if (length > MOST_BOXES) return complain(new Error(`A session holds ${MOST_BOXES} boxes at most; these are ${length}.`));
     const message = {
       verb: "refine",
       session: this.opened.session,
@@ -368,7 +375,7 @@ class Editor {
     await attempt(() => this.jobs.start(message, fit ? "Refined" : "Preview"));
     if (!this.jobs.job) this._showWork(null);
     this._showActions();
-    this._save();
+    return this._save();
   }
 
   async _done({ name, kind }) {
@@ -378,7 +385,7 @@ class Editor {
       const label = kind === "Preview" ? kind : `${kind} ${count + 1}`;
       this._add(session, label);
       this.show(this.results.length - 1);
-      say([`${label} is ready: A compares it with what was before.`, ...(session.warnings ?? [])].join(" "));
+      say([`${label} is ready.`, outside(session), ...(session.warnings ?? [])].filter(Boolean).join(" "));
     });
     this._showWork(null);
   }
@@ -440,16 +447,16 @@ class Editor {
     if (!this.jobs) return;
     const results = this.results.slice(1).map(({ session, label }) => ({ name: session.session, label }));
     const { shown, other } = this;
-    const memory = { boxes: this.boxes.saved(), results, shown, other, job: this.jobs.job };
-    try {
-      sessionStorage.setItem(MEMORY, JSON.stringify(memory));
-    } catch {
-      // The browser keeps nothing: a reload begins anew.
-    }
+    keep(this.opened, { boxes: this.boxes.saved(), results, shown, other, job: this.jobs.job });
   }
 
   async _remember() {
-    const memory = JSON.parse(sessionStorage.getItem(MEMORY) ?? "null") ?? { boxes: { list: this.opened.boxes ?? [] } };
+    const { opened } = this;
+    const memory = kept(opened) ?? {
+      boxes: { list: opened.boxes ?? [] },
+      results: opened.parent ? [{ name: opened.parent, label: "Before" }] : [],
+      other: 1,
+    };
     const found = await Promise.allSettled((memory.results ?? []).map(({ name }) => loadSession(name)));
     found.forEach(({ value }, index) => {
       if (value) this.results.push({ session: value, label: memory.results[index].label });
@@ -588,16 +595,22 @@ class Editor {
   }
 }
 
+/** How much a refinement has changed where no box is. */
+function outside({ changes = [] }) {
+  const changed = changes.filter(({ outside_db: decibels }) => decibels > SILENT_DB);
+  const words = changed.map(({ stem, outside_db: decibels }) => `stem ${stem} by ${Math.round(decibels)} dB`);
+  return words.length ? `Outside the boxes it changed ${words.join(", ")}.` : "";
+}
+
 const title = (session) => session.stems[0].name.replace(/ - stem \d+$/, "");
 
-function say(text) {
-  byId("status").classList.remove("trouble");
-  byId("status").textContent = text;
+function say(text, trouble = false) {
+  byId("status").classList.toggle("trouble", trouble);
+  byId("status").textContent = byId("status").title = text;
 }
 
 function complain(error) {
-  byId("status").classList.add("trouble");
-  byId("status").textContent = [error.message, error.hint].filter(Boolean).join(" ");
+  say([error.message, error.hint].filter(Boolean).join(" "), true);
 }
 
 /** Does it; a refusal is shown where the user looks. */

@@ -108,6 +108,11 @@ export function clock(seconds, digits = 2) {
   return `${minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;
 }
 
+/** 0.32–0.74 s, 1:02.50–1:03.00 */
+export function stretch(start, end) {
+  return end < 60 ? `${start.toFixed(2)}–${end.toFixed(2)} s` : `${clock(start)}–${clock(end)}`;
+}
+
 /** 42–478 Hz, 0.37–5.51 kHz */
 export function band(low, high) {
   if (high < 1000) return `${Math.round(low)}–${Math.round(high)} Hz`;

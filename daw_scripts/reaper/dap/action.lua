@@ -8,9 +8,9 @@ local message = require("dap.message")
 local action = {}
 
 -- gather(project) gives a list of tasks (see job.lua) for the project in front; or nil and a sentence that says why not,
--- or nil alone where the user went back.
-function action.run(gather)
-  local project = reaper.EnumProjects(-1)
+-- or nil alone where the user went back. Left out, `project` is the one in front.
+function action.run(gather, project)
+  project = project or reaper.EnumProjects(-1)
   local tasks, trouble = gather(project)
   if not tasks then return trouble and message.tell(trouble) end
   loop.start(function()

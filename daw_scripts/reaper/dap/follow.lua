@@ -64,7 +64,10 @@ function follow.run(link, jobs)
       end
     end
     place_ready(jobs)
-    open = open and window.tick(jobs)
+    if open and not window.tick(jobs) then
+      open = false
+      for _, job in ipairs(jobs) do job.unwatched = true end
+    end
     loop.pause()
   end
   link:close()

@@ -145,25 +145,27 @@ end
 -- What was made stays where it is, and can be placed later.
 function Job:keep_out(reason) self:fail(reason, "The stems are in " .. files.parent(self.manifest)) end
 
--- Whether what a job made is still to be placed, and can be; says so where not.
+-- Make ready what a job made and where it goes; it ends here where nothing is to be placed.
 function Job:fetch()
-  if not self:project_open() then
-    self:keep_out("the project was closed")
-  elseif not record.waits(self.project, self.name) then
+  if not self:project_open() then return self:keep_out("the project was closed") end
+  if self.sent and not record.waits(self.project, self.name) then
     self.state, self.stage = "done", "placed already" -- by another run of an action
-  else
-    local made, trouble = place.open(self.manifest)
-    self.made = made
-    if not made then self:keep_out(trouble) end
+    return
   end
-  return self.made
+  local made, ground, trouble
+  made, trouble = place.open(self.manifest)
+  if made then ground, trouble = place.ground(self) end
+  if not ground then return self:keep_out(trouble) end
+  self.made, self.ground = made, ground
 end
 
 -- Put what jobs of one project made into it, in one step.
 function Job.place(jobs)
   local fetched = {}
+  for _, job in ipairs(jobs) do job:fetch() end
   for _, job in ipairs(jobs) do
-    if job:fetch() then fetched[#fetched + 1] = job end
+    if job.state == "ready" and not job:project_open() then job:keep_out("the project was closed") end
+    if job.state == "ready" then fetched[#fetched + 1] = job end
   end
   if #fetched == 0 then return end
   local fine, trouble = place.together(fetched)
@@ -204,7 +206,7 @@ function Job:run(link)
     end
   end
   while not self:ended() do loop.pause() end
-  if self.state == "done" and self.made then peaks.build(self.made) end
+  if self.state == "done" and self.made then peaks.build(self.made.stems) end
 end
 
 return Job

@@ -8,22 +8,22 @@ local function quoted(text)
   return '"' .. text:gsub('[%c"\\\127]', function(c) return ESCAPES[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
 end
 
-local function encode_value(value)
+local function written(value)
   if type(value) == "string" then return quoted(value) end
   if type(value) ~= "table" then return tostring(value) end
-  local parts = {}
-  for index, part in ipairs(value) do parts[index] = encode_value(part) end
-  return "[" .. table.concat(parts, ", ") .. "]"
+  local entries = {}
+  for index, entry in ipairs(value) do entries[index] = written(entry) end
+  return "[" .. table.concat(entries, ", ") .. "]"
 end
 
--- One object: strings, numbers, booleans and lists of them by name, in the order of their names.
+-- One flat object: strings, numbers, booleans and lists of these by name, in the order of their names.
 function json.encode(object)
   local names = {}
   for name in pairs(object) do names[#names + 1] = name end
   table.sort(names)
   local members = {}
   for index, name in ipairs(names) do
-    members[index] = quoted(name) .. ": " .. encode_value(object[name])
+    members[index] = quoted(name) .. ": " .. written(object[name])
   end
   return "{" .. table.concat(members, ", ") .. "}"
 end

@@ -7,6 +7,7 @@ options.__index = options
 
 local SECTION = "dap-bridge"
 local PRESET = "^[%w_.-]+$"
+local YES_OR_NO = { yes = true, no = false }
 
 local function one_of(text, allowed)
   for _, value in ipairs(allowed) do
@@ -34,32 +35,40 @@ local OWN = {
   together = yes_or_no("Several items: one undo step"),
 }
 
-local CAPTIONS = { preset = "Preset", sources = "Sounds", seed = "Seed", device = "Device" }
+local CAPTIONS = {
+  preset = "Preset", sources = "Sounds", seed = "Seed", device = "Device", strength = "Strength", swap = "Swap the two",
+  variation = "Variation", variations = "Results",
+}
 
 -- A question about a field of a verb: caption, default, and a reader of what the user typed (nil where it cannot be meant).
 local function question(verb, name)
+  if type(name) == "table" then return name end
   if OWN[name] then return OWN[name] end
   local field = constants.fields[verb][name]
   local asked = { caption = CAPTIONS[name], default = tostring(field.default) }
   if field.one_of then
     asked.caption = ("%s (%s)"):format(asked.caption, table.concat(field.one_of, " / "))
     asked.read = function(text) return one_of(text, field.one_of) end
+  elseif field.type == "boolean" then
+    asked.caption, asked.default = asked.caption .. " (yes / no)", "no"
+    asked.read = function(text) return YES_OR_NO[text] end
   elseif field.type == "string" then
     asked.read = function(text) return text:match(PRESET) end
   else
-    if name ~= "seed" then asked.caption = ("%s (%d to %d)"):format(asked.caption, field.low, field.high) end
+    if name ~= "seed" then asked.caption = ("%s (%s to %s)"):format(asked.caption, field.low, field.high) end
     asked.read = function(text) return number_within(text, field) end
   end
   return asked
 end
 
--- The options of a verb, by names of its fields and of what is ours.
+-- The options of a verb: names of its fields and of what is ours, or questions of its own as tables with name, caption,
+-- default, read, own.
 function options.of(verb, names)
   local questions = {}
   for index, name in ipairs(names) do
     local asked = question(verb, name)
     questions[index] = {
-      name = name, key = asked.own and name or verb .. "." .. name,
+      name = asked.name or name, key = asked.own and not asked.name and name or ("%s.%s"):format(verb, asked.name or name),
       caption = asked.caption, default = asked.default, own = asked.own, read = asked.read,
     }
   end
@@ -68,7 +77,7 @@ end
 
 local function text_of(asked)
   local text = reaper.GetExtState(SECTION, asked.key)
-  return text ~= "" and asked.read(text) and text or asked.default
+  return text ~= "" and asked.read(text) ~= nil and text or asked.default
 end
 
 -- {fields, options}: what goes to the bridge, and what does not. Nil and a sentence where a text cannot be used.
@@ -88,8 +97,11 @@ function options:texts()
   return texts
 end
 
--- As the user left them; defaults at first.
-function options:remembered() return (read(self.questions, self:texts())) end
+-- What is wanted: asked for with `asking` (nil where the user went back), or else as the user left it; defaults at first.
+function options:wanted(asking)
+  if asking then return self:ask() end
+  return (read(self.questions, self:texts()))
+end
 
 local function split(answers)
   local texts = {}

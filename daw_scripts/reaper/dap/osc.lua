@@ -10,6 +10,7 @@ local function text_at(data, at)
 end
 
 local function tagged(value)
+  if type(value) == "boolean" then return value and "T" or "F", "" end
   if type(value) == "string" then return "s", padded(value) end
   if math.type(value) == "integer" then
     if value >= -2 ^ 31 and value < 2 ^ 31 then return "i", (">i4"):pack(value) end
@@ -18,7 +19,7 @@ local function tagged(value)
   return "d", (">d"):pack(value)
 end
 
--- address, and a list of strings, integers and floats -> one datagram
+-- address, and a list of strings, integers, floats and booleans -> one datagram
 function osc.encode(address, arguments)
   local tags, parts = { "," }, {}
   for index, value in ipairs(arguments) do

@@ -5,12 +5,12 @@ local peaks = {}
 
 local BEGIN, RUN, FINISH = 0, 1, 2
 
--- made: results with their media.
-function peaks.build(made)
-  for _, result in ipairs(made) do
-    if reaper.PCM_Source_BuildPeaks(result.media, BEGIN) ~= 0 then
-      while reaper.PCM_Source_BuildPeaks(result.media, RUN) ~= 0 do loop.pause() end
-      reaper.PCM_Source_BuildPeaks(result.media, FINISH)
+-- stems: with their media.
+function peaks.build(stems)
+  for _, stem in ipairs(stems) do
+    if reaper.PCM_Source_BuildPeaks(stem.media, BEGIN) ~= 0 then
+      while reaper.PCM_Source_BuildPeaks(stem.media, RUN) ~= 0 do loop.pause() end
+      reaper.PCM_Source_BuildPeaks(stem.media, FINISH)
     end
   end
   reaper.UpdateArrange()

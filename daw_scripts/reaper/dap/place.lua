@@ -5,27 +5,46 @@ local json = require("dap.json")
 local place = {}
 
 local EVERYTHING = -1
--- How results come into the project, by the name that a task gives.
-local IMPORTS = { stems = require("dap.stems") }
+-- How results come into the project, by the name that a task gives. Each has build(project, task, made, ground), to be called
+-- inside an undo block; and may have prepare(project, task), which finds the ground and says why there is none.
+local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes") }
 
--- What a manifest names, each with name, role and media; nil and a sentence where it cannot be read. Changes nothing.
+-- What a manifest says, its stems with their media; nil and a sentence where one cannot be read. Changes nothing.
 function place.open(manifest)
   local fine, content = pcall(json.decode, files.read(manifest) or "")
   if not fine or type(content) ~= "table" or type(content.stems) ~= "table" then
     return nil, "the manifest cannot be read: " .. manifest
   end
-  local made = {}
-  for number, stem in ipairs(content.stems) do
-    local path = files.parent(manifest) .. "/" .. stem.path
-    local media = reaper.PCM_Source_CreateFromFile(path)
-    if not media then return nil, "REAPER cannot read " .. path end
-    made[number] = { name = stem.name, role = stem.role, media = media }
+  for _, stem in ipairs(content.stems) do
+    local file = files.parent(manifest) .. "/" .. stem.path
+    stem.media = reaper.PCM_Source_CreateFromFile(file)
+    if not stem.media then return nil, "REAPER cannot read " .. file end
   end
-  return made
+  return content
 end
 
-local function build(project, jobs)
-  for _, job in ipairs(jobs) do IMPORTS[job.task.import].build(project, job.task, job.made) end
+-- Where in the project a job's results go, as far as that must be looked for; nil and a sentence where there is no place.
+function place.ground(job)
+  local prepare = IMPORTS[job.task.import].prepare
+  if not prepare then return {} end
+  return prepare(job.project, job.task)
+end
+
+-- Change a project in one undo step, whichever project is in front. Returns true, or nil and a sentence; the undo block and
+-- the interface are closed in any case.
+function place.step(project, name, change)
+  local front = reaper.EnumProjects(-1)
+  if project ~= front then reaper.SelectProjectInstance(project) end
+  reaper.PreventUIRefresh(1)
+  reaper.Undo_BeginBlock2(project)
+  local fine, why = pcall(change)
+  reaper.Undo_EndBlock2(project, name, EVERYTHING)
+  reaper.PreventUIRefresh(-1)
+  if project ~= front then reaper.SelectProjectInstance(front) end
+  reaper.TrackList_AdjustWindows(false)
+  reaper.UpdateArrange()
+  if fine then return true end
+  return nil, tostring(why)
 end
 
 local function step_name(jobs)
@@ -33,22 +52,13 @@ local function step_name(jobs)
   return ("%s: %s"):format(first.undo_name, #jobs == 1 and first.title or ("%d items"):format(#jobs))
 end
 
--- Put what jobs of one project made into it, in one undo step. Returns true, or nil and a sentence; the undo block and
--- the interface are closed in any case.
+-- Put what jobs of one project made into it, in one step; as place.step.
 function place.together(jobs)
-  local project = jobs[1].project
-  local front = reaper.EnumProjects(-1)
-  if project ~= front then reaper.SelectProjectInstance(project) end
-  reaper.PreventUIRefresh(1)
-  reaper.Undo_BeginBlock2(project)
-  local fine, why = pcall(build, project, jobs)
-  reaper.Undo_EndBlock2(project, step_name(jobs), EVERYTHING)
-  reaper.PreventUIRefresh(-1)
-  if project ~= front then reaper.SelectProjectInstance(front) end
-  reaper.TrackList_AdjustWindows(false)
-  reaper.UpdateArrange()
-  if fine then return true end
-  return nil, tostring(why)
+  return place.step(jobs[1].project, step_name(jobs), function()
+    for _, job in ipairs(jobs) do
+      IMPORTS[job.task.import].build(job.project, job.task, job.made, job.ground)
+    end
+  end)
 end
 
 return place

@@ -1,4 +1,4 @@
--- How the stems of an item come into the project: a folder of tracks, a stem each, right below the source track.
+-- How the stems of items come into the project: a folder of tracks for each item, a stem each, right below its track.
 local tracks = require("dap.tracks")
 
 local stems = {}
@@ -10,17 +10,42 @@ local function take_values(clip)
   return values
 end
 
--- made: results with name and media, in their order.
-function stems.build(project, task, made)
-  local clip, names = task.clips[1], {}
-  for number, stem in ipairs(made) do names[number] = stem.name end
+local function build_folder(project, clip, own)
+  local names = {}
+  for number, stem in ipairs(own) do names[number] = stem.name end
   local folder = tracks.folder(project, clip.track_guid, clip.name .. " - stems", names)
-  for number, stem in ipairs(made) do
+  for number, stem in ipairs(own) do
     local item = tracks.add_item(folder[number], clip.position, clip.length, clip.item_shape)
     tracks.add_take(item, stem.media, stem.name, take_values(clip))
   end
-  local item = tracks.find_item(project, clip.item_guid)
-  if item and task.options.mute == "yes" then reaper.SetMediaItemInfo_Value(item, "B_MUTE", 1) end
+end
+
+-- A sound that belongs to no item alone: on a track of its own below the last item's, from where the first item starts.
+local function build_single(project, clips, stem)
+  local track = tracks.single(project, clips[#clips].track_guid, stem.name)
+  local item = tracks.add_item(track, clips[1].position, (reaper.GetMediaSourceLength(stem.media)), {})
+  tracks.add_take(item, stem.media, stem.name, {})
+end
+
+-- The stems of one item: those that say so by `input`, or all where there is one item.
+local function of_item(all, number, items)
+  local own = {}
+  for _, stem in ipairs(all) do
+    if stem.input == number or (items == 1 and not stem.input) then own[#own + 1] = stem end
+  end
+  return own
+end
+
+-- made: a manifest whose stems have their media.
+function stems.build(project, task, made)
+  for number, clip in ipairs(task.clips) do
+    build_folder(project, clip, of_item(made.stems, number, #task.clips))
+    local item = tracks.find_item(project, clip.item_guid)
+    if item and task.options.mute == "yes" then reaper.SetMediaItemInfo_Value(item, "B_MUTE", 1) end
+  end
+  for _, stem in ipairs(#task.clips > 1 and made.stems or {}) do
+    if not stem.input then build_single(project, task.clips, stem) end
+  end
 end
 
 return stems

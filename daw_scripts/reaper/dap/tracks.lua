@@ -61,19 +61,32 @@ local function new_track(project, index, name, folder_depth, mark)
   return track
 end
 
--- A folder of tracks named `names`, below the track with the GUID `source_guid`. Returns its tracks, without the folder's own.
-function tracks.folder(project, source_guid, title, names)
+-- Tracks below the one with the GUID `source_guid`, each with its name and folder depth.
+local function insert(project, source_guid, names, depths)
   local source = find_track(project, source_guid)
   local index = insertion(project, source, source_guid)
   local closings = take_over_closings(project, index, source)
-  new_track(project, index, title, 1, source_guid)
   local made = {}
   for number, name in ipairs(names) do
     local last = number == #names
-    made[number] = new_track(project, index + number, name, last and closings - 1 or 0, source_guid)
+    made[number] = new_track(project, index + number - 1, name, depths[number] + (last and closings or 0), source_guid)
   end
   return made
 end
+
+-- A folder below a track, of tracks named `names`. Returns these, without the folder's own.
+function tracks.folder(project, source_guid, title, names)
+  local all, depths = { title }, { 1 }
+  for number, name in ipairs(names) do
+    all[number + 1], depths[number + 1] = name, number == #names and -1 or 0
+  end
+  local made = insert(project, source_guid, all, depths)
+  table.remove(made, 1)
+  return made
+end
+
+-- A single track below another.
+function tracks.single(project, source_guid, name) return insert(project, source_guid, { name }, { 0 })[1] end
 
 -- A new take of an item: source, name, and values of SetMediaItemTakeInfo_Value by their names.
 function tracks.add_take(item, source, name, values)

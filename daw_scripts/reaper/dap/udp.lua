@@ -37,8 +37,10 @@ end
 function udp:send(verb, fields)
   local arguments = {}
   for name, value in pairs(fields) do
-    arguments[#arguments + 1] = name
-    arguments[#arguments + 1] = value
+    for _, single in ipairs(type(value) == "table" and value or { value }) do
+      arguments[#arguments + 1] = name
+      arguments[#arguments + 1] = single
+    end
   end
   local datagram = osc.encode(constants.prefix .. verb, arguments)
   if #datagram > constants.max_datagram then return nil, "the request is too long for OSC" end

@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(__file__) if "__file__" in globals() else INS
 
 import dap_actions
 
-tick = dap_actions.separate(dap_actions.remembered)
+tick = dap_actions.each("separate")
 
 
 def go_on():

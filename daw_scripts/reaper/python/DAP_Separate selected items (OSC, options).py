@@ -9,7 +9,7 @@ sys.path.insert(0, os.path.dirname(__file__) if "__file__" in globals() else INS
 
 import dap_actions
 
-tick = dap_actions.separate(dap_actions.ask)
+tick = dap_actions.each("separate", asking=True)
 
 
 def go_on():

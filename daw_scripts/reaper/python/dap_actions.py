@@ -21,11 +21,10 @@ TITLE = "Separate with DAP"
 NOT_RUNNING = "The bridge is not running.\n\nStart it in a terminal:\n\n    dap-bridge serve"
 HELLO_S = 1.5
 HELLO_AGAIN_S, START_S, CANCEL_S = 0.5, 30.0, 5.0
-SEPARATE = FIELDS["separate"]
-SENT = ("preset", "sources", "seed", "device")
+# What is asked for, besides the clip; and what is ours to decide, and not the bridge's.
+SENT = {"separate": ("preset", "sources", "seed", "device")}
 OWN = ("mute", "together")
-DEFAULTS = {name: str(SEPARATE[name]["default"]) for name in SENT} | dict.fromkeys(OWN, "yes")
-UNDO_NAME = "Separate with DAP"
+YES_OR_NO = {"yes": True, "no": False}
 # Jobs of one second keep their order.
 NUMBERS = itertools.count(1)
 
@@ -38,61 +37,74 @@ def _front():
     return rpr.RPR_EnumProjects(-1, "", dap_items.TEXT)[0]
 
 
-def _key(name):
+def _key(verb, name):
     """Of an option that is remembered between uses: the one that the Lua actions use."""
-    return name if name in OWN else f"separate.{name}"
+    return name if name in OWN else f"{verb}.{name}"
 
 
-def _remembered():
-    return {name: rpr.RPR_GetExtState(SECTION, _key(name)) or default for name, default in DEFAULTS.items()}
+def _default(verb, name):
+    value = "yes" if name in OWN else FIELDS[verb][name]["default"]
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _checked(values):
-    """The fields of a request; raises ValueError with a sentence."""
-    wanted = dict(values)
-    for name in ("sources", "seed"):
-        low, high = SEPARATE[name]["low"], SEPARATE[name]["high"]
-        if not values[name].isdigit() or not low <= int(values[name]) <= high:
-            raise ValueError(f"{name} is a whole number from {low} to {high}.")
-        wanted[name] = int(values[name])
-    for name, allowed in (("device", SEPARATE["device"]["one_of"]), *((name, ["yes", "no"]) for name in OWN)):
-        if values[name] not in allowed:
-            raise ValueError(f"{name} is one of {', '.join(allowed)}.")
-    return wanted
-
-
-def remembered():
-    """What was asked for last; defaults at first."""
+def _read(verb, name, text):
+    """What a text means for an option; raises ValueError with a sentence."""
+    field = {"type": "string", "one_of": list(YES_OR_NO)} if name in OWN else FIELDS[verb][name]
+    if field["type"] == "boolean":
+        if text not in YES_OR_NO:
+            raise ValueError(f"{name} is yes or no.")
+        return YES_OR_NO[text]
+    if field["type"] == "string":
+        if "one_of" in field and text not in field["one_of"]:
+            raise ValueError(f"{name} is one of {', '.join(field['one_of'])}.")
+        return text
     try:
-        return _checked(_remembered())
+        number = int(text) if field["type"] == "integer" else float(text)
     except ValueError:
-        return _checked(DEFAULTS)
+        number = None
+    if number is None or not field["low"] <= number <= field["high"]:
+        what = "whole number" if field["type"] == "integer" else "number"
+        raise ValueError(f"{name} is a {what} from {field['low']} to {field['high']}.")
+    return number
 
 
-def ask():
-    """Ask until every answer can be used; None where the user went back."""
-    values = _remembered()
-    while True:
-        answer = rpr.RPR_GetUserInputs(TITLE, len(values), ",".join(values), ",".join(values.values()), dap_items.TEXT)
+def _texts(verb):
+    """What was asked for last, as text; defaults where that cannot be used any more."""
+    texts = {}
+    for name in (*SENT[verb], *OWN):
+        texts[name] = rpr.RPR_GetExtState(SECTION, _key(verb, name)) or _default(verb, name)
+        try:
+            _read(verb, name, texts[name])
+        except ValueError:
+            texts[name] = _default(verb, name)
+    return texts
+
+
+def _wanted(verb, asking):
+    """What is wanted, by name: remembered, or asked for until it can be used; None where the user went back."""
+    texts = _texts(verb)
+    while asking:
+        answer = rpr.RPR_GetUserInputs(TITLE, len(texts), ",".join(texts), ",".join(texts.values()), dap_items.TEXT)
         if not answer[0]:
             return None
-        values = {name: text.strip() for name, text in zip(DEFAULTS, answer[4].split(","))}
+        texts |= {name: text.strip() for name, text in zip(texts, answer[4].split(","))}
         try:
-            wanted = _checked({**DEFAULTS, **values})
+            wanted = {name: _read(verb, name, text) for name, text in texts.items()}
         except ValueError as error:
             tell(str(error))
             continue
-        for name, text in values.items():
-            rpr.RPR_SetExtState(SECTION, _key(name), text, True)
+        for name, text in texts.items():
+            rpr.RPR_SetExtState(SECTION, _key(verb, name), text, True)
         return wanted
+    return {name: _read(verb, name, text) for name, text in texts.items()}
 
 
 class Job:
     """One item's separation; `state` is `working`, `ready` (its stems wait to be placed), or how it ended."""
 
-    def __init__(self, project, clip, wanted):
+    def __init__(self, project, clip, verb, wanted):
         self.name = f"reaper-{int(time.time()):010d}-{next(NUMBERS):04d}-{uuid.uuid4().hex[:12]}"
-        self.project, self.clip, self.wanted = project, clip, wanted
+        self.project, self.clip, self.verb, self.wanted = project, clip, verb, wanted
         self.request = {
             "job": self.name,
             "clip": clip["file"],
@@ -101,14 +113,14 @@ class Job:
             "rate": clip["rate"],
             "label": clip["name"][:200] or "item",
             **dap_items.output_folder(project, self.name),
-            **{name: wanted[name] for name in SENT},
+            **{name: wanted[name] for name in SENT[verb]},
         }
         self.state, self.stage, self.manifest = "working", "waiting", None
         self.asked = time.monotonic()
 
     def keep(self):
         """In the project, as the Lua actions keep theirs: DAP_Bridge status can place what this script cannot."""
-        fields = {"clips": 1, "title": self.clip["name"], "import": "stems", "undo_name": UNDO_NAME}
+        fields = {"clips": 1, "title": self.clip["name"], "import": "stems", "undo_name": _undo_name(self.verb)}
         fields |= {f"option.{name}": self.wanted[name] for name in OWN}
         fields |= {f"1.{name}": self.clip[name] for name in ("item_guid", "track_guid", "name")}
         fields |= {f"1.{name}": repr(self.clip[name]) for name in ("position", "length", "offset")}
@@ -130,7 +142,7 @@ class Job:
         elif kind == "interrupted":
             link.send("resume", {"job": self.name})
         elif kind == "failed" and event["code"] == "unknown_job":
-            link.send("separate", self.request)  # the datagram was lost
+            link.send(self.verb, self.request)  # the datagram was lost
         elif kind == "done":
             self.manifest, self.state, self.stage = event["manifest"], "ready", "ready; placed with the others"
         elif kind == "failed":
@@ -158,6 +170,10 @@ class Job:
         return [(stem["name"], os.path.join(folder, stem["path"])) for stem in content["stems"]]
 
 
+def _undo_name(verb):
+    return f"{verb.capitalize()} with DAP"
+
+
 def _progress(event):
     left = f" · {event['seconds_left']:.0f} s left" if event["seconds_left"] >= 0 else ""
     return f"{event['stage']} {event['fraction']:.0%}{left} · on {event['device']} ({event['device_reason']})"
@@ -170,7 +186,7 @@ def _place(jobs):
         return
     title = placed[0][0].clip["name"] if len(placed) == 1 else f"{len(placed)} items"
     placements = [(job.clip, stems, job.wanted["mute"] == "yes") for job, stems in placed]
-    dap_items.place(placed[0][0].project, placements, f"{UNDO_NAME}: {title}")
+    dap_items.place(placed[0][0].project, placements, f"{_undo_name(placed[0][0].verb)}: {title}")
     for job, _ in placed:
         job.end("done", "done")
         job.forget()
@@ -205,8 +221,8 @@ def _when_there(then):
     return tick
 
 
-def separate(wishes):
-    """Separate the selected items; wishes() is `remembered` or `ask`."""
+def each(verb, asking=False):
+    """`separate` the selected items, a job each; with `asking`, the user is asked how."""
     project = _front()
     clips, refused = dap_items.selected(project)
     if refused:
@@ -214,14 +230,14 @@ def separate(wishes):
     if not clips:
         tell("Select one or more audio items first.")
         return None
-    wanted = wishes()
+    wanted = _wanted(verb, asking)
     if wanted is None:
         return None
 
     def begin(link, _welcome):
-        jobs = {job.name: job for job in (Job(project, clip, wanted) for clip in clips)}
+        jobs = {job.name: job for job in (Job(project, clip, verb, wanted) for clip in clips)}
         for job in jobs.values():
-            if link.send("separate", job.request):
+            if link.send(verb, job.request):
                 job.keep()
             else:
                 job.end("failed", 'the request is too long for OSC; use "DAP_Separate selected items.lua"')

@@ -167,6 +167,107 @@ FIELDS = {
             "high": 65535,
         },
     },
+    "texture": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
+        },
+        "job": {
+            "type": "string",
+        },
+        "seed": {
+            "type": "integer",
+            "low": 0,
+            "high": 2147483647,
+            "default": 0,
+        },
+        "device": {
+            "type": "string",
+            "one_of": ["auto", "cpu", "cuda"],
+            "default": "auto",
+        },
+        "label": {
+            "type": "string",
+            "longest": 200,
+        },
+        "out": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "clip": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "channel": {
+            "type": "array",
+        },
+        "start": {
+            "type": "integer",
+            "low": 0,
+            "high": 9007199254740992,
+            "default": 0,
+        },
+        "frames": {
+            "type": "integer",
+            "low": 1,
+            "high": 9007199254740992,
+        },
+        "rate": {
+            "type": "integer",
+            "low": 1,
+            "high": 10000000,
+        },
+        "mode": {
+            "type": "string",
+            "one_of": ["extend", "fill", "loop"],
+            "default": "extend",
+        },
+        "length": {
+            "type": "integer",
+            "low": 1,
+            "high": 1099511627776,
+        },
+        "after": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "after_channel": {
+            "type": "array",
+        },
+        "after_start": {
+            "type": "integer",
+            "low": 0,
+            "high": 9007199254740992,
+            "default": 0,
+        },
+        "after_frames": {
+            "type": "integer",
+            "low": 1,
+            "high": 9007199254740992,
+        },
+        "gap_start": {
+            "type": "integer",
+            "low": 1,
+            "high": 9007199254740992,
+        },
+        "variation": {
+            "type": "number",
+            "low": 0,
+            "high": 1,
+            "default": 0.5,
+        },
+        "variations": {
+            "type": "integer",
+            "low": 1,
+            "high": 16,
+            "default": 1,
+        },
+        "preset": {
+            "type": "string",
+            "default": "texture",
+        },
+    },
     "cancel": {
         "reply_port": {
             "type": "integer",

@@ -39,13 +39,13 @@ MUTATIONS = {
     "missing argument": ("tracks.lua", 'track, "P_NAME", name, true', 'track, "P_NAME", name'),
     "lost undo end": (
         "place.lua",
-        "reaper.Undo_EndBlock2(project, step_name(jobs), EVERYTHING)",
+        "reaper.Undo_EndBlock2(project, name, EVERYTHING)",
         "",
     ),
     "wrong position": ("tracks.lua", '"D_POSITION", position', '"D_POSITION", position + 1 / 16000'),
     "misspelt function": ("tracks.lua", "reaper.AddMediaItemToTrack", "reaper.AddMediaItemToTracks"),
     "wrong project": ("place.lua", "if project ~= front then reaper.SelectProjectInstance(project) end", ""),
-    "wrong folder depth": ("tracks.lua", "last and closings - 1 or 0", "last and closings or 0"),
+    "wrong folder depth": ("tracks.lua", "number == #names and -1 or 0", "number == #names and 0 or 0"),
     "blocking wait in defer": (
         "loop.lua",
         "    loop.pause()\n  end\nend\n\nreturn",

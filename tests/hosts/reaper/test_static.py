@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,18 @@ def test_luacheck_is_content(tmp_path: Path) -> None:
 def test_the_scripts_know_the_protocol_as_it_is() -> None:
     for path, text in constants.files().items():
         assert path.read_text(encoding="utf-8") == text, "stale: run `make docs`"
+
+
+def test_every_kind_of_value_can_be_read_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"a": {"b": True, "c": False, "d": 1.5, "e": ["x", 'quote " and ü']}, "f": {}, "g": -1}
+    monkeypatch.setattr(constants, "constants", lambda: told)
+    module: dict[str, Any] = {}
+    exec(constants.python(), module)
+    assert {name: module[name.upper()] for name in told} == told
+    code = f"""local told = (function() {constants.lua()} end)()
+    assert(told.a.b == true and told.a.c == false and told.a.d == 1.5 and told.a.e[2] == 'quote " and ü')
+    assert(next(told.f) == nil and told.g == -1)"""
+    assert subprocess.run([needed("lua5.4"), "-"], input=code, text=True, check=False).returncode == 0
 
 
 def test_nothing_can_wait() -> None:

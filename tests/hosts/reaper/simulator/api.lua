@@ -109,9 +109,20 @@ function api.CountMediaItems(project) return #items(project) end
 function api.GetMediaItem(project, index) return items(project)[number(index) + 1] end
 function api.CountSelectedMediaItems(project) return #selected(project) end
 function api.GetSelectedMediaItem(project, index) return selected(project)[number(index) + 1] end
-function api.GetActiveTake(item) return item_of(item).takes[1] end
+function api.GetActiveTake(item) return item_of(item).takes[item.active] end
+function api.CountTakes(item) return #item_of(item).takes end
+function api.GetTake(item, index) return item_of(item).takes[number(index) + 1] end
+function api.SetActiveTake(take)
+  change(take_of(take).project)
+  for index, one in ipairs(take.item.takes) do
+    if one == take then take.item.active = index end
+  end
+end
 function api.GetMediaItem_Track(item) return item_of(item).track end
-function api.GetMediaItemInfo_Value(item, name) return known(item_of(item).info, name, "an item") + 0.0 end
+function api.GetMediaItemInfo_Value(item, name)
+  if name == "I_CURTAKE" then return item_of(item).active - 1.0 end
+  return known(item_of(item).info, name, "an item") + 0.0
+end
 function api.SetMediaItemInfo_Value(item, name, value)
   known(item_of(item).info, name, "an item")
   change(item.project)
@@ -134,7 +145,43 @@ function api.TakeIsMIDI(take) return take_of(take).midi == true end
 function api.GetTakeName(take) return take_of(take).name end
 function api.GetTakeNumStretchMarkers(take) return take_of(take).markers end
 function api.GetMediaItemTake_Source(take) return take_of(take).source end
-function api.GetMediaItemTakeInfo_Value(take, name) return known(take_of(take).info, name, "a take") + 0.0 end
+-- Spectral edits of a take, {position, length, low, high, flags, points above as a list}, as REAPER 7.31 tells them; earlier
+-- versions know no such names and say 0.
+local function edit_value(take, name)
+  if not api.tells_edits then return 0.0 end
+  if name == "IP_SPECEDIT:CNT" then return #take.edits + 0.0 end
+  local kind, index, field = name:match("^([DFI])_SPECEDIT:(%d+):(.+)$")
+  local edit = index and take.edits[tonumber(index) + 1] or fault("there is no " .. name)
+  local side, point = field:match("^(%u+FREQ)_FREQ:(%d+)$")
+  local points = { TOPFREQ = edit.top or { edit.high }, BOTFREQ = { edit.low } }
+  if side then return points[side][tonumber(point) + 1] or fault("there is no " .. name) end
+  local counted = field:match("^(%u+FREQ)_CNT$")
+  local values = { D = { POSITION = edit.position, LENGTH = edit.length }, I = { FLAGS = edit.flags or 0 }, F = {} }
+  return (counted and kind == "I" and #points[counted] or values[kind][field] or fault("there is no " .. name)) + 0.0
+end
+function api.GetMediaItemTakeInfo_Value(take, name)
+  if name:find("SPECEDIT") then return edit_value(take_of(take), name) end
+  return known(take_of(take).info, name, "a take") + 0.0
+end
+function api.GetItemStateChunk(item)
+  local written = { "<ITEM", "POSITION " .. item_of(item).info.D_POSITION }
+  for index, take in ipairs(item.takes) do
+    if index > 1 then written[#written + 1] = index == item.active and "TAKE SEL" or "TAKE" end
+    written[#written + 1] = ('NAME "%s"'):format(take.name)
+    written[#written + 1] = ('<SOURCE WAVE\nFILE "%s"\n<TAKE\nSPECTRAL_EDIT 9 9 9 9 9 9 9 9 0\n>\n>'):format(take.source.file)
+    for _, edit in ipairs(take.edits) do
+      written[#written + 1] = ("SPECTRAL_EDIT %.14f %.14f 0.5 0.01 100 %.14f %.14f -1 %d 0 0 0 1 1 1 0.01 100")
+        :format(edit.position, edit.length, edit.low, edit.high, edit.flags or 0)
+    end
+  end
+  written[#written + 1] = ">\n"
+  return true, table.concat(written, "\n")
+end
+function api.GetSet_LoopTimeRange2(project, set)
+  if set then fault("the user's time selection is not ours to change") end
+  local range = project_of(project).range or { 0, 0 }
+  return range[1] + 0.0, range[2] + 0.0
+end
 function api.SetMediaItemTakeInfo_Value(take, name, value)
   known(take_of(take).info, name, "a take")
   change(take.project)

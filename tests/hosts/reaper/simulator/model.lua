@@ -61,13 +61,15 @@ local function copied(values)
 end
 
 function model.item(track)
-  local item = object("MediaItem", { project = track.project, track = track, takes = {}, info = copied(ITEM), selected = false })
+  local item = object("MediaItem", { project = track.project, track = track, takes = {}, active = 1, info = copied(ITEM), selected = false })
   table.insert(track.items, item)
   return item
 end
 
 function model.take(item)
-  local take = object("MediaItem_Take", { project = item.project, item = item, info = copied(TAKE), name = "", markers = 0 })
+  local take = object("MediaItem_Take", {
+    project = item.project, item = item, info = copied(TAKE), name = "", markers = 0, edits = {},
+  })
   table.insert(item.takes, take)
   return take
 end
@@ -122,8 +124,9 @@ local function snapshot_item(item)
   local takes = {}
   for index, take in ipairs(item.takes) do
     takes[index] = { name = take.name, info = copied(take.info), source = take.source, markers = take.markers, guid = take.guid }
+    takes[index].edits = take.edits
   end
-  return { guid = item.guid, info = copied(item.info), selected = item.selected, takes = takes }
+  return { guid = item.guid, info = copied(item.info), selected = item.selected, takes = takes, active = item.active }
 end
 
 -- What undo keeps of a project.
@@ -145,10 +148,11 @@ function model.restore(project, tracks)
     for _, kept_item in ipairs(kept.items) do
       local item = model.item(track)
       item.guid, item.info, item.selected = kept_item.guid, copied(kept_item.info), kept_item.selected
+      item.active = kept_item.active
       for _, kept_take in ipairs(kept_item.takes) do
         local take = model.take(item)
         take.guid, take.name, take.info = kept_take.guid, kept_take.name, copied(kept_take.info)
-        take.source, take.markers = kept_take.source, kept_take.markers
+        take.source, take.markers, take.edits = kept_take.source, kept_take.markers, kept_take.edits
       end
     end
   end

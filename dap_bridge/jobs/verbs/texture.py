@@ -1,0 +1,186 @@
+"""Verb `texture`: what goes on after a clip, leads back into its start, or fills a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ... import presets
+from ...audio.files import ClipReader
+from ...audio.plan import Chunk
+from ...audio.stems import BLOCK_FRAMES, StemWriter
+from ...domain import Clip, Manifest, Stem
+from ...engine.recipe import TextureRecipe
+from ...engine.texture import extend
+from ...errors import BadClip
+from .. import device as devices
+from ..run import Run
+
+# A piece is held as samples, as a spectrogram of fourfold overlap and as bands, in several copies at the worst moment.
+WORKING_COPIES = 60
+
+
+def texture(run: Run, results: Path) -> Path:
+    """Returns the path of the manifest."""
+    request = run.job.request
+    preset: presets.Preset[TextureRecipe] = presets.load_one_of(request["preset"], TextureRecipe)
+    names = [f"texture-{index}.wav" for index in range(1, request["variations"] + 1)]
+    with ExitStack() as stack:
+        reader = stack.enter_context(ClipReader(Clip.from_request(request)))
+        after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
+        layout = plan(request, reader, after, preset.recipe)
+        chunk = preset.about.chunk
+        devices.require_memory(round(chunk.seconds * reader.rate) * reader.channels * WORKING_COPIES * 4)
+
+        def make(folder: Path) -> Manifest:
+            paths = [folder / name for name in names]
+            run.compute(lambda device: _Writing(run, reader, layout, preset, device).write(paths))
+            label = request["label"] or Path(reader.inputs[0]["path"]).stem
+            return run.manifest(
+                preset=preset.name,
+                rate=reader.rate,
+                channels=reader.channels,
+                frames=request["length"],
+                null_db=None,
+                inputs=reader.inputs + (after.inputs if after else ()),
+                stems=tuple(Stem(i, f"{label} - texture {i}", "texture", name) for i, name in enumerate(names, 1)),
+            )
+
+        return run.publish(results, names, make)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some frames of a clip."""
+
+    reader: ClipReader
+    start: int
+    frames: int
+
+    def audio(self) -> torch.Tensor:
+        """(channels, frames)"""
+        return torch.from_numpy(self.reader.read(self.start, self.frames))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A result: the first `kept` frames of the clip, then `made` new ones that go on after `before`, into `after`."""
+
+    kept: int
+    made: int
+    before: Stretch
+    after: Stretch | None
+
+
+def plan(request: dict[str, Any], reader: ClipReader, after: ClipReader | None, recipe: TextureRecipe) -> Layout:
+    """What to keep, what to make and what to listen to. Raises BadClip where there is nothing to go on from."""
+    length: int = request["length"]
+    heard = max(1, round(recipe.source_s * reader.rate))
+
+    def until(end: int) -> Stretch:
+        return Stretch(reader, max(0, end - heard), min(heard, end))
+
+    if request["mode"] == "extend":
+        kept = min(length, reader.frames)
+        return Layout(kept, length - kept, until(reader.frames), None)
+    if request["mode"] == "loop":
+        # a loop shorter than the clip ends with new audio all the same: it has to lead back
+        joint = min(round(recipe.loop_s * reader.rate), length // 2)
+        kept = min(length - joint, reader.frames)
+        return Layout(kept, length - kept, until(kept), Stretch(reader, 0, min(heard, reader.frames)))
+    if after is not None:
+        _require_alike(reader, after)
+        return Layout(0, length, until(reader.frames), Stretch(after, 0, min(heard, after.frames)))
+    start: int = request["gap_start"]
+    end = start + length
+    if end >= reader.frames:
+        raise BadClip(
+            f"The gap ends at frame {end} of the clip, which has {reader.frames}: nothing is left after it.",
+            "Give a gap that ends within the clip, or use the mode extend.",
+        )
+    return Layout(0, length, until(start), Stretch(reader, end, min(heard, reader.frames - end)))
+
+
+def _has_after(request: dict[str, Any]) -> bool:
+    return request["after"] is not None or bool(request["after_channel"])
+
+
+def _clip_after(request: dict[str, Any]) -> Clip:
+    return Clip.from_request(
+        {
+            "clip": request["after"],
+            "channel": request["after_channel"],
+            "start": request["after_start"],
+            "frames": request["after_frames"],
+            "rate": request["rate"],
+        }
+    )
+
+
+def _require_alike(reader: ClipReader, after: ClipReader) -> None:
+    if reader.rate != after.rate or reader.channels != after.channels:
+        raise BadClip(
+            f"The clip before the gap has {reader.channels} channels at {reader.rate} Hz, the one after it "
+            f"{after.channels} at {after.rate} Hz.",
+            "Bring them to one rate and one number of channels first.",
+        )
+
+
+@dataclass(frozen=True)
+class _Writing:
+    """One attempt at the results, on one device."""
+
+    run: Run
+    reader: ClipReader
+    layout: Layout
+    preset: presets.Preset[TextureRecipe]
+    device: torch.device
+
+    def write(self, paths: list[Path]) -> None:
+        """A result to each of `paths`: what is kept of the clip, and what is made after it."""
+        made = self._made(len(paths))
+        held = next(made, None)
+        for index, path in enumerate(paths):
+            with StemWriter(
+                [path], self.reader.rate, self.reader.channels, self.layout.kept + self.layout.made
+            ) as file:
+                for start in range(0, self.layout.kept, BLOCK_FRAMES):
+                    self.run.stop_if_cancelled()
+                    frames = min(BLOCK_FRAMES, self.layout.kept - start)
+                    _append(file, torch.from_numpy(self.reader.read(start, frames)))
+                while held is not None and held[0] == index:
+                    _append(file, held[1])
+                    held = next(made, None)
+
+    def _made(self, count: int) -> Iterator[tuple[int, torch.Tensor]]:
+        """New audio: index of the result, and a piece of it (channels, frames)."""
+        if not self.layout.made:
+            self.run.notes.append("The clip is as long as the result: nothing had to be made.")
+            return
+        chunk, after = self.preset.about.chunk, self.layout.after
+        request = self.run.job.request
+        pieces = extend(
+            self.layout.before.audio(),
+            None if after is None else after.audio(),
+            self.layout.made,
+            self.reader.rate,
+            self.preset.recipe,
+            block=max(1, round(chunk.seconds * self.reader.rate)),
+            fade=max(1, round(chunk.overlap_s * self.reader.rate)),
+            variation=request["variation"],
+            results=count,
+            seed=request["seed"],
+            device=self.device,
+        )
+        for piece in self.run.follow(pieces):
+            yield piece.index, piece.audio
+
+
+def _append(file: StemWriter, audio: torch.Tensor) -> None:
+    frames = audio.shape[1]
+    file.write(Chunk(0, 0, frames, 0), audio.numpy()[None], None)

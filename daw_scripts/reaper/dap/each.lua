@@ -1,0 +1,42 @@
+-- Verbs that take one item: the selected items are a job each, and every item becomes a folder of stems.
+local action = require("dap.action")
+local gather = require("dap.gather")
+local names = require("dap.names")
+local options = require("dap.options")
+
+local each = {}
+
+local function task(verb, undo_name, clip, wanted)
+  return {
+    verb = verb,
+    clips = { clip },
+    fields = function(stretches)
+      local fields = options.put(stretches[1], wanted)
+      fields.label = names.label(clip.name)
+      return fields
+    end,
+    title = clip.name,
+    import = "stems",
+    undo_name = undo_name,
+    options = wanted.options,
+  }
+end
+
+-- The action of a verb, whose options have these names: run(asking) asks for them, or takes what was asked for last.
+function each.of(verb, undo_name, option_names)
+  local choices = options.of(verb, option_names)
+  local function run(asking)
+    action.run(function(project)
+      local clips, trouble = gather.clips(project, 1)
+      if not clips then return nil, trouble end
+      local wanted = choices:wanted(asking)
+      if not wanted then return nil end
+      local tasks = {}
+      for index, clip in ipairs(clips) do tasks[index] = task(verb, undo_name, clip, wanted) end
+      return tasks
+    end)
+  end
+  return { run = run }
+end
+
+return each

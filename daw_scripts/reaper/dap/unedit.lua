@@ -1,0 +1,34 @@
+-- Going back to the masks before the last edit: the takes of before are heard again, or made again where they are gone.
+local action = require("dap.action")
+local loop = require("dap.loop")
+local marked = require("dap.marked")
+local message = require("dap.message")
+local place = require("dap.place")
+local refine = require("dap.refine")
+local takes = require("dap.takes")
+
+local unedit = {}
+
+-- Ask the bridge for the session without its last box.
+local function made_again(project, stem)
+  action.run(function() return { refine.task("undo", stem.known, stem.name, {}) } end, project)
+end
+
+function unedit.run()
+  local project = reaper.EnumProjects(-1)
+  local stem = marked.stems(project)[1]
+  if not stem then return message.tell(marked.NONE) end
+  local known = stem.known
+  if not known.parent then return message.tell("The masks of this stem have not been edited.") end
+  -- What an undo made comes after what it took back: its parent is no way back.
+  if known.verb == "undo" then return made_again(project, stem) end
+  loop.start(function()
+    local before = takes.of(project, takes.find(project, known.session), known.parent)
+    if #before == 0 then return made_again(project, stem) end
+    place.step(project, "Undo mask edit with DAP: " .. stem.name, function()
+      for _, take in ipairs(before) do reaper.SetActiveTake(take) end
+    end)
+  end)
+end
+
+return unedit
