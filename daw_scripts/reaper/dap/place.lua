@@ -7,7 +7,7 @@ local place = {}
 local EVERYTHING = -1
 -- How results come into the project, by the name that a task gives. Each has build(project, task, made, ground), to be called
 -- inside an undo block; and may have prepare(project, task), which finds the ground and says why there is none.
-local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes") }
+local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes"), sounds = require("dap.sounds") }
 
 -- What a manifest says, its stems with their media; nil and a sentence where one cannot be read. Changes nothing.
 function place.open(manifest)
