@@ -14,6 +14,8 @@ from tests.hosts.sound import NULL_DB, null_db, recording
 from tests.processes import until
 
 WAIT_S = 60.0
+# A start alone may take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 
 @dataclass

@@ -21,6 +21,8 @@ from tests.processes import Process, until
 RATE = 44100
 POSITION = 2 * RATE + 1
 WAIT_S = 60.0
+# A start alone may take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,8 @@ RATE, SECONDS = 48000, 2.0
 START, END = 0.40003, 1.7
 FIRST, LAST = round(START * RATE), round(END * RATE)
 NAMES = ('stereo "quoted" \\ 🎹', "mono")
+# A start alone may take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
