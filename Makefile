@@ -22,7 +22,8 @@ demo: venv  ## separate the recording that ships with the package, through the d
 test: venv  ## the whole suite
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-test-hosts: venv  ## the host scripts alone, all of them: fails where Lua or luacheck is missing
+test-hosts: venv  ## the host scripts alone, in the real Ardour and Audacity: installs these where it may, or says what to install
+	.ci/install-hosts
 	DAP_BRIDGE_REQUIRE_HOSTS=1 $(BIN)/python -m pytest tests/hosts $(PYTEST_ARGS)
 
 lint: venv  ## ruff and mypy

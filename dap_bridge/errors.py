@@ -147,5 +147,19 @@ class InstallFailed(DapError):
     default_hint = "Name the folder: --resource-path DIR."
 
 
+class HostUnreachable(DapError):
+    """A host that is to receive stems does not answer."""
+
+    code = "host_unreachable"
+    default_hint = "Start it, close its dialogs, and see that its scripting is switched on (docs/audacity.md)."
+
+
+class HostRefused(DapError):
+    """A host did not do what it was asked to, or a result is of no use to it."""
+
+    code = "host_refused"
+    default_hint = "Import the stems by hand."
+
+
 class Cancelled(Exception):
     """Raised inside a job when the user asked for it to stop."""

@@ -125,6 +125,62 @@ def install_reaper(resource_path: Path | None, uninstall: bool, while_running: b
     console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
 
 
+@install.command("ardour")
+@click.option(
+    "--resource-path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Ardour's configuration folder; left out: the usual place of this system.",
+)
+@click.option("--uninstall", is_flag=True, help="Take everything back.")
+@json_option
+def install_ardour(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+    """Copy the scripts into Ardour's configuration folder and register them. Close Ardour first."""
+    from ..install import ardour
+
+    folder = (resource_path or ardour.config_path()).absolute()
+    said = ardour.uninstall(folder) if uninstall else ardour.install(folder, settings())
+    said.append("Ardour reads its list of scripts when it starts, and writes it when it ends.")
+    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+
+
+@install.command("audacity")
+@click.option(
+    "--resource-path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Audacity's folder for plug-ins; left out: the usual place of this system.",
+)
+@click.option("--uninstall", is_flag=True, help="Take everything back.")
+@json_option
+def install_audacity(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
+    """Copy the plug-in into Audacity's folder."""
+    from ..install import audacity
+
+    folder = (resource_path or audacity.plugin_path()).absolute()
+    said = audacity.uninstall(folder) if uninstall else audacity.install(folder, settings())
+    said.append("Audacity looks for plug-ins when it starts.")
+    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="End when nothing is waited for any more.")
+@json_option
+def audacity(once: bool, as_json: bool) -> None:
+    """Bring the stems of what Audacity's plug-in sent onto new tracks there, until ctrl-C."""
+    from ..audacity.follow import follow
+
+    outcomes = []
+    for outcome in follow(settings().spool, once or as_json, console.stderr.print):
+        outcomes.append(outcome)
+        if not as_json:
+            made = ", ".join(outcome.tracks)
+            console.stdout.print(f"{outcome.track}: {made or outcome.message}", markup=False)
+            if outcome.hint:
+                console.stdout.print(outcome.hint, markup=False)
+    if as_json:
+        console.answer({"selections": [outcome.as_dict() for outcome in outcomes]}, True, "")
+    sys.exit(DONE if all(outcome.ok for outcome in outcomes) else FAILED)
+
+
 BENCHES = (
     "universal150",
     "recordings",

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from .. import assets, atomic
 from ..config import Settings
 from ..errors import InstallFailed
 from ..transport import protocol
+from . import folders
 
 PROGRAM = "reaper"
 FOLDER = Path("Scripts") / "dap-bridge"
@@ -70,7 +71,7 @@ def install(resources: Path, settings: Settings) -> list[str]:
 
     Raises InstallFailed.
     """
-    with _explained(resources):
+    with folders.explained(resources):
         before = _record(resources / FOLDER) or {"files": [], "had_keys": (resources / KEYS).exists()}
         copied = _copy(resources, settings)
         gone = set(before["files"]) - _sources().keys()
@@ -79,16 +80,8 @@ def install(resources: Path, settings: Settings) -> list[str]:
 
 def uninstall(resources: Path) -> list[str]:
     """Take back what `install` did, and nothing else. Raises InstallFailed."""
-    with _explained(resources):
+    with folders.explained(resources):
         return _remove(resources)
-
-
-@contextlib.contextmanager
-def _explained(resources: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InstallFailed(f"{resources}: {error.strerror or error}.") from error
 
 
 def _sources() -> dict[str, Path]:
@@ -118,7 +111,7 @@ def _copy(resources: Path, settings: Settings) -> list[str]:
         made = [str(path) for path in (FOLDER, FOLDER.parent) if not (resources / path).exists()]
         record = {"made": made, "had_keys": (resources / KEYS).exists(), "files": []}
     files = {name: path.read_bytes() for name, path in _sources().items()}
-    files[WHERE] = protocol.lines(_where(settings)).encode()
+    files[WHERE] = protocol.lines(folders.where(settings)).encode()
     for name in set(record["files"]) - files.keys():
         (target / name).unlink(missing_ok=True)
     for name, content in files.items():
@@ -128,13 +121,6 @@ def _copy(resources: Path, settings: Settings) -> list[str]:
             path.write_bytes(content)
     _write_record(target, record | {"files": sorted(files)})
     return [f"{len(files)} files in {target}."]
-
-
-def _where(settings: Settings) -> dict[str, object]:
-    """What the scripts cannot find out by themselves: the command, and where the bridge listens."""
-    beside = Path(sys.executable).with_name("dap-bridge.exe" if sys.platform == "win32" else "dap-bridge")
-    command = str(beside) if beside.exists() else shutil.which("dap-bridge") or "dap-bridge"
-    return {"command": command, "spool": settings.spool, "osc_port": settings.osc_port}
 
 
 def _register(resources: Path, gone: set[str], had_keys: bool) -> list[str]:

@@ -74,6 +74,7 @@ DROP_FOLDER = """\
 - `outbox/JOB.chosen`: the event `chosen`, once the user has sent a result to the host from the mask editor's page that
   was opened with the session JOB. A host removes it before it opens the page, and looks for it afterwards.
 - `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
+- `clips/`: where a host may put the audio of a selection that is no file yet, and take it away afterwards.
 - `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
   `welcome`, `osc_port`, `time` (seconds since 1970), and `editor`: the address of the mask editor, to which a session's
   name is added. Only the user that the daemon runs as can read this file, for whoever has the address has the page.

@@ -35,7 +35,7 @@ MAX_BYTES = 1 << 20
 QUICK_S = 0.3
 # An answer to a request that made no job is of no use to anybody after this long.
 STALE_ANSWER_S = 24 * 3600.0
-# What was set aside stays long enough to be asked about.
+# What was set aside, or handed over and not taken away, stays long enough to be asked about.
 STALE_REJECTED_S = 30 * STALE_ANSWER_S
 # Names in the outbox: a job's latest event, and the result of the mask editor that the user has sent to the host.
 STATUS, CHOICE = ".status", ".chosen"
@@ -59,6 +59,7 @@ class DropFolder:
     ) -> None:
         self._spool = spool
         self.inbox, self.outbox, self.rejected = (spool / name for name in ("inbox", "outbox", "rejected"))
+        self.clips = spool / "clips"
         self._handle, self._knows = handle, knows
         self._settle_s, self._rescan_s = settle_s, rescan_s
         self._unfinished: dict[str, tuple[_Signature, float]] = {}
@@ -69,7 +70,7 @@ class DropFolder:
 
     def prepare(self) -> None:
         """Make the folders, and remove what earlier daemons left there for long enough. Raises OSError."""
-        for folder in (self.inbox, self.outbox, self.rejected):
+        for folder in (self.inbox, self.outbox, self.rejected, self.clips):
             folder.mkdir(parents=True, exist_ok=True)
         for folder in (self._spool, self.outbox, self.rejected):
             for unfinished in folder.glob(".*.tmp"):
@@ -77,7 +78,7 @@ class DropFolder:
         for answer in (path for kind in (STATUS, CHOICE) for path in self.outbox.glob(f"*{kind}")):
             if _is_older(answer, STALE_ANSWER_S) and not self._knows(answer.stem):
                 answer.unlink(missing_ok=True)
-        for path in self.rejected.iterdir():
+        for path in (*self.rejected.iterdir(), *self.clips.iterdir()):
             if path.is_file() and _is_older(path, STALE_REJECTED_S):
                 path.unlink(missing_ok=True)
 

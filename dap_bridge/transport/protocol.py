@@ -123,6 +123,12 @@ def lines(pairs: Mapping[str, Any]) -> str:
     return "".join(f"{key}\t{_escape(str(value))}\n" for key, value in pairs.items() if value is not None)
 
 
+def parse_lines(text: str) -> dict[str, str]:
+    """The pairs of `key<TAB>value` lines; a line that is none is left out."""
+    pairs = (line.partition("\t") for line in text.split("\n"))
+    return {key: _unescape(value) for key, tab, value in pairs if tab}
+
+
 def json_schema() -> dict[str, Any]:
     """JSON schema of every verb, by name."""
     return {name: model.model_json_schema() for name, model in VERBS.items()}
@@ -137,6 +143,11 @@ def shorten(text: str, limit: int = 60) -> str:
 @cache
 def _repeated_fields(model: type[Message]) -> frozenset[str]:
     return frozenset(name for name, field in model.model_fields.items() if get_origin(field.annotation) is tuple)
+
+
+def _unescape(value: str) -> str:
+    plain = {"t": "\t", "n": "\n", "r": "\r"}
+    return re.sub(r"\\(.)", lambda match: plain.get(match[1], match[1]), value)
 
 
 def _escape(value: str) -> str:

@@ -1,0 +1,50 @@
+"""What the plug-in sent: a selection's audio and, beside it, where in the project it was."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..transport import protocol
+
+FOLDER = "clips"
+SUFFIX = ".selection"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Seconds of the project; hertz where it was a spectral selection."""
+
+    path: Path
+    job: str
+    track: str
+    start: float
+    end: float
+    low: float | None = None
+    high: float | None = None
+
+    def remove(self) -> None:
+        """Forget it, and the audio that was handed over."""
+        self.path.unlink(missing_ok=True)
+        self.path.with_suffix(".wav").unlink(missing_ok=True)
+
+
+def waiting(spool: Path) -> Iterator[Selection]:
+    """The selections that were sent and not brought back, the oldest first; what cannot be read is left out."""
+    for path in sorted((spool / FOLDER).glob(f"*{SUFFIX}"), key=lambda path: path.stat().st_mtime_ns):
+        selection = _read(path)
+        if selection is not None:
+            yield selection
+
+
+def _read(path: Path) -> Selection | None:
+    fields = protocol.parse_lines(path.read_text(encoding="utf-8", errors="replace"))
+    try:
+        numbers = {name: float(fields[name]) for name in ("start", "end", "low", "high") if name in fields}
+        if not all(map(math.isfinite, numbers.values())):
+            return None
+        return Selection(path, fields["job"], fields.get("track", ""), **numbers)
+    except (KeyError, ValueError, TypeError):
+        return None

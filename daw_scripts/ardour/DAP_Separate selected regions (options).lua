@@ -1,0 +1,17 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Separate selected regions (options)",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[Asks how many sounds and which preset, then splits each selected region into stems on new tracks.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "separate_with_options") end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end

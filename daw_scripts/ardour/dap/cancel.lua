@@ -1,0 +1,21 @@
+-- Cancels what this session waits for.
+local bridge = require("dap.bridge")
+local jobs = require("dap.jobs")
+local marker = require("dap.marker")
+local message = require("dap.message")
+
+return function()
+  local list = jobs.all()
+  if #list == 0 then return message.tell("This session waits for nothing.") end
+  if not bridge.welcome() then -- nobody to ask: they are given up
+    for _, job in ipairs(list) do
+      marker.remove(job)
+      jobs.forget(job.name)
+    end
+    return message.not_running()
+  end
+  for _, job in ipairs(list) do
+    marker.show(job, "cancelling")
+    bridge.send("cancel", { job = job.name })
+  end
+end

@@ -1,0 +1,105 @@
+-- What the hook does at each turn of Ardour's timer: look at the jobs this session waits for, and place what is ready.
+local bridge = require("dap.bridge")
+local jobs = require("dap.jobs")
+local json = require("dap.json")
+local marker = require("dap.marker")
+local message = require("dap.message")
+local place = require("dap.place")
+
+-- Between two looks, and after so much silence: ask again, give up. Microseconds of a monotonic clock.
+local POLL, AGAIN, GIVE_UP = 300000, 1200000, 3600000
+
+local busy, next_look = false, 0
+-- By the job's name: when it was first seen here and last asked for again, and whether its resumption was asked for.
+local waits = {}
+
+local function percent(event)
+  local text = ("%d %%"):format(math.floor(100 * (tonumber(event.fraction) or 0)))
+  local left = tonumber(event.seconds_left) or -1
+  return left >= 0 and ("%s, %d s left"):format(text, math.ceil(left)) or text
+end
+
+local function finish(job)
+  marker.remove(job)
+  jobs.forget(job.name)
+  waits[job.name] = nil
+end
+
+local function fail(job, text, hint)
+  finish(job)
+  message.complain(("%s: %s%s"):format(job.label, text, hint and hint ~= "" and "\n\n" .. hint or ""))
+end
+
+local handlers = {}
+
+function handlers.accepted(job) marker.show(job, "queued") end
+
+function handlers.progress(job, event) marker.show(job, percent(event)) end
+
+function handlers.done(job, event)
+  local where = "The stems lie beside " .. (event.manifest or "the manifest") .. "."
+  if job.tried then return fail(job, "Ardour ended while it imported the stems; they are not tried again.", where) end
+  jobs.mark_tried(job.name)
+  marker.show(job, "importing")
+  local fine, answer = pcall(place.stems, job, event.manifest or "")
+  if not fine then return fail(job, tostring(answer), where) end
+  finish(job)
+  message.log(("%s: %d stems placed."):format(job.label, answer))
+end
+
+function handlers.failed(job, event) fail(job, event.message or "failed", event.hint) end
+
+function handlers.cancelled(job)
+  finish(job)
+  message.log(job.label .. ": cancelled.")
+end
+
+-- The bridge ended in mid-job and is back.
+function handlers.interrupted(job, _, wait)
+  marker.show(job, "starting again")
+  if not wait.resumed and bridge.welcome() then
+    wait.resumed = true
+    bridge.send("resume", { job = job.name })
+  end
+end
+
+local function unanswered(job, wait, now)
+  if now - wait.since > GIVE_UP then
+    bridge.send("cancel", { job = job.name })
+    local hint = "Is it busy or hung? Start it anew in a terminal, then try again:\n\n    " .. message.serve()
+    return fail(job, "The bridge does not answer.", hint)
+  end
+  if now - wait.asked > AGAIN then
+    wait.asked = now
+    bridge.send("separate", json.decode(job.request))
+  end
+end
+
+local function look(job, now)
+  local wait = waits[job.name] or { since = now, asked = now }
+  waits[job.name] = wait
+  local event = bridge.event(job.name)
+  if not event then return unanswered(job, wait, now) end
+  if event.event ~= "interrupted" then wait.resumed = false end
+  local handler = handlers[event.event]
+  if handler then return handler(job, event, wait) end
+  fail(job, "The bridge gave an answer that cannot be understood.", "Are the bridge and the scripts of one version? "
+    .. "In a terminal:\n\n    dap-bridge install ardour")
+end
+
+local function turn()
+  local now = ARDOUR.LuaAPI.monotonic_time()
+  if busy or now < next_look or not Session then return end
+  next_look = now + POLL
+  busy = true -- a box of ours, or an import, lets the timer go on
+  local fine, trouble = pcall(function()
+    for _, job in ipairs(jobs.all()) do
+      local calm, why = pcall(look, job, now)
+      if not calm then fail(job, tostring(why), "Please report this.") end
+    end
+  end)
+  if not fine then message.log(tostring(trouble)) end
+  busy = false
+end
+
+return function() return turn end

@@ -1,0 +1,144 @@
+-- The selected regions, as a job needs to know them. Positions and lengths are samples at the session's rate.
+local files = require("dap.files")
+
+local regions = {}
+
+-- A fade no longer than this is the one Ardour puts on every region against clicks.
+local CLICK_SAMPLES = 64
+local TICKS_PER_SECOND = 282240000
+local SNAPSHOT = "dap-bridge-snapshot"
+
+local function identity(object) return object:to_stateful():id():to_s() end
+
+-- The session as Ardour would write it. Fades and gain curves can be read nowhere else.
+local function snapshot()
+  Session:save_state(SNAPSHOT, true, false, false, false, false)
+  local path = ARDOUR.LuaAPI.build_filename(Session:path(), SNAPSHOT .. ".pending")
+  local text = files.read(path)
+  os.remove(path)
+  return text
+end
+
+-- Longest fade of a region, in samples. `text` is the region's element.
+local function longest_fade(text)
+  local longest = 0
+  for _, name in ipairs({ "FadeIn", "FadeOut" }) do
+    local events = text:match("<" .. name .. ">.-<events>(.-)</events>") or ""
+    for ticks in events:gmatch("a(%d+) ") do longest = math.max(longest, tonumber(ticks)) end
+  end
+  return longest * Session:nominal_sample_rate() / TICKS_PER_SECOND
+end
+
+local function element(state, id)
+  for head, tail in state:gmatch("(<Region [^>]*[^/]>)(.-)</Region>") do
+    if head:find(' id="' .. id .. '"', 1, true) then return head .. tail end
+  end
+  return ""
+end
+
+-- Whether what is heard of the region is what stands in its files.
+local function neutral(region, state)
+  if region:scale_amplitude() ~= 1 then return false end
+  if region:envelope_active() then
+    for event in region:envelope():list():events():iter() do
+      if event.value ~= 1 then return false end
+    end
+  end
+  return longest_fade(element(state, identity(region))) <= CLICK_SAMPLES + 0.5
+end
+
+-- Where a source's file lies; Ardour may know it by a path relative to where it was started.
+local function absolute(path)
+  if path:match("^[/\\]") or path:match("^%a:") then return path end
+  return ARDOUR.LuaAPI.build_filename(Session:path(), path:match("interchange[/\\].*$") or path)
+end
+
+-- The files that hold a region's channels, as the protocol names them; nil where a channel has no file.
+local function channels(region)
+  local found = {}
+  for index = 0, region:n_channels() - 1 do
+    local source = region:source(index):to_filesource()
+    if source:isnil() then return nil end
+    found[index + 1] = ("%d:%s"):format(source:channel(), absolute(source:path()))
+  end
+  return found
+end
+
+-- What is heard of a region and nothing else, as a new file of the session: gain, envelope and fades included.
+local function bounced(region, track, name)
+  local first, length = region:position():samples(), region:length():samples()
+  local silenced = {}
+  local own = identity(region)
+  local muted = region:muted()
+  for other in track:playlist():region_list():iter() do
+    if identity(other) ~= own and not other:muted() then
+      other:set_muted(true)
+      silenced[#silenced + 1] = other
+    end
+  end
+  region:set_muted(false)
+  local fine, bounce = pcall(track.bounce_range, track, first, first + length, ARDOUR.InterThreadInfo(),
+    ARDOUR.LuaAPI.nil_proc(), false, name .. " as heard")
+  region:set_muted(muted)
+  for _, other in ipairs(silenced) do other:set_muted(false) end
+  if not fine or bounce:isnil() then return nil end
+  return bounce:to_audioregion()
+end
+
+-- The track whose playlist holds a region.
+local function track_of(region)
+  local id = identity(region)
+  for route in Session:get_tracks():iter() do
+    local track = route:to_track()
+    if not track:isnil() then
+      for other in track:playlist():region_list():iter() do
+        if identity(other) == id then return track, route end
+      end
+    end
+  end
+  return nil
+end
+
+-- The selected audio regions, and what of the selection cannot be used:
+-- {id, name, track_id, track, position, frames, channels}, …; {name, …}
+function regions.selected()
+  local found, refused = {}, {}
+  for any in Editor:get_selection().regions:regionlist():iter() do
+    local region = any:to_audioregion()
+    local track, route = nil, nil
+    if not region:isnil() then track, route = track_of(region) end
+    if track then
+      found[#found + 1] = {
+        id = identity(region), name = region:name(), region = region, track = track, track_id = identity(route),
+        position = region:position():samples(), frames = region:length():samples(), channels = region:n_channels(),
+      }
+    else
+      refused[#refused + 1] = any:name()
+    end
+  end
+  table.sort(found, function(a, b)
+    if a.position ~= b.position then return a.position < b.position end
+    return tonumber(a.id) < tonumber(b.id)
+  end)
+  return found, refused
+end
+
+-- What names the audio of regions to the bridge; sets `fields` of each ({channel, start, frames, rate}) and `heard`
+-- where gain or fades are part of it. Leaves `fields` out where a region cannot be read.
+function regions.prepare(found)
+  local state = snapshot() or ""
+  for _, clip in ipairs(found) do
+    local region = clip.region
+    local start, list = region:start():samples(), channels(region)
+    clip.heard = not (list and neutral(region, state))
+    if clip.heard then
+      local bounce = bounced(region, clip.track, clip.name)
+      start, list = 0, bounce and channels(bounce)
+    end
+    if list then
+      clip.fields = { channel = list, start = start, frames = clip.frames, rate = math.tointeger(Session:nominal_sample_rate()) }
+    end
+  end
+end
+
+return regions

@@ -1,0 +1,44 @@
+"""A real daemon, and real Ardours for it: one start serves many tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.hosts.ardour.host import Ardour
+from tests.hosts.conftest import needed
+from tests.processes import Process
+
+Start = Callable[[int, str], Ardour]
+
+PRESET = "preset\tquick\n"
+
+
+@pytest.fixture(scope="package")
+def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("bridge")
+    process = Process(folder, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(quick_presets))
+    yield process
+    process.client.close()
+    if process.process.poll() is None:
+        process.end()
+
+
+@pytest.fixture(scope="package")
+def start_ardour(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Iterator[Start]:
+    """start_ardour(rate, session's name) -> an Ardour with an empty session, ended after the tests."""
+    for program in ("ardour", "ardour7-lua", "Xvfb", "xdotool"):
+        needed(program)
+    made: list[Ardour] = []
+
+    def start(rate: int, name: str) -> Ardour:
+        folder = tmp_path_factory.mktemp("ardour 🎹")
+        made.append(Ardour(folder, rate, name, bridge.spool, bridge.port))
+        (made[-1].config / "dap-bridge" / "options.tsv").write_text(PRESET)
+        return made[-1]
+
+    yield start
+    for ardour in made:
+        ardour.close()

@@ -1,0 +1,110 @@
+"""From selected regions to stems on new tracks, in the real program; read back from the saved session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.hosts.ardour.conftest import Start
+from tests.hosts.ardour.host import audio_of
+from tests.hosts.sound import NULL_DB, null_db, recording
+from tests.processes import until
+
+WAIT_S = 60.0
+# A start alone may take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
+@dataclass
+class Session:
+    """A session as read back after it was saved and closed, and what was imported into it: (frames, channels)."""
+
+    state: dict[str, Any]
+    clips: dict[str, np.ndarray]
+
+    def track(self, name: str) -> dict[str, Any]:
+        return next(track for track in self.state["tracks"] if track["name"] == name)
+
+    def names(self) -> list[str]:
+        return [track["name"] for track in self.state["tracks"]]
+
+    def region(self, track: str) -> dict[str, Any]:
+        (region,) = self.track(track)["regions"]
+        return region
+
+
+@pytest.fixture(scope="module")
+def session(start_ardour: Start) -> Session:
+    """48 kHz: a mono region with an offset and a stereo one at once, then one with gain and fades, one with neither."""
+    ardour = start_ardour(48000, "My song 🎹")
+    second = ardour.rate
+    clips = {
+        "mono": ardour.bring_in("mono", recording(48000, 1, 3), 2 * second),
+        "stereo": ardour.bring_in("stereo", recording(48000, 2, 2), 5 * second + 7),
+        "shaped": ardour.bring_in("shaped", recording(48000, 1, 2), 9 * second),
+    }
+    ardour.lua(
+        "for track in Session:get_tracks():iter() do\n"
+        " for region in track:to_track():playlist():region_list():iter() do\n"
+        " local audio = region:to_audioregion()\n"
+        " if region:name() == 'mono' then region:trim_front(Temporal.timepos_t(2 * 48000 + 12345)) end\n"
+        " if region:name() == 'shaped' then audio:set_scale_amplitude(0.5) audio:set_fade_in_length(9600) end\n"
+        "end end"
+    )
+    ardour.separate("mono", "stereo")
+    ardour.separate("shaped")
+    until(lambda: not ardour.waiting(), WAIT_S)
+    ardour.do("Editor/zoom-to-session")
+    ardour.lua("return true")
+    ardour.display.picture("ardour-stems")
+    ardour.quit()
+    return Session(ardour.headless.read_session(ardour.session), clips)
+
+
+def test_tracks_stand_below_their_source_in_order(session: Session) -> None:
+    stems = [f"{name} - stem {number}" for name in ("mono", "stereo", "shaped") for number in (1, 2)]
+    assert session.names() == [
+        "mono", *stems[:2], "stereo", *stems[2:4], "shaped", *stems[4:],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "position", "start", "frames"), [
+    ("mono", 2 * 48000 + 12345, 12345, 3 * 48000 - 12345), ("stereo", 5 * 48000 + 7, 0, 2 * 48000),
+])  # fmt: skip
+def test_stems_sum_to_the_region_where_it_is(
+    session: Session, name: str, position: int, start: int, frames: int
+) -> None:
+    stems = [session.region(f"{name} - stem {number}") for number in (1, 2)]
+    for stem in stems:
+        assert (stem["position"], stem["start"], stem["frames"]) == (position, 0, frames)
+        assert stem["name"].startswith(f"{name} - stem ")
+    clip = session.clips[name][start : start + frames]
+    assert all(audio_of(stem).shape == clip.shape for stem in stems)
+    assert null_db(sum(map(audio_of, stems)), clip) <= NULL_DB
+    late = np.roll(clip, 1, axis=0)
+    assert null_db(sum(map(audio_of, stems)), late) > NULL_DB
+    assert session.region(name)["muted"]
+
+
+def test_gain_and_fades_are_separated_as_heard(session: Session) -> None:
+    stems = [session.region(f"shaped - stem {number}") for number in (1, 2)]
+    total = sum(map(audio_of, stems))
+    clip = session.clips["shaped"]
+    inside = slice(9600, -64)
+    assert null_db(total[inside], 0.5 * clip[inside]) <= NULL_DB
+    assert np.abs(total[0]).max() < 1e-4
+    assert np.mean(total[:4800] ** 2) < 0.2 * np.mean((0.5 * clip[:4800]) ** 2)
+    assert not any(stem["fade_in"] or stem["fade_out"] for stem in stems)
+
+
+def test_stems_are_a_group_that_changes_no_sound(session: Session) -> None:
+    groups = {group["name"]: group for group in session.state["groups"]}
+    assert groups["mono stems"]["tracks"] == ["mono - stem 1", "mono - stem 2"]
+    assert not any(group["gain"] or group["mute"] for group in groups.values())
+
+
+def test_nothing_is_left_of_the_waiting(session: Session) -> None:
+    assert session.state["markers"] == []

@@ -1,0 +1,215 @@
+"""What a user meets when something is wrong: a sentence in a box, and an Ardour that goes on. At 44.1 kHz."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from dap_bridge.transport.events import Accepted, CancelledEvent, Done, Failed, Interrupted, Progressed
+from tests.hosts.ardour.conftest import Start
+from tests.hosts.ardour.host import SEPARATE, Ardour, audio_of
+from tests.hosts.impostor import Impostor
+from tests.hosts.sound import NULL_DB, null_db, recording
+from tests.processes import Process, until
+
+RATE = 44100
+POSITION = 2 * RATE + 1
+WAIT_S = 60.0
+# A start alone may take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def ardour(start_ardour: Start) -> Ardour:
+    ardour = start_ardour(RATE, "Trouble at 44100")
+    ardour.bring_in("knock", recording(RATE, 1, 2), POSITION)
+    return ardour
+
+
+@pytest.fixture
+def nobody(bridge: Process) -> Iterator[Process]:
+    """The daemon has ended; it is started again afterwards."""
+    bridge.client.close()
+    bridge.end()
+    yield bridge
+    bridge.start()
+
+
+@pytest.fixture
+def impostor(nobody: Process) -> Iterator[Impostor]:
+    with Impostor(nobody.spool) as one:
+        yield one
+
+
+def ask(ardour: Ardour, impostor: Impostor) -> dict[str, Any]:
+    """Have the region separated; the request as it arrived."""
+    before = len(impostor.said("separate"))
+    ardour.select("knock")
+    ardour.run(SEPARATE)
+    until(lambda: len(impostor.said("separate")) > before, WAIT_S)
+    return impostor.said("separate")[-1]
+
+
+def in_the_box(ardour: Ardour) -> str:
+    """What the box says that comes up; it is closed, and Ardour answers as before."""
+    before = len(ardour.log())
+    ardour.box()
+    ardour.close_box()
+    assert ardour.lua("return Session:name()") == ardour.session.name
+    assert ardour.waiting() == []
+    assert ardour.lua("return markers()") == []
+    return ardour.log()[before:] or ardour.log().splitlines()[-1]
+
+
+def test_a_request_names_the_clip_by_its_channels(ardour: Ardour, impostor: Impostor) -> None:
+    request = ask(ardour, impostor)
+    (region,) = ardour.regions("knock")
+    assert request["channel"] == [f"0:{region['channels'][0]['path']}"]
+    assert (request["start"], request["frames"], request["rate"]) == (0, 2 * RATE, RATE)
+    assert request["preset"] == "quick"
+    impostor.tell(request["job"], Progressed(
+        job=request["job"], fraction=0.42, stage="fit", iteration=1, iterations=2, seconds_left=6.3, device="cpu",
+        device_reason="",
+    ))  # fmt: skip
+    until(lambda: ardour.lua("return markers()") == ["DAP 42 %, 7 s left: knock"], WAIT_S)
+    ardour.display.picture("ardour-progress")
+    ardour.run("DAP: Cancel jobs")
+    until(lambda: impostor.said("cancel") == [{"job": request["job"]}], WAIT_S)
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)
+    assert ardour.lua("return markers()") == []
+
+
+def test_the_status_is_shown(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.run("DAP: Status")
+    ardour.box()
+    ardour.display.picture("ardour-status")
+    ardour.close_box()
+    assert ardour.lua("return Session:name()") == ardour.session.name
+
+
+def test_options_are_asked_and_remembered(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.select("knock")
+    ardour.run("DAP: Separate selected regions (options)")
+    ardour.box()
+    ardour.display.picture("ardour-options")
+    ardour.close_box("alt+o")
+    (request,) = until(lambda: impostor.said("separate"), WAIT_S)[:1]
+    assert (request["preset"], request["sources"], request["seed"]) == ("quick", 2, 0)
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)
+    assert "mute\tyes" in (ardour.config / "dap-bridge" / "options.tsv").read_text()
+
+
+def test_no_daemon(ardour: Ardour, nobody: Process) -> None:
+    ardour.select("knock")
+    ardour.run(SEPARATE)
+    assert "The bridge is not running" in in_the_box(ardour)
+
+
+def test_a_daemon_that_never_answers(ardour: Ardour, impostor: Impostor) -> None:
+    request = ask(ardour, impostor)
+    ardour.box()
+    ardour.display.picture("ardour-no-answer")
+    assert "does not answer" in in_the_box(ardour)
+    assert len(impostor.said("separate")) > 2, "asked once more"
+    assert impostor.said("cancel") == [{"job": request["job"]}]
+
+
+def test_a_refusal_is_shown_with_its_hint(ardour: Ardour, impostor: Impostor) -> None:
+    job = ask(ardour, impostor)["job"]
+    impostor.tell(job, Failed(job=job, code="bad_preset", message="There is no preset x.", hint="Choose another."))
+    said = in_the_box(ardour)
+    assert "There is no preset x." in said
+    assert "Choose another." in said
+
+
+def test_a_daemon_that_comes_back_is_asked_to_resume(ardour: Ardour, impostor: Impostor) -> None:
+    job = ask(ardour, impostor)["job"]
+    impostor.tell(job, Accepted(job=job, verb="separate"))
+    impostor.tell(job, Interrupted(job=job))
+    until(lambda: impostor.said("resume") == [{"job": job}], WAIT_S)
+    impostor.tell(job, CancelledEvent(job=job))
+    until(lambda: not ardour.waiting(), WAIT_S)
+
+
+def manifest(folder: Path, audio: list[np.ndarray], name: str = "late", **other: Any) -> Path:
+    """A result as a daemon would leave it."""
+    folder.mkdir(parents=True)
+    named = []
+    for index, stem in enumerate(audio, start=1):
+        soundfile.write(folder / f"stem-{index}.wav", stem, RATE, subtype="FLOAT")
+        named.append({"index": index, "name": f"{name} {index}", "role": "source", "path": f"stem-{index}.wav"})
+    content = {"rate": RATE, "channels": 1, "frames": 2 * RATE, "stems": named} | other
+    (folder / "manifest.json").write_text(json.dumps(content))
+    return folder / "manifest.json"
+
+
+def garbage(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text('{"stems": [')
+    return folder / "manifest.json"
+
+
+CORRUPT = {
+    "no manifest": lambda folder: folder / "manifest.json",
+    "no JSON": garbage,
+    "another rate": lambda folder: manifest(folder, [np.zeros(2 * RATE)], rate=48000),
+    "another length": lambda folder: manifest(folder, [np.zeros(RATE)], frames=RATE),
+    "no such stem": lambda folder: manifest(folder, [], stems=[{"name": "x", "path": "gone.wav"}]),
+    "stems of no use": lambda folder: manifest(folder, [], stems=[1, 2]),
+}
+
+
+@pytest.mark.parametrize("make", CORRUPT.values(), ids=CORRUPT.keys())
+def test_a_result_that_is_none_is_reported(ardour: Ardour, impostor: Impostor, make: Any, tmp_path: Path) -> None:
+    before = ardour.tracks()
+    job = ask(ardour, impostor)["job"]
+    impostor.tell(job, Done(job=job, manifest=str(make(tmp_path / "result"))))
+    assert "knock: " in in_the_box(ardour)
+    assert ardour.tracks() == before
+
+
+def test_an_answer_that_is_none_is_reported(ardour: Ardour, impostor: Impostor) -> None:
+    job = ask(ardour, impostor)["job"]
+    impostor.write(job, "\0\xff{nonsense")
+    assert "cannot be understood" in in_the_box(ardour)
+
+
+def test_a_stem_one_sample_late_would_be_noticed(ardour: Ardour, impostor: Impostor, tmp_path: Path) -> None:
+    clip = recording(RATE, 1, 2)
+    job = ask(ardour, impostor)["job"]
+    late = [np.roll(0.5 * clip, 1, axis=0), 0.5 * clip]
+    impostor.tell(job, Done(job=job, manifest=str(manifest(tmp_path / "result", late))))
+    until(lambda: not ardour.waiting(), WAIT_S)
+    total = sum(audio_of(ardour.regions(f"late {number}")[0]) for number in (1, 2))
+    assert null_db(total, clip) > NULL_DB
+
+
+def test_after_all_that_it_works(ardour: Ardour) -> None:
+    clip = recording(RATE, 1, 2)
+    ardour.lua("for region in Session:route_by_name('knock'):to_track():playlist():region_list():iter() do "
+               "region:set_muted(false) end")  # fmt: skip
+    ardour.separate("knock")
+    stems = [ardour.regions(f"knock - stem {number}")[0] for number in (1, 2)]
+    assert {(stem["position"], stem["frames"]) for stem in stems} == {(POSITION, 2 * RATE)}
+    assert null_db(sum(map(audio_of, stems)), clip) <= NULL_DB
+
+
+def test_a_job_outlives_ardour(ardour: Ardour, impostor: Impostor, tmp_path: Path) -> None:
+    job = ask(ardour, impostor)["job"]
+    impostor.tell(job, Accepted(job=job, verb="separate"))
+    ardour.quit()
+    assert [waiting["name"] for waiting in ardour.waiting()] == [job]
+    half = 0.5 * recording(RATE, 1, 2)
+    impostor.tell(job, Done(job=job, manifest=str(manifest(tmp_path / "result", [half, half], "after"))))
+    ardour.start()
+    until(lambda: not ardour.waiting(), WAIT_S)
+    assert [ardour.regions(f"after {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
+    assert ardour.lua("return markers()") == []

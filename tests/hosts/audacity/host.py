@@ -1,0 +1,194 @@
+"""A real Audacity: a display and a home of its own, the plug-in installed, and its scripting pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from dap_bridge.audacity.pipe import Pipe, pipe_names
+from dap_bridge.errors import HostUnreachable
+from tests.hosts.conftest import needed
+from tests.hosts.display import Display
+from tests.processes import CHECKOUT, until
+
+MODULE = Path("/usr/lib/audacity/modules/mod-script-pipe.so")
+PLUGIN = "DAP Separate selection"
+COMMAND = "DapSeparateSelection"
+# Generous: the machine may be busy.
+SCAN_S, START_S, ANSWER_S, STARTS = 120.0, 40.0, 60.0, 4
+
+CONFIG = """NewPrefsInitialized=1
+PrefsVersion=1.1.1r1
+[Version]
+Major=3
+Minor=2
+Micro=4
+[GUI]
+ShowSplashScreen=0
+[Update]
+UpdateNoticeShown=1
+DefaultUpdatesChecking=0
+[Module]
+mod-script-pipe=1
+[ModulePath]
+mod-script-pipe={module}
+[ModuleDateTime]
+mod-script-pipe={module_time}
+[Directories]
+TempDir={temporary}
+[FileFormats/ExportFormat_SF1_Type]
+WAV_10000=6
+"""  # 6: 32-bit float, in libsndfile's numbers
+
+
+def environment(home: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "DAP_BRIDGE_"))}
+    return kept | {"HOME": str(home), "LANG": "C.UTF-8"}
+
+
+class Audacity:
+    """The program itself, with the plug-in as `dap-bridge install audacity` leaves it."""
+
+    def __init__(self, folder: Path, spool: Path, display: Display) -> None:
+        self.folder, self._spool, self.display = folder, spool, display
+        self.home = folder / "home"
+        self._config = self.home / ".config" / "audacity"
+        self._config.mkdir(parents=True)
+        (self.home / ".local" / "share" / "audacity").mkdir(parents=True)
+        self._temporary = folder / "temporary"
+        self._temporary.mkdir()
+        module_time = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(MODULE.stat().st_mtime))
+        names = {"module": MODULE, "module_time": module_time, "temporary": self._temporary}
+        (self._config / "audacity.cfg").write_text(CONFIG.format(**names))
+        assert self.dap_bridge("install", "audacity").returncode == 0
+        self._start()
+        until(self._scanned, SCAN_S)
+        self._stop()
+        for _ in range(STARTS):  # a look at plug-ins by a second process breaks the pipe for good
+            self._start()
+            with contextlib.suppress(AssertionError):
+                self.pipe = until(self._connect, START_S)
+                return
+            self._stop()
+        raise AssertionError("Audacity never offered its pipe")
+
+    def dap_bridge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dap_bridge", *arguments],
+            env=environment(self.home) | {"DAP_BRIDGE_SPOOL": str(self._spool)},
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=150,
+        )
+
+    def bring_back(self) -> dict[str, Any]:
+        """Run `dap-bridge audacity` until nothing is waited for; what it says became of each selection, by track."""
+        self.pipe.close()  # it serves one at a time
+        result = self.dap_bridge("audacity", "--once", "--json")
+        self.pipe = until(self._connect, START_S)
+        assert result.stdout, result.stderr
+        return {outcome["track"]: outcome for outcome in json.loads(result.stdout)["selections"]}
+
+    def bring_in(self, name: str, audio: np.ndarray, rate: int) -> None:
+        """Import audio (frames, channels) to a new track of this name."""
+        path = self.folder / "clip.wav"
+        soundfile.write(path, audio, rate, subtype="FLOAT")
+        self.pipe.command("Import2", Filename=str(path))
+        self.pipe.command("SetTrackStatus", Name=name)
+
+    def select(self, first: int, count: int, start: float, end: float) -> None:
+        self.pipe.command("SelectTracks", Track=first, TrackCount=count, Mode="Set")
+        self.pipe.command("SelectTime", Start=start, End=end)
+
+    def separate(self, preset: str = "quick") -> None:
+        self.pipe.command(COMMAND, sources=2, preset=preset, seed=0)
+
+    def separate_and_close_box(self, picture: str, preset: str = "quick") -> None:
+        """The plug-in has something to say: a box comes up, and Audacity goes on once it is closed."""
+        asked = threading.Thread(target=self._separate_whatever_comes, args=(preset,))
+        asked.start()
+        # One window of this name is there while the plug-in works: its progress. The other is what it says.
+        until(lambda: len(self.display.windows(PLUGIN)) == 2, ANSWER_S)
+        self.display.picture(picture)
+
+        def gone() -> bool:
+            self.display.press("Return")
+            return not self.display.windows(PLUGIN)
+
+        until(gone, ANSWER_S)
+        asked.join(ANSWER_S)
+        assert not asked.is_alive()
+        assert self.tracks()
+
+    def tracks(self) -> list[dict[str, Any]]:
+        text = self.pipe.command("GetInfo", Type="Tracks", Format="JSON")
+        found: list[dict[str, Any]] = json.loads(re.sub(r'\\(?!")', r"\\\\", text))  # it escapes quotes alone
+        return found
+
+    def export(self, first: int, count: int, seconds: float, channels: int) -> np.ndarray:
+        """The mix of these tracks, from the project's beginning, (frames, channels)."""
+        path = self.folder / "export.wav"
+        path.unlink(missing_ok=True)
+        self.select(first, count, 0.0, seconds)
+        self.pipe.command("Export2", Filename=str(path), NumChannels=channels)
+        audio, _ = soundfile.read(path, dtype="float64", always_2d=True)
+        return np.asarray(audio)
+
+    def close(self) -> None:
+        if hasattr(self, "pipe"):
+            self.pipe.close()
+        self._stop()
+
+    def _separate_whatever_comes(self, preset: str) -> None:
+        with contextlib.suppress(Exception):
+            self.separate(preset)
+
+    def _start(self) -> None:
+        for path in (*self._temporary.rglob("*"), *map(Path, pipe_names())):  # else it offers to recover, or hangs
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [needed("audacity")],
+                env=environment(self.home) | {"DISPLAY": self.display.name},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _scanned(self) -> bool:
+        """The registry names our plug-in, and has not grown for a moment."""
+        registry = self._config / "pluginregistry.cfg"
+        if not registry.exists() or PLUGIN not in registry.read_text(encoding="utf-8", errors="replace"):
+            return False
+        return time.time() - registry.stat().st_mtime > 1.5
+
+    def _connect(self) -> Pipe | None:
+        assert self._process.poll() is None, "Audacity ended while it started"
+        try:
+            return Pipe()
+        except HostUnreachable:
+            time.sleep(0.1)
+            return None

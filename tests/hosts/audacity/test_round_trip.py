@@ -1,0 +1,165 @@
+"""From a selection to stems on new tracks, in the real program; the exported sum is compared with the clip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from dap_bridge.audacity import selections
+from dap_bridge.transport.events import Accepted, Done
+from tests.hosts.audacity.host import Audacity
+from tests.hosts.impostor import Impostor
+from tests.hosts.sound import NULL_DB, null_db, recording
+from tests.processes import Process
+
+RATE, SECONDS = 48000, 2.0
+START, END = 0.40003, 1.7
+FIRST, LAST = round(START * RATE), round(END * RATE)
+NAMES = ('stereo "quoted" \\ 🎹', "mono")
+# A start alone may take long on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def project(audacity: Audacity) -> dict[str, np.ndarray]:
+    """A stereo and a mono track; what is on them, (frames, channels)."""
+    clips = {name: recording(RATE, channels, SECONDS) for name, channels in zip(NAMES, (2, 1), strict=True)}
+    for name, clip in clips.items():
+        audacity.bring_in(name, clip, RATE)
+    return clips
+
+
+@pytest.fixture(scope="module")
+def separated(audacity: Audacity, project: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Both tracks selected at once, with a box of frequencies; what became of them."""
+    audacity.select(0, 2, START, END)
+    audacity.pipe.command("SelectFrequencies", Low=300, High=4000)
+    audacity.separate()
+    found = {one.track: (one.start, one.end, one.low, one.high) for one in selections.waiting(audacity._spool)}
+    outcomes = audacity.bring_back()
+    audacity.pipe.command("FitV")
+    audacity.display.picture("audacity-stems")
+    return {"boxes": found, "outcomes": outcomes}
+
+
+@pytest.fixture
+def nobody(bridge: Process) -> Iterator[Process]:
+    """The daemon has ended; it is started again afterwards."""
+    bridge.client.close()
+    bridge.end()
+    yield bridge
+    bridge.start()
+
+
+@pytest.fixture
+def impostor(nobody: Process) -> Iterator[Impostor]:
+    with Impostor(nobody.spool) as one:
+        yield one
+
+
+def test_the_selection_and_its_box_are_sent(separated: dict[str, Any]) -> None:
+    assert set(separated["boxes"]) == {" ".join(name.splitlines()) for name in NAMES}
+    for start, end, low, high in separated["boxes"].values():
+        assert (round(start * RATE), round(end * RATE), low, high) == (FIRST, LAST, 300, 4000)
+
+
+def test_stems_arrive_where_the_selection_was(audacity: Audacity, separated: dict[str, Any]) -> None:
+    made = audacity.tracks()[2:]
+    assert [track["name"] for track in made] == [f"{name} - stem {number}" for name in NAMES for number in (1, 2)]
+    assert [track["channels"] for track in made] == [2, 2, 1, 1]
+    for track in made:
+        assert (track["start"], track["end"]) == pytest.approx((FIRST / RATE, LAST / RATE), abs=1e-4)
+    assert [outcome["tracks"] for outcome in separated["outcomes"].values()] == [
+        [f"{name} - stem {number}" for number in (1, 2)] for name in NAMES
+    ]
+
+
+@pytest.mark.parametrize(("source", "stems"), [(0, range(2, 4)), (1, range(4, 6))], ids=["stereo", "mono"])
+def test_the_exported_sum_is_the_clip(
+    audacity: Audacity, project: dict[str, np.ndarray], separated: dict[str, Any], source: int, stems: range
+) -> None:
+    clip = project[NAMES[source]]
+    total = audacity.export(stems[0], len(stems), SECONDS, clip.shape[1])
+    assert total.shape == (LAST, clip.shape[1])  # an export ends with the last sound
+    assert null_db(total[FIRST:LAST], clip[FIRST:LAST]) <= NULL_DB
+    assert np.abs(total[:FIRST]).max() < 1e-6
+
+
+def test_nothing_is_left_in_the_drop_folder(bridge: Process, separated: dict[str, Any]) -> None:
+    assert list((bridge.spool / "clips").iterdir()) == []
+
+
+def test_no_daemon(audacity: Audacity, project: dict[str, np.ndarray], nobody: Process) -> None:
+    audacity.select(1, 1, START, END)
+    audacity.separate_and_close_box("audacity-no-bridge")
+    assert list((nobody.spool / "clips").iterdir()) == []
+
+
+def test_a_daemon_that_never_answers(audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor) -> None:
+    audacity.select(1, 1, START, END)
+    audacity.separate_and_close_box("audacity-no-answer")
+    for path in (*(impostor.spool / "clips").iterdir(), *(impostor.spool / "inbox").iterdir()):
+        path.unlink()
+
+
+def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+    audacity.select(1, 1, START, END)
+    audacity.separate_and_close_box("audacity-refused", preset="no name!")
+    assert "preset" in audacity.bring_back()["mono"]["message"]
+    assert list((bridge.spool / "clips").iterdir()) == []
+
+
+def test_a_job_that_fails_is_reported(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+    audacity.select(1, 1, START, END)
+    audacity.separate(preset="nonsense")
+    outcome = audacity.bring_back()["mono"]
+    assert "nonsense" in outcome["message"]
+    assert outcome["hint"]
+    assert list((bridge.spool / "clips").iterdir()) == []
+
+
+def answered(audacity: Audacity, impostor: Impostor, manifest: Path) -> dict[str, Any]:
+    """The mono track is sent, and this is the answer; what became of it."""
+    audacity.select(1, 1, START, END)
+    before = set((impostor.spool / "inbox").iterdir())
+    impostor.answer_files(lambda job: [Accepted(job=job, verb="separate"), Done(job=job, manifest=str(manifest))])
+    audacity.separate()
+    for path in set((impostor.spool / "inbox").iterdir()) - before:
+        path.unlink()
+    outcome: dict[str, Any] = audacity.bring_back()["mono"]
+    return outcome
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"rate": 48000, "stems": [{"name": "x", "path": "gone.wav"}]}'])
+def test_a_result_that_is_none_is_reported(
+    audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, tmp_path: Path, content: str
+) -> None:
+    before = [track["name"] for track in audacity.tracks()]
+    (tmp_path / "manifest.json").write_text(content)
+    outcome = answered(audacity, impostor, tmp_path / "manifest.json")
+    assert outcome["message"]
+    assert str(tmp_path) in outcome["hint"]
+    assert [track["name"] for track in audacity.tracks()] == before
+
+
+def test_a_stem_one_sample_late_would_be_noticed(
+    audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, tmp_path: Path
+) -> None:
+    clip = project["mono"][FIRST:LAST]
+    stems = []
+    for number, audio in enumerate((np.roll(0.5 * clip, 1, axis=0), 0.5 * clip), start=1):
+        soundfile.write(tmp_path / f"stem-{number}.wav", audio, RATE, subtype="FLOAT")
+        stems.append({"name": f"late {number}", "path": f"stem-{number}.wav"})
+    (tmp_path / "manifest.json").write_text(json.dumps({"rate": RATE, "stems": stems}))
+    outcome = answered(audacity, impostor, tmp_path / "manifest.json")
+    assert outcome["tracks"] == ["late 1", "late 2"]
+    count = len(audacity.tracks())
+    total = audacity.export(count - 2, 2, SECONDS, 1)
+    assert null_db(total[FIRST:LAST], clip) > NULL_DB
+    assert list((impostor.spool / "clips").iterdir()) == []
