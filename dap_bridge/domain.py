@@ -40,6 +40,19 @@ class Clip:
             channels = tuple(ChannelRef(path, int(index)) for index, path in pairs)
         return cls(channels, request["start"], request["frames"], request["rate"])
 
+    @classmethod
+    def several_from_request(cls, request: Mapping[str, Any]) -> list[Clip]:
+        """The clips of a request that names several: `item` (START:FRAMES:RATE:PATH), `channel` (ITEM:INDEX:PATH)."""
+        channels = [entry.split(":", 2) for entry in request["channel"]]
+        clips = []
+        for number, item in enumerate(request["item"], 1):
+            start, frames, rate, path = item.split(":", 3)
+            refs = [ChannelRef(path)] if path else []
+            refs += [ChannelRef(file, int(index)) for owner, index, file in channels if int(owner) == number]
+            length = int(frames) if frames else None
+            clips.append(cls(tuple(refs), int(start), length, int(rate) if rate else None))
+        return clips
+
 
 class State(StrEnum):
     """Life of a job. `interrupted`: the daemon ended in mid-job; the job can be resumed."""
@@ -190,6 +203,11 @@ class Stem:
     name: str = _means("For the track: the label or the file's name, and the number.")
     role: str = _means("`source`, `residual`, `shared`, `texture`, `speech` or `noise`.")
     path: str = _means("Relative to the manifest's folder.")
+    input: int | None = _means(
+        "`coseparate`: which clip the stem is a part of, from 1; null for the shared sound by itself, which has the "
+        "highest of the clips' rates and a length of its own. Null for verbs of one clip.",
+        default=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -203,7 +221,7 @@ class Manifest:
     seed: int = _means("The same seed gives the same stems, to the byte, on the CPU of one machine.")
     device: str = _means("`cpu` or `cuda`.")
     device_reason: str = _means("Why that one, in a sentence.")
-    rate: int = _means("Of the clip and of every stem, in Hz.")
+    rate: int = _means("Of the clip and of every stem, in Hz; of several clips: of the first, see `inputs`.")
     channels: int = _means("Of the clip and of every stem.")
     frames: int = _means("Length of every stem, at `rate`; of the clip too where stems are parts of it.")
     elapsed_s: float = _means("Seconds from the start of the job to the writing of this file.")
@@ -213,7 +231,12 @@ class Manifest:
         "where the results are no parts of the clip."
     )
     session: str = _means("What `refine` and `undo` call this result: the job's name.")
-    inputs: tuple[dict[str, Any], ...] = _means("Per file: `path`, `start` and `frames` at `rate`, `channels` from 0.")
+    inputs: tuple[dict[str, Any], ...] = _means(
+        "Per file: `path`, `start` and `frames` at `rate`, `channels` from 0. `coseparate` adds of the clip that the "
+        "file belongs to: its number `input` from 1, its `rate`, which its two stems have too, its `null_db`, "
+        "`shared_db` (level of its shared stem against the clip; null: silence) and `places` of the shared sound "
+        "(`start`, `gain_db`)."
+    )
     stems: tuple[Stem, ...] = _means("See below.")
     parent: str | None = _means("The session that this one corrects, null for a separation.", default=None)
     boxes: tuple[dict[str, Any], ...] = _means(

@@ -121,6 +121,32 @@ def separate(clip: Path, start: float, length: float | None, **options: Any) -> 
     return clip_fields(clip, start, length) | options
 
 
+@job_verb(
+    "coseparate",
+    click.argument("clips", metavar="CLIP CLIP [CLIP…]", type=click.Path(path_type=Path), nargs=-1, required=True),
+    preset_option("coseparate"),
+    *COMPUTING,
+)
+def coseparate(clips: tuple[Path, ...], **options: Any) -> dict[str, Any]:
+    """Split every CLIP into the sound that all of them share and what it has of its own."""
+    return {"item": [f"0:::{clip.absolute()}" for clip in clips]} | options
+
+
+@job_verb(
+    "denoise",
+    *CLIP,
+    click.option(
+        "--strength", type=float, default=1.0, show_default=True, help="0: no noise leaves the speech, 1: all."
+    ),
+    click.option("--swap", is_flag=True, help="The other one of the two is the speech."),
+    preset_option("denoise"),
+    *COMPUTING,
+)
+def denoise(clip: Path, start: float, length: float | None, **options: Any) -> dict[str, Any]:
+    """Split CLIP into speech and noise, which sum to it."""
+    return clip_fields(clip, start, length) | options
+
+
 BOXES: tuple[Option, ...] = (
     click.option("--label", help="What stems are named after; left out: as the session's."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),

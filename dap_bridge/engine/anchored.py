@@ -39,7 +39,7 @@ def refine(
     mixture = _mixture(spectrogram, recipe)
     if mixture is None:
         return masks, None
-    net, noise = _decoders(masks * mixture, recipe, generator)
+    net, noise = fresh_decoders(masks * mixture, recipe, generator)
     drawn = yield from _fit(net, noise, mixture, masks, recipe, recipe.iterations)
     return torch.lerp(masks, drawn, recipe.share), Decoders(net.state_dict(), noise)
 
@@ -96,7 +96,7 @@ def _fit(
         return (drawn / drawn.sum(1, keepdim=True)).mean(0)
 
 
-def _decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
+def fresh_decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
     """A fresh decoder for every fit and source, starting at its target's mean spectrum, and their noise."""
     sources, bins, frames = targets.shape
     net = _bank(sources, bins, recipe)

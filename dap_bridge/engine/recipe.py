@@ -213,6 +213,108 @@ class PaperRecipe(Section):
 
 
 @dataclass(frozen=True)
+class Search(Section):
+    """How a sound that several clips share is found."""
+
+    rounds: int  # at most; each finds what is shared at one alignment of the clips
+    ceiling: float  # of the whitened spectrogram, in medians of a bin over time
+    silent: float  # of a clip's loudest bin: what lies below says nothing
+    quantile: float  # of the cross-correlation: its usual level
+    prominence: float  # usual levels: from there on a peak of the cross-correlation is no chance
+    candidates: int  # alignments of two clips that are looked at more closely
+    apart: int  # samples between them, at the least
+    patch_bins: int  # over which coherence is averaged; odd
+    patch_frames: int  # odd
+    chances: int  # lags at which coherence can only be chance, to know its deviation
+    likeness: float  # deviations: from there on a clip's coherence is no chance
+    edge: float  # deviations of a frame within which a stretch of coherence ends
+    gap_s: float  # seconds below the edge that do not end it
+    margin_s: float  # seconds added on either side
+    shortest_s: float  # seconds that two clips overlap by, at the least
+    occurrences: int  # of a sound in one clip, at most
+
+
+@dataclass(frozen=True)
+class Estimate(Section):
+    """How a shared sound is told from what lies over it at each of its places."""
+
+    window_s: float  # seconds; rounded up to the next power of two in samples
+    overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
+    smooth_bins: int  # over which a power is averaged; odd
+    smooth_frames: int  # odd
+    floor: float  # of a power, in its mean
+    rounds: int  # of expectation and maximisation before the networks, and after
+    gain_rounds: int  # of the factor analysis that finds the first gains
+    least_gain: float  # of the greatest
+    least_own: float  # of what is heard at a place, left to the place's own sound at the start
+    places: int  # that are looked at together, at most; the others are held against what these say
+    whole: float  # samples: a delay below that beyond whole samples is none
+    pooled_bins: int  # that the networks see as one
+
+
+@dataclass(frozen=True)
+class CoseparationRecipe(Section):
+    """Co-separation: N clips that hold the same sound."""
+
+    front: Front
+    search: Search
+    estimate: Estimate
+    refinement: Refinement | None = None  # None: without networks
+
+    def __post_init__(self) -> None:
+        if self.front.view != "mono":
+            raise ValueError('front.view: the search looks at "mono" only')
+
+
+@dataclass(frozen=True)
+class Floor(Section):
+    """Steady noise: how its power is known, and what is left of a bin."""
+
+    window_s: float  # seconds; to the nearest power of two in samples
+    overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
+    least: float  # of the mean power, added to every bin
+    quantile: float  # of a bin over time: where its floor is looked for first
+    rounds: int  # of weighing by the absence of speech
+    speech_snr_db: float  # a priori, where there is speech
+    span_s: float  # seconds around a frame that the slow tracker sees
+    steadiness: float  # frames that the whole clip's floor counts as against those around
+    memory: float  # of the fast tracker, a frame
+    presence_memory: float  # of the probability of speech, a frame
+    presence_limit: float  # beyond that, on average, speech is not believed
+    decision: float  # a of the decision-directed a priori SNR
+    least_snr_db: float  # a priori
+    lowest: float  # Hz: nobody speaks below
+    slope_hz: float  # over which it fades out below that
+
+
+@dataclass(frozen=True)
+class Speech(Section):
+    """What tells that a clip holds more than speech and a floor, and which of two stems is the speech."""
+
+    low: float  # Hz, of the band that is looked at
+    high: float  # Hz
+    quiet: float  # quantile of the frames' levels that counts as pause
+    loud: float  # quantile that counts as speech
+    filled_db: float  # pauses louder than that, against speech, hold another sound
+    frame_s: float  # seconds
+    lowest_pitch: float  # Hz
+    highest_pitch: float  # Hz
+    slowest_syllable: float  # a second
+    fastest_syllable: float  # a second
+    slowest_change: float  # a second: slower ones are of no account
+
+
+@dataclass(frozen=True)
+class DenoisingRecipe(Section):
+    """Speech and noise: the floor always, the separation where pauses are not quiet without the floor."""
+
+    floor_share: float  # of the floor that leaves the speech where the clip has been separated
+    floor: Floor
+    speech: Speech
+    separation: ConsensusRecipe
+
+
+@dataclass(frozen=True)
 class Envelopes(Section):
     """How a texture's band envelopes are taken and described."""
 
@@ -309,7 +411,13 @@ class TextureRecipe(Section):
     steadiness: Steadiness
 
 
-Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe
+Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe | CoseparationRecipe | DenoisingRecipe
 
 # What a preset calls its method.
-RECIPES: dict[str, type[Recipe]] = {"consensus": ConsensusRecipe, "paper": PaperRecipe, "texture": TextureRecipe}
+RECIPES: dict[str, type[Recipe]] = {
+    "consensus": ConsensusRecipe,
+    "paper": PaperRecipe,
+    "texture": TextureRecipe,
+    "coseparation": CoseparationRecipe,
+    "denoising": DenoisingRecipe,
+}

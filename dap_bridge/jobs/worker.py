@@ -11,6 +11,8 @@ from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
 from .sessions import Sessions
+from .verbs.coseparate import coseparate
+from .verbs.denoise import denoise
 from .verbs.refine import refine, undo
 from .verbs.separate import separate
 from .verbs.texture import texture
@@ -18,6 +20,8 @@ from .verbs.texture import texture
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
     "separate": separate,
+    "coseparate": coseparate,
+    "denoise": denoise,
     "refine": refine,
     "undo": undo,
     "texture": texture,

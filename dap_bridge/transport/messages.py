@@ -32,6 +32,18 @@ def _channel(text: str) -> str:
     return text
 
 
+def _item(text: str) -> str:
+    path = text.split(":", 3)[3]
+    if path:
+        _absolute(path)
+    return text
+
+
+def _item_channel(text: str) -> str:
+    _absolute(text.split(":", 2)[2])
+    return text
+
+
 def _session(text: str) -> str:
     return text if re.fullmatch(JOB_ID, text) else _absolute(text)
 
@@ -57,6 +69,12 @@ BoxTexts = Annotated[
 ]
 PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 ChannelText = Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)]
+ItemText = Annotated[
+    str, Field(pattern=r"^[0-9]{1,16}:[0-9]{0,16}:[0-9]{0,8}:", max_length=4140), AfterValidator(_item)
+]
+ItemChannelText = Annotated[
+    str, Field(pattern=r"^[1-9][0-9]{0,3}:[0-9]{1,4}:.+$", max_length=4106), AfterValidator(_item_channel)
+]
 Frames = Annotated[int, Field(ge=0, le=2**53)]
 PresetName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")

@@ -37,6 +37,12 @@ EXAMPLES: list[messages.Message] = [
     verbs.Undo(session="/out/manifest.json"),
     verbs.ListSessions(),
     events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
+    verbs.Coseparate(
+        item=("0:::/a:b.wav", "7:9:48000:"),
+        channel=("2:0:/l.wav", "2:1:/r.wav"),
+        labels=("é", ""),
+    ),
+    verbs.Denoise(**CLIP, strength=0.25, swap=True, preset="denoise"),
     verbs.Texture(
         job="t",
         channel=("0:/a.wav",),
@@ -149,3 +155,20 @@ def test_lines_hold_one_value_each_whatever_it_contains() -> None:
 
 def test_what_a_job_is_does_not_depend_on_who_asks_or_by_what_name() -> None:
     assert Separate(**CLIP, job="a", reply_port=1).request() == Separate(**CLIP, job="b").request()
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"item": ["0:::/a.wav"]}, "item"),
+        ({"item": ["0:::/a.wav", "0:::"]}, "item 2"),
+        ({"item": ["0:::/a.wav", "0:::/b.wav"], "channel": ["2:0:/b.wav"]}, "item 2"),
+        ({"item": ["0:::/a.wav", "0:::/b.wav"], "channel": ["3:0:/b.wav"]}, "item 3"),
+        ({"item": ["0:::/a.wav", "0:::b.wav"]}, "absolute"),
+        ({"item": ["0:::/a.wav", "-1:::/b.wav"]}, "item"),
+        ({"item": ["0:::/a.wav", "0:::/b.wav"], "labels": ["a", "b", "c"]}, "labels"),
+    ],
+)
+def test_clips_that_are_not_named_once_each_are_refused(fields: dict[str, Any], named: str) -> None:
+    with pytest.raises(BadRequest, match=named):
+        protocol.parse("coseparate", fields)

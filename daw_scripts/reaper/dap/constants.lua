@@ -85,6 +85,114 @@ return {
         default = "default",
       },
     },
+    coseparate = {
+      reply_port = {
+        type = "integer",
+        low = 1,
+        high = 65535,
+      },
+      job = {
+        type = "string",
+      },
+      seed = {
+        type = "integer",
+        low = 0,
+        high = 2147483647,
+        default = 0,
+      },
+      device = {
+        type = "string",
+        one_of = { "auto", "cpu", "cuda" },
+        default = "auto",
+      },
+      label = {
+        type = "string",
+        longest = 200,
+      },
+      out = {
+        type = "string",
+        longest = 4096,
+      },
+      item = {
+        type = "array",
+      },
+      channel = {
+        type = "array",
+      },
+      labels = {
+        type = "array",
+      },
+      preset = {
+        type = "string",
+        default = "coseparate",
+      },
+    },
+    denoise = {
+      reply_port = {
+        type = "integer",
+        low = 1,
+        high = 65535,
+      },
+      job = {
+        type = "string",
+      },
+      seed = {
+        type = "integer",
+        low = 0,
+        high = 2147483647,
+        default = 0,
+      },
+      device = {
+        type = "string",
+        one_of = { "auto", "cpu", "cuda" },
+        default = "auto",
+      },
+      label = {
+        type = "string",
+        longest = 200,
+      },
+      out = {
+        type = "string",
+        longest = 4096,
+      },
+      clip = {
+        type = "string",
+        longest = 4096,
+      },
+      channel = {
+        type = "array",
+      },
+      start = {
+        type = "integer",
+        low = 0,
+        high = 9007199254740992,
+        default = 0,
+      },
+      frames = {
+        type = "integer",
+        low = 1,
+        high = 9007199254740992,
+      },
+      rate = {
+        type = "integer",
+        low = 1,
+        high = 10000000,
+      },
+      strength = {
+        type = "number",
+        low = 0,
+        high = 1,
+        default = 1.0,
+      },
+      swap = {
+        type = "boolean",
+        default = false,
+      },
+      preset = {
+        type = "string",
+        default = "denoise",
+      },
+    },
     refine = {
       reply_port = {
         type = "integer",
