@@ -88,10 +88,13 @@ class TextureUnit:
         if self.method in TEXTURE_BASELINES:
             generator = np.random.default_rng(self.seed)
             whole = TEXTURE_BASELINES[self.method](clip, rate, TIMES * clip.shape[1], generator)
-            elapsed_s = time.monotonic() - began
+            elapsed_s, device = time.monotonic() - began, "cpu"
         else:
-            whole, elapsed_s = by_preset(self.item.path, TIMES * clip.shape[1], self.method, self.seed, self.device)
-        row = {"item": self.item.id, "method": self.method, "seed": self.seed, "elapsed_s": round(elapsed_s, 3)}
+            whole, elapsed_s, device = by_preset(
+                self.item.path, TIMES * clip.shape[1], self.method, self.seed, self.device
+            )
+        row = {"item": self.item.id, "method": self.method, "seed": self.seed, "device": device}
+        row["elapsed_s"] = round(elapsed_s, 3)
         return row | {name: round(value, 3) for name, value in judge(clip, whole, rate).items()}
 
 
@@ -110,8 +113,8 @@ def judge(clip: NDArray[np.floating], whole: NDArray[np.floating], rate: int) ->
     }
 
 
-def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> tuple[NDArray[np.floating], float]:
-    """Through the worker, from a file to a file: (channels, frames), and the seconds the job took. Raises DapError."""
+def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> tuple[NDArray[np.floating], float, str]:
+    """Through the worker, from a file to a file: (channels, frames), the job's seconds and device. Raises DapError."""
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ..jobs import worker
     from ..jobs.mailbox import Mailbox
@@ -125,7 +128,7 @@ def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> t
         manifest = worker.run(Job("bench", message.name, message.request()), mailbox, Path(folder))
         value = json.loads(manifest.read_text(encoding="utf-8"))
         whole = soundfile.read(manifest.parent / value["stems"][0]["path"], always_2d=True)[0].T
-    return whole, value["elapsed_s"]
+    return whole, value["elapsed_s"], value["device"]
 
 
 def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:

@@ -344,9 +344,7 @@ def _finish(manifest: Path, as_json: bool) -> None:
     ]
     lines += [f"  {stem['path']}  {stem['name']}" for stem in value["stems"]]
     if value.get("confidence") is not None:
-        lines.append(
-            f"  Confidence {value['confidence']:.2f} of 1: how far the clusterings agree on what belongs together."
-        )
+        lines.append(f"  Confidence {value['confidence']:.2f} of 1, judged without knowing the true sounds.")
     lines += [f"  Note: {warning}" for warning in value["warnings"]]
     console.answer(value, as_json, "\n".join(lines))
 

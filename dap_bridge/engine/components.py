@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .recipe import Factorisations, Front
+from .recipe import Factorisations, Front, Islands
 from .stft import stft
 
 _TINY = 1e-12  # keeps quotients finite; spectrograms are brought to mean one before it is added
@@ -38,34 +38,99 @@ def magnitude(audio: Tensor, front: Front) -> Tensor:
     return spectrogram.square().mean(0, keepdim=True).sqrt() if front.view == "power" else spectrogram
 
 
+def spectral_islands(spectrogram: Tensor, recipe: Islands) -> Tensor:
+    """Which part of the spectrum each bin belongs to where gaps of silence part it: (bins,), from 0 up.
+
+    spectrogram: magnitudes (views, bins, frames). A gap is at least recipe.gap bins whose mean power is recipe.depth dB
+    below the highest; it belongs to the island below it, and so does an island that never comes within recipe.level dB:
+    the noise above a recording's last filter is no sound of its own. Few recordings have any. What moves together looks
+    like one to a factorisation, however far apart it lies: two steady tones are one component.
+    """
+    power = spectrogram.square().sum(0).mean(1)
+    loud = (power > power.max() * 10 ** (-recipe.depth / 10)).nonzero()[:, 0]
+    after = loud[1:][loud.diff() > recipe.gap]
+    islands = torch.bucketize(torch.arange(len(power), device=power.device), after, right=True)
+    highest = torch.zeros(len(after) + 1, device=power.device).scatter_reduce(0, islands, power, "amax")
+    counts = highest >= power.max() * 10 ** (-recipe.level / 10)
+    return (counts.cumsum(0) - 1).clamp(min=0)[islands]
+
+
+def component_islands(pool: Sequence[Factorisation], count: int) -> Tensor:
+    """The island of every component of a pool that was factorised by `count` islands: (components,), in their order."""
+    return torch.cat([torch.arange(f.spectra.shape[2]).repeat(f.spectra.shape[0]) % count for f in pool])
+
+
 def factorise(
-    spectrogram: Tensor, recipe: Factorisations, generator: torch.Generator
+    spectrogram: Tensor, recipe: Factorisations, generator: torch.Generator, islands: Tensor | None = None
 ) -> Generator[int, None, Factorisation]:
     """Minimise KL(V | W H) by multiplicative updates (Lee and Seung 2001), all runs in one batch.
 
     spectrogram: magnitudes (views, bins, frames). Yields the update's index after each, returns the runs. The random
-    start comes from `generator` on the CPU, so that it does not depend on the device.
+    start comes from `generator` on the CPU, so that it does not depend on the device. Runs that a GPU has no memory for
+    all at once are updated a part at a time, with the same result. islands: of each bin (see `spectral_islands`); every
+    component then keeps to one of them, in turn, for the updates leave a zero where it is.
     """
     compressed = spectrogram.flatten(0, 1) ** recipe.compression
     v = compressed / compressed.mean().clamp(min=_TINY)
     rows, frames = v.shape
     w = _uniform(recipe.runs, rows, recipe.components, generator=generator).to(v.device)
     h = _uniform(recipe.runs, recipe.components, frames, generator=generator).to(v.device)
+    floor = v.new_full((rows, recipe.components), _TINY)
+    if islands is not None:
+        own = torch.arange(recipe.components, device=v.device) % (islands.max() + 1)
+        inside = islands.repeat(len(spectrogram))[:, None] == own
+        w *= inside
+        floor *= inside
     w /= w.sum(1, keepdim=True)
-    # The quotient V / (W H) is nearly all the traffic there is: it is made in place, in memory that is taken once. What
-    # keeps it finite is that neither W nor H ever reaches zero; frames of silence get their zeros at the end.
-    quotient = v.new_empty(recipe.runs, rows, frames)
+    # The quotient V / (W H) is nearly all the traffic there is: it is made in place, in memory that is taken once.
+    batch, quotient = recipe.runs, v.new_empty(0)
+
+    def step(runs: slice) -> None:
+        nonlocal quotient
+        count = runs.stop - runs.start
+        if len(quotient) != count:
+            quotient = v.new_empty(0)  # given back before more is asked for
+            quotient = v.new_empty(count, rows, frames)
+        w[runs], h[runs] = _update(v, w[runs], h[runs], floor, quotient)
+
     for update in range(recipe.updates):
-        # W's columns sum to one, which is the denominator of H's update
-        torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
-        h = (h * torch.bmm(w.mT, quotient)).clamp_(min=_TINY)
-        torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
-        w = (w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]).clamp_(min=_TINY)
-        scale = w.sum(1, keepdim=True)
-        w = w / scale
-        h = h * scale.mT
+        batch = _in_batches(step, recipe.runs, batch)
         yield update
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+
+
+def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, quotient: Tensor) -> tuple[Tensor, Tensor]:
+    """One multiplicative update of H, then of W, whose columns sum to one before and after; `quotient` is scratch.
+
+    floor: (rows, components), the least that W may become. What keeps the quotient finite is that neither W nor H ever
+    reaches zero inside a component's island; frames of silence get their zeros at the end.
+    """
+    torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
+    # W's columns sum to one, which is the denominator of H's update
+    h = (h * torch.bmm(w.mT, quotient)).clamp_(min=_TINY)
+    torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
+    w = (w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]).clamp_(min=floor)
+    scale = w.sum(1, keepdim=True)
+    return w / scale, h * scale.mT
+
+
+def _in_batches(work: Callable[[slice], None], count: int, batch: int) -> int:
+    """Call `work` on slices of `batch` that cover `count`; returns the size that the device had memory for.
+
+    Where it runs out, slices are halved from there on. `work` must leave nothing behind when it fails. A single one
+    that does not fit raises torch.OutOfMemoryError.
+    """
+    done = 0
+    while done < count:
+        try:
+            work(slice(done, min(done + batch, count)))
+        except torch.OutOfMemoryError:
+            if batch == 1:
+                raise
+            batch = (batch + 1) // 2
+        else:
+            done += batch
+    return batch
 
 
 def _uniform(*shape: int, generator: torch.Generator) -> Tensor:
@@ -89,18 +154,27 @@ def group_masks(pool: Sequence[Factorisation], labels: Tensor, views: int) -> Te
     r_k = (W l_k) H / (W H) is a share of compressed magnitude; r_k^q / sum_j r_j^q with q = 1/c brings it back to
     magnitude. The mask is the mean over all runs of the pool. Where there is nothing, every source has the same share.
     """
-    sources = labels.shape[1]
-    total, runs, first = None, 0, 0
+    sources, first = labels.shape[1], 0
+    _, rows, _ = pool[0].spectra.shape
+    total = labels.new_zeros(sources, rows // views, pool[0].activations.shape[2])
     for part in pool:
-        count, rows, size = part.spectra.shape
+        count, _, size = part.spectra.shape
         own = labels[first : first + count * size].reshape(count, size, sources)
-        weighted = torch.einsum("rbk,rks->srbk", part.spectra, own).flatten(0, 1)
-        each = torch.bmm(weighted, part.activations.repeat(sources, 1, 1)).reshape(sources, count, rows, -1)
-        each = each.unflatten(2, (views, -1)).sum(2) if views > 1 else each
-        # relative to the whole before the power, which would underflow
-        shares = (each / each.sum(0).clamp(min=_TINY)) ** (1 / part.compression)
-        mean = ((shares + _TINY) / (shares.sum(0) + sources * _TINY)).sum(1)
-        total = mean if total is None else total + mean
-        runs, first = runs + count, first + count * size
-    assert total is not None, "an empty pool"
-    return total / runs
+
+        def add(runs: slice, part: Factorisation = part, own: Tensor = own) -> None:
+            total.add_(_run_masks(part, own, runs, views).sum(1))
+
+        _in_batches(add, count, count)
+        first += count * size
+    return total / sum(len(part.spectra) for part in pool)
+
+
+def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> Tensor:
+    """The masks of some runs, each for itself: (sources, runs, bins, frames); labels: (runs, components, sources)."""
+    sources = labels.shape[2]
+    weighted = torch.einsum("rbk,rks->srbk", part.spectra[runs], labels[runs]).flatten(0, 1)
+    each = torch.bmm(weighted, part.activations[runs].repeat(sources, 1, 1)).unflatten(0, (sources, -1))
+    each = each.unflatten(2, (views, -1)).sum(2) if views > 1 else each
+    # relative to the whole before the power, which would underflow
+    shares = (each / each.sum(0).clamp(min=_TINY)) ** (1 / part.compression)
+    return (shares + _TINY) / (shares.sum(0) + sources * _TINY)

@@ -283,6 +283,33 @@ def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
     return Groups(labels, float(confidence))
 
 
+def separability(description: Description, labels: Tensor, features: Features) -> float:
+    """How far apart the groups lie, 0..1: the share of the components' variance, weighed by energy, that lies between
+    the groups and not within them; the mean over all settings of the features (Fisher's ratio, bounded).
+
+    labels: (components, sources), rows summing to one.
+    """
+    share = (description.energy / description.energy.sum().clamp(min=_TINY))[:, None]
+    points = embed(description, features)
+    mean = (points * share).sum(1, keepdim=True)
+    size = (labels * share).sum(0)[:, None]
+    centres = labels.mT @ (points * share) / size.clamp(min=_TINY)
+    between = (size * (centres - mean).square()).sum((1, 2))
+    total = (share * (points - mean).square()).sum((1, 2))
+    return float((between / total.clamp(min=_TINY)).mean())
+
+
+def settle(labels: Tensor, energy: Tensor, islands: Tensor) -> Tensor:
+    """Labels (components, sources) where every source is one island: that which most of the given labels speak for.
+
+    energy: (components,); islands: (components,) indices, as many islands as sources.
+    """
+    sources = labels.shape[1]
+    member = torch.nn.functional.one_hot(islands, sources).to(labels.dtype)
+    _, order = _best_overlap((member * energy[:, None]).mT @ labels, _orders(sources))
+    return torch.eye(sources)[_orders(sources)[order]][islands]
+
+
 def _best_overlap(overlap: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
     """The largest sum of overlap (..., clusters, sources) over renamings cluster i -> source order[i]; which it is."""
     index = torch.arange(orders.shape[1])

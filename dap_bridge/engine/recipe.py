@@ -47,6 +47,15 @@ class Stems(Section):
 
 
 @dataclass(frozen=True)
+class Islands(Section):
+    """When a spectrum falls apart: where silence parts it into as many islands as sources."""
+
+    depth: float  # dB of mean power below the highest bin: what is less is silence
+    gap: int  # bins of silence that part two islands
+    level: float  # dB below the highest bin that an island must reach
+
+
+@dataclass(frozen=True)
 class Factorisations(Section):
     """Some runs of equal size in the pool of factorisations."""
 
@@ -77,6 +86,14 @@ class Grouping(Section):
     iterations: int  # of k-means and of the Gaussian mixture
     bandwidth: float  # of the affinity kernel, in median squared distances
     ridge: float  # added to the mixture's covariance (features have total variance about two)
+
+
+@dataclass(frozen=True)
+class Confidence(Section):
+    """What the clusterings' agreement and the groups' separability are worth, added up: the chance of good stems."""
+
+    half: float  # the sum at which the chance is one half
+    width: float  # the chance is 1 / (1 + exp(-(sum - half) / width))
 
 
 @dataclass(frozen=True)
@@ -128,9 +145,11 @@ class ConsensusRecipe(Section):
 
     front: Front
     stems: Stems
+    islands: Islands
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping
+    confidence: Confidence
     refinement: Refinement | None = None  # None: the components' masks are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -14,15 +15,17 @@ from .anchored import Decoders, refine
 from .components import (
     Factorisation,
     component_activations,
+    component_islands,
     component_spectra,
     factorise,
     group_masks,
     magnitude,
+    spectral_islands,
 )
 from .events import ChunkMasks, Event, Fit, Note, Step, relay
-from .grouping import Description, concatenate, describe, group
+from .grouping import Description, concatenate, describe, group, separability, settle
 from .paper import separate_paper
-from .recipe import ConsensusRecipe, PaperRecipe, Refinement
+from .recipe import Confidence, ConsensusRecipe, PaperRecipe, Refinement
 
 
 @dataclass
@@ -69,36 +72,47 @@ def _separate_by_consensus(
     read(i): (channels, samples) float32 at recipe.front.rate. Every chunk is factorised on its own, then all components
     of all chunks are grouped at once, which is why source k is the same sound everywhere. Between the two only the
     components' descriptions are kept: a clip of several chunks is factorised again, from the same random start, when
-    its masks are made.
+    its masks are made. A chunk whose spectrum falls apart into as many islands as there are sources is divided by them.
     """
     work = _Work(total=_units(recipe, sources, chunks))
     descriptions: list[Description] = []
     pool: list[Factorisation] = []
+    islands: Tensor | None = None
     silent = True
     for index in range(chunks):
         seen = magnitude(read(index).to(device), recipe.front)
         silent = silent and not bool(seen.any())
-        pool = yield from _factorise(seen, recipe, _generator(seed, index), work)
+        islands = _islands(seen, recipe, sources)
+        pool = yield from _factorise(seen, recipe, islands, _generator(seed, index), work)
         spectra, activations = component_spectra(pool, len(seen)), component_activations(pool)
         descriptions.append(describe(spectra, activations, recipe.features, recipe.front))
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
-    grouping = group(
-        concatenate(descriptions), recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1)
-    )
+    described = concatenate(descriptions)
+    grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1))
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done))
+    apart = separability(described, groups.labels, recipe.features)
+    confidence = _chance(groups.agreement + apart, recipe.confidence)
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = _generator(seed, index)
         if chunks > 1:
             seen = magnitude(read(index).to(device), recipe.front)
-            pool = yield from _factorise(seen, recipe, generator, work)
+            islands = _islands(seen, recipe, sources)
+            pool = yield from _factorise(seen, recipe, islands, generator, work)
+        if islands is not None:
+            labels = settle(labels, descriptions[index].energy, component_islands(pool, sources))
         masks = group_masks(pool, labels.to(device), len(seen))
         decoders = None
-        if recipe.refinement is not None:
+        # silence between islands leaves nothing to redraw
+        if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        yield ChunkMasks(index, masks.cpu(), groups.agreement, Fit(pool, labels, decoders))
+        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders))
+
+
+def _chance(evidence: float, recipe: Confidence) -> float:
+    return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
 
 # What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
@@ -112,15 +126,21 @@ def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     return chunks * (factorising * (1 if chunks == 1 else 2) + refining)
 
 
+def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | None:
+    """The island of every bin where there are as many as sources."""
+    islands = spectral_islands(seen, recipe.islands)
+    return islands if int(islands.max()) + 1 == sources else None
+
+
 def _factorise(
-    seen: Tensor, recipe: ConsensusRecipe, generator: torch.Generator, work: _Work
+    seen: Tensor, recipe: ConsensusRecipe, islands: Tensor | None, generator: torch.Generator, work: _Work
 ) -> Generator[Step, None, list[Factorisation]]:
     pool: list[Factorisation] = []
     updates = count(1)
     total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
         tell = partial(_factorised, work, updates, total, part.runs)
-        pool.append((yield from relay(factorise(seen, part, generator), tell)))
+        pool.append((yield from relay(factorise(seen, part, generator, islands), tell)))
     return pool
 
 

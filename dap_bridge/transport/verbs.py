@@ -251,7 +251,7 @@ class Texture(ClipVerb):
         int,
         Field(
             ge=1,
-            le=2**40,
+            le=2**30,
             description="Frames of every result: the clip and what follows it (`extend`, `loop`), "
             "or the gap alone (`fill`).",
         ),

@@ -3,15 +3,18 @@
 import pytest
 import torch
 
+from dap_bridge.engine import components
 from dap_bridge.engine.components import (
     Factorisation,
     component_activations,
+    component_islands,
     component_spectra,
     factorise,
     group_masks,
     magnitude,
+    spectral_islands,
 )
-from dap_bridge.engine.recipe import Factorisations, Front
+from dap_bridge.engine.recipe import Factorisations, Front, Islands
 
 
 def run(spectrogram: torch.Tensor, recipe: Factorisations, seed: int = 0) -> Factorisation:
@@ -57,6 +60,65 @@ def test_the_seed_decides() -> None:
 def test_progress_is_told_after_every_update() -> None:
     told = list(factorise(torch.rand(1, 8, 8), Factorisations(1, 2, 0.5, 6), torch.Generator().manual_seed(0)))
     assert told == [0, 1, 2, 3, 4, 5]
+
+
+def test_what_a_device_cannot_hold_at_once_is_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device with room for three products at a time: seven runs give what they give elsewhere."""
+    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(7, 3, 0.5, 5)
+    labels = torch.rand(21, 2).softmax(1)
+    whole = run(spectrogram, recipe)
+    masks = group_masks([whole], labels, views=1)
+    largest, bmm = 3, torch.bmm
+    refused = []
+
+    def small(a: torch.Tensor, b: torch.Tensor, **options: torch.Tensor) -> torch.Tensor:
+        if len(a) > largest:
+            refused.append(len(a))
+            raise torch.OutOfMemoryError("simulated")
+        return bmm(a, b, **options)
+
+    monkeypatch.setattr(components.torch, "bmm", small)
+    told = list(factorise(spectrogram, recipe, torch.Generator().manual_seed(0)))
+    assert told == [0, 1, 2, 3, 4]
+    assert refused == [7, 4]  # what has fitted once is not tried larger again
+    parts = run(spectrogram, recipe)
+    torch.testing.assert_close(parts.spectra, whole.spectra)
+    torch.testing.assert_close(parts.activations, whole.activations)
+    torch.testing.assert_close(group_masks([whole], labels, views=1), masks)
+    largest = 0
+    with pytest.raises(torch.OutOfMemoryError):
+        run(spectrogram, recipe)
+
+
+def test_silence_parts_a_spectrum_and_a_sound_between_does_not() -> None:
+    spectrogram = torch.zeros(2, 30, 8)
+    spectrogram[0, 3:6] = 1.0
+    spectrogram[1, 14:20] = 0.5
+    gaps = Islands(depth=60.0, gap=5, level=30.0)
+    assert spectral_islands(spectrogram, gaps).tolist() == [0] * 14 + [1] * 16
+    spectrogram[0, 26] = 0.02  # too faint to be a sound of its own
+    assert spectral_islands(spectrogram, gaps).tolist() == [0] * 14 + [1] * 16
+    spectrogram[0, 10, 2] = 0.1
+    assert spectral_islands(spectrogram, gaps).max() == 0
+    assert spectral_islands(torch.zeros(1, 5, 3), gaps).tolist() == [0] * 5
+
+
+def test_a_component_keeps_to_its_island() -> None:
+    """Two tones that begin and end together: without islands each component has something of both."""
+    level = torch.rand(1, 12) + 0.1
+    spectrogram = torch.zeros(1, 10, 12)
+    spectrogram[0, 1], spectrogram[0, 8] = level, 2 * level
+    islands = (torch.arange(10) >= 5).long()
+    recipe = Factorisations(2, 4, 0.5, 200)
+    work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), islands)
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(work)
+    member = component_islands([end.value.value], 2)
+    assert member.tolist() == [0, 1, 0, 1] * 2
+    masks = group_masks([end.value.value], torch.eye(2)[member], views=1)
+    torch.testing.assert_close(masks[0, 1], torch.ones(12))
+    torch.testing.assert_close(masks[1, 8], torch.ones(12))
 
 
 @pytest.mark.parametrize("compression", [0.5, 0.7, 1.0])

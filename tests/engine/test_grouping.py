@@ -17,6 +17,8 @@ from dap_bridge.engine.grouping import (
     gaussian_mixture,
     group,
     k_means,
+    separability,
+    settle,
     spectral,
 )
 from dap_bridge.engine.recipe import Features, Front, Grouping
@@ -185,3 +187,30 @@ def test_rounding_between_equal_channels_is_no_evidence() -> None:
     spectra = torch.ones(20, 2, 512) + 1e-6 * torch.rand(20, 2, 512, generator=chance())
     points = embed(describe(spectra, torch.ones(20, 50), FEATURES, FRONT), replace(FEATURES, pan_weight=3.0))
     assert points[..., -1].abs().max() < 1e-4
+
+
+def test_every_source_gets_the_island_that_speaks_for_it_most() -> None:
+    """Three components in each of two islands; both islands lean to source 1, the first one more."""
+    labels = torch.tensor([[0.2, 0.8], [0.6, 0.4], [0.1, 0.9], [0.4, 0.6], [0.5, 0.5], [0.45, 0.55]])
+    islands = torch.tensor([0, 0, 0, 1, 1, 1])
+    settled = settle(labels, torch.ones(6), islands)
+    assert settled.argmax(1).tolist() == [1, 1, 1, 0, 0, 0]
+    assert settled.sum(1).tolist() == [1.0] * 6
+    loud = torch.tensor([1.0, 50.0, 1.0, 1.0, 1.0, 1.0])
+    assert settle(labels, loud, islands).argmax(1).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_separability_is_high_for_the_groups_that_are_there_and_low_for_others() -> None:
+    """Two timbres of one texture; the right labels, half-hearted ones, and a cut through both sounds."""
+    mel = torch.zeros(40, 40)
+    mel[:20, 5], mel[20:, 30] = 6.0, 6.0
+    mel += 0.3 * torch.randn(40, 40, generator=chance())
+    textures = torch.randn(40, 2, 6, generator=chance(1))
+    described = Description(mel, textures, torch.zeros(40, 0), torch.ones(40))
+    right = torch.eye(2)[(torch.arange(40) >= 20).long()]
+    across = torch.eye(2)[torch.arange(40) % 2]
+    values = [separability(described, labels, FEATURES) for labels in (right, 0.6 * right + 0.2, across)]
+    assert 1 > values[0] > 2 * values[1] > 2 * values[2] >= 0
+    assert values[2] < 0.1
+    silent = Description(mel, textures, torch.zeros(40, 0), torch.zeros(40))
+    assert separability(silent, right, FEATURES) == 0.0

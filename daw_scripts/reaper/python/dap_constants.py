@@ -334,7 +334,7 @@ FIELDS = {
         "length": {
             "type": "integer",
             "low": 1,
-            "high": 1099511627776,
+            "high": 1073741824,
         },
         "after": {
             "type": "string",
