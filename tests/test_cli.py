@@ -65,6 +65,21 @@ def test_texture_makes_as_many_as_asked(clip: Path, tmp_path: Path) -> None:
     assert dap("texture", clip, "--seconds", 1, "--mode", "fill", "--out", tmp_path / "none").returncode == 2
 
 
+def test_coseparate_and_denoise_print_the_manifest_they_wrote(clip: Path, tmp_path: Path) -> None:
+    for verb, clips, roles in (
+        ("coseparate", [clip, clip], ["shared", "source", "shared", "source", "shared"]),
+        ("denoise", [clip, "--length", 0.5, "--strength", 0.5], ["speech", "noise"]),
+    ):
+        result = dap(verb, *clips, "--out", tmp_path / verb, "--json")
+        assert result.returncode == 0, result.stderr
+        manifest = json.loads(result.stdout)
+        assert (manifest["verb"], [stem["role"] for stem in manifest["stems"]]) == (verb, roles)
+        assert manifest["null_db"] <= -100
+        assert all((tmp_path / verb / stem["path"]).is_file() for stem in manifest["stems"])
+    assert dap("coseparate", clip, "--out", tmp_path / "one").returncode == 2
+    assert dap("denoise", clip, "--strength", 1.5, "--out", tmp_path / "loud").returncode == 2
+
+
 def test_seconds_become_frames_of_the_file(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     result = dap("separate", clip, "--start", 0.25, "--length", 0.5, "--out", out, "--preset", "quick", "--json")

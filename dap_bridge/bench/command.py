@@ -10,9 +10,9 @@ from typing import Any
 from .. import atomic, console
 from .. import presets as shelf
 from ..errors import BadRequest
-from . import boxes, figures, report, speed, summary, texture
+from . import boxes, figures, report, shared, speed, summary, texture
 from .baselines import BASELINES
-from .datasets import KINDS, Problem, demo, recordings, trios, universal150
+from .datasets import KINDS, Problem, demo, noisy_speech, recordings, trios, universal150, watermarks
 from .methods import Separation
 from .runner import Outcome, Unit, run
 from .store import Row, Store
@@ -212,6 +212,21 @@ def _boxes(options: Options) -> list[Unit]:
     return [boxes.Drawn(item, name, options.seed, options.device) for item in items for name in names]
 
 
+def _denoise(options: Options) -> list[Unit]:
+    groups = _groups(noisy_speech(options.require_root("Noisy speech")))
+    return _scored([item for group in groups.values() for item in group[: options.limit]], options, ("denoise",))
+
+
+def _watermark(options: Options) -> list[Unit]:
+    items = watermarks(options.require_root("Clips that share a sound"))[: options.limit]
+    return [
+        shared.Coseparated(item, preset, clips, options.seed, options.device)
+        for item in items
+        for preset in options.presets or ("coseparate",)
+        for clips in sorted({2, len(item.mixtures)})
+    ]
+
+
 def _speed(options: Options) -> list[Unit]:
     names = options.presets or ("default", "draft")
     seed, device = options.seed, options.device
@@ -237,5 +252,7 @@ BENCHES: dict[str, Bench] = {
     "dynamics": Bench("A fit as it unfolds (Fig. 11)", _dynamics, figures.dynamics_blocks, figures.dynamics_tables),
     "texture": Bench("Textures (Fig. 6)", _texture, texture.blocks, texture.tables),
     "boxes": Bench("Boxes by a simulated user", _boxes, boxes.blocks, boxes.tables),
+    "denoise": Bench("Noisy speech (Fig. 4)", _denoise),
+    "watermark": Bench("Clips that share a sound (Fig. 7)", _watermark),
     "speed": Bench("Speed", _speed, speed.blocks, speed.tables, alone=True),
 }

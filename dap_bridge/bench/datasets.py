@@ -139,6 +139,68 @@ def recordings(root: Path, kinds: Sequence[str] = KINDS) -> list[Item]:
     return items
 
 
+@dataclass(frozen=True)
+class NoisySpeech:
+    """A problem of two files: what is heard, and the speech in it; the noise is the difference."""
+
+    id: str
+    group: str
+    noisy: Path
+    clean: Path
+
+    def read(self) -> Sound:
+        """Raises BadClip where a file is missing, or where the files do not fit together."""
+        (noisy, rate), (clean, other) = _read(self.noisy), _read(self.clean)
+        frames = min(noisy.shape[1], clean.shape[1])
+        if rate != other or len(noisy) != len(clean):
+            raise BadClip(f"{self.noisy.parent}: the files differ in rate or channels.")
+        noisy, clean = noisy[:, :frames], clean[:, :frames]
+        return Sound(noisy, np.stack([clean, noisy - clean]), rate)
+
+
+def noisy_speech(root: Path) -> list[Problem]:
+    """root/voicebank/ITEM/{noisy,clean} and root/recordings/noisy/ITEM/{mix,s1,s2}, whichever is there."""
+    folders = sorted((root / "voicebank").glob("*/"))
+    found: list[Problem] = [
+        NoisySpeech(folder.name, "voicebank", _audio(folder, "noisy"), _audio(folder, "clean")) for folder in folders
+    ]
+    if (root / "recordings" / "noisy").is_dir():
+        found += recordings(root / "recordings", ("noisy",))
+    if not found:
+        raise BadRequest(f"{root} holds no noisy speech.", "Expected voicebank/ITEM/{noisy,clean} or recordings/noisy.")
+    return found
+
+
+@dataclass(frozen=True)
+class Marked:
+    """Clips that share a sound: mixtures, what each has of its own, and the shared sound as it is in all of them."""
+
+    id: str
+    mixtures: tuple[Path, ...]
+    own: tuple[Path, ...]
+    shared: Path
+
+    def read(self) -> list[Sound]:
+        """One problem a clip: references are its own sound and the shared one. Raises BadClip."""
+        return [
+            Item(self.id, "watermark", (own, self.shared), mix).read()
+            for mix, own in zip(self.mixtures, self.own, strict=True)
+        ]
+
+
+def watermarks(root: Path) -> list[Marked]:
+    """Folders of `root`/watermark that hold mix1 … mixN, music1 … musicN and watermark."""
+    found = []
+    for folder in sorted((root / "watermark").glob("*/")):
+        count = len(list(folder.glob("mix*")))
+        clips = range(1, count + 1)
+        mixtures, own = (tuple(_audio(folder, f"{name}{k}") for k in clips) for name in ("mix", "music"))
+        found.append(Marked(folder.name, mixtures, own, _audio(folder, "watermark")))
+    if not found:
+        raise BadRequest(f"{root} holds no clips that share a sound.", "Expected watermark/ITEM/{mix1,music1 …}.")
+    return found
+
+
 def _audio(folder: Path, stem: str) -> Path:
     """The audio file called `stem` in `folder`, by whatever suffix; the first possible name where there is none."""
     names = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .. import presets
 from ..domain import Job
+from ..engine.recipe import DenoisingRecipe
 from ..transport import protocol, verbs
 from . import metrics
 from .baselines import BASELINES
@@ -128,30 +129,36 @@ def by_baseline(sound: Sound, name: str, seed: int) -> Estimates:
 
 def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
     """Through the worker, from a file to files: what is measured is what the user gets. Raises DapError."""
+    with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
+        clip = Path(folder) / "mixture.wav"
+        soundfile.write(clip, sound.mixture.T, sound.rate, subtype="FLOAT")
+        verb = "denoise" if isinstance(presets.load(preset).recipe, DenoisingRecipe) else "separate"
+        of_verb = {} if verb == "denoise" else {"sources": len(sound.references)}
+        fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
+        value, stems = run_verb(Path(folder), verb, fields | of_verb)
+    return Estimates(np.stack(stems), value["rate"], value["elapsed_s"], {key: value[key] for key in KEPT})
+
+
+# What a manifest says that a row keeps.
+KEPT = ("device", "iterations", "null_db", "confidence", "warnings")
+
+
+def run_verb(folder: Path, verb: str, fields: dict[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.float64]]]:
+    """Do a job in this process, its results in folder/out: the manifest, and each stem (channels, frames).
+
+    Raises DapError.
+    """
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ..jobs import worker
     from ..jobs.mailbox import Mailbox
 
-    with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
-        clip = Path(folder) / "mixture.wav"
-        soundfile.write(clip, sound.mixture.T, sound.rate, subtype="FLOAT")
-        fields = {
-            "clip": str(clip),
-            "out": str(Path(folder) / "out"),
-            "sources": len(sound.references),
-            "preset": preset,
-            "seed": seed,
-            "device": device,
-        }
-        message = protocol.parse("separate", fields)
-        assert isinstance(message, verbs.Separate)
-        mailbox = Mailbox(Path(folder) / "mailbox")
-        mailbox.open()
-        manifest = worker.run(Job("bench", message.name, message.request()), mailbox, Path(folder))
-        value = json.loads(manifest.read_text(encoding="utf-8"))
-        stems = np.stack([soundfile.read(manifest.parent / s["path"], always_2d=True)[0].T for s in value["stems"]])
-    kept = ("device", "iterations", "null_db", "confidence", "warnings")
-    return Estimates(stems, value["rate"], value["elapsed_s"], {key: value[key] for key in kept if key in value})
+    message = protocol.parse(verb, fields | {"out": str(folder / "out")})
+    assert isinstance(message, verbs.JobVerb)
+    mailbox = Mailbox(folder / "mailbox")
+    mailbox.open()
+    manifest = worker.run(Job("bench", message.name, message.request()), mailbox, folder)
+    value = json.loads(manifest.read_text(encoding="utf-8"))
+    return value, [soundfile.read(manifest.parent / s["path"], always_2d=True)[0].T for s in value["stems"]]
 
 
 @cache

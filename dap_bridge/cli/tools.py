@@ -134,6 +134,8 @@ BENCHES = (
     "dynamics",
     "boxes",
     "texture",
+    "denoise",
+    "watermark",
     "speed",
     "report",
 )
