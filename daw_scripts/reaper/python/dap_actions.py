@@ -22,7 +22,10 @@ NOT_RUNNING = "The bridge is not running.\n\nStart it in a terminal:\n\n    dap-
 HELLO_S = 1.5
 HELLO_AGAIN_S, START_S, CANCEL_S = 0.5, 30.0, 5.0
 # What is asked for, besides the clip; and what is ours to decide, and not the bridge's.
-SENT = {"separate": ("preset", "sources", "seed", "device")}
+SENT = {
+    "separate": ("preset", "sources", "seed", "device"),
+    "denoise": ("preset", "strength", "swap", "seed", "device"),
+}
 OWN = ("mute", "together")
 YES_OR_NO = {"yes": True, "no": False}
 # Jobs of one second keep their order.
@@ -222,7 +225,7 @@ def _when_there(then):
 
 
 def each(verb, asking=False):
-    """`separate` the selected items, a job each; with `asking`, the user is asked how."""
+    """`separate` or `denoise` the selected items, a job each; with `asking`, the user is asked how."""
     project = _front()
     clips, refused = dap_items.selected(project)
     if refused:

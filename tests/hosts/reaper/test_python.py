@@ -136,6 +136,18 @@ def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write
     assert answer["ext"] == {f"separate.{name}": value for name, value in sent.items()} | own
 
 
+def test_an_item_is_denoised(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+    item = {"file": str(write_clip(sound(), RATE)), "name": "talk"}
+    inputs = ["denoise,1.5,no,0,auto,yes,yes", "denoise,0.5,maybe,0,auto,yes,yes", "denoise,0.5,yes,0,auto,yes,yes"]
+    scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
+    answer = run("DAP_Denoise selected items (OSC, options)", bridge.port, scene)
+    assert answer["messages"] == ["strength is a number from 0 to 1.", "swap is yes or no."]
+    assert answer["undo"] == ["Denoise with DAP: talk"]
+    assert [track["name"] for track in answer["tracks"][0]][:2] == ["Source", "talk - stems"]
+    path = Path(answer["tracks"][0][2]["items"][0]["file"]).with_name("manifest.json")
+    assert sorted(stem["role"] for stem in json.loads(path.read_text())["stems"]) == ["noise", "speech"]
+
+
 def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     scene: dict[str, Any] = {"path": str(tmp_path)}
     assert "is running" in run("DAP_Bridge status (OSC)", bridge.port, scene)["messages"][0]

@@ -1,0 +1,7 @@
+-- @noindex
+-- Split the selected items into speech, or what else is wanted, and noise.
+local folder = ({ reaper.get_action_context() })[2]:match("^(.*[/\\])")
+package.path = folder .. "?.lua;" .. package.path
+require("dap.settings").load(folder)
+
+require("dap.denoise").run(false)
