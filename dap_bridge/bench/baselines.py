@@ -30,13 +30,14 @@ class Baseline:
     """A method: masks(magnitude, references' magnitudes (sources, bins, frames), seed).
 
     Blind methods ask the references for nothing but their number.
-    seeded: whether the seed changes the result.
+    seeded: whether the seed changes the result. halves: whether it parts every clip in two, however many sources.
     """
 
     title: str
     masks: Callable[[Spectrogram, NDArray[np.floating], int], Masks]
     seeded: bool = False
     oracle: bool = False
+    halves: bool = False
 
 
 def separate(
@@ -208,10 +209,10 @@ BASELINES: dict[str, Baseline] = {
     "nmf-8": Baseline("KL-NMF, 8 components, spectral clustering", partial(nmf, components=8), seeded=True),
     "nmf-16": Baseline("KL-NMF, 16 components, spectral clustering", partial(nmf, components=16), seeded=True),
     "nmf-30": Baseline("KL-NMF, 30 components, spectral clustering", partial(nmf, components=30), seeded=True),
-    "rpca": Baseline("robust PCA", rpca),
-    "kam": Baseline("kernel additive modelling", kam),
-    "hpss": Baseline("harmonic/percussive (HPSS)", hpss),
-    "repet-sim": Baseline("REPET-SIM", repet_sim),
+    "rpca": Baseline("robust PCA", rpca, halves=True),
+    "kam": Baseline("kernel additive modelling", kam, halves=True),
+    "hpss": Baseline("harmonic/percussive (HPSS)", hpss, halves=True),
+    "repet-sim": Baseline("REPET-SIM", repet_sim, halves=True),
     "oracle-ratio": Baseline("oracle ratio mask, p = 1", partial(oracle_ratio, power=1), oracle=True),
     "oracle-wiener": Baseline("oracle ratio mask, p = 2", partial(oracle_ratio, power=2), oracle=True),
     "oracle-binary": Baseline("oracle binary mask", oracle_binary, oracle=True),

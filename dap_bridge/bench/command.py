@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,7 @@ def _recordings(options: Options) -> list[Unit]:
 
 
 def _trios(options: Options) -> list[Unit]:
+    options = replace(options, baselines=tuple(name for name in options.baselines if not BASELINES[name].halves))
     return _scored(trios(options.require_root("The sounds of Universal-150"))[: options.limit], options)
 
 

@@ -59,7 +59,8 @@ def continued(audio: Tensor, samples: int, order: int, generator: torch.Generato
     correlation = torch.fft.irfft(spectrum.abs().square(), 2 * frames)[:, : order + 1]
     correlation[:, 0] = correlation[:, 0] * (1 + _WHITE) + _TINY
     index = (torch.arange(order)[:, None] - torch.arange(order)).abs()
-    weights = torch.linalg.solve(correlation[:, index], correlation[:, 1:])
+    factor = torch.linalg.cholesky(correlation[:, index])
+    weights = torch.cholesky_solve(correlation[:, 1:, None], factor)[:, :, 0]
     error = correlation[:, 0] - (weights * correlation[:, 1:]).sum(1)
     strength = (error.clamp(min=0) / correlation[:, 0] * signal.square().mean(1)).sqrt()
     drive = strength[:, None] * torch.randn(channels, samples, generator=generator, dtype=torch.float64)

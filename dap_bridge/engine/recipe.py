@@ -134,6 +134,7 @@ class Boxes(Section):
     guard_windows: float  # the same in time, in windows of the stems' spectrogram
     sweeps: int  # over what leaked into a box of full strength nevertheless
     doubt: float  # evidence, as a share of a component's energy, that weighs as much as the grouping's opinion
+    sharpness: float  # exponent of the evidence against the doubt, at least 1: how much less counts what is below it
     confirmation: float  # weight of what a box confirms, against one for what it changes
     iterations: int  # of the decoders, from where the separation left them
     share: float  # of the decoders in the final masks

@@ -15,6 +15,7 @@ from .events import ChunkMasks, Fit, Step, relay
 from .recipe import Boxes, ConsensusRecipe, Front
 
 _TINY = 1e-12
+GUARD_SHARE = 0.25  # a small box is not to grow to many times its size
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
 
 
@@ -39,10 +40,11 @@ class Region:
 def membership(region: Region, hertz: Tensor, seconds: Tensor, octaves: float, guard: tuple[float, float]) -> Tensor:
     """How far each point of a grid belongs to the region, 0..1: (len(hertz), len(seconds)).
 
-    One in the box and `guard` (Hz, seconds) around it; beyond that it falls as a raised cosine over `octaves` and over
-    region.feather seconds.
+    One in the box and `guard` (Hz, seconds) around it, which is at most GUARD_SHARE of the box; beyond that it falls as
+    a raised cosine over `octaves` and over region.feather seconds.
     """
-    wide, long = guard
+    wide = min(guard[0], GUARD_SHARE * (region.high - region.low))
+    long = min(guard[1], GUARD_SHARE * (region.end - region.start))
     low, high = max(region.low - wide, _LOWEST), region.high + wide
     f = hertz.clamp(min=_LOWEST)
     beyond = torch.maximum((low / f).log2(), (f / high).log2())
@@ -134,15 +136,18 @@ def weigh(
 
 
 def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
-    """Labels (components, sources) after the evidence: l' = (tau l + e) / (tau + sum e), rows summing to one.
+    """Labels (components, sources) after the evidence, rows summing to one.
 
-    tau is recipe.doubt: how much evidence, as a share of a component's energy, weighs as much as the grouping's own
-    opinion. What speaks against a source speaks for the others, in the proportion of their labels.
+    l' = (tau^p l + n^(p-1) e) / (tau^p + n^p) with n = sum e. tau is recipe.doubt: how much evidence, as a share of a
+    component's energy, weighs as much as the grouping's own opinion; p, recipe.sharpness, how much less counts what is
+    below it. What speaks against a source speaks for the others, in the proportion of their labels.
     """
     others = labels[:, None] * (1 - torch.eye(labels.shape[1])) + _TINY * (1 - torch.eye(labels.shape[1]))
     spread = others / others.sum(2, keepdim=True)
     favour = evidence.shares + torch.einsum("cj,cjk->ck", evidence.against, spread)
-    return (recipe.doubt * labels + favour) / (recipe.doubt + favour.sum(1, keepdim=True))
+    total = favour.sum(1, keepdim=True)
+    prior, power = recipe.doubt**recipe.sharpness, recipe.sharpness
+    return (prior * labels + total ** (power - 1) * favour) / (prior + total**power)
 
 
 @dataclass(frozen=True)
