@@ -91,6 +91,13 @@ class OutOfMemory(DapError):
     default_hint = "Close other programs, or choose a preset with shorter chunks."
 
 
+class Diverged(DapError):
+    """The computation gave values that are no numbers; nothing of them was kept."""
+
+    code = "diverged"
+    default_hint = "Try another seed or preset, or --device cpu."
+
+
 class WorkerDied(DapError):
     """The worker process ended without an answer (killed, crashed in a library)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -88,8 +88,16 @@ def read(path: Path) -> Preset[Recipe]:
     about: About = _check(path, About, own)
     if about.method not in RECIPES:
         raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(RECIPES)}.")
-    recipe: Recipe = _check(path, RECIPES[about.method], table)
+    kind = RECIPES[about.method]
+    recipe: Recipe = _check(path, kind, table | _borrowed(kind, table))
     return Preset(path.stem, about, recipe)
+
+
+def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Recipe]:
+    """The recipes within a recipe that the file leaves to other presets, by their names. Raises BadPreset."""
+    methods = {recipe.__name__: recipe for recipe in RECIPES.values()}
+    within = {field.name: methods[str(field.type)] for field in fields(kind) if str(field.type) in methods}
+    return {key: load_one_of(table[key], within[key]).recipe for key in within if isinstance(table.get(key), str)}
 
 
 @cache

@@ -61,3 +61,12 @@ def test_a_users_preset_hides_the_shipped_one(tmp_path: Path, monkeypatch: pytes
     path.rename(tmp_path / "default.toml")
     monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
     assert presets.load("default").about.title.startswith("My own: ")
+
+
+def test_a_preset_may_leave_its_separation_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert presets.load("denoise").recipe.separation == presets.load("default").recipe
+    text = (assets.folder("presets") / "denoise.toml").read_text(encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text.replace('separation = "default"', 'separation = "paper"'), "utf-8")
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    with pytest.raises(BadPreset, match="'paper' is of the method 'paper'"):
+        presets.load("mine")

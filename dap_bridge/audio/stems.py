@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ..errors import Diverged
 from .files import ClipReader
 from .plan import Chunk, crossfade
 
@@ -51,7 +52,10 @@ class StemWriter:
         """Add one chunk: stems (sources, channels, frames); `following` is the chunk after it.
 
         The overlap with the chunk before is cross-faded; the overlap with the one after is kept back until it comes.
+        Raises Diverged where a sample is no number.
         """
+        if not np.isfinite(stems).all():
+            raise Diverged(f"The computation gave values that are no numbers, from frame {chunk.start} on.")
         if self._tail is not None and chunk.fade_in:
             rise = crossfade(chunk.fade_in).astype(np.float32)
             head = stems[..., : chunk.fade_in] * rise + self._tail * (1 - rise)

@@ -10,9 +10,10 @@ import pytest
 import soundfile
 
 from dap_bridge.audio.files import ClipReader
-from dap_bridge.audio.plan import plan
-from dap_bridge.audio.stems import NULL_FLOOR_DB, StemWriter, null_db
+from dap_bridge.audio.plan import Chunk, plan
+from dap_bridge.audio.stems import NULL_FLOOR_DB, StemWriter, file_name, null_db
 from dap_bridge.domain import ChannelRef, Clip
+from dap_bridge.errors import Diverged
 
 
 def write(folder: Path, clip: np.ndarray, split: Callable[[np.ndarray, int], np.ndarray], seconds: float) -> float:
@@ -67,3 +68,11 @@ def test_a_stem_of_more_than_four_gigabytes_has_a_header_that_can_say_so(tmp_pat
     with StemWriter([tmp_path / "1.wav"], 48000, 2, 2**30):
         pass
     assert soundfile.info(tmp_path / "1.wav").format == "RF64"
+
+
+def test_what_is_no_number_is_not_written(tmp_path: Path, noise: Callable[..., np.ndarray]) -> None:
+    stems = np.stack([noise(1, 100), noise(1, 100, seed=1)])
+    stems[1, 0, 50] = np.nan
+    paths = [tmp_path / file_name(1), tmp_path / file_name(2)]
+    with StemWriter(paths, 8000, 1, 100) as writer, pytest.raises(Diverged):
+        writer.write(Chunk(0, 0, 100, 0), stems, None)
