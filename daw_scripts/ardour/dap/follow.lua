@@ -41,9 +41,10 @@ function handlers.done(job, event)
   if job.tried then return fail(job, "Ardour ended while it imported the stems; they are not tried again.", where) end
   jobs.mark_tried(job.name)
   marker.show(job, "importing")
-  local fine, answer = pcall(place.stems, job, event.manifest or "")
+  local fine, answer, warnings = pcall(place.stems, job, event.manifest or "")
   if not fine then return fail(job, tostring(answer), where) end
   finish(job)
+  for _, warning in ipairs(warnings) do message.log(("%s: %s"):format(job.label, tostring(warning))) end
   message.log(("%s: %d stems placed."):format(job.label, answer))
 end
 
@@ -71,7 +72,7 @@ local function unanswered(job, wait, now)
   end
   if now - wait.asked > AGAIN then
     wait.asked = now
-    bridge.send("separate", json.decode(job.request))
+    bridge.send(job.verb, json.decode(job.request))
   end
 end
 

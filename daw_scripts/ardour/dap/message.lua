@@ -3,7 +3,7 @@ local settings = require("dap.settings")
 
 local message = {}
 
-message.TITLE = "Separate with DAP"
+message.TITLE = "dap-bridge"
 
 local LOG_BYTES = 1 << 16
 
