@@ -44,8 +44,8 @@ function handlers.done(job, event)
   local fine, answer, warnings = pcall(place.stems, job, event.manifest or "")
   if not fine then return fail(job, tostring(answer), where) end
   finish(job)
-  for _, warning in ipairs(warnings) do message.log(("%s: %s"):format(job.label, tostring(warning))) end
   message.log(("%s: %d stems placed."):format(job.label, answer))
+  if #warnings > 0 then message.warn(("%s: %s"):format(job.label, table.concat(warnings, "\n\n"))) end
 end
 
 function handlers.failed(job, event) fail(job, event.message or "failed", event.hint) end

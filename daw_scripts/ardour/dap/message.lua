@@ -26,6 +26,11 @@ end
 
 function message.tell(text) box(text, LuaDialog.MessageType.Info) end
 
+function message.warn(text)
+  message.log(text)
+  box(text, LuaDialog.MessageType.Warning)
+end
+
 function message.complain(text)
   message.log(text)
   box(text, LuaDialog.MessageType.Error)

@@ -8,6 +8,9 @@ local place = {}
 local function usable(content)
   if type(content) ~= "table" or type(content.stems) ~= "table" then return false end
   if type(content.warnings or {}) ~= "table" then return false end
+  for _, warning in ipairs(content.warnings or {}) do
+    if type(warning) ~= "string" then return false end
+  end
   for _, stem in ipairs(content.stems) do
     if type(stem) ~= "table" or type(stem.name) ~= "string" or type(stem.path) ~= "string" then return false end
   end

@@ -226,6 +226,15 @@ def test_a_stem_one_sample_late_would_be_noticed(ardour: Ardour, impostor: Impos
     assert null_db(total, clip) > NULL_DB
 
 
+def test_a_warning_is_shown_once_the_stems_are_there(ardour: Ardour, impostor: Impostor, tmp_path: Path) -> None:
+    half = 0.5 * recording(RATE, 1, 2)
+    job = ask(ardour, impostor)["job"]
+    doubtful = manifest(tmp_path / "result", [half, half], "doubtful", warnings=["One is like the other."])
+    impostor.tell(job, Done(job=job, manifest=str(doubtful)))
+    assert "One is like the other." in in_the_box(ardour)
+    assert [ardour.regions(f"doubtful {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
+
+
 def test_after_all_that_it_works(ardour: Ardour) -> None:
     clip = recording(RATE, 1, 2)
     ardour.lua("for region in Session:route_by_name('knock'):to_track():playlist():region_list():iter() do "
