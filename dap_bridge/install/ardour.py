@@ -28,6 +28,12 @@ REGISTRABLE = 7
 ORDER = (
     "DAP_Separate selected regions",
     "DAP_Separate selected regions (options)",
+    "DAP_Denoise selected regions",
+    "DAP_Denoise selected regions (options)",
+    "DAP_Co-separate selected regions",
+    "DAP_Co-separate selected regions (options)",
+    "DAP_Extend texture to range",
+    "DAP_Extend texture to range (options)",
     "DAP_Cancel jobs",
     "DAP_Status",
     "DAP_Import stems",

@@ -3,7 +3,7 @@ ardour {
   name = "DAP: Cancel jobs",
   license = "MIT",
   author = "dap-bridge",
-  description = [[Cancels every separation that this session waits for.]]
+  description = [[Cancels every job that this session waits for.]]
 }
 
 function factory()

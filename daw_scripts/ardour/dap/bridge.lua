@@ -30,6 +30,7 @@ local function padded(text) return #text + 4 - #text % 4 end
 local function arguments(fields)
   local types, values, size = {}, {}, 0
   local function add(key, value)
+    if type(value) == "boolean" then value = tostring(value) end
     local whole = math.type(value) == "integer" and value <= LARGEST_INT
     types[#types + 1] = type(value) == "string" and "ss" or whole and "si" or "sd"
     values[#values + 1], values[#values + 2] = key, value

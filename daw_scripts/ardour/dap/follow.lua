@@ -41,10 +41,11 @@ function handlers.done(job, event)
   if job.tried then return fail(job, "Ardour ended while it imported the stems; they are not tried again.", where) end
   jobs.mark_tried(job.name)
   marker.show(job, "importing")
-  local fine, answer = pcall(place.stems, job, event.manifest or "")
+  local fine, answer, warnings = pcall(place.stems, job, event.manifest or "")
   if not fine then return fail(job, tostring(answer), where) end
   finish(job)
   message.log(("%s: %d stems placed."):format(job.label, answer))
+  if #warnings > 0 then message.warn(("%s: %s"):format(job.label, table.concat(warnings, "\n\n"))) end
 end
 
 function handlers.failed(job, event) fail(job, event.message or "failed", event.hint) end
@@ -71,7 +72,7 @@ local function unanswered(job, wait, now)
   end
   if now - wait.asked > AGAIN then
     wait.asked = now
-    bridge.send("separate", json.decode(job.request))
+    bridge.send(job.verb, json.decode(job.request))
   end
 end
 

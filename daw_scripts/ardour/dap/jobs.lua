@@ -1,29 +1,58 @@
 -- The jobs that a session waits for, in a small file in its folder: they outlive Ardour.
 local files = require("dap.files")
+local json = require("dap.json")
 local lines = require("dap.lines")
 
 local jobs = {}
 
-local NUMBERS = { "position", "frames", "channels" }
+-- What is kept of each region; see regions.lua.
+local CLIP = { "id", "name", "track_id", "position", "frames", "channels", "heard" }
 
 local function path() return ARDOUR.LuaAPI.build_filename(Session:path(), "dap-bridge.jobs") end
 
--- A list of {name, request, region_id, track_id, label, position, frames, channels, mute, heard, tried}, the oldest first.
--- `request` is what was asked, as JSON: it may be asked again.
+local function packed(clips)
+  local columns = {}
+  for _, field in ipairs(CLIP) do
+    columns[field] = {}
+    for index, clip in ipairs(clips) do columns[field][index] = clip[field] end
+  end
+  return json.encode(columns)
+end
+
+local function unpacked(text)
+  local columns, clips = json.decode(text), {}
+  for index in ipairs(columns.position) do
+    clips[index] = {}
+    for _, field in ipairs(CLIP) do clips[index][field] = columns[field][index] end
+  end
+  return clips
+end
+
+-- A list of {name, verb, label, request, clips, mute, tried}, the oldest first. `clips`: the regions, the first of
+-- them where the result begins. `request` is what was asked, as JSON: it may be asked again.
 function jobs.all()
   local found = {}
   for block in ((files.read(path()) or "") .. "\n"):gmatch("(.-\n)\n") do
     local job = lines.decode(block)
-    for _, name in ipairs(NUMBERS) do job[name] = math.tointeger(tonumber(job[name])) end
-    if job.name and job.position and job.frames then found[#found + 1] = job end
+    local fine, clips = pcall(unpacked, job.clips or "")
+    if fine and #clips > 0 and job.name and job.verb then
+      job.clips = clips
+      found[#found + 1] = job
+    end
   end
   return found
+end
+
+local function block(job)
+  local fields = { clips = packed(job.clips) }
+  for key, value in pairs(job) do fields[key] = fields[key] or value end
+  return lines.encode(fields)
 end
 
 local function write(list)
   if #list == 0 then return os.remove(path()) end
   local blocks = {}
-  for index, job in ipairs(list) do blocks[index] = lines.encode(job) end
+  for index, job in ipairs(list) do blocks[index] = block(job) end
   return files.write(path(), table.concat(blocks, "\n"))
 end
 

@@ -3,7 +3,7 @@ local settings = require("dap.settings")
 
 local message = {}
 
-message.TITLE = "Separate with DAP"
+message.TITLE = "dap-bridge"
 
 local LOG_BYTES = 1 << 16
 
@@ -25,6 +25,11 @@ local function box(text, kind)
 end
 
 function message.tell(text) box(text, LuaDialog.MessageType.Info) end
+
+function message.warn(text)
+  message.log(text)
+  box(text, LuaDialog.MessageType.Warning)
+end
 
 function message.complain(text)
   message.log(text)

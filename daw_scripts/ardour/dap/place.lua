@@ -1,4 +1,4 @@
--- Stems onto new tracks right below the source track, as a group.
+-- Stems onto new tracks right below the source track of each region, as a group.
 local files = require("dap.files")
 local json = require("dap.json")
 
@@ -7,14 +7,18 @@ local place = {}
 -- Whether a JSON value is a manifest, as far as we use it.
 local function usable(content)
   if type(content) ~= "table" or type(content.stems) ~= "table" then return false end
+  if type(content.warnings or {}) ~= "table" then return false end
+  for _, warning in ipairs(content.warnings or {}) do
+    if type(warning) ~= "string" then return false end
+  end
   for _, stem in ipairs(content.stems) do
     if type(stem) ~= "table" or type(stem.name) ~= "string" or type(stem.path) ~= "string" then return false end
   end
   return #content.stems > 0
 end
 
--- The manifest of a job, checked against what was asked. Raises a sentence.
-local function manifest_of(path, job)
+-- The manifest of a job. Raises a sentence.
+local function manifest_of(path)
   local text = files.read(path)
   if not text then error("The result is not where it should be: " .. path, 0) end
   local fine, content = pcall(json.decode, text)
@@ -23,26 +27,38 @@ local function manifest_of(path, job)
   if content.rate ~= rate then
     error(("The stems have a rate of %s Hz, this session has %d Hz."):format(content.rate, rate), 0)
   end
-  if content.frames ~= job.frames or content.channels ~= job.channels then
-    error("The stems are not of the region's length and channels: " .. path, 0)
-  end
   return content
 end
 
--- Name and path of every stem; raises a sentence where Ardour cannot read one.
-local function stems_of(manifest, folder, job)
-  local stems = {}
-  for index, stem in ipairs(manifest.stems) do
-    local path = ARDOUR.LuaAPI.build_filename(folder, stem.path)
-    local fine, readable = pcall(ARDOUR.Readable.load, Session, path)
-    if not fine or readable:size() ~= job.channels then error("Ardour cannot read " .. path, 0) end
-    stems[index] = { name = stem.name, path = path }
-  end
-  return stems
+-- How many channels a file has; raises a sentence where Ardour cannot read it.
+local function channels_of(path)
+  local fine, readable = pcall(ARDOUR.Readable.load, Session, path)
+  if not fine or readable:size() == 0 then error("Ardour cannot read " .. path, 0) end
+  return readable:size()
 end
 
-local function source_track(job)
-  local route = Session:route_by_id(PBD.ID(job.track_id))
+-- What is to be placed: {name, path, channels, position, frames, clip}, …; `frames` is left out where only the file knows.
+-- A stem belongs to the region that its `input` counts, or to the job's only one; else to none, and has no `clip`.
+-- Raises a sentence where something is not as the job asked for.
+local function parts_of(manifest, folder, job)
+  local first, length = job.clips[1], json.decode(job.request).length
+  local parts = {}
+  for index, stem in ipairs(manifest.stems) do
+    local path = ARDOUR.LuaAPI.build_filename(folder, stem.path)
+    local clip = job.clips[stem.input or (#job.clips == 1 and 1)]
+    if stem.input and not clip then error("The result is of other regions: " .. path, 0) end
+    local part = { name = stem.name, path = path, channels = channels_of(path), position = (clip or first).position, clip = clip }
+    part.frames = clip and (length or clip.frames)
+    if clip and part.channels ~= clip.channels or #job.clips == 1 and manifest.frames ~= part.frames then
+      error("The stems are not of the region's length and channels: " .. path, 0)
+    end
+    parts[index] = part
+  end
+  return parts
+end
+
+local function source_track(clip)
+  local route = Session:route_by_id(PBD.ID(clip.track_id))
   return not route:isnil() and route or nil
 end
 
@@ -68,43 +84,80 @@ local function import(path, track, position)
 end
 
 -- The region that an import made; raises a sentence where it is not what was to be imported.
-local function imported(track, stem, job)
+local function imported(track, part)
   for region in track:to_track():playlist():region_list():iter() do
-    if region:position():samples() == job.position and region:length():samples() == job.frames then return region end
+    local whole = not part.frames or region:length():samples() == part.frames
+    if whole and region:position():samples() == part.position then return region end
   end
-  error("Ardour did not import " .. stem.path, 0)
+  error("Ardour did not import " .. part.path, 0)
 end
 
-local function mute_source(job)
-  local region = ARDOUR.RegionFactory.region_by_id(PBD.ID(job.region_id))
-  if region:isnil() or region:muted() then return end
-  Session:begin_reversible_command("Mute " .. region:name())
-  region:to_stateful():clear_changes()
-  region:set_muted(true)
-  Session:add_stateful_diff_command(region:to_statefuldestructible())
+-- One step to undo, however many regions.
+local function mute_sources(clips)
+  local audible = {}
+  for _, clip in ipairs(clips) do
+    local region = ARDOUR.RegionFactory.region_by_id(PBD.ID(clip.id))
+    if not region:isnil() and not region:muted() then audible[#audible + 1] = region end
+  end
+  if #audible == 0 then return end
+  Session:begin_reversible_command("Mute what has stems")
+  for _, region in ipairs(audible) do
+    region:to_stateful():clear_changes()
+    region:set_muted(true)
+    Session:add_stateful_diff_command(region:to_statefuldestructible())
+  end
   Session:commit_reversible_command(nil)
 end
 
--- Put the stems of a finished job in place. Raises a sentence; nothing is changed then, unless Ardour fails in the middle.
-function place.stems(job, path)
-  local stems = stems_of(manifest_of(path, job), files.parent(path), job)
-  local source = source_track(job)
-  local order = source and source:presentation_info_ptr():order() + 1 or ARDOUR.PresentationInfo.max_order
-  local tracks = {}
-  for index, stem in ipairs(stems) do
-    local track = new_track(stem.name, job.channels, source and order + index - 1 or order)
-    tracks[index] = track
-    import(stem.path, track:to_track(), job.position)
-    local region = imported(track, stem, job)
-    region:set_name(stem.name)
-    if job.heard == "yes" then -- its fades are in the audio
-      region:to_audioregion():set_fade_in_active(false)
-      region:to_audioregion():set_fade_out_active(false)
-    end
+local function build(part, order)
+  local track = new_track(part.name, part.channels, order)
+  import(part.path, track:to_track(), part.position)
+  local region = imported(track, part)
+  region:set_name(part.name)
+  if part.clip and part.clip.heard then -- its fades are in the audio
+    region:to_audioregion():set_fade_in_active(false)
+    region:to_audioregion():set_fade_out_active(false)
   end
-  group(job.label .. " stems", tracks) -- only now: an import goes to all selected tracks, and a group is selected as one
-  if job.mute == "yes" then mute_source(job) end
-  return #stems
+  return track
+end
+
+-- Tracks for `parts` below a region's track, and below the `taken` tracks that stand there already.
+local function build_below(clip, parts, taken)
+  local source = source_track(clip)
+  local order = source and source:presentation_info_ptr():order() + 1 + taken
+  local tracks = {}
+  for index, part in ipairs(parts) do
+    tracks[index] = build(part, order and order + index - 1 or ARDOUR.PresentationInfo.max_order)
+  end
+  return tracks
+end
+
+local function of_clip(parts, clip)
+  local own = {}
+  for _, part in ipairs(parts) do
+    if part.clip == clip then own[#own + 1] = part end
+  end
+  return own
+end
+
+-- Put the stems of a finished job in place: those of a region below its track, a sound that is no region's own below all of
+-- these. Returns their number, and what the bridge warns of. Raises a sentence; nothing is changed then, unless Ardour fails in
+-- the middle.
+function place.stems(job, path)
+  local manifest = manifest_of(path)
+  local parts = parts_of(manifest, files.parent(path), job)
+  local taken, groups = {}, {}
+  for _, clip in ipairs(job.clips) do
+    local tracks = build_below(clip, of_clip(parts, clip), taken[clip.track_id] or 0)
+    taken[clip.track_id] = (taken[clip.track_id] or 0) + #tracks
+    if #tracks > 1 then groups[#groups + 1] = { name = clip.name .. " stems", tracks = tracks } end
+  end
+  local last = job.clips[#job.clips]
+  build_below(last, of_clip(parts, nil), taken[last.track_id])
+  -- Only now: an import goes to all selected tracks, and a group is selected as one.
+  for _, each in ipairs(groups) do group(each.name, each.tracks) end
+  if job.mute == "yes" then mute_sources(job.clips) end
+  return #parts, manifest.warnings or {}
 end
 
 return place

@@ -99,28 +99,65 @@ local function track_of(region)
   return nil
 end
 
--- The selected audio regions, and what of the selection cannot be used:
--- {id, name, track_id, track, position, frames, channels}, …; {name, …}
-function regions.selected()
+local function clip_of(region, track, route)
+  return {
+    id = identity(region), name = region:name(), region = region, track = track, track_id = identity(route),
+    position = region:position():samples(), frames = region:length():samples(), channels = region:n_channels(),
+  }
+end
+
+local function earlier(a, b)
+  if a.position ~= b.position then return a.position < b.position end
+  return tonumber(a.id) < tonumber(b.id)
+end
+
+-- The selected audio regions, the first of them first: {id, name, region, track, track_id, position, frames, channels}, …;
+-- nil and a sentence where there are not so many.
+function regions.at_least(fewest)
   local found, refused = {}, {}
   for any in Editor:get_selection().regions:regionlist():iter() do
     local region = any:to_audioregion()
     local track, route = nil, nil
     if not region:isnil() then track, route = track_of(region) end
     if track then
-      found[#found + 1] = {
-        id = identity(region), name = region:name(), region = region, track = track, track_id = identity(route),
-        position = region:position():samples(), frames = region:length():samples(), channels = region:n_channels(),
-      }
+      found[#found + 1] = clip_of(region, track, route)
     else
       refused[#refused + 1] = any:name()
     end
   end
-  table.sort(found, function(a, b)
-    if a.position ~= b.position then return a.position < b.position end
-    return tonumber(a.id) < tonumber(b.id)
-  end)
-  return found, refused
+  if #found < fewest then
+    local left_out = #refused > 0 and ("\n\nLeft out: " .. table.concat(refused, ", ") .. ".") or ""
+    return nil, ("Select %s or more audio regions first."):format(fewest == 1 and "one" or fewest) .. left_out
+  end
+  table.sort(found, earlier)
+  return found
+end
+
+-- The first audio region on a track that is heard anywhere between two positions.
+local function first_within(track, route, start, stop)
+  local found = {}
+  for any in track:playlist():region_list():iter() do
+    local region = any:to_audioregion()
+    if not region:isnil() and not region:muted() then
+      local clip = clip_of(region, track, route)
+      if clip.position < stop and clip.position + clip.frames > start then found[#found + 1] = clip end
+    end
+  end
+  table.sort(found, earlier)
+  return found[1]
+end
+
+-- On each track of the range selection the region that the range begins in, or else comes to first; and where the range
+-- ends. Nil where no range is selected.
+function regions.in_range()
+  local selection, found = Editor:get_selection(), {}
+  local start, stop = selection.time:start_sample(), selection.time:end_sample()
+  if stop <= start then return nil end
+  for route in selection.tracks:routelist():iter() do
+    local track = route:to_track()
+    if not track:isnil() then found[#found + 1] = first_within(track, route, start, stop) end
+  end
+  return found, stop
 end
 
 -- What names the audio of regions to the bridge; sets `fields` of each ({channel, start, frames, rate}) and `heard`

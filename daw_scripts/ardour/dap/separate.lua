@@ -1,5 +1,2 @@
--- The main action.
-local options = require("dap.options")
-local submit = require("dap.submit")
-
-return function() submit.run(options.remembered) end
+-- The selected regions become their sounds.
+return require("dap.each").of("separate", { "sources", "preset", "seed", "device", "mute" })

@@ -1,6 +1,7 @@
 -- start.lua: run one of our modules with a `require` of its own, for scripts of which Ardour keeps the factory alone.
--- Takes our folder and a module's name. An error of ours ends in a box: Ardour drops a script that raises, without a word.
-local folder, name = ...
+-- Takes our folder, a module's name, and what its function is called with. An error of ours ends in a box: Ardour drops a
+-- script that raises, without a word.
+local folder, name, argument = ...
 
 local loaded, environment = {}, nil
 
@@ -18,7 +19,7 @@ local fine, answer = xpcall(function()
   require("dap.settings").load(folder .. "/")
   return require("dap." .. name)
 end, tostring)
-if fine and type(answer) == "function" then fine, answer = xpcall(answer, tostring) end
+if fine and type(answer) == "function" then fine, answer = xpcall(answer, tostring, argument) end
 if fine then return answer end
 LuaDialog.Message("dap-bridge", "Something of dap-bridge went wrong. Please report this:\n\n" .. tostring(answer),
   LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()

@@ -1,4 +1,4 @@
--- The selected regions to the bridge, a job each.
+-- Regions to the bridge, as jobs.
 local bridge = require("dap.bridge")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
@@ -9,43 +9,53 @@ local regions = require("dap.regions")
 
 local submit = {}
 
-local function nothing_to_do(refused)
-  local reason = #refused > 0 and ("\n\nLeft out: " .. table.concat(refused, ", ") .. ".") or ""
-  message.tell("Select one or more audio regions first." .. reason)
-end
-
-local function kept(clip, name, request, mute)
-  return {
-    name = name, label = request.label, region_id = clip.id, track_id = clip.track_id, position = clip.position,
-    frames = clip.frames, channels = clip.channels, mute = mute, heard = clip.heard and "yes" or "no",
-    request = json.encode(request),
-  }
-end
-
--- Send every selected region; ask() gives what is wanted, or nil to go back.
-function submit.run(ask)
-  local clips, refused = regions.selected()
-  if #clips == 0 then return nothing_to_do(refused) end
-  if not bridge.welcome() then return message.not_running() end
-  local wanted = ask()
-  if not wanted then return end
-  regions.prepare(clips)
-  local unread = {}
-  for _, clip in ipairs(clips) do
-    local request = clip.fields
-    if request then
-      request.job, request.label = names.job(clip.id), names.label(clip.name)
-      request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
-      for _, name in ipairs({ "preset", "sources", "seed", "device" }) do request[name] = wanted[name] end
-      local job = kept(clip, request.job, request, wanted.mute)
-      assert(jobs.keep(job))
-      marker.show(job, "waiting")
-      assert(bridge.send("separate", request))
-    else
-      unread[#unread + 1] = clip.name
-    end
+local function send(verb, task, wanted)
+  local request = task.fields()
+  for name, value in pairs(wanted) do
+    if name ~= "mute" then request[name] = value end
   end
-  if #unread > 0 then message.complain("Ardour gave no audio for: " .. table.concat(unread, ", ") .. ".") end
+  request.job = names.job(task.clips[1].id)
+  request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
+  local job = {
+    name = request.job, verb = verb, label = task.label, clips = task.clips, request = json.encode(request),
+    mute = wanted.mute == false and "no" or "yes",
+  }
+  assert(jobs.keep(job))
+  marker.show(job, "waiting")
+  assert(bridge.send(verb, request))
+end
+
+local function all_clips(tasks)
+  local all = {}
+  for _, task in ipairs(tasks) do table.move(task.clips, 1, #task.clips, #all + 1, all) end
+  return all
+end
+
+-- The names of regions that Ardour gave no audio for.
+local function unread(clips)
+  local missing = {}
+  for _, clip in ipairs(clips) do
+    if not clip.fields then missing[#missing + 1] = clip.name end
+  end
+  return missing
+end
+
+-- One action: gather() gives a list of tasks, or nil and a sentence that says why there are none. A task is {clips, label,
+-- fields}; fields() is called when what names the audio of the regions is known, and gives the request.
+function submit.run(verb, options, gather, asking)
+  local tasks, trouble = gather()
+  if not tasks then return message.tell(trouble) end
+  if not bridge.welcome() then return message.not_running() end
+  local wanted = options:wanted(asking)
+  if not wanted then return end
+  regions.prepare(all_clips(tasks))
+  local missing = {}
+  for _, task in ipairs(tasks) do
+    local without = unread(task.clips)
+    if #without == 0 then send(verb, task, wanted) end
+    table.move(without, 1, #without, #missing + 1, missing)
+  end
+  if #missing > 0 then message.complain("Ardour gave no audio for: " .. table.concat(missing, ", ") .. ".") end
 end
 
 return submit

@@ -13,7 +13,7 @@ from tests.processes import Process
 
 Start = Callable[[int, str], Ardour]
 
-PRESET = "preset\tquick\n"
+PRESET = "separate.preset\tquick\ntexture.preset\tquick-texture\n"
 
 
 @pytest.fixture(scope="package")

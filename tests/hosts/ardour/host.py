@@ -22,8 +22,11 @@ from tests.hosts.display import Display
 from tests.processes import CHECKOUT, free_port, until
 
 HERE = Path(__file__).resolve().parent
-TITLE = "Separate with DAP"
+TITLE = "dap-bridge"
 SEPARATE = "DAP: Separate selected regions"
+DENOISE = "DAP: Denoise selected regions"
+COSEPARATE = "DAP: Co-separate selected regions"
+EXTEND = "DAP: Extend texture to range"
 PLACED = "stems placed"
 # Generous: the machine may be busy.
 START_S, ANSWER_S, SEPARATION_S = 90.0, 60.0, 150.0
@@ -171,12 +174,32 @@ class Ardour:
         self.lua(f"import({quoted(path)}, {position})")
         return audio
 
+    def select_range(self, track: str, start: int, stop: int) -> None:
+        """Select a range of samples on a track, and nothing else; `stop` is the first sample after it."""
+
+        def on_the_track() -> bool:
+            self.do("Editor/select-next-route")
+            return bool(self.lua("return selected_tracks()") == [track])
+
+        # Scripts cannot select a track: Ardour 7.3 hangs.
+        until(on_the_track, ANSWER_S)
+        self.select_time(start, stop)
+
+    def select_time(self, start: int, stop: int) -> None:
+        """Select a range on the selected tracks, or where there are none on everything, the master bus included."""
+        self.lua(f"Editor:set_loop_range(Temporal.timepos_t({start}), Temporal.timepos_t({stop}), 'loop')")
+        self.do("Editor/select-loop-range")
+
     def separate(self, *names: str) -> None:
         """Select these regions, have them separated, and wait until their stems are in place."""
-        before = self.log().count(PLACED)
         self.select(*names)
-        self.run(SEPARATE)
-        until(lambda: self.log().count(PLACED) == before + len(names), SEPARATION_S)
+        self.act(SEPARATE, len(names))
+
+    def act(self, action: str, jobs: int = 1) -> None:
+        """Run one of our actions on what is selected, and wait until what its jobs made is in place."""
+        before = self.log().count(PLACED)
+        self.run(action)
+        until(lambda: self.log().count(PLACED) == before + jobs, SEPARATION_S)
 
     def regions(self, track: str) -> list[dict[str, Any]]:
         """What is on a track, as the running program has it."""

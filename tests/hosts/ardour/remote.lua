@@ -26,3 +26,10 @@ function select_regions(names)
   Editor:set_selection(list, ArdourUI.SelectionOp.Set)
   return count
 end
+
+-- The names of the selected tracks and busses.
+function selected_tracks()
+  local names = {}
+  for route in Editor:get_selection().tracks:routelist():iter() do names[#names + 1] = route:name() end
+  return names
+end

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 from tests.hosts.ardour.conftest import Start
-from tests.hosts.ardour.host import audio_of
+from tests.hosts.ardour.host import COSEPARATE, DENOISE, EXTEND, audio_of
 from tests.hosts.sound import NULL_DB, null_db, recording
 from tests.processes import until
 
 WAIT_S = 60.0
+# Samples at 48 kHz: where regions stand, and how long one is to become.
+BELLS = {1: 12 * 48000, 2: 15 * 48000 + 11}
+RAIN = 21 * 48000 + 3
+EXTENDED = 2 * 48000 + 1234
 # A start alone may take long on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
@@ -36,9 +40,23 @@ class Session:
         return region
 
 
+def bells(rate: int) -> list[np.ndarray]:
+    """Two mixtures, (frames, 1): noise with the same bell in each, somewhere else every time."""
+    random, time = np.random.default_rng(3), np.arange(rate) / rate
+    bell = 0.3 * np.exp(-4 * time) * (np.sin(2 * np.pi * 700 * time) + np.sin(2 * np.pi * 1930 * time))
+    mixtures = []
+    for number in (1, 2):
+        samples = 0.02 * number * random.standard_normal(2 * rate)
+        samples[number * 6000 : number * 6000 + rate] += bell
+        mixtures.append(samples.astype(np.float32)[:, None])
+    return mixtures
+
+
 @pytest.fixture(scope="module")
 def session(start_ardour: Start) -> Session:
-    """48 kHz: a mono region with an offset and a stereo one at once, then one with gain and fades, one with neither."""
+    """48 kHz: a mono region with an offset and a stereo one separated at once, then one with gain and fades; two that
+    share a bell, one of them with an offset; one to denoise; one to extend.
+    """
     ardour = start_ardour(48000, "My song 🎹")
     second = ardour.rate
     clips = {
@@ -46,20 +64,32 @@ def session(start_ardour: Start) -> Session:
         "stereo": ardour.bring_in("stereo", recording(48000, 2, 2), 5 * second + 7),
         "shaped": ardour.bring_in("shaped", recording(48000, 1, 2), 9 * second),
     }
+    for number, bell in enumerate(bells(second), 1):
+        clips[f"bell {number}"] = ardour.bring_in(f"bell {number}", bell, BELLS[number])
+    clips["talk"] = ardour.bring_in("talk", bells(second)[0][:second], 18 * second)
+    rain = 0.1 * np.random.default_rng(0).standard_normal((second, 2))
+    clips["rain"] = ardour.bring_in("rain", rain.astype(np.float32), RAIN)
     ardour.lua(
         "for track in Session:get_tracks():iter() do\n"
         " for region in track:to_track():playlist():region_list():iter() do\n"
         " local audio = region:to_audioregion()\n"
         " if region:name() == 'mono' then region:trim_front(Temporal.timepos_t(2 * 48000 + 12345)) end\n"
+        " if region:name() == 'bell 2' then region:trim_front(Temporal.timepos_t(15 * 48000 + 11 + 5000)) end\n"
         " if region:name() == 'shaped' then audio:set_scale_amplitude(0.5) audio:set_fade_in_length(9600) end\n"
         "end end"
     )
     ardour.separate("mono", "stereo")
     ardour.separate("shaped")
-    until(lambda: not ardour.waiting(), WAIT_S)
     ardour.do("Editor/zoom-to-session")
     ardour.lua("return true")
     ardour.display.picture("ardour-stems")
+    ardour.select("bell 1", "bell 2")
+    ardour.act(COSEPARATE)
+    ardour.select("talk")
+    ardour.act(DENOISE)
+    ardour.select_range("rain", RAIN + 4800, RAIN + EXTENDED)
+    ardour.act(EXTEND)
+    until(lambda: not ardour.waiting(), WAIT_S)
     ardour.quit()
     return Session(ardour.headless.read_session(ardour.session), clips)
 
@@ -68,6 +98,8 @@ def test_tracks_stand_below_their_source_in_order(session: Session) -> None:
     stems = [f"{name} - stem {number}" for name in ("mono", "stereo", "shaped") for number in (1, 2)]
     assert session.names() == [
         "mono", *stems[:2], "stereo", *stems[2:4], "shaped", *stems[4:],
+        "bell 1", "bell 1 - shared", "bell 1 - own", "bell 2", "bell 2 - shared", "bell 2 - own", "Shared sound",
+        "talk", "talk - speech", "talk - noise", "rain", "rain - texture 1",
     ]  # fmt: skip
 
 
@@ -108,3 +140,38 @@ def test_stems_are_a_group_that_changes_no_sound(session: Session) -> None:
 
 def test_nothing_is_left_of_the_waiting(session: Session) -> None:
     assert session.state["markers"] == []
+
+
+@pytest.mark.parametrize(("name", "position", "start"), [("bell 1", BELLS[1], 0), ("bell 2", BELLS[2] + 5000, 5000)])
+def test_what_regions_share_and_the_rest_stand_where_each_is(
+    session: Session, name: str, position: int, start: int
+) -> None:
+    stems = [session.region(f"{name} - {part}") for part in ("shared", "own")]
+    clip = session.clips[name][start:]
+    assert {(stem["position"], stem["frames"]) for stem in stems} == {(position, len(clip))}
+    assert null_db(sum(map(audio_of, stems)), clip) <= NULL_DB
+    assert session.region(name)["muted"]
+    groups = {group["name"]: group["tracks"] for group in session.state["groups"]}
+    assert groups[f"{name} stems"] == [f"{name} - shared", f"{name} - own"]
+
+
+def test_the_shared_sound_by_itself_starts_with_the_first_region(session: Session) -> None:
+    shared = session.region("Shared sound")
+    assert shared["position"] == BELLS[1]
+    assert np.abs(audio_of(shared)).max() > 0
+
+
+def test_speech_and_noise_sum_to_the_region(session: Session) -> None:
+    speech, noise = (session.region(f"talk - {role}") for role in ("speech", "noise"))
+    assert {(stem["position"], stem["frames"]) for stem in (speech, noise)} == {(18 * 48000, 48000)}
+    assert null_db(audio_of(speech) + audio_of(noise), session.clips["talk"]) <= NULL_DB
+    assert session.region("talk")["muted"]
+
+
+def test_a_texture_starts_as_the_region_and_ends_with_the_range(session: Session) -> None:
+    longer = session.region("rain - texture 1")
+    assert (longer["position"], longer["frames"]) == (RAIN, EXTENDED)
+    audio, clip = audio_of(longer), session.clips["rain"]
+    assert null_db(audio[: len(clip) // 2], clip[: len(clip) // 2]) <= NULL_DB
+    assert np.std(audio[len(clip) :]) > 0.01
+    assert session.region("rain")["muted"]

@@ -13,7 +13,7 @@ import soundfile
 
 from dap_bridge.transport.events import Accepted, CancelledEvent, Done, Failed, Interrupted, Progressed
 from tests.hosts.ardour.conftest import Start
-from tests.hosts.ardour.host import SEPARATE, Ardour, audio_of
+from tests.hosts.ardour.host import COSEPARATE, DENOISE, EXTEND, SEPARATE, Ardour, audio_of
 from tests.hosts.impostor import Impostor
 from tests.hosts.sound import NULL_DB, null_db, recording
 from tests.processes import Process, until
@@ -107,6 +107,40 @@ def test_options_are_asked_and_remembered(ardour: Ardour, impostor: Impostor) ->
     assert "mute\tyes" in (ardour.config / "dap-bridge" / "options.tsv").read_text()
 
 
+def test_a_verb_asks_for_options_of_its_own(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.select("knock")
+    ardour.run(f"{DENOISE} (options)")
+    ardour.box()
+    ardour.display.picture("ardour-denoise-options")
+    ardour.close_box("alt+o")
+    (request,) = until(lambda: impostor.said("denoise"), WAIT_S)[:1]
+    assert (request["preset"], request["strength"], request["swap"]) == ("denoise", 1.0, "false")
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)
+
+
+@pytest.mark.parametrize("action", [COSEPARATE, EXTEND])
+def test_one_region_shares_nothing_and_ends_nowhere(ardour: Ardour, impostor: Impostor, action: str) -> None:
+    ardour.select("knock")
+    ardour.run(action)
+    ardour.box()
+    ardour.close_box()
+    assert ardour.waiting() == []
+    assert impostor.heard == []
+
+
+def test_a_range_over_everything_extends_what_can_be(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.select("knock")
+    ardour.select_time(POSITION - 1000, POSITION + 5 * RATE)
+    ardour.run(EXTEND)
+    (request,) = until(lambda: impostor.said("texture"), WAIT_S)[:1]
+    assert (request["mode"], request["length"], request["label"]) == ("extend", 5 * RATE, "knock")
+    assert (request["start"], request["frames"], request["rate"]) == (0, 2 * RATE, RATE)
+    assert (request["variation"], request["variations"]) == (0.5, 1)
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)
+
+
 def test_no_daemon(ardour: Ardour, nobody: Process) -> None:
     ardour.select("knock")
     ardour.run(SEPARATE)
@@ -190,6 +224,15 @@ def test_a_stem_one_sample_late_would_be_noticed(ardour: Ardour, impostor: Impos
     until(lambda: not ardour.waiting(), WAIT_S)
     total = sum(audio_of(ardour.regions(f"late {number}")[0]) for number in (1, 2))
     assert null_db(total, clip) > NULL_DB
+
+
+def test_a_warning_is_shown_once_the_stems_are_there(ardour: Ardour, impostor: Impostor, tmp_path: Path) -> None:
+    half = 0.5 * recording(RATE, 1, 2)
+    job = ask(ardour, impostor)["job"]
+    doubtful = manifest(tmp_path / "result", [half, half], "doubtful", warnings=["One is like the other."])
+    impostor.tell(job, Done(job=job, manifest=str(doubtful)))
+    assert "One is like the other." in in_the_box(ardour)
+    assert [ardour.regions(f"doubtful {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
 
 
 def test_after_all_that_it_works(ardour: Ardour) -> None:

@@ -1,0 +1,17 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Denoise selected regions (options)",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[Asks how first. Splits each selected region into speech, or whatever else is wanted, and noise, on new tracks.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "denoise", true) end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end

@@ -1,0 +1,38 @@
+-- Verbs that take one region: the selected regions are a job each.
+local names = require("dap.names")
+local options = require("dap.options")
+local regions = require("dap.regions")
+local submit = require("dap.submit")
+
+local each = {}
+
+-- A task about one region, which is named after it; `extra` are fields of its own.
+function each.task(clip, extra)
+  local label = names.label(clip.name)
+  return {
+    clips = { clip },
+    label = label,
+    fields = function()
+      local request = { label = label }
+      for name, value in pairs(clip.fields) do request[name] = value end
+      for name, value in pairs(extra or {}) do request[name] = value end
+      return request
+    end,
+  }
+end
+
+local function gather()
+  local clips, trouble = regions.at_least(1)
+  if not clips then return nil, trouble end
+  local tasks = {}
+  for index, clip in ipairs(clips) do tasks[index] = each.task(clip) end
+  return tasks
+end
+
+-- The action of a verb whose options have these names; it asks for them, or takes what was asked for last.
+function each.of(verb, option_names)
+  local choices = options.of(verb, option_names)
+  return function(asking) submit.run(verb, choices, gather, asking) end
+end
+
+return each

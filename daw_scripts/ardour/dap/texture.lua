@@ -1,0 +1,24 @@
+-- More of a texture than was recorded: a region goes on to the end of the range selection.
+local each = require("dap.each")
+local options = require("dap.options")
+local regions = require("dap.regions")
+local submit = require("dap.submit")
+
+local CHOICES = options.of("texture", { "variation", "variations", "preset", "seed", "device", "mute" })
+local NO_RANGE = "Select a range first, on the track of the region: it goes on from where it starts to the range's end."
+local NO_REGION = "No audio region of the range's tracks starts before the range's end and ends before it."
+
+local function gather()
+  local clips, stop = regions.in_range()
+  if not clips then return nil, NO_RANGE end
+  local tasks = {}
+  for _, clip in ipairs(clips) do
+    if clip.position + clip.frames < stop then
+      tasks[#tasks + 1] = each.task(clip, { mode = "extend", length = stop - clip.position })
+    end
+  end
+  if #tasks == 0 then return nil, NO_REGION end
+  return tasks
+end
+
+return function(asking) submit.run("texture", CHOICES, gather, asking) end
