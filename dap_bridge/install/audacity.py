@@ -1,4 +1,4 @@
-"""The Audacity plug-in: copied into the user's plug-in folder, with the drop folder's place written into it."""
+"""The Audacity plug-ins: copied into the user's plug-in folder, with the drop folder's place written into them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from ..config import Settings
 from ..errors import InstallFailed
 from . import folders
 
-NAME = "DAP_Separate selection.ny"
 SPOOL = '(setf dap-spool "")'
 
 
@@ -40,17 +39,22 @@ def plugin_path() -> Path:
     )
 
 
+def sources() -> list[Path]:
+    """The plug-ins as they ship."""
+    return sorted((assets.folder("daw_scripts") / "audacity").glob("*.ny"))
+
+
 def install(plugins: Path, settings: Settings) -> list[str]:
-    """Copy the plug-in; a second time changes nothing. Returns what was done, in sentences. Raises InstallFailed."""
+    """Copy the plug-ins; a second time changes nothing. Returns what was done, in sentences. Raises InstallFailed."""
     spool = settings.spool.as_posix()
     if '"' in spool:
         raise InstallFailed(f"The drop folder's name holds a quote: {spool}.", "Choose another: spool in the settings.")
-    text = (assets.folder("daw_scripts") / "audacity" / NAME).read_text(encoding="utf-8")
-    content = text.replace(SPOOL, SPOOL.replace('""', f'"{spool}"')).encode()
+    placed = SPOOL.replace('""', f'"{spool}"')
+    plugged = {path.name: path.read_text(encoding="utf-8").replace(SPOOL, placed).encode() for path in sources()}
     with folders.explained(plugins):
         plugins.mkdir(parents=True, exist_ok=True)
         (settings.spool / "clips").mkdir(parents=True, exist_ok=True)
-        return [folders.Ours(plugins, Path("dap-bridge")).install({NAME: content}, {})]
+        return [folders.Ours(plugins, Path("dap-bridge")).install(plugged, {})]
 
 
 def uninstall(plugins: Path) -> list[str]:
@@ -60,4 +64,4 @@ def uninstall(plugins: Path) -> list[str]:
         if not ours.installed:
             return ["Nothing of dap-bridge is installed there."]
         ours.uninstall()
-        return [f"The plug-in is gone from {plugins}."]
+        return [f"The plug-ins are gone from {plugins}."]

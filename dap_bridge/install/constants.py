@@ -1,4 +1,7 @@
-"""What the host scripts know of the protocol, written from its table: `python -m dap_bridge.install.constants`."""
+"""The generated files of the host scripts: what they know of the protocol, and the plug-ins put together from parts.
+
+`python -m dap_bridge.install.constants` writes them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,9 @@ from ..config import Settings, default_spool
 from ..transport import events, protocol
 
 GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."
+
+# verb -> what its plug-in for Audacity is called
+PLUGINS = {"separate": "Separate selection", "denoise": "Denoise selection", "texture": "Extend texture"}
 
 
 def constants() -> dict[str, Any]:
@@ -68,8 +74,22 @@ def _lua_value(value: Any, indent: str = "") -> str:
 
 def files() -> dict[Path, str]:
     """Every generated file, and what it must hold."""
-    scripts = assets.folder("daw_scripts") / "reaper"
-    return {scripts / "dap" / "constants.lua": lua(), scripts / "python" / "dap_constants.py": python()}
+    scripts = assets.folder("daw_scripts")
+    reaper = scripts / "reaper"
+    return {
+        reaper / "dap" / "constants.lua": lua(),
+        reaper / "python" / "dap_constants.py": python(),
+        **{scripts / "audacity" / f"DAP_{title}.ny": plugin(verb) for verb, title in PLUGINS.items()},
+    }
+
+
+def plugin(verb: str) -> str:
+    """An Audacity plug-in: one file has to hold all of it, so what the verbs share is put behind what is their own."""
+    parts = assets.folder("daw_scripts") / "audacity" / "parts"
+    own, common = ((parts / f"{name}.lsp").read_text(encoding="utf-8") for name in (verb, "common"))
+    head, newline, rest = own.partition("\n\n")
+    origin = f"; Made of parts/{verb}.lsp and parts/common.lsp by `make docs`: edit those instead.\n\n"
+    return head + newline + origin + rest + common
 
 
 if __name__ == "__main__":

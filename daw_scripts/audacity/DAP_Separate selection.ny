@@ -9,6 +9,14 @@
 ;control preset "Preset" string "" "default"
 ;control seed "Seed" int-text "" 0 0 2147483647
 
+; Made of parts/separate.lsp and parts/common.lsp by `make docs`: edit those instead.
+
+; What is asked for, and the fields of it that stand in the dialog.
+(setf dap-verb "separate")
+
+(defun dap-fields ()
+  (format nil "\"sources\": ~a" sources))
+
 ; Writes the selection and a request into the bridge's drop folder. `dap-bridge audacity` puts the stems on new tracks.
 
 ; Where the drop folder is: `dap-bridge install audacity` writes its path here. Empty: in the home folder.
@@ -104,9 +112,9 @@
 (defun dap-request (name audio track-name)
   (let ((file (open (dap-path "/inbox/" (strcat name ".json")) :direction :output)))
     (when file
-      (format file "{\"verb\": \"separate\", \"job\": ~a, \"clip\": ~a, \"label\": ~a, " (dap-json name) (dap-json audio)
-              (dap-json track-name))
-      (format file "\"sources\": ~a, \"preset\": ~a, \"seed\": ~a}~%" sources (dap-json preset) seed)
+      (format file "{\"verb\": ~a, \"job\": ~a, \"clip\": ~a, \"label\": ~a, " (dap-json dap-verb) (dap-json name)
+              (dap-json audio) (dap-json track-name))
+      (format file "~a, \"preset\": ~a, \"seed\": ~a}~%" (dap-fields) (dap-json preset) seed)
       (close file)
       t)))
 

@@ -113,6 +113,12 @@ class Audacity:
         self.pipe.command("SelectTracks", Track=first, TrackCount=count, Mode="Set")
         self.pipe.command("SelectTime", Start=start, End=end)
 
+    def denoise(self, preset: str) -> None:
+        self.pipe.command("DapDenoiseSelection", strength=0.5, swap="speech", preset=preset, seed=0)
+
+    def extend(self, seconds: float, preset: str) -> None:
+        self.pipe.command("DapExtendTexture", seconds=seconds, variation=0.5, preset=preset, seed=0)
+
     def separate(self, preset: str = "quick") -> None:
         self.pipe.command(COMMAND, sources=2, preset=preset, seed=0)
 

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from dap_bridge import assets
 from dap_bridge.cli import main
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import audacity
 from dap_bridge.transport import protocol
 from tests.hosts.ardour.test_install import tree
 
-SOURCE = assets.folder("daw_scripts") / "audacity" / audacity.NAME
+VERBS = {
+    "separate": "DAP_Separate selection.ny",
+    "denoise": "DAP_Denoise selection.ny",
+    "texture": "DAP_Extend texture.ny",
+}
 
 
 def run(folder: Path, *options: str, status: int = 0) -> str:
@@ -35,18 +38,21 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(tmp_path: Path, monke
     once = tree(plugins)
     run(plugins)
     assert tree(plugins) == once
-    written = (plugins / audacity.NAME).read_text(encoding="utf-8")
-    assert f'(setf dap-spool "{(tmp_path / "drop folder 🎹").as_posix()}")' in written
-    assert written.count("\n") == SOURCE.read_text(encoding="utf-8").count("\n")
+    assert {source.name for source in audacity.sources()} == set(VERBS.values())
+    for source in audacity.sources():
+        written = (plugins / source.name).read_text(encoding="utf-8")
+        assert f'(setf dap-spool "{(tmp_path / "drop folder 🎹").as_posix()}")' in written
+        assert written.count("\n") == source.read_text(encoding="utf-8").count("\n")
     run(plugins, "--uninstall")
     assert tree(plugins) == before
     assert "Nothing" in run(plugins, "--uninstall")
 
 
 def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
-    (tmp_path / audacity.NAME).write_text("mine")
+    taken = tmp_path / VERBS["separate"]
+    taken.write_text("mine")
     assert "not ours" in run(tmp_path, status=1)
-    assert (tmp_path / audacity.NAME).read_text() == "mine"
+    assert taken.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -68,11 +74,17 @@ def test_the_folder_of_each_system(platform: str, place: str, home: Path, monkey
     assert audacity.plugin_path() == home / place
 
 
-def test_the_plugin_asks_within_the_protocols_limits() -> None:
-    text = SOURCE.read_text(encoding="utf-8")
-    controls = {name: rest.split() for name, rest in re.findall(r'^;control (\w+) "[^"]+" [\w-]+ "" (.+)$', text, re.M)}
-    fields = protocol.json_schema()["separate"]["properties"]
-    sources, seed = fields["sources"], fields["seed"]
-    assert controls["sources"] == [str(sources[key]) for key in ("default", "minimum", "maximum")]
-    assert controls["seed"] == [str(seed[key]) for key in ("default", "minimum", "maximum")]
-    assert controls["preset"] == [f'"{fields["preset"]["default"]}"']
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_plugin_asks_within_the_protocols_limits(verb: str) -> None:
+    (source,) = (source for source in audacity.sources() if source.name == VERBS[verb])
+    text = source.read_text(encoding="utf-8")
+    controls = dict(re.findall(r'^;control (\w+) "[^"]+" [\w-]+ "\w*" (.+)$', text, re.M))
+    fields = protocol.json_schema()[verb]["properties"]
+    assert controls.pop("preset") == f'"{fields["preset"]["default"]}"'
+    if verb == "texture":
+        assert controls.pop("seconds")  # becomes frames
+    for name, given in controls.items():
+        limits = [float(fields[name][key]) for key in ("default", "minimum", "maximum")]
+        assert [float(number) for number in given.split()] == limits
+    asked = set(re.findall(r'\\"(\w+)\\":', text))
+    assert {"verb", "job", "clip", "label", "preset", "seed"} < asked <= {"verb", *fields}

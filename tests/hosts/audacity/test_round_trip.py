@@ -163,3 +163,26 @@ def test_a_stem_one_sample_late_would_be_noticed(
     total = audacity.export(count - 2, 2, SECONDS, 1)
     assert null_db(total[FIRST:LAST], clip) > NULL_DB
     assert list((impostor.spool / "clips").iterdir()) == []
+
+
+def test_noise_is_taken_out_and_stands_beside(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
+    before = len(audacity.tracks())
+    audacity.select(1, 1, START, END)
+    audacity.denoise("denoise")
+    outcome = audacity.bring_back()["mono"]
+    made = audacity.tracks()[before:]
+    assert [track["name"] for track in made] == outcome["tracks"]
+    assert len(made) == 2
+    total = audacity.export(before, 2, SECONDS, 1)
+    assert null_db(total[FIRST:LAST], project["mono"][FIRST:LAST]) <= NULL_DB
+
+
+def test_a_texture_goes_on_from_the_selection(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
+    before = len(audacity.tracks())
+    audacity.select(1, 1, START, END)
+    audacity.extend(2.5, "texture-draft")
+    audacity.bring_back()
+    (made,) = audacity.tracks()[before:]
+    assert (made["start"], made["end"]) == pytest.approx((FIRST / RATE, FIRST / RATE + 2.5), abs=1e-4)
+    audio = audacity.export(before, 1, FIRST / RATE + 2.5, 1)
+    assert null_db(audio[FIRST : FIRST + RATE // 2], project["mono"][FIRST : FIRST + RATE // 2]) <= NULL_DB

@@ -1,0 +1,18 @@
+;nyquist plug-in
+;version 4
+;type analyze
+;name "DAP Extend texture"
+;author "dap-bridge"
+;release 0.1.0
+;copyright "MIT"
+;control seconds "Length in all" float "seconds" 30 1 300
+;control variation "Variation" float "" 0.5 0 1
+;control preset "Preset" string "" "texture"
+;control seed "Seed" int-text "" 0 0 2147483647
+
+; What is asked for, and the fields of it that stand in the dialog.
+(setf dap-verb "texture")
+
+(defun dap-fields ()
+  (format nil "\"length\": ~a, \"variation\": ~a" (truncate (+ 0.5 (* seconds (get '*track* 'rate)))) variation))
+
