@@ -230,7 +230,7 @@ class Manifest:
         "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200; null "
         "where the results are no parts of the clip."
     )
-    session: str = _means("What `refine` and `undo` call this result: the job's name.")
+    session: str = _means("The job's name; where masks can be corrected, what `refine` and `undo` call this result.")
     inputs: tuple[dict[str, Any], ...] = _means(
         "Per file: `path`, `start` and `frames` at `rate`, `channels` from 0. `coseparate` adds of the clip that the "
         "file belongs to: its number `input` from 1, its `rate`, which its two stems have too, its `null_db`, "

@@ -55,7 +55,7 @@ class StemWriter:
         Raises Diverged where a sample is no number.
         """
         if not np.isfinite(stems).all():
-            raise Diverged(f"The computation gave values that are no numbers, from frame {chunk.start} on.")
+            raise Diverged("The computation gave values that are no numbers.")
         if self._tail is not None and chunk.fade_in:
             rise = crossfade(chunk.fade_in).astype(np.float32)
             head = stems[..., : chunk.fade_in] * rise + self._tail * (1 - rise)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -104,15 +105,26 @@ def install() -> None:
     """Bring the actions to where a host finds them."""
 
 
+def place_options(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Where a host keeps its scripts, and the way back, as every `install` takes them."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        place = click.Path(exists=True, file_okay=False, path_type=Path)
+        text = f"{what}; left out: the usual place of this system."
+        command = click.option("--uninstall", is_flag=True, help="Take everything back.")(json_option(command))
+        return click.option("--resource-path", type=place, help=text)(command)
+
+    return add
+
+
+def _say(folder: Path, done: list[str], afterwards: str, as_json: bool) -> None:
+    said = [*done, afterwards]
+    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+
+
 @install.command("reaper")
-@click.option(
-    "--resource-path",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="REAPER's resource folder; left out: the usual place of this system.",
-)
-@click.option("--uninstall", is_flag=True, help="Take everything back.")
+@place_options("REAPER's resource folder")
 @click.option("--while-running", is_flag=True, help="Also while a REAPER runs: one with another resource folder.")
-@json_option
 def install_reaper(resource_path: Path | None, uninstall: bool, while_running: bool, as_json: bool) -> None:
     """Copy the scripts into REAPER's resource folder and register the actions. Close REAPER first."""
     from ..install import reaper
@@ -120,52 +132,37 @@ def install_reaper(resource_path: Path | None, uninstall: bool, while_running: b
     if not while_running:
         reaper.require_closed()
     folder = (resource_path or reaper.resource_path()).absolute()
-    said = reaper.uninstall(folder) if uninstall else reaper.install(folder, settings())
-    said.append("REAPER reads its list of actions when it starts.")
-    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+    done = reaper.uninstall(folder) if uninstall else reaper.install(folder, settings())
+    _say(folder, done, "REAPER reads its list of actions when it starts.", as_json)
 
 
 @install.command("ardour")
-@click.option(
-    "--resource-path",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Ardour's configuration folder; left out: the usual place of this system.",
-)
-@click.option("--uninstall", is_flag=True, help="Take everything back.")
-@json_option
+@place_options("Ardour's configuration folder")
 def install_ardour(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
     """Copy the scripts into Ardour's configuration folder and register them. Close Ardour first."""
     from ..install import ardour
 
     folder = (resource_path or ardour.config_path()).absolute()
-    said = ardour.uninstall(folder) if uninstall else ardour.install(folder, settings())
-    said.append("Ardour reads its list of scripts when it starts, and writes it when it ends.")
-    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+    done = ardour.uninstall(folder) if uninstall else ardour.install(folder, settings())
+    _say(folder, done, "Ardour reads its list of scripts when it starts, and writes it when it ends.", as_json)
 
 
 @install.command("audacity")
-@click.option(
-    "--resource-path",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Audacity's folder for plug-ins; left out: the usual place of this system.",
-)
-@click.option("--uninstall", is_flag=True, help="Take everything back.")
-@json_option
+@place_options("Audacity's folder for plug-ins")
 def install_audacity(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
-    """Copy the plug-in into Audacity's folder."""
+    """Copy the plug-ins into Audacity's folder."""
     from ..install import audacity
 
     folder = (resource_path or audacity.plugin_path()).absolute()
-    said = audacity.uninstall(folder) if uninstall else audacity.install(folder, settings())
-    said.append("Audacity looks for plug-ins when it starts.")
-    console.answer({"resource_path": str(folder), "done": said}, as_json, "\n".join(said))
+    done = audacity.uninstall(folder) if uninstall else audacity.install(folder, settings())
+    _say(folder, done, "Audacity looks for plug-ins when it starts.", as_json)
 
 
 @main.command()
 @click.option("--once", is_flag=True, help="End when nothing is waited for any more.")
 @json_option
 def audacity(once: bool, as_json: bool) -> None:
-    """Bring the stems of what Audacity's plug-in sent onto new tracks there, until ctrl-C."""
+    """Bring what came of Audacity's plug-ins onto new tracks there, until ctrl-C."""
     from ..audacity.follow import follow
 
     outcomes = []

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .alignment import Found, Occurrence, Shared, cross_correlation, find_shared
 from .anchored import fresh_decoders
-from .events import Note, Step
+from .events import Note, Step, Work, relay
 from .fit import fit
 from .losses import anchored
 from .recipe import CoseparationRecipe, Estimate, Refinement
@@ -241,25 +241,16 @@ def _solve(
     omega = torch.linspace(0, math.pi, n_fft // 2 + 1, device=wide.device)
     delays = torch.zeros(len(heard), device=wide.device)
     model = _start(observed, unknown, estimate)
-    total = 2 * estimate.rounds + (recipe.refinement.iterations if recipe.refinement else 0)
-    done = 0
+    work = Work(2 * estimate.rounds + (recipe.refinement.iterations if recipe.refinement else 0))
     for half in range(2):
         for _ in range(estimate.rounds):
             delays = _delays(model, observed, omega, delays, estimate.whole)
             turned = observed * torch.polar(torch.ones_like(omega), omega * delays[:, None])[None, :, :, None]
             model = _update(replace(model, observed=turned), unknown, estimate)
-            done += 1
-            yield Step("estimating", done, total, done / total)
+            yield work.step("estimating")
         if half == 0 and recipe.refinement is not None:
             run = _refine(model, recipe.refinement, estimate.pooled_bins, generator)
-            while True:
-                try:
-                    loss = next(run)
-                except StopIteration as end:
-                    model = end.value
-                    break
-                done += 1
-                yield Step("refining", done, total, done / total, loss)
+            model = yield from relay(run, lambda loss: work.step("refining", loss=loss))
     mean, _ = model.posterior()
     parts = []
     for index, signal in enumerate(heard):

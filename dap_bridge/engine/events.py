@@ -1,4 +1,4 @@
-"""What a separation tells its caller while it runs."""
+"""What the engine tells its caller while it runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Step:
-    """One unit of work done. fraction: of the whole separation, 0..1; iteration counts within `stage`."""
+    """One unit of work done. fraction: of the whole, 0..1; iteration counts within `stage`."""
 
     stage: str
     iteration: int
@@ -69,6 +69,33 @@ class Made:
 
 
 Event = Step | Note | ChunkMasks
+
+
+@dataclass
+class Work:
+    """How much is done, in units of the caller's choice."""
+
+    total: int
+    done: int = 0
+
+    def step(
+        self,
+        stage: str,
+        iteration: int | None = None,
+        iterations: int | None = None,
+        *,
+        units: int = 1,
+        loss: float | None = None,
+    ) -> Step:
+        """So many units more are done. iteration, of iterations: left out, the units of the whole."""
+        self.done += units
+        return Step(
+            stage,
+            self.done if iteration is None else iteration,
+            self.total if iterations is None else iterations,
+            min(1.0, self.done / self.total),
+            loss,
+        )
 
 
 def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:

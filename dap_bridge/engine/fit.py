@@ -57,3 +57,8 @@ _ADAM: dict[str, Any] = {
     "weight_decay": 0.0,
     "maximize": False,
 }
+
+
+def chance(seed: int, index: int) -> torch.Generator:
+    """Random numbers of its own for every part of a job, -1 or above, the same whenever that part is done again."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + index + 1) % 2**63)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .anchored import restart
 from .components import component_activations, component_spectra, group_masks, magnitude
-from .events import ChunkMasks, Fit, Step, relay
+from .events import ChunkMasks, Fit, Step, Work, relay
 from .recipe import Boxes, ConsensusRecipe, Front
 
 _TINY = 1e-12
@@ -202,7 +202,7 @@ def refine(
     boxes = recipe.boxes
     assert boxes is not None, "a separation by this recipe leaves no fit"
     iterations = boxes.iterations if redraw else 0
-    work = _Work(2 * len(regions) + iterations * sum(map(bool, regions)))
+    work = Work(2 * len(regions) + iterations * sum(map(bool, regions)))
 
     @lru_cache(maxsize=1)  # a clip of one chunk is looked at once
     def load(index: int) -> _Chunk:
@@ -232,7 +232,9 @@ def refine(
                 iterations=iterations,
                 share=boxes.share,
             )
-            masks = yield from relay(run, lambda at: work.step("refining", at.index + 1, iterations, float(at.loss)))
+            masks = yield from relay(
+                run, lambda at: work.step("refining", at.index + 1, iterations, loss=float(at.loss))
+            )
         elif inside:
             masks = chunk.moved(labels[index])
         outside = reduce(torch.mul, [1 - b for b in belonging], chunk.seen.square().mean(0))
@@ -258,15 +260,3 @@ def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
 def _mean(seen: Tensor) -> Tensor:
     """What the decoders look at: the root of the views' mean power."""
     return seen.square().mean(0).sqrt()
-
-
-@dataclass
-class _Work:
-    """How much is done, in iterations or passes over a chunk."""
-
-    total: int
-    done: int = 0
-
-    def step(self, stage: str, iteration: int, iterations: int, loss: float | None = None) -> Step:
-        self.done += 1
-        return Step(stage, iteration, iterations, min(1.0, self.done / self.total), loss)

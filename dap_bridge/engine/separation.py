@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
@@ -22,22 +21,11 @@ from .components import (
     magnitude,
     spectral_islands,
 )
-from .events import ChunkMasks, Event, Fit, Note, Step, relay
+from .events import ChunkMasks, Event, Fit, Note, Step, Work, relay
+from .fit import chance
 from .grouping import Description, concatenate, describe, group, separability, settle
 from .paper import separate_paper
 from .recipe import Confidence, ConsensusRecipe, PaperRecipe, Refinement
-
-
-@dataclass
-class _Work:
-    """How much of the separation is done, in updates of one factorisation."""
-
-    total: int
-    done: int = 0
-
-    def step(self, stage: str, iteration: int, iterations: int, units: int = 0, loss: float | None = None) -> Step:
-        self.done += units
-        return Step(stage, iteration, iterations, min(1.0, self.done / self.total), loss)
 
 
 def separate(
@@ -74,7 +62,7 @@ def _separate_by_consensus(
     components' descriptions are kept: a clip of several chunks is factorised again, from the same random start, when
     its masks are made. A chunk whose spectrum falls apart into as many islands as there are sources is divided by them.
     """
-    work = _Work(total=_units(recipe, sources, chunks))
+    work = Work(total=_units(recipe, sources, chunks))
     descriptions: list[Description] = []
     pool: list[Factorisation] = []
     islands: Tensor | None = None
@@ -83,20 +71,20 @@ def _separate_by_consensus(
         seen = magnitude(read(index).to(device), recipe.front)
         silent = silent and not bool(seen.any())
         islands = _islands(seen, recipe, sources)
-        pool = yield from _factorise(seen, recipe, islands, _generator(seed, index), work)
+        pool = yield from _factorise(seen, recipe, islands, chance(seed, index), work)
         spectra, activations = component_spectra(pool, len(seen)), component_activations(pool)
         descriptions.append(describe(spectra, activations, recipe.features, recipe.front))
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
     described = concatenate(descriptions)
-    grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=_generator(seed, -1))
-    groups = yield from relay(grouping, lambda done: work.step("grouping", *done))
+    grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=chance(seed, -1))
+    groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
     apart = separability(described, groups.labels, recipe.features)
     confidence = _chance(groups.agreement + apart, recipe.confidence)
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
-        generator = _generator(seed, index)
+        generator = chance(seed, index)
         if chunks > 1:
             seen = magnitude(read(index).to(device), recipe.front)
             islands = _islands(seen, recipe, sources)
@@ -133,7 +121,7 @@ def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | No
 
 
 def _factorise(
-    seen: Tensor, recipe: ConsensusRecipe, islands: Tensor | None, generator: torch.Generator, work: _Work
+    seen: Tensor, recipe: ConsensusRecipe, islands: Tensor | None, generator: torch.Generator, work: Work
 ) -> Generator[Step, None, list[Factorisation]]:
     pool: list[Factorisation] = []
     updates = count(1)
@@ -145,20 +133,17 @@ def _factorise(
 
 
 def _refine(
-    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: _Work
+    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: Work
 ) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
     """One mask for all views: the fit looks at the root of their mean power."""
     units = recipe.fits * len(masks) * _UNITS_PER_DECODER
     run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
-        yield from relay(run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units, float(at.loss)))
+        yield from relay(
+            run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
+        )
     )
 
 
-def _factorised(work: _Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
-    return work.step("factorising", next(updates), total, runs)
-
-
-def _generator(seed: int, index: int) -> torch.Generator:
-    """Chance of its own for every chunk, the same whenever the chunk is seen."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + index + 1) % 2**63)
+def _factorised(work: Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
+    return work.step("factorising", next(updates), total, units=runs)

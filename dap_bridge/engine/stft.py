@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -31,8 +30,3 @@ def istft(spectrogram: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
 def frame_count(samples: int, hop: int) -> int:
     """How many frames `stft` gives for a clip of that many samples."""
     return 1 + samples // hop
-
-
-def pad_to(audio: Tensor, samples: int) -> Tensor:
-    """Zeros appended along the last axis until it holds at least `samples`."""
-    return F.pad(audio, (0, max(0, samples - audio.shape[-1])))

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .auditory import FilterBank, match
-from .events import Made, Note, Step, relay
+from .events import Made, Note, Step, Work, relay
+from .fit import chance
 from .phase import continued, fast_griffin_lim, joined
 from .recipe import TextureRecipe
 from .stft import frame_count
@@ -50,19 +51,14 @@ def extend(
     if reason:
         yield Note(reason)
     spans = _spans(frames, block, source.hop * 2**recipe.fit.network.halvings)
-    work = _Work(recipe, results * len(spans))
-    fitting = fit_generator(source, recipe, _chance(seed, -1))
-    model = yield from relay(fitting, lambda at: work.step("fitting", float(at.loss)))
+    work = Work(_units(recipe, results * len(spans)))
+    fitting = fit_generator(source, recipe, chance(seed, -1))
+    model = yield from relay(fitting, lambda at: work.step("fitting", loss=float(at.loss)))
     for index in range(results):
-        artist = _Artist(model, source, recipe, frames, fade, variation, _chance(seed, index))
+        artist = _Artist(model, source, recipe, frames, fade, variation, chance(seed, index))
         for start, end in spans:
             yield from artist.draw(start, end, work)
             yield Made(index, (source.directions @ artist.piece).cpu())
-
-
-def _chance(seed: int, index: int) -> torch.Generator:
-    """Chance of its own for the fit and for every result."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + index + 1) % 2**63)
 
 
 def _spans(frames: int, block: int, unit: int) -> list[tuple[int, int]]:
@@ -79,17 +75,10 @@ def _distance(where: Tensor, frames: int) -> Tensor:
     return (torch.arange(frames, device=where.device)[:, None] - near).abs().amin(1)
 
 
-class _Work:
-    """How much is done; each step of fit, phase and matching counts one."""
-
-    def __init__(self, recipe: TextureRecipe, pieces: int) -> None:
-        self._each = recipe.phase.iterations + recipe.matching.rounds * recipe.matching.iterations
-        self._total = recipe.fit.iterations + pieces * self._each
-        self._done = 0
-
-    def step(self, stage: str, loss: float | None = None) -> Step:
-        self._done += 1
-        return Step(stage, self._done, self._total, min(1.0, self._done / self._total), loss)
+def _units(recipe: TextureRecipe, pieces: int) -> int:
+    """How much there is to do; each step of fit, phase and matching counts one."""
+    each = recipe.phase.iterations + recipe.matching.rounds * recipe.matching.iterations
+    return recipe.fit.iterations + pieces * each
 
 
 class _Artist:
@@ -127,7 +116,7 @@ class _Artist:
         """Latents beyond what is drawn that a drawn frame may depend on: of context, and of the convolutions' reach."""
         return self._context // self._unit + self._model.reach
 
-    def draw(self, start: int, end: int, work: _Work) -> Iterator[Step]:
+    def draw(self, start: int, end: int, work: Work) -> Iterator[Step]:
         """The piece from frame `start` to `end`; afterwards it is `piece`."""
         last = end == self._frames
         right = self._source.after if last else None

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests.hosts.impostor import Impostor
+from tests.processes import Process
 
 # Read before the fixture `home` clears the environment of a test.
 REQUIRED = bool(os.environ.get("DAP_BRIDGE_REQUIRE_HOSTS"))
@@ -23,3 +29,28 @@ def missing(what: str) -> NoReturn:
 def needed(program: str) -> str:
     """The path of a program, e.g. lua5.4."""
     return shutil.which(program) or missing(program)
+
+
+@contextmanager
+def serving(folder: Path, presets: Path) -> Iterator[Process]:
+    """A real daemon with presets of a few iterations, for many tests of a host, which may end it and start it."""
+    process = Process(folder, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
+    yield process
+    process.client.close()
+    if process.process.poll() is None:
+        process.end()
+
+
+@pytest.fixture
+def nobody(bridge: Process) -> Iterator[Process]:
+    """The host's daemon has ended; it is started again afterwards."""
+    bridge.client.close()
+    bridge.end()
+    yield bridge
+    bridge.start()
+
+
+@pytest.fixture
+def impostor(nobody: Process) -> Iterator[Impostor]:
+    with Impostor(nobody.spool) as one:
+        yield one

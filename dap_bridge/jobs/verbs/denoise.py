@@ -87,7 +87,7 @@ class Denoising:
         with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
             for index, chunk in enumerate(self.chunks):
                 self.run.stop_if_cancelled()
-                masks = torch.load(self._mask_file(index)).to(device, torch.float32) if filled else None
+                masks = self._masks(index, device) if filled else None
                 if masks is not None and speech == 1:
                     masks = masks.flip(0)
                 audio = torch.from_numpy(self.reader.read(chunk.start, chunk.frames)).to(device)
@@ -122,7 +122,7 @@ class Denoising:
             device=device,
         )
         for answer in self.run.follow(events):
-            torch.save(answer.masks.to(torch.float16), self._mask_file(answer.index))
+            np.save(self._mask_file(answer.index), answer.masks.half().numpy())
             view = self._view(answer.index).mean(0, keepdim=True)
             stems = apply_masks(view, front.rate, answer.masks, front, recipe.separation.stems)
             for found, stem in zip(heard, stems, strict=True):
@@ -134,5 +134,8 @@ class Denoising:
         audio = self.reader.read(chunk.start, chunk.frames)
         return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.separation.front.rate))
 
+    def _masks(self, index: int, device: torch.device) -> torch.Tensor:
+        return torch.from_numpy(np.load(self._mask_file(index))).to(device, torch.float32)
+
     def _mask_file(self, index: int) -> Path:
-        return self.folder / f"{index}.pt"
+        return self.folder / f"{index}.npy"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts.ardour.host import Ardour
-from tests.hosts.conftest import needed
+from tests.hosts.conftest import needed, serving
 from tests.processes import Process
 
 Start = Callable[[int, str], Ardour]
@@ -19,11 +19,8 @@ PRESET = "separate.preset\tquick\ntexture.preset\tquick-texture\n"
 @pytest.fixture(scope="package")
 def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("bridge")
-    process = Process(folder, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(quick_presets))
-    yield process
-    process.client.close()
-    if process.process.poll() is None:
-        process.end()
+    with serving(folder, quick_presets) as process:
+        yield process
 
 
 @pytest.fixture(scope="package")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +29,6 @@ def ardour(start_ardour: Start) -> Ardour:
     ardour = start_ardour(RATE, "Trouble at 44100")
     ardour.bring_in("knock", recording(RATE, 1, 2), POSITION)
     return ardour
-
-
-@pytest.fixture
-def nobody(bridge: Process) -> Iterator[Process]:
-    """The daemon has ended; it is started again afterwards."""
-    bridge.client.close()
-    bridge.end()
-    yield bridge
-    bridge.start()
-
-
-@pytest.fixture
-def impostor(nobody: Process) -> Iterator[Impostor]:
-    with Impostor(nobody.spool) as one:
-        yield one
 
 
 def ask(ardour: Ardour, impostor: Impostor) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts.audacity.host import MODULE, Audacity
-from tests.hosts.conftest import missing, needed
+from tests.hosts.conftest import missing, needed, serving
 from tests.hosts.display import Display
 from tests.processes import Process
 
@@ -16,11 +16,8 @@ from tests.processes import Process
 @pytest.fixture(scope="package")
 def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("bridge 🎹")
-    process = Process(folder, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(quick_presets))
-    yield process
-    process.client.close()
-    if process.process.poll() is None:
-        process.end()
+    with serving(folder, quick_presets) as process:
+        yield process
 
 
 @pytest.fixture(scope="package")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,21 +45,6 @@ def separated(audacity: Audacity, project: dict[str, np.ndarray]) -> dict[str, A
     audacity.pipe.command("FitV")
     audacity.display.picture("audacity-stems")
     return {"boxes": found, "outcomes": outcomes}
-
-
-@pytest.fixture
-def nobody(bridge: Process) -> Iterator[Process]:
-    """The daemon has ended; it is started again afterwards."""
-    bridge.client.close()
-    bridge.end()
-    yield bridge
-    bridge.start()
-
-
-@pytest.fixture
-def impostor(nobody: Process) -> Iterator[Impostor]:
-    with Impostor(nobody.spool) as one:
-        yield one
 
 
 def test_the_selection_and_its_box_are_sent(separated: dict[str, Any]) -> None:

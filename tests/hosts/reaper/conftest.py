@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.hosts.conftest import needed
+from tests.hosts.conftest import needed, serving
 from tests.hosts.reaper.host import Host, quoted
 from tests.processes import Process
 
@@ -20,10 +20,8 @@ RATE = 16000
 def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
     """One daemon, as it is, for all tests that leave it alive."""
     folder = tmp_path_factory.mktemp("bridge")
-    process = Process(folder, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(quick_presets))
-    yield process
-    process.client.close()
-    process.end()
+    with serving(folder, quick_presets) as process:
+        yield process
 
 
 @pytest.fixture(params=["lua5.4", "lua5.3"])
