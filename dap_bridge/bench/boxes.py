@@ -25,14 +25,13 @@ from .report import Block, Heading, Paragraph, Table
 from .store import Row
 from .summary import by, provenance
 
-# What a hand draws: edges on a grid of 0.1 s and a third of an octave, at most 4 s and 3 octaves.
+# What a hand draws: edges on a grid of 0.1 s and a third of an octave.
 STEP_S = 0.1
-STEPS = (1, 2, 5, 10, 20, 40)
-THIRDS = (1, 2, 3, 6, 9)
 LOWEST_HZ = 62.5
 # Results are judged after so many boxes.
 JUDGED_AFTER = (1, 3, 5)
 N_FFT, HOP = 1024, 256
+_TINY = 1e-6  # of the truth's power
 
 
 @dataclass(frozen=True)
@@ -57,24 +56,30 @@ class Picture:
         return np.arange(int(self.mixture.shape[1] * HOP / JUDGED_AT / STEP_S) + 1) * STEP_S
 
     def most_useful(self, first: NDArray[np.complexfloating]) -> Box | None:
-        """The box that, filled, takes the most error from the first stem (bins, frames); None where none takes any.
-
-        With two stems that sum to the mixture, both have the same error.
+        """The box that, filled, betters the first stem (bins, frames) and with it the second the most, in mean SI-SDR;
+        None where none betters them. All boxes are tried.
         """
-        error = np.abs(first - self.truth[0]) ** 2
-        best: tuple[float, Box | None] = (0.0, None)
-        for op, value in ((Op.DEACTIVATE, 0.0), (Op.ACTIVATE, 1.0)):
-            gain = self._cells(error - np.abs(value * self.mixture - self.truth[0]) ** 2)
-            total = np.pad(gain.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-            for high in THIRDS:
-                for long in STEPS:
-                    tall, wide = min(high, len(gain)), min(long, gain.shape[1])
-                    sums = total[tall:, wide:] - total[:-tall, wide:] - total[tall:, :-wide] + total[:-tall, :-wide]
-                    low, start = np.unravel_index(sums.argmax(), sums.shape)
-                    if sums[low, start] > best[0]:
-                        times, hertz = self.steps[[start, start + wide]], self.bands[[low, low + tall]]
-                        best = float(sums[low, start]), Box(1, op, *times.tolist(), *hertz.tolist())
-        return best[1]
+        stems, best, most = np.stack([first, self.mixture - first]), None, 0.0
+        match, power = _inner(self.truth, stems).sum((1, 2)), _inner(stems, stems).sum((1, 2))
+        truth = _inner(self.truth, self.truth).sum((1, 2))
+        blind = _si_sdr(match[:, None], power[:, None], truth).item()
+        for op, share in ((Op.DEACTIVATE, 0.0), (Op.ACTIVATE, 1.0)):
+            filled = np.stack([share * self.mixture, (1 - share) * self.mixture])
+            matches = self._sums(_inner(self.truth, filled - stems))
+            powers = self._sums(_inner(filled, filled) - _inner(stems, stems))
+            for low in range(len(self.bands) - 1):
+                m, p = (_spans(up[:, low + 1 :] - up[:, low : low + 1]) for up in (matches, powers))
+                gain = _si_sdr(match[:, None, None, None] + m, power[:, None, None, None] + p, truth) - blind
+                high, end, start = map(int, np.unravel_index(np.tril(gain, -1).argmax(), gain.shape))
+                if gain[high, end, start] > most and start < end:
+                    times, hertz = self.steps[[start, end]], self.bands[[low, low + 1 + high]]
+                    most, best = float(gain[high, end, start]), Box(1, op, *times.tolist(), *hertz.tolist())
+        return best
+
+    def _sums(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Of (2, bins, frames), over all that lies below each edge of the grid: (2, bands + 1, steps + 1)."""
+        cells = np.stack([self._cells(one) for one in values])
+        return np.pad(cells.cumsum(1).cumsum(2), ((0, 0), (1, 0), (1, 0)))
 
     def _cells(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Sums of (bins, frames) over the cells of the grid: (bands, steps)."""
@@ -95,6 +100,28 @@ class Picture:
             inside = np.ix_((hertz >= box.low) & (hertz < box.high), (seconds >= box.start) & (seconds < box.end))
             filled[inside] = self.mixture[inside] if box.op is Op.ACTIVATE else 0
         return filled
+
+
+def _spans(below: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(..., edges), sums up to each edge -> (..., ends, starts), sums between."""
+    return below[..., :, None] - below[..., None, :]
+
+
+def _inner(one: NDArray[np.complexfloating], other: NDArray[np.complexfloating]) -> NDArray[np.floating]:
+    """Point by point, what the inner product of two signals is the sum of."""
+    return one.real * other.real + one.imag * other.imag
+
+
+def _si_sdr(
+    match: NDArray[np.floating], power: NDArray[np.floating], truth: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Mean over both stems, dB. match: (2, ...), inner products of truth and stem; power: of the stems; truth: (2,)."""
+    truth = truth.reshape(2, *[1] * (match.ndim - 1))
+    explained = match**2 / truth
+    error = np.maximum(power - explained, 0)
+    # at most 60 dB; a stem that is silent has matched nothing, without an error
+    decibels: NDArray[np.floating] = 10 * np.log10((explained + _TINY**2 * truth) / (error + _TINY * truth))
+    return decibels.mean(0)
 
 
 def spectrogram(signal: NDArray[np.floating]) -> NDArray[np.complexfloating]:
@@ -121,7 +148,7 @@ class Drawn:
         return f"{self.item.group}.{self.item.id}.{self.preset}.{self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        family = [STEPS, THIRDS, STEP_S, LOWEST_HZ, JUDGED_AFTER]
+        family = ["si-sdr3", STEP_S, LOWEST_HZ, JUDGED_AFTER]
         return {"seed": self.seed, "recipe": preset_digest(self.preset), "device": self.device, "family": repr(family)}
 
     def run(self, folder: Path) -> Row:

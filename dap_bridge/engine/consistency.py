@@ -10,10 +10,10 @@ from torch import Tensor
 
 from .recipe import Boxes, Extension, Front, Stems
 from .refinement import Region, fill, membership
-from .stft import frame_count, istft, stft
+from .silence import silence
+from .stft import istft, stft
 
 _TINY = 1e-20
-_NOTHING = 1e-6  # of the mixture, -120 dB
 
 
 def apply_masks(
@@ -43,8 +43,7 @@ def apply_masks(
     inside = int((hertz <= front.rate / 2).sum())
     belonging: list[Tensor] = []
     if boxes is not None:
-        guard = (boxes.guard_bins * rate / n_fft, boxes.guard_windows * n_fft / rate)
-        belonging = [membership(r, hertz, seconds, boxes.feather_octaves, guard) for r in regions]
+        belonging = [membership(region, hertz, seconds, boxes.feather_octaves) for region in regions]
         # before the masks are continued upward, so that the correction is
         shares[:, :inside] = fill(shares[:, :inside], regions, [belongs[:inside] for belongs in belonging])
     if inside < bins:
@@ -55,34 +54,9 @@ def apply_masks(
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=_TINY)
     parts = torch.stack([istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares])
-    cores = [belongs >= 1 for region, belongs in zip(regions, belonging, strict=True) if region.strength >= 1]
-    if boxes is not None and cores:
-        held = (shares <= _NOTHING) & torch.stack(cores).any(0)
-        for _ in range(boxes.sweeps):
-            parts = _sweep(parts, shares, held, n_fft, hop)
+    if boxes is not None:
+        parts = silence(parts, mixture, rate, regions, boxes)
     return parts + (mixture - parts.sum(0)) / len(parts)
-
-
-def _sweep(parts: Tensor, shares: Tensor, held: Tensor, n_fft: int, hop: int) -> Tensor:
-    """Carry what leaked into places where a stem has to be silent over to the other stems, in place; their sum stays.
-
-    A masked spectrogram is no signal's spectrogram: overlap-add spreads it by a window's width. parts: (sources,
-    channels, samples); shares, held: (sources, bins, frames), held says where a source is silent.
-    """
-    frames = held.flatten(0, 1).any(0).nonzero()[:, 0].tolist()
-    if not frames:
-        return parts
-    # only the stretch around these frames is looked at; a window's length before and after, nothing changes there
-    first = max(0, frames[0] - n_fft // hop)
-    last = frames[-1] + n_fft // hop
-    stretch = slice(first * hop, last * hop)
-    audio = parts[..., stretch]
-    inside = slice(first, first + frame_count(audio.shape[-1], hop))
-    held, shares = held[..., inside], shares[..., inside]
-    leaked = torch.stack([stft(part, n_fft, hop) * silent for part, silent in zip(audio, held, strict=True)])
-    gained = leaked.sum(0) * shares[:, None] - leaked
-    parts[..., stretch] += istft(gained, n_fft, hop, audio.shape[-1])
-    return parts
 
 
 def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -> Tensor:

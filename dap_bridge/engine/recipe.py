@@ -130,12 +130,13 @@ class Boxes(Section):
 
     feather_s: float  # seconds over which a box fades out in time, where it says nothing itself
     feather_octaves: float  # over which it fades out in frequency
-    guard_bins: int  # of the stems' spectrogram, around a box of full strength: what would leak into it
-    guard_windows: float  # the same in time, in windows of the stems' spectrogram
-    sweeps: int  # over what leaked into a box of full strength nevertheless
+    silence_window_s: float  # seconds: of the windows that look into a box of full strength
+    silence_db: float  # what they may still see, below the mixture
+    silence_steps: int  # of conjugate gradients at the most
     doubt: float  # evidence, as a share of a component's energy, that weighs as much as the grouping's opinion
     sharpness: float  # exponent of the evidence against the doubt, at least 1: how much less counts what is below it
     confirmation: float  # weight of what a box confirms, against one for what it changes
+    locality: float  # exponent of the share of the clip that lies outside a box: how much less counts a large one
     iterations: int  # of the decoders, from where the separation left them
     share: float  # of the decoders in the final masks
 

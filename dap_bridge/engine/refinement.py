@@ -15,7 +15,6 @@ from .events import ChunkMasks, Fit, Step, Work, relay
 from .recipe import Boxes, ConsensusRecipe, Front
 
 _TINY = 1e-12
-GUARD_SHARE = 0.25  # a small box is not to grow to many times its size
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
 
 
@@ -37,18 +36,14 @@ class Region:
     feather: float
 
 
-def membership(region: Region, hertz: Tensor, seconds: Tensor, octaves: float, guard: tuple[float, float]) -> Tensor:
+def membership(region: Region, hertz: Tensor, seconds: Tensor, octaves: float) -> Tensor:
     """How far each point of a grid belongs to the region, 0..1: (len(hertz), len(seconds)).
 
-    One in the box and `guard` (Hz, seconds) around it, which is at most GUARD_SHARE of the box; beyond that it falls as
-    a raised cosine over `octaves` and over region.feather seconds.
+    One in the box; beyond it falls as a raised cosine over `octaves` and over region.feather seconds.
     """
-    wide = min(guard[0], GUARD_SHARE * (region.high - region.low))
-    long = min(guard[1], GUARD_SHARE * (region.end - region.start))
-    low, high = max(region.low - wide, _LOWEST), region.high + wide
     f = hertz.clamp(min=_LOWEST)
-    beyond = torch.maximum((low / f).log2(), (f / high).log2())
-    before = torch.maximum(region.start - long - seconds, seconds - region.end - long)
+    beyond = torch.maximum((max(region.low, _LOWEST) / f).log2(), (f / region.high).log2())
+    before = torch.maximum(region.start - seconds, seconds - region.end)
     return _fall(beyond, octaves)[:, None] * _fall(before, region.feather)
 
 
@@ -91,7 +86,7 @@ def _certain(regions: Sequence[Region], belonging: Sequence[Tensor]) -> tuple[li
 def on_front(regions: Sequence[Region], masks: Tensor, front: Front, recipe: Boxes) -> list[Tensor]:
     """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
     hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
-    return [membership(region, hertz, seconds, recipe.feather_octaves, (0.0, 0.0)) for region in regions]
+    return [membership(region, hertz, seconds, recipe.feather_octaves) for region in regions]
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ class Evidence:
 def weigh(
     fit: Fit,
     masks: Tensor,
-    views: int,
+    seen: Tensor,
     regions: Sequence[Region],
     belonging: Sequence[Tensor],
     recipe: Boxes,
@@ -116,17 +111,21 @@ def weigh(
 
     A user draws where a mask is wrong. So a point of a box counts by how far the box moves the mask there, and by
     recipe.confirmation where it leaves it as it was: a component that sounds in a box, but where the masks were right
-    already, says little. masks: (sources, bins, frames), those that the user saw.
+    already, says little. A box around most of the clip is an example of nothing; it counts by (1 - its share of the
+    clip's magnitude)^recipe.locality. masks: (sources, bins, frames), those that the user saw; seen: (views, bins,
+    frames), magnitudes.
     """
     sources = len(masks)
+    level = seen.sum(0) / seen.sum().clamp(min=_TINY)
     gains, losses = torch.zeros_like(masks), torch.zeros_like(masks)
     for region, belongs in zip(regions, belonging, strict=True):
-        counts = region.strength * belongs
+        elsewhere = 1 - (belongs * level).sum().clamp(max=1)
+        counts = region.strength * elsewhere**recipe.locality * belongs
         gains, losses = gains * (1 - counts), losses * (1 - counts)
         moved = 1 - masks[region.source] if region.active else masks[region.source]
         worth = counts * (recipe.confirmation + (1 - recipe.confirmation) * moved)
         (gains if region.active else losses)[region.source] += worth
-    spectra, activations = component_spectra(fit.pool, views).sum(1), component_activations(fit.pool)
+    spectra, activations = component_spectra(fit.pool, len(seen)).sum(1), component_activations(fit.pool)
     total = (spectra.sum(1) * activations.sum(1)).clamp(min=_TINY)
 
     def share(weights: Tensor) -> Tensor:
@@ -213,7 +212,7 @@ def refine(
         if inside:
             chunk = load(index)
             belonging = on_front(inside, chunk.masks, recipe.front, boxes)
-            evidence = weigh(chunk.fit, chunk.masks, len(chunk.seen), inside, belonging, boxes)
+            evidence = weigh(chunk.fit, chunk.masks, chunk.seen, inside, belonging, boxes)
             labels.append(relabel(chunk.fit.labels, evidence, boxes))
         else:
             labels.append(fits(index).labels)

@@ -34,7 +34,7 @@ def recipe() -> ConsensusRecipe:
 
 
 def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
-    belongs = membership(REGION, HERTZ, SECONDS, octaves=0.5, guard=(0.0, 0.0))
+    belongs = membership(REGION, HERTZ, SECONDS, octaves=0.5)
     row, column = (HERTZ - 600).abs().argmin(), (SECONDS - 0.75).abs().argmin()
     inside = (SECONDS >= 0.5) & (SECONDS <= 1.0)
     near = (SECONDS > 1.0) & (SECONDS < 1.1)
@@ -48,10 +48,7 @@ def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
 
 def test_a_box_from_zero_hertz_reaches_to_the_very_bottom() -> None:
     whole = replace(REGION, low=0.0, feather=0.0)
-    assert (
-        membership(whole, HERTZ, SECONDS, octaves=0.0, guard=(0.0, 0.0))[0].sum()
-        == ((SECONDS >= 0.5) & (SECONDS <= 1)).sum()
-    )
+    assert membership(whole, HERTZ, SECONDS, octaves=0.0)[0].sum() == ((SECONDS >= 0.5) & (SECONDS <= 1)).sum()
 
 
 def test_what_a_box_takes_from_one_goes_to_the_others_in_their_proportion() -> None:

@@ -59,12 +59,16 @@ def clip(write_clip: Callable[..., Path]) -> Path:
 
 
 def energy(stem: np.ndarray, start: float, end: float, low: float, high: float) -> float:
-    """Of (channels, frames), in the windows and bins that lie inside the box."""
-    hertz, seconds, values = stft(stem, RATE, nperseg=WINDOW, noverlap=WINDOW * 3 // 4, boundary=None, padded=False)
-    half = WINDOW / 2 / RATE
-    inside = np.ix_(
-        np.arange(len(stem)), (hertz >= low) & (hertz <= high), (seconds - half >= start) & (seconds + half <= end)
+    """Of (channels, frames), in the windows and main lobes that lie inside the box.
+
+    A Blackman-Harris window sees 92 dB less of what is outside its main lobe, a Hann window only 31.
+    """
+    hertz, seconds, values = stft(
+        stem, RATE, "blackmanharris", nperseg=WINDOW, noverlap=WINDOW * 3 // 4, boundary=None, padded=False
     )
+    half, lobe = WINDOW / 2 / RATE, 4 * RATE / WINDOW
+    bins = ((hertz >= low + lobe) | (low <= 0)) & ((hertz <= high - lobe) | (high >= RATE / 2))
+    inside = np.ix_(np.arange(len(stem)), bins, (seconds - half >= start) & (seconds + half <= end))
     return float(np.sum(np.abs(values[inside]) ** 2))
 
 

@@ -1,0 +1,140 @@
+"""A box in which a stem has to be silent: the nearest signal that is, found by conjugate gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from .recipe import Boxes
+from .refinement import Region
+
+_LOBE = 4  # bins of a Hann window's main lobe
+_TINY = 1e-30
+
+
+def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region], recipe: Boxes) -> Tensor:
+    """Take what sounds in boxes where a stem has to be silent out of it, and give it to the others, in place.
+
+    parts: (sources, channels, frames), whose sum stays; mixture: (channels, frames), of the same `rate`. A masked
+    spectrogram is no signal's spectrogram: overlap-add carries into a box what lies beside it. A wider box would be
+    silent too, but would take away much that belongs there; the nearest signal that is silent in the box differs by
+    little more than what leaked into it.
+    """
+    sources = len(parts)
+    for number, region in enumerate(regions):
+        inside = slice(max(0, math.ceil(region.start * rate)), max(0, math.floor(region.end * rate)))
+        box = _Atoms.inside(region, rate, mixture[:, inside], recipe)
+        if region.strength < 1 or box is None:
+            continue
+        enough = 10 ** (recipe.silence_db / 10) * box.energy(box.look(mixture[:, inside]))
+        for source in range(sources):
+            if (source == region.source) == region.active:
+                continue
+            held = box.without([r for r in regions[number + 1 :] if _gives(r, source, sources)], rate)
+            taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
+            heard = torch.tensor([box.energy(box.look(part[:, inside])) for part in parts], device=parts.device)
+            heard[source] = 0
+            share = (heard + _TINY) / (heard + _TINY).sum()
+            share[source] = -1
+            parts[:, :, inside] += share[:, None, None] * taken
+    return parts
+
+
+def _gives(region: Region, source: int, sources: int) -> bool:
+    """Whether a stem that an earlier box has silenced may sound again in this one."""
+    return region.strength > 0 and (region.active == (region.source == source)) and (region.active or sources == 2)
+
+
+@dataclass(frozen=True)
+class _Atoms:
+    """The windowed sinusoids that lie in a box: what of a signal they see is what sounds there.
+
+    begin: seconds where the first begins; chosen: (bins, frames), 1 for those that count.
+    """
+
+    rate: int
+    n_fft: int
+    begin: float
+    chosen: Tensor
+
+    @classmethod
+    def inside(cls, region: Region, rate: int, stretch: Tensor, recipe: Boxes) -> _Atoms | None:
+        """Those of a box that `stretch` (channels, samples) fills in time; None where none fits in.
+
+        The window is recipe.silence_window_s long, or longer where the box is narrower than its main lobe, and never
+        longer than half the box.
+        """
+        samples = stretch.shape[-1]
+        wanted = max(recipe.silence_window_s, 2 * _LOBE / (region.high - region.low)) * rate
+        n_fft = 2 ** min(round(math.log2(wanted)), int(math.log2(max(samples, 1))) - 1)
+        frames = 1 + (samples - n_fft) // (n_fft // 4) if n_fft >= 8 else 0
+        hertz = torch.arange(n_fft // 2 + 1, device=stretch.device) * (rate / n_fft) if frames else stretch.new_zeros(0)
+        within = ((hertz >= region.low) & (hertz <= region.high)).to(stretch.dtype)
+        chosen = within[:, None].repeat(1, frames)
+        return cls(rate, n_fft, max(region.start, 0.0), chosen) if chosen.any() else None
+
+    @property
+    def _hop(self) -> int:
+        return self.n_fft // 4
+
+    def _window(self) -> Tensor:
+        return torch.hann_window(self.n_fft, device=self.chosen.device, dtype=self.chosen.dtype)
+
+    def without(self, regions: Sequence[Region], rate: int) -> _Atoms:
+        """Those that none of these other boxes touches."""
+        bins, frames = self.chosen.shape
+        lobe = _LOBE / 2 * rate / self.n_fft
+        hertz = torch.arange(bins, device=self.chosen.device) * (rate / self.n_fft)
+        starts = self.begin + torch.arange(frames, device=self.chosen.device) * (self._hop / rate)
+        chosen = self.chosen.clone()
+        for region in regions:
+            near = (hertz > region.low - lobe) & (hertz < region.high + lobe)
+            then = (starts + self.n_fft / rate > region.start - region.feather) & (starts < region.end + region.feather)
+            chosen[near[:, None] & then] = 0
+        return replace(self, chosen=chosen)
+
+    def look(self, audio: Tensor) -> Tensor:
+        """(channels, samples) -> (channels, bins, frames), complex."""
+        frames = audio.unfold(-1, self.n_fft, self._hop)[:, : self.chosen.shape[1]]
+        return torch.fft.rfft(frames * self._window(), norm="ortho").mT * self.chosen
+
+    def back(self, seen: Tensor, samples: int) -> Tensor:
+        """The adjoint of `look`."""
+        frames = torch.fft.irfft((seen * self.chosen).mT, self.n_fft, norm="ortho") * self._window()
+        audio = frames.new_zeros(len(frames), samples)
+        count = frames.shape[1] * self._hop
+        for quarter in range(4):
+            at = quarter * self._hop
+            audio[:, at : at + count] += frames[..., at : at + self._hop].flatten(1)
+        return audio
+
+    def energy(self, seen: Tensor) -> float:
+        """Of the whole spectrum, of which `seen` is one half."""
+        power = seen.abs().square().sum((0, 2))
+        return float(2 * power.sum() - power[0] - power[-1])
+
+    def nearest(self, audio: Tensor, enough: float, steps: int) -> Tensor:
+        """What to take from `audio` (channels, samples) so that no more energy than `enough` is seen of it.
+
+        Conjugate gradients on the least-squares problem min |look(audio - taken)|^2 from taken = 0 (Hestenes and
+        Stiefel 1952): what is taken lies in the span of the atoms, and is the least that does it.
+        """
+        left = self.look(audio)
+        taken = torch.zeros_like(audio)
+        slope = direction = self.back(left, audio.shape[-1])
+        steepness = float(slope.square().sum())
+        for _ in range(steps):
+            if self.energy(left) <= enough or steepness <= _TINY:
+                break
+            ahead = self.look(direction)
+            length = steepness / max(self.energy(ahead), _TINY)
+            taken = taken + length * direction
+            left = left - length * ahead
+            slope = self.back(left, audio.shape[-1])
+            before, steepness = steepness, float(slope.square().sum())
+            direction = slope + steepness / before * direction
+        return taken
