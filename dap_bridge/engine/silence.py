@@ -34,7 +34,7 @@ def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region]
         for source in range(sources):
             if (source == region.source) == region.active:
                 continue
-            held = box.without([r for r in regions[number + 1 :] if _gives(r, source, sources)], rate)
+            held = box.without([r for r in regions[number + 1 :] if _gives(r, source, sources)])
             taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
             heard = torch.tensor([box.energy(box.look(part[:, inside])) for part in parts], device=parts.device)
             heard[source] = 0
@@ -53,13 +53,15 @@ def _gives(region: Region, source: int, sources: int) -> bool:
 class _Atoms:
     """The windowed sinusoids that lie in a box: what of a signal they see is what sounds there.
 
-    begin: seconds where the first begins; chosen: (bins, frames), 1 for those that count.
+    begin: seconds where the first begins; lowest: the first bin; chosen: (bins from there on, frames), 1 for those that
+    count; window: (n_fft,).
     """
 
     rate: int
-    n_fft: int
     begin: float
+    lowest: int
     chosen: Tensor
+    window: Tensor
 
     @classmethod
     def inside(cls, region: Region, rate: int, stretch: Tensor, recipe: Boxes) -> _Atoms | None:
@@ -71,51 +73,56 @@ class _Atoms:
         samples = stretch.shape[-1]
         wanted = max(recipe.silence_window_s, 2 * _LOBE / (region.high - region.low)) * rate
         n_fft = 2 ** min(round(math.log2(wanted)), int(math.log2(max(samples, 1))) - 1)
-        frames = 1 + (samples - n_fft) // (n_fft // 4) if n_fft >= 8 else 0
-        hertz = torch.arange(n_fft // 2 + 1, device=stretch.device) * (rate / n_fft) if frames else stretch.new_zeros(0)
-        within = ((hertz >= region.low) & (hertz <= region.high)).to(stretch.dtype)
-        chosen = within[:, None].repeat(1, frames)
-        return cls(rate, n_fft, max(region.start, 0.0), chosen) if chosen.any() else None
+        if n_fft < 2 * _LOBE:
+            return None
+        lowest = math.ceil(region.low * n_fft / rate)
+        bins = min(math.floor(region.high * n_fft / rate), n_fft // 2) + 1 - lowest
+        chosen = stretch.new_ones(max(bins, 0), 1 + (samples - n_fft) // (n_fft // 4))
+        window = torch.hann_window(n_fft, device=stretch.device, dtype=stretch.dtype)
+        return cls(rate, max(region.start, 0.0), lowest, chosen, window) if bins > 0 else None
 
     @property
     def _hop(self) -> int:
-        return self.n_fft // 4
+        return len(self.window) // 4
 
-    def _window(self) -> Tensor:
-        return torch.hann_window(self.n_fft, device=self.chosen.device, dtype=self.chosen.dtype)
-
-    def without(self, regions: Sequence[Region], rate: int) -> _Atoms:
+    def without(self, regions: Sequence[Region]) -> _Atoms:
         """Those that none of these other boxes touches."""
         bins, frames = self.chosen.shape
-        lobe = _LOBE / 2 * rate / self.n_fft
-        hertz = torch.arange(bins, device=self.chosen.device) * (rate / self.n_fft)
-        starts = self.begin + torch.arange(frames, device=self.chosen.device) * (self._hop / rate)
+        long = len(self.window) / self.rate
+        hertz = (self.lowest + torch.arange(bins, device=self.chosen.device)) / long
+        starts = self.begin + torch.arange(frames, device=self.chosen.device) * (self._hop / self.rate)
         chosen = self.chosen.clone()
         for region in regions:
-            near = (hertz > region.low - lobe) & (hertz < region.high + lobe)
-            then = (starts + self.n_fft / rate > region.start - region.feather) & (starts < region.end + region.feather)
+            near = (hertz > region.low - _LOBE / 2 / long) & (hertz < region.high + _LOBE / 2 / long)
+            then = (starts + long > region.start - region.feather) & (starts < region.end + region.feather)
             chosen[near[:, None] & then] = 0
         return replace(self, chosen=chosen)
 
     def look(self, audio: Tensor) -> Tensor:
         """(channels, samples) -> (channels, bins, frames), complex."""
-        frames = audio.unfold(-1, self.n_fft, self._hop)[:, : self.chosen.shape[1]]
-        return torch.fft.rfft(frames * self._window(), norm="ortho").mT * self.chosen
+        bins, frames = self.chosen.shape
+        pieces = audio.unfold(-1, len(self.window), self._hop)[:, :frames] * self.window
+        seen = torch.fft.rfft(pieces, norm="ortho")[..., self.lowest : self.lowest + bins]
+        return seen.mT * self.chosen
 
     def back(self, seen: Tensor, samples: int) -> Tensor:
-        """The adjoint of `look`."""
-        frames = torch.fft.irfft((seen * self.chosen).mT, self.n_fft, norm="ortho") * self._window()
-        audio = frames.new_zeros(len(frames), samples)
-        count = frames.shape[1] * self._hop
-        for quarter in range(4):
-            at = quarter * self._hop
-            audio[:, at : at + count] += frames[..., at : at + self._hop].flatten(1)
+        """The adjoint of `look`, for what `look` gives."""
+        bins, frames = self.chosen.shape
+        size = len(self.window)
+        spectrum = seen.new_zeros(len(seen), frames, size // 2 + 1)
+        spectrum[..., self.lowest : self.lowest + bins] = seen.mT
+        pieces = torch.fft.irfft(spectrum, size, norm="ortho") * self.window
+        audio = pieces.new_zeros(len(seen), samples)
+        added = audio[:, : (frames + 3) * self._hop].unflatten(1, (frames + 3, self._hop))
+        for quarter, part in enumerate(pieces.split(self._hop, dim=2)):
+            added[:, quarter : quarter + frames] += part
         return audio
 
     def energy(self, seen: Tensor) -> float:
-        """Of the whole spectrum, of which `seen` is one half."""
-        power = seen.abs().square().sum((0, 2))
-        return float(2 * power.sum() - power[0] - power[-1])
+        """Of the whole spectrum, of which `seen` is a part of one half."""
+        power = torch.view_as_real(seen).square().sum((0, 2, 3))
+        edges = [row for row in (-self.lowest, len(self.window) // 2 - self.lowest) if 0 <= row < len(power)]
+        return float(2 * power.sum() - power[edges].sum())
 
     def nearest(self, audio: Tensor, enough: float, steps: int) -> Tensor:
         """What to take from `audio` (channels, samples) so that no more energy than `enough` is seen of it.
@@ -128,11 +135,11 @@ class _Atoms:
         slope = direction = self.back(left, audio.shape[-1])
         steepness = float(slope.square().sum())
         for _ in range(steps):
-            if self.energy(left) <= enough or steepness <= _TINY:
+            if steepness <= _TINY or self.energy(left) <= enough:
                 break
             ahead = self.look(direction)
             length = steepness / max(self.energy(ahead), _TINY)
-            taken = taken + length * direction
+            taken.add_(direction, alpha=length)
             left = left - length * ahead
             slope = self.back(left, audio.shape[-1])
             before, steepness = steepness, float(slope.square().sum())
