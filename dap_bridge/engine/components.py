@@ -11,7 +11,7 @@ from torch import Tensor
 from .recipe import Factorisations, Front, Islands
 from .stft import stft
 
-_TINY = 1e-12  # keeps quotients finite; spectrograms are brought to mean one before it is added
+TINY = 1e-12  # keeps quotients finite; spectrograms are brought to mean one before it is added
 
 
 @dataclass(frozen=True)
@@ -71,32 +71,41 @@ def factorise(
     component then keeps to one of them, in turn, for the updates leave a zero where it is.
     """
     compressed = spectrogram.flatten(0, 1) ** recipe.compression
-    v = compressed / compressed.mean().clamp(min=_TINY)
+    v = compressed / compressed.mean().clamp(min=TINY)
     rows, frames = v.shape
-    w = _uniform(recipe.runs, rows, recipe.components, generator=generator).to(v.device)
-    h = _uniform(recipe.runs, recipe.components, frames, generator=generator).to(v.device)
-    floor = v.new_full((rows, recipe.components), _TINY)
+    w = uniform(recipe.runs, rows, recipe.components, generator=generator).to(v.device)
+    h = uniform(recipe.runs, recipe.components, frames, generator=generator).to(v.device)
+    floor = v.new_full((rows, recipe.components), TINY)
     if islands is not None:
         own = torch.arange(recipe.components, device=v.device) % (islands.max() + 1)
         inside = islands.repeat(len(spectrogram))[:, None] == own
         w *= inside
         floor *= inside
     w /= w.sum(1, keepdim=True)
+    yield from descend(v, w, h, floor, recipe.updates)
+    return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+
+
+def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int) -> Generator[int]:
+    """Multiplicative updates of w (runs, rows, components) and h (runs, components, frames), in place.
+
+    v: (rows, frames), the same for all runs, or one for each: (runs, rows, frames); floor: (rows, components), the
+    least that w may become. The columns of w sum to one, before and after. Yields the update's index after each.
+    """
     # The quotient V / (W H) is nearly all the traffic there is: it is made in place, in memory that is taken once.
-    batch, quotient = recipe.runs, v.new_empty(0)
+    batch, quotient = len(w), v.new_empty(0)
 
     def step(runs: slice) -> None:
         nonlocal quotient
         count = runs.stop - runs.start
         if len(quotient) != count:
             quotient = v.new_empty(0)  # given back before more is asked for
-            quotient = v.new_empty(count, rows, frames)
-        w[runs], h[runs] = _update(v, w[runs], h[runs], floor, quotient)
+            quotient = v.new_empty(count, *v.shape[-2:])
+        w[runs], h[runs] = _update(v if v.ndim == 2 else v[runs], w[runs], h[runs], floor, quotient)
 
-    for update in range(recipe.updates):
-        batch = _in_batches(step, recipe.runs, batch)
+    for update in range(updates):
+        batch = _in_batches(step, len(w), batch)
         yield update
-    return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 
 
 def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, quotient: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,7 +116,7 @@ def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, quotient: Tensor) ->
     """
     torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
     # W's columns sum to one, which is the denominator of H's update
-    h = (h * torch.bmm(w.mT, quotient)).clamp_(min=_TINY)
+    h = (h * torch.bmm(w.mT, quotient)).clamp_(min=TINY)
     torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
     w = (w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]).clamp_(min=floor)
     scale = w.sum(1, keepdim=True)
@@ -133,7 +142,8 @@ def _in_batches(work: Callable[[slice], None], count: int, batch: int) -> int:
     return batch
 
 
-def _uniform(*shape: int, generator: torch.Generator) -> Tensor:
+def uniform(*shape: int, generator: torch.Generator) -> Tensor:
+    """Where multiplicative updates start: U(0.1, 1.1)."""
     return torch.rand(*shape, generator=generator) + 0.1
 
 
@@ -176,5 +186,5 @@ def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> 
     each = torch.bmm(weighted, part.activations[runs].repeat(sources, 1, 1)).unflatten(0, (sources, -1))
     each = each.unflatten(2, (views, -1)).sum(2) if views > 1 else each
     # relative to the whole before the power, which would underflow
-    shares = (each / each.sum(0).clamp(min=_TINY)) ** (1 / part.compression)
-    return (shares + _TINY) / (shares.sum(0) + sources * _TINY)
+    shares = (each / each.sum(0).clamp(min=TINY)) ** (1 / part.compression)
+    return (shares + TINY) / (shares.sum(0) + sources * TINY)

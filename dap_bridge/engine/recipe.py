@@ -89,6 +89,23 @@ class Grouping(Section):
 
 
 @dataclass(frozen=True)
+class Models(Section):
+    """A small factorisation of its own for every source, which starts from what its group of components says."""
+
+    runs: int  # independent ones, whose masks are averaged
+    components: int  # of a source
+    compression: float  # exponent of the magnitude spectrogram that is factorised
+    alone: int  # multiplicative updates of each source on its share of the mixture
+    together: int  # of all sources on the mixture, after that
+    growth: tuple[float, float]  # nats of any source's energy: up to where the models count in full, from where not
+    share: float  # of the models in the masks, at most; the components keep the rest
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.growth[0] < self.growth[1]:
+            raise ValueError("models.growth: the first number is below the second")
+
+
+@dataclass(frozen=True)
 class Confidence(Section):
     """What the clusterings' agreement and the groups' separability are worth, added up: the chance of good stems."""
 
@@ -152,7 +169,8 @@ class ConsensusRecipe(Section):
     features: Features
     grouping: Grouping
     confidence: Confidence
-    refinement: Refinement | None = None  # None: the components' masks are the answer
+    models: Models | None = None  # None: no source has a model of its own
+    refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from .anchored import restart
 from .components import component_activations, component_spectra, group_masks, magnitude
 from .events import ChunkMasks, Fit, Step, Work, relay
+from .models import blend
 from .recipe import Boxes, ConsensusRecipe, Front
 
 _TINY = 1e-12
@@ -151,22 +152,29 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """A chunk as the separation left it. seen: (views, bins, frames), magnitudes; components, masks: (sources, bins,
-    frames), what the components said and what the decoders then made of it.
+    """A chunk as the separation left it.
+
+    seen: (views, bins, frames), magnitudes; components, modelled, masks: (sources, bins, frames), what the components
+    said, what the sources' models made of that, and the decoders of that.
     """
 
     fit: Fit
     seen: Tensor
     components: Tensor
+    modelled: Tensor
     masks: Tensor
 
-    def group(self, labels: Tensor) -> Tensor:
-        """The components' masks under these labels."""
-        return group_masks(self.fit.pool, labels.to(self.seen.device), len(self.seen))
+    def targets(self, labels: Tensor) -> Tensor:
+        """What the decoders are to draw under these labels: what they drew toward before, moved."""
+        return self._moved(self.modelled, labels)
 
     def moved(self, labels: Tensor) -> Tensor:
         """The masks moved by what the new labels change in the components' masks: no network is run."""
-        moved = (self.masks + self.group(labels) - self.components).clamp(min=0) + _TINY
+        return self._moved(self.masks, labels)
+
+    def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
+        grouped = group_masks(self.fit.pool, labels.to(self.seen.device), len(self.seen))
+        moved = (masks + grouped - self.components).clamp(min=0) + _TINY
         return moved / moved.sum(0)
 
 
@@ -222,7 +230,7 @@ def refine(
         masks = chunk.masks
         belonging = on_front(inside, masks, recipe.front, boxes)
         if inside and redraw and chunk.fit.decoders is not None and recipe.refinement is not None:
-            targets = fill(chunk.group(labels[index]), *_certain(inside, belonging))
+            targets = fill(chunk.targets(labels[index]), *_certain(inside, belonging))
             run = restart(
                 _mean(chunk.seen),
                 targets,
@@ -245,15 +253,18 @@ def refine(
 
 def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
     """The masks that the separation gave, made again from its fit."""
-    components = masks = group_masks(fit.pool, fit.labels.to(seen.device), len(seen))
+    components = modelled = group_masks(fit.pool, fit.labels.to(seen.device), len(seen))
+    if fit.models is not None and recipe.models is not None:
+        modelled = blend(components, fit.models, seen, recipe.models)
+    masks = modelled
     if fit.decoders is not None and recipe.refinement is not None:
         share = recipe.refinement.share
-        run = restart(_mean(seen), components, fit.decoders, recipe.refinement, iterations=0, share=share)
+        run = restart(_mean(seen), modelled, fit.decoders, recipe.refinement, iterations=0, share=share)
         try:
             next(run)
         except StopIteration as end:
             masks = end.value
-    return _Chunk(fit, seen, components, masks)
+    return _Chunk(fit, seen, components, modelled, masks)
 
 
 def _mean(seen: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""K sources from one mixture: components -> groups -> anchored fit -> masks."""
+"""K sources from one mixture: components -> groups -> models -> anchored fit -> masks."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ from .components import (
 from .events import ChunkMasks, Event, Fit, Note, Step, Work, relay
 from .fit import chance
 from .grouping import Description, concatenate, describe, group, separability, settle
+from .models import blend, model
 from .paper import separate_paper
-from .recipe import Confidence, ConsensusRecipe, PaperRecipe, Refinement
+from .recipe import Confidence, ConsensusRecipe, Models, PaperRecipe, Refinement
 
 
 def separate(
@@ -92,11 +93,16 @@ def _separate_by_consensus(
         if islands is not None:
             labels = settle(labels, descriptions[index].energy, component_islands(pool, sources))
         masks = group_masks(pool, labels.to(device), len(seen))
-        decoders = None
-        # silence between islands leaves nothing to redraw
+        models = decoders = None
+        # silence between islands leaves nothing to model and nothing to redraw
+        if recipe.models is not None and islands is None:
+            models = yield from _model(seen, masks, recipe.models, generator, work)
+            masks = blend(masks, models, seen, recipe.models)
         if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders))
+        yield ChunkMasks(
+            index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders, models)
+        )
 
 
 def _chance(evidence: float, recipe: Confidence) -> float:
@@ -111,7 +117,9 @@ def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     factorising = sum(part.runs * part.updates for part in recipe.pool)
     fit = recipe.refinement
     refining = fit.iterations * fit.fits * sources * _UNITS_PER_DECODER if fit else 0
-    return chunks * (factorising * (1 if chunks == 1 else 2) + refining)
+    own = recipe.models
+    modelling = (own.alone + own.together) * own.runs * sources if own else 0
+    return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + refining)
 
 
 def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | None:
@@ -130,6 +138,14 @@ def _factorise(
         tell = partial(_factorised, work, updates, total, part.runs)
         pool.append((yield from relay(factorise(seen, part, generator, islands), tell)))
     return pool
+
+
+def _model(
+    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, work: Work
+) -> Generator[Step, None, Factorisation]:
+    units, updates = recipe.runs * len(masks), recipe.alone + recipe.together
+    run = model(seen, masks, recipe, generator)
+    return (yield from relay(run, lambda at: work.step("modelling", at + 1, updates, units=units)))
 
 
 def _refine(

@@ -5,21 +5,23 @@ from __future__ import annotations
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch import Tensor
 
 from ..engine.anchored import Decoders
 from ..engine.components import Factorisation
 from ..engine.events import Fit
 
 WEIGHT = "decoders.weights."
+MODELS = "models"
 
 
 def dump(fit: Fit) -> bytes:
     """The same fit gives the same bytes."""
     tensors = {"labels": fit.labels}
     for index, part in enumerate(fit.pool):
-        tensors[f"pool.{index}.spectra"] = part.spectra
-        tensors[f"pool.{index}.activations"] = part.activations
-        tensors[f"pool.{index}.compression"] = torch.tensor(part.compression, dtype=torch.float64)
+        tensors |= _factorisation(f"pool.{index}", part)
+    if fit.models is not None:
+        tensors |= _factorisation(MODELS, fit.models)
     if fit.decoders is not None:
         tensors["decoders.noise"] = fit.decoders.noise
         tensors |= {WEIGHT + name: weight for name, weight in fit.decoders.weights.items()}
@@ -30,16 +32,27 @@ def restore(content: bytes, device: torch.device) -> Fit:
     """What `dump` wrote, the factorisations on `device`. Raises ValueError where it is something else."""
     try:
         tensors = load(content)
-        pool = [
-            Factorisation(
-                float(tensors[f"pool.{index}.compression"]),
-                tensors[f"pool.{index}.spectra"].to(device),
-                tensors[f"pool.{index}.activations"].to(device),
-            )
-            for index in range(sum(name.endswith(".compression") for name in tensors))
-        ]
+        sizes = sum(name.startswith("pool.") and name.endswith(".compression") for name in tensors)
+        pool = [_restored(tensors, f"pool.{index}", device) for index in range(sizes)]
+        models = _restored(tensors, MODELS, device) if f"{MODELS}.compression" in tensors else None
         weights = {name.removeprefix(WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(WEIGHT)}
         decoders = Decoders(weights, tensors["decoders.noise"]) if weights else None
-        return Fit(pool, tensors["labels"], decoders)
+        return Fit(pool, tensors["labels"], decoders, models)
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"no fit: {error}") from error
+
+
+def _factorisation(name: str, part: Factorisation) -> dict[str, Tensor]:
+    return {
+        f"{name}.spectra": part.spectra,
+        f"{name}.activations": part.activations,
+        f"{name}.compression": torch.tensor(part.compression, dtype=torch.float64),
+    }
+
+
+def _restored(tensors: dict[str, Tensor], name: str, device: torch.device) -> Factorisation:
+    return Factorisation(
+        float(tensors[f"{name}.compression"]),
+        tensors[f"{name}.spectra"].to(device),
+        tensors[f"{name}.activations"].to(device),
+    )

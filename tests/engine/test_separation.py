@@ -175,7 +175,12 @@ def test_progress_never_falls_and_ends_at_one(small: ConsensusRecipe) -> None:
     assert fractions == sorted(fractions)
     assert fractions[0] < 0.05
     assert fractions[-1] == pytest.approx(1.0)
-    assert {event.stage for event in told if isinstance(event, Step)} == {"factorising", "grouping", "refining"}
+    assert {event.stage for event in told if isinstance(event, Step)} == {
+        "factorising",
+        "grouping",
+        "modelling",
+        "refining",
+    }
 
 
 CLIPS = {

@@ -1,0 +1,58 @@
+"""A model of its own for every source: what the groups of components say, explained once more by each source alone."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import torch
+from torch import Tensor
+
+from .components import TINY, Factorisation, descend, group_masks, uniform
+from .recipe import Models
+
+
+def model(
+    spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator
+) -> Generator[int, None, Factorisation]:
+    """Explain the mixture by sources that each have recipe.components spectra of their own.
+
+    spectrogram: magnitudes (views, bins, frames); masks: (sources, bins, frames), summing to one. V = A^c / mean. First
+    V m_k ~ W_k H_k, every source for itself, then V ~ sum_k W_k H_k, all together, from there: multiplicative updates
+    both (`components.descend`). Components of the pool belong to several sources at once and carry soft labels; these
+    belong to one, so that the second step may decide what a soft label left open. Yields the index of every update,
+    returns the runs, whose components lie one source after the other.
+    """
+    sources, views = len(masks), len(spectrogram)
+    compressed = spectrogram.flatten(0, 1) ** recipe.compression
+    v = compressed / compressed.mean().clamp(min=TINY)
+    rows, frames = v.shape
+    batch = recipe.runs * sources
+    w = uniform(batch, rows, recipe.components, generator=generator).to(v.device)
+    h = uniform(batch, recipe.components, frames, generator=generator).to(v.device)
+    w /= w.sum(1, keepdim=True)
+    floor = v.new_full((rows, recipe.components), TINY)
+    yield from descend((masks.repeat(1, views, 1) * v).repeat(recipe.runs, 1, 1), w, h, floor, recipe.alone)
+    w = w.unflatten(0, (recipe.runs, sources)).transpose(1, 2).flatten(2)
+    h = h.unflatten(0, (recipe.runs, sources)).flatten(1, 2)
+    for update in descend(v, w, h, floor.repeat(1, sources), recipe.together):
+        yield recipe.alone + update
+    return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+
+
+def blend(masks: Tensor, models: Factorisation, spectrogram: Tensor, recipe: Models) -> Tensor:
+    """The masks (sources, bins, frames) moved toward those of the models, by recipe.share at most.
+
+    A source that is far fainter than the others can explain their rests better than itself, and then takes them: its
+    energy grows. Where the energy of any source has grown by more than the first number of recipe.growth, in nats, the
+    models count less, from the second on not at all. spectrogram: magnitudes (views, bins, frames).
+    """
+    sources = len(masks)
+    runs, _, components = models.spectra.shape
+    own = torch.eye(sources, device=masks.device).repeat_interleave(components // sources, 0).repeat(runs, 1)
+    drawn = group_masks([models], own, len(spectrogram))
+    power = spectrogram.square().sum(0)
+    before, after = ((each.square() * power).sum((1, 2)).clamp(min=TINY) for each in (masks, drawn))
+    growth = float((after / before).log().max())
+    earliest, latest = recipe.growth
+    trust = min(1.0, max(0.0, (latest - growth) / (latest - earliest)))
+    return torch.lerp(masks, drawn, recipe.share * trust)
