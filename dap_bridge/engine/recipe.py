@@ -147,9 +147,9 @@ class Boxes(Section):
 
     feather_s: float  # seconds over which a box fades out in time, where it says nothing itself
     feather_octaves: float  # over which it fades out in frequency
-    silence_window_s: float  # seconds: of the windows that look into a box of full strength
+    silence_windows_s: tuple[float, ...]  # seconds: of the windows that look into a box of full strength
     silence_db: float  # what they may still see, below the mixture
-    silence_steps: int  # of conjugate gradients at the most
+    silence_steps: int  # of conjugate gradients for each window at the most
     doubt: float  # evidence, as a share of a component's energy, that weighs as much as the grouping's opinion
     sharpness: float  # exponent of the evidence against the doubt, at least 1: how much less counts what is below it
     confirmation: float  # weight of what a box confirms, against one for what it changes

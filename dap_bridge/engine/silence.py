@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.signal.windows import general_cosine
 
 from .recipe import Boxes
 from .refinement import Region
 
-_LOBE = 4  # bins of a Hann window's main lobe
+# Blackman and Harris' window (Harris 1978): 92 dB less of what lies beside its main lobe, which is eight bins wide.
+_WINDOW = (0.35875, 0.48829, 0.14128, 0.01168)
+_LOBE = 8
 _TINY = 1e-30
 
 
@@ -26,21 +29,22 @@ def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region]
     """
     sources = len(parts)
     for number, region in enumerate(regions):
-        inside = slice(max(0, math.ceil(region.start * rate)), max(0, math.floor(region.end * rate)))
-        box = _Atoms.inside(region, rate, mixture[:, inside], recipe)
-        if region.strength < 1 or box is None:
+        if region.strength < 1:
             continue
-        enough = 10 ** (recipe.silence_db / 10) * box.energy(box.look(mixture[:, inside]))
-        for source in range(sources):
-            if (source == region.source) == region.active:
-                continue
-            held = box.without([r for r in regions[number + 1 :] if _gives(r, source, sources)])
-            taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
-            heard = torch.tensor([box.energy(box.look(part[:, inside])) for part in parts], device=parts.device)
-            heard[source] = 0
-            share = (heard + _TINY) / (heard + _TINY).sum()
-            share[source] = -1
-            parts[:, :, inside] += share[:, None, None] * taken
+        inside = slice(max(0, math.ceil(region.start * rate)), max(0, math.floor(region.end * rate)))
+        free = regions[number + 1 :]
+        for box in _Atoms.of_all_sizes(region, rate, mixture[:, inside], recipe):
+            enough = 10 ** (recipe.silence_db / 10) * box.energy(box.look(mixture[:, inside]))
+            for source in range(sources):
+                if (source == region.source) == region.active:
+                    continue
+                held = box.without([other for other in free if _gives(other, source, sources)])
+                taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
+                heard = torch.tensor([box.energy(box.look(part[:, inside])) for part in parts], device=parts.device)
+                heard[source] = 0
+                share = (heard + _TINY) / (heard + _TINY).sum()
+                share[source] = -1
+                parts[:, :, inside] += share[:, None, None] * taken
     return parts
 
 
@@ -64,22 +68,27 @@ class _Atoms:
     window: Tensor
 
     @classmethod
-    def inside(cls, region: Region, rate: int, stretch: Tensor, recipe: Boxes) -> _Atoms | None:
-        """Those of a box that `stretch` (channels, samples) fills in time; None where none fits in.
+    def of_all_sizes(cls, region: Region, rate: int, stretch: Tensor, recipe: Boxes) -> list[_Atoms]:
+        """Those of a box that `stretch` (channels, samples) fills in time, by the length of their windows.
 
-        The window is recipe.silence_window_s long, or longer where the box is narrower than its main lobe, and never
-        longer than half the box.
+        The windows are recipe.silence_windows_s long, or longer where the box is narrower than two main lobes, and
+        never longer than half the box. Where none fits in, there is nothing.
         """
         samples = stretch.shape[-1]
-        wanted = max(recipe.silence_window_s, 2 * _LOBE / (region.high - region.low)) * rate
-        n_fft = 2 ** min(round(math.log2(wanted)), int(math.log2(max(samples, 1))) - 1)
-        if n_fft < 2 * _LOBE:
-            return None
-        lowest = math.ceil(region.low * n_fft / rate)
-        bins = min(math.floor(region.high * n_fft / rate), n_fft // 2) + 1 - lowest
-        chosen = stretch.new_ones(max(bins, 0), 1 + (samples - n_fft) // (n_fft // 4))
-        window = torch.hann_window(n_fft, device=stretch.device, dtype=stretch.dtype)
-        return cls(rate, max(region.start, 0.0), lowest, chosen, window) if bins > 0 else None
+        if samples < 2 * _LOBE:
+            return []
+        narrowest = 2 * _LOBE / (region.high - region.low)
+        wanted = [round(math.log2(max(seconds, narrowest) * rate)) for seconds in recipe.silence_windows_s]
+        sizes = [2 ** min(size, int(math.log2(samples)) - 1) for size in wanted]
+        found = []
+        for n_fft in sorted(set(sizes), reverse=True):
+            lowest = math.ceil(region.low * n_fft / rate + _LOBE / 2) if region.low > 0 else 0
+            highest = math.floor(region.high * n_fft / rate - _LOBE / 2) if region.high < rate / 2 else n_fft // 2
+            if lowest <= highest:
+                chosen = stretch.new_ones(highest + 1 - lowest, 1 + (samples - n_fft) // (n_fft // 4))
+                window = general_cosine(n_fft, a=_WINDOW, sym=False, device=stretch.device, dtype=stretch.dtype)
+                found.append(cls(rate, max(region.start, 0.0), lowest, chosen, window))
+        return found
 
     @property
     def _hop(self) -> int:
