@@ -30,6 +30,7 @@ def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table["pool"] = [{**table["pool"][0], "runs": 1, "components": 6, "updates": 10}]
     table["grouping"]["restarts"] = 1
     table["grouping"]["iterations"] = 10
+    table["models"] |= {"runs": 1, "components": 3, "alone": 3, "together": 5}
     if "refinement" in table:
         table["refinement"]["iterations"] = 10
     (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")

@@ -24,10 +24,11 @@ HERTZ, SECONDS = torch.linspace(0, 5500, 512), torch.linspace(0, 2, 129)
 def recipe() -> ConsensusRecipe:
     """The default one, cut to what a small scene needs."""
     found = presets.load_one_of("default", ConsensusRecipe).recipe
-    assert found.refinement is not None and found.boxes is not None
+    assert found.models is not None and found.refinement is not None and found.boxes is not None
     return replace(
         found,
         pool=(replace(found.pool[0], runs=2, components=8, updates=40),),
+        models=replace(found.models, alone=10, together=20),
         refinement=replace(found.refinement, iterations=30),
         boxes=replace(found.boxes, iterations=10),
     )

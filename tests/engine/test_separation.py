@@ -29,10 +29,11 @@ def preset(name: str) -> ConsensusRecipe:
 def small() -> ConsensusRecipe:
     """The default preset with fewer runs and iterations, every stage of it."""
     recipe = preset("default")
-    assert recipe.refinement is not None
+    assert recipe.refinement is not None and recipe.models is not None
     return replace(
         recipe,
         pool=tuple(replace(part, runs=2, updates=40) for part in recipe.pool),
+        models=replace(recipe.models, alone=10, together=20),
         grouping=replace(recipe.grouping, restarts=3),
         refinement=replace(recipe.refinement, iterations=10),
     )
