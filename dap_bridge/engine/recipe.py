@@ -287,8 +287,18 @@ class CoseparationRecipe(Section):
 
 
 @dataclass(frozen=True)
+class Gain(Section):
+    """What is left of a bin of which the noise is known: the MMSE gain of log spectra."""
+
+    decision: float  # a of the decision-directed a priori SNR
+    least_snr_db: float  # a priori
+    lowest: float  # Hz: nobody speaks below
+    slope_hz: float  # over which it fades out below that
+
+
+@dataclass(frozen=True)
 class Floor(Section):
-    """Steady noise: how its power is known, and what is left of a bin."""
+    """Steady noise: how its power is known."""
 
     window_s: float  # seconds; to the nearest power of two in samples
     overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
@@ -301,10 +311,18 @@ class Floor(Section):
     memory: float  # of the fast tracker, a frame
     presence_memory: float  # of the probability of speech, a frame
     presence_limit: float  # beyond that, on average, speech is not believed
-    decision: float  # a of the decision-directed a priori SNR
-    least_snr_db: float  # a priori
-    lowest: float  # Hz: nobody speaks below
-    slope_hz: float  # over which it fades out below that
+
+
+@dataclass(frozen=True)
+class Vocabulary(Section):
+    """The spectra that the clip's speech is made of, and how the gain they give joins the decision-directed ones."""
+
+    components: int
+    updates: int  # multiplicative
+    excess: float  # floors that count as noise
+    share: float  # of the gain by these spectra, an exponent; the decision-directed ones have the rest
+    smoothing_erb: float  # bands of hearing on either side of a bin, over which the gain is averaged
+    residue_db: float  # that stays of every bin, at the least
 
 
 @dataclass(frozen=True)
@@ -330,6 +348,8 @@ class DenoisingRecipe(Section):
 
     floor_share: float  # of the floor that leaves the speech where the clip has been separated
     floor: Floor
+    gain: Gain
+    vocabulary: Vocabulary
     speech: Speech
     separation: ConsensusRecipe
 

@@ -13,7 +13,7 @@ import soundfile
 import soxr
 
 from dap_bridge.domain import Job
-from dap_bridge.engine.denoising import exponential_integral
+from dap_bridge.engine.gain import exponential_integral
 from dap_bridge.errors import BadPreset, Cancelled
 from dap_bridge.jobs import worker
 from dap_bridge.transport import protocol, verbs

@@ -17,12 +17,14 @@ from ...domain import Clip, Manifest, Stem
 from ...engine.consistency import apply_masks
 from ...engine.denoising import (
     Evidence,
+    clean,
     cleaned_levels,
+    divide,
     pauses_db,
     speech_evidence,
     speech_likeness,
-    split,
 )
+from ...engine.fit import chance
 from ...engine.recipe import DenoisingRecipe
 from ...engine.separation import separate as separate_chunks
 from .. import device as devices
@@ -91,9 +93,8 @@ class Denoising:
                 if masks is not None and speech == 1:
                     masks = masks.flip(0)
                 audio = torch.from_numpy(self.reader.read(chunk.start, chunk.frames)).to(device)
-                stems = split(
-                    audio, self.reader.rate, masks, recipe, strength=request["strength"], swap=request["swap"]
-                )
+                cleaned = clean(audio, self.reader.rate, masks, recipe, chance(request["seed"], index))
+                stems = divide(audio, cleaned, strength=request["strength"], swap=request["swap"])
                 following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
                 writer.write(chunk, torch.stack(stems).cpu().numpy(), following)
 
