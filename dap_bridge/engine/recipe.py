@@ -355,6 +355,61 @@ class DenoisingRecipe(Section):
 
 
 @dataclass(frozen=True)
+class WaveUNetShape(Section):
+    """The waveform network of Deep Network Prior."""
+
+    filters: int  # of the first level; the n-th has n times as many
+    levels: int  # each has half the samples of the one above
+    down_kernel: int  # samples of a level, odd
+    up_kernel: int  # samples of a level, odd
+    slope: float  # of LeakyReLU below zero
+
+    def __post_init__(self) -> None:
+        if self.filters < 1 or self.levels < 1:
+            raise ValueError("network: filters and levels must be at least 1")
+        if self.down_kernel % 2 == 0 or self.up_kernel % 2 == 0:
+            raise ValueError("network: kernels must be odd")
+
+
+@dataclass(frozen=True)
+class WaveformFit(Section):
+    """How the network is fitted to the noisy signal."""
+
+    peak: float  # that a chunk is brought to, so that its loudness does not matter; the network reaches 1 at most
+    iterations: int
+    learning_rate: float  # of Adam
+
+
+@dataclass(frozen=True)
+class Fluctuations(Section):
+    """How what the network is unsure of becomes a map of attenuations."""
+
+    first: int  # iteration, from 1, whose drawing is the first that is compared with the next
+    outlier: float  # quantile of an iteration's changes, from either end, beyond which they are cut
+    least_db: float  # of the map
+
+    def __post_init__(self) -> None:
+        if self.first < 1 or not 0 <= self.outlier < 0.5:
+            raise ValueError("fluctuations: first must be at least 1, outlier from 0 to below 0.5")
+
+
+@dataclass(frozen=True)
+class NetworkPriorRecipe(Section):
+    """Deep Network Prior: noise is what a network fitted to the noisy waveform keeps changing its mind about."""
+
+    front: Front
+    stems: Stems
+    network: WaveUNetShape
+    fit: WaveformFit
+    fluctuations: Fluctuations
+    gain: Gain
+
+    def __post_init__(self) -> None:
+        if self.front.view != "mono":
+            raise ValueError('front.view: the network draws one waveform, so it looks at "mono" only')
+
+
+@dataclass(frozen=True)
 class Envelopes(Section):
     """How a texture's band envelopes are taken and described."""
 
@@ -451,7 +506,7 @@ class TextureRecipe(Section):
     steadiness: Steadiness
 
 
-Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe | CoseparationRecipe | DenoisingRecipe
+Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe | CoseparationRecipe | DenoisingRecipe | NetworkPriorRecipe
 
 # What a preset calls its method.
 RECIPES: dict[str, type[Recipe]] = {
@@ -460,4 +515,5 @@ RECIPES: dict[str, type[Recipe]] = {
     "texture": TextureRecipe,
     "coseparation": CoseparationRecipe,
     "denoising": DenoisingRecipe,
+    "network-prior": NetworkPriorRecipe,
 }
