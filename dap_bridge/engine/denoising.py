@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -30,11 +30,17 @@ class Evidence:
 
 
 def clean(
-    mixture: Tensor, rate: int, masks: Tensor | None, recipe: DenoisingRecipe, generator: torch.Generator
+    mixture: Tensor,
+    rate: int,
+    masks: Tensor | None,
+    recipe: DenoisingRecipe,
+    generator: torch.Generator,
+    check: Callable[[], None],
 ) -> Tensor:
     """The speech of `mixture` (channels, frames) at `rate`: (channels, frames).
 
-    masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is.
+    masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is. check:
+    called often; what it raises ends the work.
     """
     cleaner, share = mixture, 1.0
     if masks is not None:
@@ -42,7 +48,7 @@ def clean(
         cleaner = apply_masks(mixture, rate, masks, recipe.separation.front, recipe.separation.stems)[0]
     n_fft, hop = _grid(rate, recipe.floor)
     spectrogram = stft(cleaner, n_fft, hop)
-    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe, generator)
+    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe, generator, check)
     return istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
 
 
@@ -62,7 +68,9 @@ def _grid(rate: int, recipe: Floor) -> tuple[int, int]:
     return n_fft, n_fft // recipe.overlap
 
 
-def speech_gain(power: Tensor, rate: int, recipe: DenoisingRecipe, generator: torch.Generator) -> Tensor:
+def speech_gain(
+    power: Tensor, rate: int, recipe: DenoisingRecipe, generator: torch.Generator, check: Callable[[], None]
+) -> Tensor:
     """What is left of each bin: (bins, frames), of the powers (bins, frames) of a clip at `rate`.
 
     The weighted geometric mean of three log-spectral gains: decision-directed forwards and backwards, and one whose a
@@ -73,7 +81,7 @@ def speech_gain(power: Tensor, rate: int, recipe: DenoisingRecipe, generator: to
     power = _lifted(power, recipe.floor)
     floor = words.excess * noise_floor(power, rate, recipe.floor)
     forwards, backwards = both_ways(power, floor, recipe.gain)
-    snr = learned_snr(power, floor, words, generator).clamp(min=least_snr(recipe.gain))
+    snr = learned_snr(power, floor, words, generator, check).clamp(min=least_snr(recipe.gain))
     learned = log_spectral_gain(snr, power / floor)
     mean = (1 - words.share) / 2 * (forwards * backwards).log() + words.share * learned.log()
     hertz = torch.linspace(0, rate / 2, len(power), device=power.device)
@@ -92,7 +100,9 @@ def _hearing(hertz: Tensor, width: float) -> Tensor:
     return weight / weight.sum(1, keepdim=True)
 
 
-def learned_snr(power: Tensor, floor: Tensor, recipe: Vocabulary, generator: torch.Generator) -> Tensor:
+def learned_snr(
+    power: Tensor, floor: Tensor, recipe: Vocabulary, generator: torch.Generator, check: Callable[[], None]
+) -> Tensor:
     """A priori SNR of a clip whose speech is made of few spectra: xi = W H / floor, (bins, frames).
 
     power ~ W H + floor in the Itakura-Saito divergence, the floor held: the multiplicative updates of Fevotte and Idier
@@ -100,13 +110,14 @@ def learned_snr(power: Tensor, floor: Tensor, recipe: Vocabulary, generator: tor
     """
     level = power.mean()
     power, floor = power / level, floor / level
-    bins, frames = power.shape
-    w, h = (
-        torch.rand(shape, generator=generator) for shape in ((bins, recipe.components), (recipe.components, frames))
-    )
-    w, h = (x.to(power.device) + _LEAST_START for x in (w, h))
+
+    def start(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator).to(power.device) + _LEAST_START
+
+    w, h = start(power.shape[0], recipe.components), start(recipe.components, power.shape[1])
     w /= (w @ h).mean()
     for _ in range(recipe.updates):
+        check()
         inverse = 1 / (w @ h + floor)
         w *= (((power * inverse.square()) @ h.mT) / (inverse @ h.mT).clamp(min=_TINY)).sqrt()
         inverse = 1 / (w @ h + floor)

@@ -96,7 +96,7 @@ def test_the_same_seed_gives_the_same_speech(denoise: Denoise, write_clip: Calla
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_strength_is_how_much_of_the_noise_goes(denoise: Denoise, write_clip: Callable[..., Path], preset: str) -> None:
-    speech = voice(3)
+    speech = voice(1.5)
     path = write_clip(speech + steady(len(speech)), RATE)
     clip = soundfile.read(path, always_2d=True)[0].T
     whole, half, none = (denoise(path, str(s), strength=s, preset=preset) for s in (1.0, 0.5, 0.0))
@@ -108,26 +108,24 @@ def test_strength_is_how_much_of_the_noise_goes(denoise: Denoise, write_clip: Ca
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_swap_exchanges_the_two(denoise: Denoise, write_clip: Callable[..., Path], preset: str) -> None:
-    speech = voice(3)
+    speech = voice(1.5)
     path = write_clip(speech + steady(len(speech)), RATE)
     one, other = denoise(path, "one", preset=preset), denoise(path, "other", preset=preset, swap=True)
     assert np.allclose(one["speech"], other["noise"], atol=1e-6)
     assert np.allclose(one["noise"], other["speech"], atol=1e-6)
 
 
-@pytest.mark.parametrize("swap", [False, True])
 def test_a_sound_that_fills_the_pauses_is_separated_and_not_taken_for_the_speech(
-    denoise: Denoise, write_clip: Callable[..., Path], swap: bool
+    denoise: Denoise, write_clip: Callable[..., Path]
 ) -> None:
     speech = voice(4)
     roll, rate = soundfile.read(ROLL)
     drums = np.tile(soxr.resample(roll.mean(axis=1), rate, RATE), 2)[: len(speech)]
     drums *= 0.08 / drums.std()
-    result = denoise(write_clip(speech + drums, RATE), swap=swap)
+    result = denoise(write_clip(speech + drums, RATE))
     assert result["iterations"] > 0, "the pauses were taken for quiet"
-    right, wrong = ("noise", "speech") if swap else ("speech", "noise")
-    assert si_sdr(speech, result[right][0]) > si_sdr(speech, speech + drums) + 6
-    assert si_sdr(speech, result[right][0]) > si_sdr(speech, result[wrong][0])
+    assert si_sdr(speech, result["speech"][0]) > si_sdr(speech, speech + drums) + 6
+    assert si_sdr(speech, result["speech"][0]) > si_sdr(speech, result["noise"][0])
 
 
 @pytest.mark.parametrize("preset", PRESETS)

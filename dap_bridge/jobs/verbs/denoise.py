@@ -35,7 +35,7 @@ from ..run import Run
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
 # What a waveform network keeps for its gradient, floats a sample of the view and a filter of its first level.
-KEPT_BY_NETWORK = 60
+KEPT_BY_NETWORK = 80
 
 DenoisingPreset = presets.Preset[DenoisingRecipe | NetworkPriorRecipe]
 
@@ -162,12 +162,11 @@ class Denoising:
         filled = self._pauses_db(device) > recipe.speech.filled_db
         speech = self._separate(device) if filled else 0
         for index in range(len(task.chunks)):
-            task.run.stop_if_cancelled()
             masks = self._masks(index, device) if filled else None
             if masks is not None and speech == 1:
                 masks = masks.flip(0)
             audio, generator = task.audio(index).to(device), chance(task.run.job.request["seed"], index)
-            yield clean(audio, task.reader.rate, masks, recipe, generator)
+            yield clean(audio, task.reader.rate, masks, recipe, generator, task.run.stop_if_cancelled)
 
     def _pauses_db(self, device: torch.device) -> float:
         """How quiet the clip's pauses are without the steady noise, over all chunks."""
