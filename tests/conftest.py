@@ -23,7 +23,7 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 @pytest.fixture(scope="session")
 def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `quick`, `quick-texture` and `quick-dnp`: shipped presets cut short, every stage of them."""
+    """A folder with `quick` and `quick-texture`: shipped presets cut to a few iterations, every stage of them."""
     folder = tmp_path_factory.mktemp("presets")
     table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick"
@@ -33,12 +33,6 @@ def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "refinement" in table:
         table["refinement"]["iterations"] = 10
     (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    table = tomllib.loads((assets.folder("presets") / "texture.toml").read_text(encoding="utf-8"))
-    table["title"] = "Quick texture"
-    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
-    table["fit"]["iterations"] = table["phase"]["iterations"] = 8
-    table["matching"] |= {"rounds": 1, "iterations": 5}
-    (folder / "quick-texture.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     table = tomllib.loads((assets.folder("presets") / "dnp.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick Deep Network Prior"
     table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
@@ -46,6 +40,12 @@ def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table["fit"] |= {"iterations": 8}
     table["fluctuations"] |= {"first": 3}
     (folder / "quick-dnp.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "texture.toml").read_text(encoding="utf-8"))
+    table["title"] = "Quick texture"
+    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
+    table["fit"]["iterations"] = table["phase"]["iterations"] = 8
+    table["matching"] |= {"rounds": 1, "iterations": 5}
+    (folder / "quick-texture.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     return folder
 
 
