@@ -16,6 +16,8 @@ return function()
   if not said then return message.not_running() end
   if (said.editor or "") == "" then return message.tell(NO_EDITOR) end
   chosen.discard(stem.known.session)
-  if not os.forkexec then return message.tell(BY_HAND:format(stem.known.session)) end
+  local on_windows = settings.command:find("^%a:")
+  if on_windows or not os.forkexec then return message.tell(BY_HAND:format(stem.known.session)) end
+  -- A path alone would do, were it not for a command that is to be looked for.
   os.forkexec("/usr/bin/env", settings.command, "edit", stem.known.session, "--spool", settings.spool)
 end

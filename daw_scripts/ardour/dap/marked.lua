@@ -5,7 +5,7 @@ local sessions = require("dap.sessions")
 local marked = {}
 
 marked.NONE = "No stem is meant. Draw a range on the track of a stem that DAP has made and that is not muted, with the range "
-  .. "tool.\n\nGlued, bounced and exported regions are stems no more, nor are those that another version of dap-bridge brought."
+  .. "tool.\n\nBounced, combined and consolidated regions are stems no more, nor are those that an earlier dap-bridge placed."
 
 -- The stems that are heard within the range selection, or else those among the selected regions; and the range's start and
 -- end, nil where there is none. A stem is a clip (see regions.lua) with what sessions.lua knows of it as `known`.
