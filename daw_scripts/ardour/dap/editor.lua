@@ -18,6 +18,6 @@ return function()
   chosen.discard(stem.known.session)
   local on_windows = settings.command:find("^%a:")
   if on_windows or not os.forkexec then return message.tell(BY_HAND:format(stem.known.session)) end
-  -- A path alone would do, were it not for a command that is to be looked for.
+  -- It takes a path; `env` finds a command that is a name alone.
   os.forkexec("/usr/bin/env", settings.command, "edit", stem.known.session, "--spool", settings.spool)
 end

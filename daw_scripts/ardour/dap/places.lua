@@ -70,20 +70,28 @@ local function add(place, region)
   Session:add_stateful_diff_command(playlist:to_statefuldestructible())
 end
 
+local function let_hear(step)
+  local silent = places.current(step.place).region:muted()
+  if step.new then
+    add(step.place, step.region)
+  else
+    set_muted(step.region, silent)
+  end
+  for _, version in ipairs(step.place.versions) do
+    if identity(version.region) ~= identity(step.region) then set_muted(version.region, true) end
+  end
+end
+
 -- At each of `steps` ({place, region}) let this region be what the current one was, heard or muted, and mute the others. A
 -- region that is `new` is put on top of them first. One step to undo, with this name.
 function places.hear(name, steps)
   Session:begin_reversible_command(name)
-  for _, step in ipairs(steps) do
-    local silent = places.current(step.place).region:muted()
-    if step.new then
-      add(step.place, step.region)
-    else
-      set_muted(step.region, silent)
-    end
-    for _, version in ipairs(step.place.versions) do
-      if identity(version.region) ~= identity(step.region) then set_muted(version.region, true) end
-    end
+  local fine, why = pcall(function()
+    for _, step in ipairs(steps) do let_hear(step) end
+  end)
+  if not fine then
+    Session:abort_reversible_command() -- one that stays open would take in what comes after
+    error(why, 0)
   end
   Session:commit_reversible_command(nil)
 end

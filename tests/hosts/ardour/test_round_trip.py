@@ -116,6 +116,7 @@ def session(start_ardour: Start) -> Session:
         "local playlist = Session:route_by_name('edited - stem 2'):to_track():playlist()\n"
         "for region in playlist:region_list():iter() do\n"
         " local copy = ARDOUR.RegionFactory.clone_region(region, true, false)\n"
+        " region:set_name('mine')\n"
         f" copy:set_length(Temporal.timecnt_t({COPY_FRAMES})) copy:set_start(Temporal.timepos_t({COPY_START}))\n"
         f" playlist:add_region(copy, Temporal.timepos_t({COPY}), 1, false, 0, 0, false)\n"
         "end"

@@ -14,6 +14,7 @@ from dap_bridge.transport import protocol
 from dap_bridge.transport.events import Accepted, CancelledEvent, Chosen, Done, Failed, Interrupted, Progressed
 from tests.hosts.ardour.conftest import Start
 from tests.hosts.ardour.host import (
+    ACTIVATE,
     COSEPARATE,
     DEACTIVATE,
     DENOISE,
@@ -362,3 +363,14 @@ def test_a_job_outlives_ardour(ardour: Ardour, impostor: Impostor, tmp_path: Pat
     until(lambda: not ardour.waiting(), WAIT_S)
     assert [ardour.regions(f"after {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
     assert ardour.lua("return markers()") == []
+
+
+def test_a_stem_is_known_after_closing_and_a_box_of_it_when_trimmed(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.lua("for region in Session:route_by_name('knock - stem 1'):to_track():playlist():region_list():iter() do "
+               f"region:trim_front(Temporal.timepos_t({POSITION + 1000})) end")  # fmt: skip
+    select_stem(ardour)
+    ardour.correct(ACTIVATE)
+    (request,) = until(lambda: impostor.said("refine"), WAIT_S)[:1]
+    assert request["box"] == ["stem=1,op=activate,start=0.5,end=1,low=500,high=3000,strength=1"]
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)
