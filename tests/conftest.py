@@ -23,7 +23,7 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 @pytest.fixture(scope="session")
 def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `quick` and `quick-texture`: shipped presets cut to a few iterations, every stage of them."""
+    """A folder with `quick`, `quick-texture`, `quick-coseparate`: presets cut to a few steps, every stage of them."""
     folder = tmp_path_factory.mktemp("presets")
     table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick"
@@ -33,12 +33,22 @@ def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if "refinement" in table:
         table["refinement"]["iterations"] = 10
     (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "dnp.toml").read_text(encoding="utf-8"))
+    table["title"] = "Quick Deep Network Prior"
+    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
+    table["network"] |= {"filters": 2, "levels": 4}
+    table["fit"] |= {"iterations": 8}
+    table["fluctuations"] |= {"first": 3}
+    (folder / "quick-dnp.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     table = tomllib.loads((assets.folder("presets") / "texture.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick texture"
     table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
     table["fit"]["iterations"] = table["phase"]["iterations"] = 8
     table["matching"] |= {"rounds": 1, "iterations": 5}
     (folder / "quick-texture.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "coseparate.toml").read_text(encoding="utf-8"))
+    table["refinement"]["iterations"] = 3
+    (folder / "quick-coseparate.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     return folder
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,9 +27,10 @@ class Selection:
     high: float | None = None
 
     def remove(self) -> None:
-        """Forget it, and the audio that was handed over."""
+        """Forget it, and the audio that was handed over: JOB.wav, and of further tracks JOB.2.wav and so on."""
         self.path.unlink(missing_ok=True)
-        self.path.with_suffix(".wav").unlink(missing_ok=True)
+        for path in self.path.parent.glob(f"{glob.escape(self.path.stem)}.*wav"):
+            path.unlink(missing_ok=True)
 
 
 def waiting(spool: Path) -> Iterator[Selection]:

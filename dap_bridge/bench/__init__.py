@@ -6,7 +6,7 @@ import importlib.util
 
 from ..errors import MissingExtra
 
-EXTRA = ("fast_bss_eval", "matplotlib", "sklearn", "scipy")
+EXTRA = ("fast_bss_eval", "matplotlib", "sklearn", "scipy", "pystoi", "noisereduce")
 
 
 def require_extra() -> None:

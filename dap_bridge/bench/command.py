@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .. import atomic, console
 from .. import presets as shelf
 from ..errors import BadRequest
-from . import boxes, figures, report, shared, speed, summary, texture
+from . import boxes, denoise, figures, report, shared, speed, summary, texture
 from .baselines import BASELINES
 from .datasets import KINDS, Problem, demo, noisy_speech, recordings, trios, universal150, watermarks
 from .methods import Separation
@@ -18,6 +18,8 @@ from .runner import Outcome, Unit, run
 from .store import Row, Store
 from .synthetic import SOUNDS, SyntheticItem
 from .texture_baselines import TEXTURE_BASELINES
+
+P = TypeVar("P", bound=Problem)
 
 # Items of each group whose spectrograms are kept for the report's pictures.
 PICTURED = 2
@@ -36,6 +38,7 @@ class Options:
     seed: int
     iterations: int | None
     device: str
+    segan: Path | None = None
 
     def require_root(self, what: str) -> Path:
         if self.root is None:
@@ -45,12 +48,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Bench:
-    """units: what to measure; blocks: rows, folder -> the report; tables: rows -> what a page of prose takes up."""
+    """units: what to measure; blocks: rows, folder -> the report; tables: rows -> what a page of prose takes up.
+
+    baselines: what --baselines may name.
+    """
 
     title: str
     units: Callable[[Options], Sequence[Unit]]
     blocks: Callable[[Sequence[Row], Path], Sequence[report.Block]] = summary.blocks
     tables: Callable[[Sequence[Row]], Sequence[report.Block]] = summary.tables
+    baselines: Sequence[str] = tuple(BASELINES)
     # in one process, one after the other: what is measured is time
     alone: bool = False
 
@@ -63,7 +70,9 @@ def measure(
     The options are those of the command line. Items that fail are named in the summary and tried again the next time.
     """
     bench = BENCHES[name]
-    chosen = Options(presets=_presets(presets), baselines=_baselines(baselines), kinds=_kinds(kinds), **options)
+    chosen = Options(
+        presets=_presets(presets), baselines=_baselines(baselines, bench.baselines), kinds=_kinds(kinds), **options
+    )
     units = bench.units(chosen)
     store = Store(_folder(out, name))
     with console.progress_bar(name) as show:
@@ -77,11 +86,11 @@ def _presets(names: Sequence[str]) -> tuple[str, ...] | None:
     return () if tuple(names) == ("none",) else tuple(names) or None
 
 
-def _baselines(text: str) -> tuple[str, ...]:
-    names = tuple(BASELINES) if text == "all" else () if text == "none" else tuple(text.split(","))
-    unknown = [name for name in names if name not in BASELINES]
+def _baselines(text: str, known: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(known) if text == "all" else () if text == "none" else tuple(text.split(","))
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise BadRequest(f"There is no baseline {unknown[0]!r}.", f"Baselines: all, none, {', '.join(BASELINES)}.")
+        raise BadRequest(f"There is no baseline {unknown[0]!r}.", f"Baselines: all, none, {', '.join(known)}.")
     return names
 
 
@@ -159,8 +168,8 @@ def _separation(item: Problem, method: str, options: Options, pictured: bool) ->
     return Separation(item, method, options.seed, options.device, iterations, pictured)
 
 
-def _groups(items: Sequence[Problem]) -> dict[str, list[Problem]]:
-    groups: dict[str, list[Problem]] = {}
+def _groups(items: Sequence[P]) -> dict[str, list[P]]:
+    groups: dict[str, list[P]] = {}
     for item in items:
         groups.setdefault(item.group, []).append(item)
     return groups
@@ -214,17 +223,30 @@ def _boxes(options: Options) -> list[Unit]:
 
 
 def _denoise(options: Options) -> list[Unit]:
-    groups = _groups(noisy_speech(options.require_root("Noisy speech")))
-    return _scored([item for group in groups.values() for item in group[: options.limit]], options, ("denoise",))
+    groups = _groups(noisy_speech(options.require_root("Noisy speech"))).values()
+    return [
+        unit
+        for group in groups
+        for unit in denoise.units(
+            group[: options.limit],
+            ("denoise",) if options.presets is None else options.presets,
+            options.baselines,
+            seed=options.seed,
+            device=options.device,
+            weights=options.segan,
+            pictured=group[:PICTURED],
+        )
+    ]
 
 
 def _watermark(options: Options) -> list[Unit]:
     items = watermarks(options.require_root("Clips that share a sound"))[: options.limit]
     return [
-        shared.Coseparated(item, preset, clips, options.seed, options.device)
+        shared.Coseparated(item, preset, clips, options.seed, options.device, moved)
         for item in items
         for preset in options.presets or ("coseparate",)
         for clips in sorted({2, len(item.mixtures)})
+        for moved in (False, True)
     ]
 
 
@@ -239,7 +261,7 @@ def _speed(options: Options) -> list[Unit]:
 
 
 def _texture(options: Options) -> list[Unit]:
-    methods = [*(options.presets or ("texture",)), *(TEXTURE_BASELINES if options.baselines else ())]
+    methods = [*(options.presets or ("texture",)), *options.baselines]
     items = texture.textures(options.require_root("The textures"))[: options.limit]
     return [texture.TextureUnit(item, method, options.seed, options.device) for item in items for method in methods]
 
@@ -251,9 +273,9 @@ BENCHES: dict[str, Bench] = {
     "synthetic": Bench("Synthetic sounds (Fig. 2)", _synthetic, summary.blocks_by_source, summary.tables_by_source),
     "ablation": Bench("Ablations of the noise and of the mask (Figs. 8 and 9)", _ablation),
     "dynamics": Bench("A fit as it unfolds (Fig. 11)", _dynamics, figures.dynamics_blocks, figures.dynamics_tables),
-    "texture": Bench("Textures (Fig. 6)", _texture, texture.blocks, texture.tables),
+    "texture": Bench("Textures (Fig. 6)", _texture, texture.blocks, texture.tables, tuple(TEXTURE_BASELINES)),
     "boxes": Bench("Boxes by a simulated user", _boxes, boxes.blocks, boxes.tables),
-    "denoise": Bench("Noisy speech (Fig. 4)", _denoise),
+    "denoise": Bench("Noisy speech (Fig. 4)", _denoise, denoise.blocks, denoise.tables, denoise.METHODS),
     "watermark": Bench("Clips that share a sound (Fig. 7)", _watermark),
     "speed": Bench("Speed", _speed, speed.blocks, speed.tables, alone=True),
 }

@@ -141,12 +141,16 @@ def recordings(root: Path, kinds: Sequence[str] = KINDS) -> list[Item]:
 
 @dataclass(frozen=True)
 class NoisySpeech:
-    """A problem of two files: what is heard, and the speech in it; the noise is the difference."""
+    """A problem of two files: what is heard, and the speech in it; the noise is the difference.
+
+    published: what other denoisers made of it, by name.
+    """
 
     id: str
     group: str
     noisy: Path
     clean: Path
+    published: tuple[tuple[str, Path], ...] = ()
 
     def read(self) -> Sound:
         """Raises BadClip where a file is missing, or where the files do not fit together."""
@@ -158,14 +162,23 @@ class NoisySpeech:
         return Sound(noisy, np.stack([clean, noisy - clean]), rate)
 
 
-def noisy_speech(root: Path) -> list[Problem]:
-    """root/voicebank/ITEM/{noisy,clean} and root/recordings/noisy/ITEM/{mix,s1,s2}, whichever is there."""
+def noisy_speech(root: Path) -> list[NoisySpeech]:
+    """root/voicebank/ITEM/{noisy,clean,published_*} and root/recordings/noisy/ITEM/{mix,s1}, whichever is there."""
     folders = sorted((root / "voicebank").glob("*/"))
-    found: list[Problem] = [
-        NoisySpeech(folder.name, "voicebank", _audio(folder, "noisy"), _audio(folder, "clean")) for folder in folders
+    found = [
+        NoisySpeech(
+            folder.name,
+            "voicebank",
+            _audio(folder, "noisy"),
+            _audio(folder, "clean"),
+            tuple((path.stem.replace("_", "-"), path) for path in sorted(folder.glob("published_*"))),
+        )
+        for folder in folders
     ]
-    if (root / "recordings" / "noisy").is_dir():
-        found += recordings(root / "recordings", ("noisy",))
+    found += [
+        NoisySpeech(folder.name, "noisy", _audio(folder, "mix"), _audio(folder, "s1"))
+        for folder in sorted((root / "recordings" / "noisy").glob("*/"))
+    ]
     if not found:
         raise BadRequest(f"{root} holds no noisy speech.", "Expected voicebank/ITEM/{noisy,clean} or recordings/noisy.")
     return found

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import presets
 from ..domain import Job
-from ..engine.recipe import DenoisingRecipe
+from ..engine.recipe import ConsensusRecipe, PaperRecipe
 from ..transport import protocol, verbs
 from . import metrics
 from .baselines import BASELINES
@@ -132,11 +132,16 @@ def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
     with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
         clip = Path(folder) / "mixture.wav"
         soundfile.write(clip, sound.mixture.T, sound.rate, subtype="FLOAT")
-        verb = "denoise" if isinstance(presets.load(preset).recipe, DenoisingRecipe) else "separate"
+        verb = verb_of(preset)
         of_verb = {} if verb == "denoise" else {"sources": len(sound.references)}
         fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
         value, stems = run_verb(Path(folder), verb, fields | of_verb)
     return Estimates(np.stack(stems), value["rate"], value["elapsed_s"], {key: value[key] for key in KEPT})
+
+
+def verb_of(preset: str) -> str:
+    """The verb that makes the two stems of a clip by a preset. Raises BadPreset."""
+    return "separate" if isinstance(presets.load(preset).recipe, ConsensusRecipe | PaperRecipe) else "denoise"
 
 
 # What a manifest says that a row keeps.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
             table(members),
             _boxes(members, group, folder),
         ]
-        found += _separations(members, group, folder)
+        found += separations(members, group, folder)
     return found
 
 
@@ -107,8 +107,8 @@ def _line(label: str, seed: int, rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def provenance(rows: Sequence[Row]) -> str:
-    """With which code, versions and devices the rows were made."""
+def provenance(rows: Sequence[Row], foreign: Collection[str] = BASELINES) -> str:
+    """With which code, versions and devices the rows were made; foreign: methods that the engine has no part in."""
     environments = [row["environment"] for row in rows]
     found = {
         name: " and ".join(sorted({str(each[name]) for each in environments}))
@@ -119,7 +119,7 @@ def provenance(rows: Sequence[Row]) -> str:
     cores = " and ".join(sorted({str(each["cores"]) for each in environments}))
     devices = ", ".join(sorted({row["device"] for row in rows}))
     seeds = ", ".join(map(str, sorted({row["seed"] for row in rows})))
-    codes = {row["environment"]["code"] for row in rows if row.get("method") not in BASELINES}
+    codes = {row["environment"]["code"] for row in rows if row.get("method") not in foreign}
     text = f"Seeds {seeds}; on {devices}; {versions}; {cores} cores."
     if len(codes) > 1:
         text += f" The rows were made by {len(codes)} states of the engine's code: {', '.join(sorted(codes))}."
@@ -136,7 +136,8 @@ def _boxes(rows: Sequence[Row], group: str, folder: Path) -> Picture:
     return Picture(name, f"Gain in SI-SDR over the mixture, {group}: median, quartiles, 5th and 95th percentile.")
 
 
-def _separations(rows: Sequence[Row], group: str, folder: Path) -> list[Picture]:
+def separations(rows: Sequence[Row], group: str, folder: Path) -> list[Picture]:
+    """A picture of every item whose spectrograms were kept in folder/thumbnails."""
     found = []
     for item, members in by(rows, "item").items():
         kept = {

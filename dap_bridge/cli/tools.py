@@ -205,6 +205,9 @@ BENCHES = (
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--iterations", type=click.IntRange(min=1), help="Cut the paper's fit to so many; speed: time so many.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option(
+    "--segan", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="denoise: SEGAN's public checkpoint."
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
 @click.option("--page", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="report: a page to fill in.")
 @json_option

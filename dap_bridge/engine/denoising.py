@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .consistency import apply_masks
-from .recipe import DenoisingRecipe, Floor, Speech
+from .gain import LARGEST_EXPONENT, both_ways, high_pass, least_snr, log_spectral_gain
+from .recipe import DenoisingRecipe, Floor, Speech, Vocabulary
 from .stft import istft, stft
 
 _TINY = 1e-12
-# exp(-80) is below float32's resolution of one by far.
-_LARGEST_EXPONENT = 80.0
+# A spectrum that is nothing at all stays nothing.
+_LEAST_START = 0.1
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,18 @@ class Evidence:
     energy: float
 
 
-def split(
-    mixture: Tensor, rate: int, masks: Tensor | None, recipe: DenoisingRecipe, *, strength: float, swap: bool
-) -> tuple[Tensor, Tensor]:
-    """Speech and noise, (channels, frames) each, of `mixture` (channels, frames) at `rate`; they sum to it.
+def clean(
+    mixture: Tensor,
+    rate: int,
+    masks: Tensor | None,
+    recipe: DenoisingRecipe,
+    generator: torch.Generator,
+    check: Callable[[], None],
+) -> Tensor:
+    """The speech of `mixture` (channels, frames) at `rate`: (channels, frames).
 
-    masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is.
-    strength: 0 .. 1, how much of the noise leaves the speech. swap: what is found to be the noise is the speech.
+    masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is. check:
+    called often; what it raises ends the work.
     """
     cleaner, share = mixture, 1.0
     if masks is not None:
@@ -42,8 +48,16 @@ def split(
         cleaner = apply_masks(mixture, rate, masks, recipe.separation.front, recipe.separation.stems)[0]
     n_fft, hop = _grid(rate, recipe.floor)
     spectrogram = stft(cleaner, n_fft, hop)
-    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe.floor)
-    cleaned = istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
+    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe, generator, check)
+    return istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
+
+
+def divide(mixture: Tensor, cleaned: Tensor, *, strength: float, swap: bool) -> tuple[Tensor, Tensor]:
+    """Speech and noise, which sum to the mixture; (channels, frames) all of them.
+
+    cleaned: what is found to be the speech. strength: 0 .. 1, how much of the noise leaves the speech. swap: what is
+    found to be the noise is the speech.
+    """
     wanted = mixture - cleaned if swap else cleaned
     speech = mixture + strength * (wanted - mixture)
     return speech, mixture - speech
@@ -54,19 +68,61 @@ def _grid(rate: int, recipe: Floor) -> tuple[int, int]:
     return n_fft, n_fft // recipe.overlap
 
 
-def speech_gain(power: Tensor, rate: int, recipe: Floor) -> Tensor:
+def speech_gain(
+    power: Tensor, rate: int, recipe: DenoisingRecipe, generator: torch.Generator, check: Callable[[], None]
+) -> Tensor:
     """What is left of each bin: (bins, frames), of the powers (bins, frames) of a clip at `rate`.
 
-    The log-spectral gain runs forwards and backwards and the two are averaged, so that neither the beginnings nor the
-    ends of words are cut; below recipe.lowest, where nobody speaks, nothing is left.
+    The weighted geometric mean of three log-spectral gains: decision-directed forwards and backwards, and one whose a
+    priori SNR the clip's own spectra give (`learned_snr`). Means over bands of hearing make of it what an ear follows;
+    where nobody speaks, the residue stays and sounds like the noise it was.
     """
-    power = power + recipe.least * power.mean() + _TINY
-    floor = noise_floor(power, rate, recipe)
-    forwards = log_spectral_gain(power, floor, recipe)
-    backwards = log_spectral_gain(power.flip(1), floor.flip(1), recipe).flip(1)
+    words = recipe.vocabulary
+    power = _lifted(power, recipe.floor)
+    floor = words.excess * noise_floor(power, rate, recipe.floor)
+    forwards, backwards = both_ways(power, floor, recipe.gain)
+    snr = learned_snr(power, floor, words, generator, check).clamp(min=least_snr(recipe.gain))
+    learned = log_spectral_gain(snr, power / floor)
+    mean = (1 - words.share) / 2 * (forwards * backwards).log() + words.share * learned.log()
     hertz = torch.linspace(0, rate / 2, len(power), device=power.device)
-    audible = ((hertz - recipe.lowest) / recipe.slope_hz + 1).clamp(0, 1)
-    return (forwards + backwards) / 2 * audible[:, None]
+    gain = (_hearing(hertz, words.smoothing_erb) @ mean).exp()
+    return gain.clamp(min=10 ** (words.residue_db / 20)) * high_pass(hertz, recipe.gain)[:, None]
+
+
+def _lifted(power: Tensor, recipe: Floor) -> Tensor:
+    return power + recipe.least * power.mean() + _TINY
+
+
+def _hearing(hertz: Tensor, width: float) -> Tensor:
+    """Means over triangles that reach `width` ERB to either side (Glasberg and Moore 1990): (bins, bins)."""
+    erb = 21.4 * (1 + 0.00437 * hertz).log10()
+    weight = (1 - (erb[:, None] - erb).abs() / width).clamp(min=0)
+    return weight / weight.sum(1, keepdim=True)
+
+
+def learned_snr(
+    power: Tensor, floor: Tensor, recipe: Vocabulary, generator: torch.Generator, check: Callable[[], None]
+) -> Tensor:
+    """A priori SNR of a clip whose speech is made of few spectra: xi = W H / floor, (bins, frames).
+
+    power ~ W H + floor in the Itakura-Saito divergence, the floor held: the multiplicative updates of Fevotte and Idier
+    (2011), which never make it worse. What comes back in the same spectra is no chance, however faint it is in one bin.
+    """
+    level = power.mean()
+    power, floor = power / level, floor / level
+
+    def start(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator).to(power.device) + _LEAST_START
+
+    w, h = start(power.shape[0], recipe.components), start(recipe.components, power.shape[1])
+    w /= (w @ h).mean()
+    for _ in range(recipe.updates):
+        check()
+        inverse = 1 / (w @ h + floor)
+        w *= (((power * inverse.square()) @ h.mT) / (inverse @ h.mT).clamp(min=_TINY)).sqrt()
+        inverse = 1 / (w @ h + floor)
+        h *= ((w.mT @ (power * inverse.square())) / (w.mT @ inverse).clamp(min=_TINY)).sqrt()
+    return w @ h / floor
 
 
 def noise_floor(power: Tensor, rate: int, recipe: Floor) -> Tensor:
@@ -96,7 +152,7 @@ def _weighted(weight: Tensor, power: Tensor, otherwise: Tensor) -> Tensor:
 def speech_presence(power: Tensor, floor: Tensor, recipe: Floor) -> Tensor:
     """P(speech | power) = 1 / (1 + (1 + xi) exp(-gamma xi / (1 + xi))), gamma = power / floor, at a fixed SNR xi."""
     xi = 10 ** (recipe.speech_snr_db / 10)
-    exponent = (power / floor.clamp(min=_TINY) * (xi / (1 + xi))).clamp(max=_LARGEST_EXPONENT)
+    exponent = (power / floor.clamp(min=_TINY) * (xi / (1 + xi))).clamp(max=LARGEST_EXPONENT)
     return 1 / (1 + (1 + xi) * torch.exp(-exponent))
 
 
@@ -112,53 +168,14 @@ def _followed(power: Tensor, start: Tensor, recipe: Floor) -> Tensor:
     return torch.stack(found, dim=1)
 
 
-def log_spectral_gain(power: Tensor, floor: Tensor, recipe: Floor) -> Tensor:
-    """The MMSE gain of log spectra (Ephraim and Malah 1985), decision-directed: (bins, frames).
-
-    G = xi / (1 + xi) exp(E1(v) / 2), v = gamma xi / (1 + xi), gamma = power / floor,
-    xi = a G'^2 gamma' + (1 - a) max(gamma - 1, 0), with ' of the frame before.
-    """
-    gamma = power / floor.clamp(min=_TINY)
-    before = torch.ones_like(gamma[:, 0])
-    least = 10 ** (recipe.least_snr_db / 10)
-    gains = []
-    for now in gamma.T:
-        xi = (recipe.decision * before + (1 - recipe.decision) * (now - 1).clamp(min=0)).clamp(min=least)
-        wiener = xi / (1 + xi)
-        gain = (wiener * torch.exp(exponential_integral((wiener * now).clamp(min=1e-8)) / 2)).clamp(max=1)
-        before = gain.square() * now
-        gains.append(gain)
-    return torch.stack(gains, dim=1)
-
-
-def exponential_integral(v: Tensor) -> Tensor:
-    """E1(v) for v > 0, to 2e-7 and better (Abramowitz and Stegun 1964, 5.1.53 and 5.1.56)."""
-    low, high = v.clamp(max=1), v.clamp(min=1, max=_LARGEST_EXPONENT)
-    near = -low.log() + _horner(low, _NEAR_ONE)
-    far = torch.exp(-high) / high * _horner(high, _FAR_ABOVE) / _horner(high, _FAR_BELOW)
-    return torch.where(v < 1, near, far)
-
-
-_NEAR_ONE = (-0.57721566, 0.99999193, -0.24991055, 0.05519968, -0.00976004, 0.00107857)
-_FAR_ABOVE = (0.2677737343, 8.6347608925, 18.0590169730, 8.5733287401, 1.0)
-_FAR_BELOW = (3.9584969228, 21.0996530827, 25.6329561486, 9.5733223454, 1.0)
-
-
-def _horner(x: Tensor, coefficients: Sequence[float]) -> Tensor:
-    """sum_k coefficients[k] x^k."""
-    total = torch.zeros_like(x)
-    for coefficient in reversed(coefficients):
-        total = total * x + coefficient
-    return total
-
-
 def cleaned_levels(view: Tensor, rate: int, recipe: DenoisingRecipe) -> Tensor:
     """Power of every frame in the band of speech once the steady floor is gone: (frames,); view: (samples,)."""
     n_fft, hop = _grid(rate, recipe.floor)
-    power = stft(view[None], n_fft, hop)[0].abs().square()
+    power = _lifted(stft(view[None], n_fft, hop)[0].abs().square(), recipe.floor)
+    forwards, backwards = both_ways(power, noise_floor(power, rate, recipe.floor), recipe.gain)
     hertz = torch.linspace(0, rate / 2, len(power), device=view.device)
     band = (hertz >= recipe.speech.low) & (hertz <= recipe.speech.high)
-    return (power * speech_gain(power, rate, recipe.floor).square())[band].sum(0)
+    return (power * ((forwards + backwards) / 2).square())[band].sum(0)
 
 
 def pauses_db(levels: Tensor, recipe: Speech) -> float:

@@ -61,6 +61,57 @@ def _block(entering: int, leaving: int, kernel: int, slope: float, stride: int =
     return nn.Sequential(convolution, _norm(leaving), nn.LeakyReLU(slope))
 
 
+class WaveUNet(nn.Module):
+    """The waveform U-Net of Deep Network Prior (Michelashvili and Wolf 2019): noise in, a waveform out.
+
+    Every level convolves and then drops every second sample; on the way back samples are doubled by linear
+    interpolation, joined by what the level held on the way down, and convolved. The noise itself joins before the last
+    1x1 convolution, and tanh bounds the waveform. Batch norm and LeakyReLU after every other convolution.
+
+    filters: of the first level, the n-th has n times as many. down_kernel, up_kernel: of the convolutions, odd.
+    Published 60, 6, 15, 5, 0.1: 9 279 602 parameters.
+    """
+
+    def __init__(self, filters: int, levels: int, down_kernel: int, up_kernel: int, slope: float) -> None:
+        super().__init__()
+        channels = [filters * (level + 1) for level in range(levels)]
+        deepest = channels[-1]
+        self.down = nn.ModuleList(
+            _wave_block(i, c, down_kernel, slope) for i, c in zip([1, *channels], channels, strict=False)
+        )
+        self.middle = _wave_block(deepest, deepest, down_kernel, slope)
+        self.up = nn.ModuleList(
+            _wave_block(below + c, c, up_kernel, slope)
+            for below, c in zip([*channels[1:], deepest], channels, strict=True)
+        )
+        self.head = nn.Conv1d(filters + 1, 1, 1)
+        self._levels = levels
+
+    def padded(self, samples: int) -> int:
+        """The least length, `samples` or more, that every level halves, two samples at the deepest for its norm."""
+        unit = 2**self._levels
+        return max(2, math.ceil(samples / unit)) * unit
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """noise: (1, 1, samples), a length that `padded` gives -> (1, 1, samples), -1 .. 1."""
+        held, x = [], noise
+        for down in self.down:
+            x = down(x)
+            held.append(x)
+            x = x[..., ::2]
+        x = self.middle(x)
+        for up, before in zip(reversed(self.up), reversed(held), strict=True):
+            x = F.interpolate(x, scale_factor=2, mode="linear", align_corners=True)
+            x = up(torch.cat([x, before], dim=1))
+        return self.head(torch.cat([x, noise], dim=1)).tanh()
+
+
+def _wave_block(entering: int, leaving: int, kernel: int, slope: float) -> nn.Sequential:
+    """Convolution with edges of silence, batch norm, LeakyReLU."""
+    convolution = nn.Conv1d(entering, leaving, kernel, padding=kernel // 2)
+    return nn.Sequential(convolution, nn.BatchNorm1d(leaving, track_running_stats=False), nn.LeakyReLU(slope))
+
+
 def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
     """Random weights for every convolution in `network`, uniform within 1 / sqrt(fan in); norms start at one.
 

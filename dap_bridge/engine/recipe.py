@@ -287,8 +287,18 @@ class CoseparationRecipe(Section):
 
 
 @dataclass(frozen=True)
+class Gain(Section):
+    """What is left of a bin of which the noise is known: the MMSE gain of log spectra."""
+
+    decision: float  # a of the decision-directed a priori SNR
+    least_snr_db: float  # a priori
+    lowest: float  # Hz: nobody speaks below
+    slope_hz: float  # over which it fades out below that
+
+
+@dataclass(frozen=True)
 class Floor(Section):
-    """Steady noise: how its power is known, and what is left of a bin."""
+    """Steady noise: how its power is known."""
 
     window_s: float  # seconds; to the nearest power of two in samples
     overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
@@ -301,10 +311,18 @@ class Floor(Section):
     memory: float  # of the fast tracker, a frame
     presence_memory: float  # of the probability of speech, a frame
     presence_limit: float  # beyond that, on average, speech is not believed
-    decision: float  # a of the decision-directed a priori SNR
-    least_snr_db: float  # a priori
-    lowest: float  # Hz: nobody speaks below
-    slope_hz: float  # over which it fades out below that
+
+
+@dataclass(frozen=True)
+class Vocabulary(Section):
+    """The spectra that the clip's speech is made of, and how the gain they give joins the decision-directed ones."""
+
+    components: int
+    updates: int  # multiplicative
+    excess: float  # floors that count as noise
+    share: float  # of the gain by these spectra, an exponent; the decision-directed ones have the rest
+    smoothing_erb: float  # bands of hearing on either side of a bin, over which the gain is averaged
+    residue_db: float  # that stays of every bin, at the least
 
 
 @dataclass(frozen=True)
@@ -330,8 +348,65 @@ class DenoisingRecipe(Section):
 
     floor_share: float  # of the floor that leaves the speech where the clip has been separated
     floor: Floor
+    gain: Gain
+    vocabulary: Vocabulary
     speech: Speech
     separation: ConsensusRecipe
+
+
+@dataclass(frozen=True)
+class WaveUNetShape(Section):
+    """The waveform network of Deep Network Prior."""
+
+    filters: int  # of the first level; the n-th has n times as many
+    levels: int  # each has half the samples of the one above
+    down_kernel: int  # samples of a level, odd
+    up_kernel: int  # samples of a level, odd
+    slope: float  # of LeakyReLU below zero
+
+    def __post_init__(self) -> None:
+        if self.filters < 1 or self.levels < 1:
+            raise ValueError("network: filters and levels must be at least 1")
+        if self.down_kernel % 2 == 0 or self.up_kernel % 2 == 0:
+            raise ValueError("network: kernels must be odd")
+
+
+@dataclass(frozen=True)
+class WaveformFit(Section):
+    """How the network is fitted to the noisy signal."""
+
+    peak: float  # that a chunk is brought to, so that its loudness does not matter; the network reaches 1 at most
+    iterations: int
+    learning_rate: float  # of Adam
+
+
+@dataclass(frozen=True)
+class Fluctuations(Section):
+    """How what the network is unsure of becomes a map of attenuations."""
+
+    first: int  # iteration, from 1, whose drawing is the first that is compared with the next
+    outlier: float  # quantile of an iteration's changes, from either end, beyond which they are cut
+    least_db: float  # of the map
+
+    def __post_init__(self) -> None:
+        if self.first < 1 or not 0 <= self.outlier < 0.5:
+            raise ValueError("fluctuations: first must be at least 1, outlier from 0 to below 0.5")
+
+
+@dataclass(frozen=True)
+class NetworkPriorRecipe(Section):
+    """Deep Network Prior: noise is what a network fitted to the noisy waveform keeps changing its mind about."""
+
+    front: Front
+    stems: Stems
+    network: WaveUNetShape
+    fit: WaveformFit
+    fluctuations: Fluctuations
+    gain: Gain
+
+    def __post_init__(self) -> None:
+        if self.front.view != "mono":
+            raise ValueError('front.view: the network draws one waveform, so it looks at "mono" only')
 
 
 @dataclass(frozen=True)
@@ -431,7 +506,7 @@ class TextureRecipe(Section):
     steadiness: Steadiness
 
 
-Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe | CoseparationRecipe | DenoisingRecipe
+Recipe = ConsensusRecipe | PaperRecipe | TextureRecipe | CoseparationRecipe | DenoisingRecipe | NetworkPriorRecipe
 
 # What a preset calls its method.
 RECIPES: dict[str, type[Recipe]] = {
@@ -440,4 +515,5 @@ RECIPES: dict[str, type[Recipe]] = {
     "texture": TextureRecipe,
     "coseparation": CoseparationRecipe,
     "denoising": DenoisingRecipe,
+    "network-prior": NetworkPriorRecipe,
 }

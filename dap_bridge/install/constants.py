@@ -15,8 +15,13 @@ from ..transport import events, protocol
 
 GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."
 
-# verb -> what its plug-in for Audacity is called
-PLUGINS = {"separate": "Separate selection", "denoise": "Denoise selection", "texture": "Extend texture"}
+# verb -> what its plug-in for Audacity is called, and the part that sends one track or all of them
+PLUGINS = {
+    "separate": ("Separate selection", "track"),
+    "denoise": ("Denoise selection", "track"),
+    "texture": ("Extend texture", "track"),
+    "coseparate": ("Co-separate selected tracks", "tracks"),
+}
 
 
 def constants() -> dict[str, Any]:
@@ -79,17 +84,19 @@ def files() -> dict[Path, str]:
     return {
         reaper / "dap" / "constants.lua": lua(),
         reaper / "python" / "dap_constants.py": python(),
-        **{scripts / "audacity" / f"DAP_{title}.ny": plugin(verb) for verb, title in PLUGINS.items()},
+        **{scripts / "audacity" / f"DAP_{title}.ny": plugin(verb, sender) for verb, (title, sender) in PLUGINS.items()},
     }
 
 
-def plugin(verb: str) -> str:
-    """An Audacity plug-in: one file has to hold all of it, so what the verbs share is put behind what is their own."""
+def plugin(verb: str, sender: str) -> str:
+    """An Audacity plug-in: one file has to hold all of it, so what verbs share is put behind what is their own."""
     parts = assets.folder("daw_scripts") / "audacity" / "parts"
-    own, common = ((parts / f"{name}.lsp").read_text(encoding="utf-8") for name in (verb, "common"))
+    own, *shared = ((parts / f"{name}.lsp").read_text(encoding="utf-8") for name in (verb, sender, "common"))
     head, newline, rest = own.partition("\n\n")
-    origin = f"; Made of parts/{verb}.lsp and parts/common.lsp by `make docs`: edit those instead.\n\n"
-    return head + newline + origin + rest + common
+    origin = (
+        f"; Made of parts/{verb}.lsp, parts/{sender}.lsp and parts/common.lsp by `make docs`: edit those instead.\n\n"
+    )
+    return head + newline + origin + rest + "".join(shared)
 
 
 if __name__ == "__main__":

@@ -10,13 +10,23 @@
 ;control preset "Preset" string "" "denoise"
 ;control seed "Seed" int-text "" 0 0 2147483647
 
-; Made of parts/denoise.lsp and parts/common.lsp by `make docs`: edit those instead.
+; Made of parts/denoise.lsp, parts/track.lsp and parts/common.lsp by `make docs`: edit those instead.
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "denoise")
 
 (defun dap-fields ()
   (format nil "\"strength\": ~a, \"swap\": ~a" strength (if (= swap 1) "true" "false")))
+
+; A job for every selected track.
+(defun dap-send ()
+  (let* ((name (dap-name 1))
+         (audio (dap-path "/clips/" (strcat name ".wav")))
+         (track-name (get '*track* 'name)))
+    (if (dap-save audio)
+        (dap-ask name track-name
+                 (format nil "\"clip\": ~a, \"label\": ~a, ~a" (dap-json audio) (dap-json track-name) (dap-fields)))
+        (dap-unwritable))))
 
 ; Writes the selection and a request into the bridge's drop folder. `dap-bridge audacity` puts the stems on new tracks.
 
@@ -110,12 +120,11 @@
       (close file)
       t)))
 
-(defun dap-request (name audio track-name)
+(defun dap-request (name clips)
   (let ((file (open (dap-path "/inbox/" (strcat name ".json")) :direction :output)))
     (when file
-      (format file "{\"verb\": ~a, \"job\": ~a, \"clip\": ~a, \"label\": ~a, " (dap-json dap-verb) (dap-json name)
-              (dap-json audio) (dap-json track-name))
-      (format file "~a, \"preset\": ~a, \"seed\": ~a}~%" (dap-fields) (dap-json preset) seed)
+      (format file "{\"verb\": ~a, \"job\": ~a, ~a, " (dap-json dap-verb) (dap-json name) clips)
+      (format file "\"preset\": ~a, \"seed\": ~a}~%" (dap-json preset) seed)
       (close file)
       t)))
 
@@ -140,13 +149,17 @@
   (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
           (dap-path "" "")))
 
-(defun dap-send ()
-  (let* ((name (dap-name 1))
-         (audio (dap-path "/clips/" (strcat name ".wav")))
-         (track-name (get '*track* 'name)))
-    (cond ((not (dap-note name track-name)) (dap-unwritable))
-          (t (s-save *track* ny:all audio :format snd-head-wave :mode snd-mode-float :bits 32)
-             (if (dap-request name audio track-name) (dap-verdict name) (dap-unwritable))))))
+; Saves the selected part of the track at hand; nil where nothing can be written there.
+(defun dap-save (audio)
+  (let ((file (open audio :direction :output)))
+    (when file
+      (close file)
+      (s-save *track* ny:all audio :format snd-head-wave :mode snd-mode-float :bits 32)
+      t)))
+
+; Writes the note and the request of a job whose audio is saved; says what is the matter, or "".
+(defun dap-ask (name track-name clips)
+  (if (and (dap-note name track-name) (dap-request name clips)) (dap-verdict name) (dap-unwritable)))
 
 (if (dap-running)
     (dap-send)

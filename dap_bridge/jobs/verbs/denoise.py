@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,38 +15,49 @@ from ...audio.files import ClipReader
 from ...audio.plan import Chunk, fit_view, plan
 from ...audio.stems import StemWriter, file_name, null_db
 from ...domain import Clip, Manifest, Stem
+from ...engine import network_prior
 from ...engine.consistency import apply_masks
 from ...engine.denoising import (
     Evidence,
+    clean,
     cleaned_levels,
+    divide,
     pauses_db,
     speech_evidence,
     speech_likeness,
-    split,
 )
-from ...engine.recipe import DenoisingRecipe
+from ...engine.fit import chance
+from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
 from .. import device as devices
 from ..run import Run
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
+# What a waveform network keeps for its gradient, floats a sample of the view and a filter of its first level.
+KEPT_BY_NETWORK = 80
+
+DenoisingPreset = presets.Preset[DenoisingRecipe | NetworkPriorRecipe]
 
 
 def denoise(run: Run, results: Path) -> Path:
     """Returns the path of the manifest. Stem 1 is the speech, stem 2 the noise."""
     request = run.job.request
-    preset = presets.load_one_of(request["preset"], DenoisingRecipe)
+    preset: DenoisingPreset = presets.load_one_of(request["preset"], DenoisingRecipe, NetworkPriorRecipe)
     with ClipReader(Clip.from_request(request)) as reader, tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder:
-        task = Denoising(run, reader, preset, Path(folder))
-        longest = max(chunk.frames for chunk in task.chunks)
-        devices.require_memory(longest * reader.channels * WORKING_COPIES * 4)
+        task = Task(run, reader, preset)
+        method: Denoising | NetworkPrior
+        if isinstance(preset.recipe, DenoisingRecipe):
+            method = Denoising(task, preset.recipe, Path(folder))
+        else:
+            method = NetworkPrior(task, preset.recipe)
+        devices.require_memory(method.memory_estimate())
         names = [file_name(1), file_name(2)]
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
 
         def make(stage: Path) -> Manifest:
             paths = [stage / name for name in names]
-            run.compute(lambda device: task.write_stems(device, paths))
+            run.compute(lambda device: task.write_stems(method.speech(device), paths))
             return run.manifest(
                 preset=preset.name,
                 rate=reader.rate,
@@ -63,65 +75,122 @@ def denoise(run: Run, results: Path) -> Path:
 
 
 @dataclass
-class Denoising:
-    """One clip on its way through the engine: its pauses, then masks if they are filled, then its stems.
-
-    folder: where the masks wait until all of the clip has been heard.
-    """
+class Task:
+    """One clip, read chunk by chunk and written again as speech and noise."""
 
     run: Run
     reader: ClipReader
-    preset: presets.Preset[DenoisingRecipe]
-    folder: Path
+    preset: DenoisingPreset
     chunks: tuple[Chunk, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         chunking = self.preset.about.chunk
         self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
 
-    def write_stems(self, device: torch.device, paths: list[Path]) -> None:
-        """Split on `device`; the speech goes to the first of `paths`, the noise to the second."""
-        request, recipe = self.run.job.request, self.preset.recipe
+    @property
+    def longest(self) -> int:
+        """Frames of the longest chunk, at the clip's rate."""
+        return max(chunk.frames for chunk in self.chunks)
+
+    def audio(self, index: int) -> torch.Tensor:
+        """A chunk as it is: (channels, frames)."""
+        chunk = self.chunks[index]
+        return torch.from_numpy(self.reader.read(chunk.start, chunk.frames))
+
+    def view(self, index: int, rate: int) -> torch.Tensor:
+        """A chunk at another rate: (channels, samples)."""
+        return torch.from_numpy(fit_view(self.audio(index).numpy(), self.reader.rate, rate))
+
+    def write_stems(self, speech: Iterator[torch.Tensor], paths: list[Path]) -> None:
+        """speech: of every chunk, (channels, frames). It goes to the first of `paths`, the noise to the second."""
+        request = self.run.job.request
+        with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
+            for index, cleaned in enumerate(speech):
+                audio = self.audio(index).to(cleaned.device)
+                stems = divide(audio, cleaned, strength=request["strength"], swap=request["swap"])
+                following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
+                writer.write(self.chunks[index], torch.stack(stems).cpu().numpy(), following)
+
+
+@dataclass
+class NetworkPrior:
+    """A clip on its way through a network of its own, chunk by chunk."""
+
+    task: Task
+    recipe: NetworkPriorRecipe
+
+    def memory_estimate(self) -> int:
+        """Bytes that the longest chunk takes."""
+        reader, front = self.task.reader, self.recipe.front
+        samples = self.task.longest * front.rate // reader.rate
+        fitted = samples * self.recipe.network.filters * KEPT_BY_NETWORK
+        return 4 * (self.task.longest * reader.channels * WORKING_COPIES + fitted)
+
+    def speech(self, device: torch.device) -> Iterator[torch.Tensor]:
+        """The speech of every chunk: (channels, frames)."""
+        recipe, task = self.recipe, self.task
+        events = network_prior.denoise(
+            lambda index: task.view(index, recipe.front.rate),
+            len(task.chunks),
+            recipe,
+            seed=task.run.job.request["seed"],
+            device=device,
+        )
+        for answer in task.run.follow(events):
+            audio, masks = task.audio(answer.index).to(device), answer.masks.to(device)
+            yield apply_masks(audio, task.reader.rate, masks, recipe.front, recipe.stems)[0]
+
+
+@dataclass
+class Denoising:
+    """A clip whose floor is taken out: its pauses are heard first, then masks are made if they are filled.
+
+    folder: where the masks wait until all of the clip has been heard.
+    """
+
+    task: Task
+    recipe: DenoisingRecipe
+    folder: Path
+
+    def memory_estimate(self) -> int:
+        """Bytes that the longest chunk takes."""
+        return self.task.longest * self.task.reader.channels * WORKING_COPIES * 4
+
+    def speech(self, device: torch.device) -> Iterator[torch.Tensor]:
+        """The speech of every chunk: (channels, frames)."""
+        task, recipe = self.task, self.recipe
         filled = self._pauses_db(device) > recipe.speech.filled_db
         speech = self._separate(device) if filled else 0
-        with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
-            for index, chunk in enumerate(self.chunks):
-                self.run.stop_if_cancelled()
-                masks = self._masks(index, device) if filled else None
-                if masks is not None and speech == 1:
-                    masks = masks.flip(0)
-                audio = torch.from_numpy(self.reader.read(chunk.start, chunk.frames)).to(device)
-                stems = split(
-                    audio, self.reader.rate, masks, recipe, strength=request["strength"], swap=request["swap"]
-                )
-                following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
-                writer.write(chunk, torch.stack(stems).cpu().numpy(), following)
+        for index in range(len(task.chunks)):
+            masks = self._masks(index, device) if filled else None
+            if masks is not None and speech == 1:
+                masks = masks.flip(0)
+            audio, generator = task.audio(index).to(device), chance(task.run.job.request["seed"], index)
+            yield clean(audio, task.reader.rate, masks, recipe, generator, task.run.stop_if_cancelled)
 
     def _pauses_db(self, device: torch.device) -> float:
         """How quiet the clip's pauses are without the steady noise, over all chunks."""
-        recipe = self.preset.recipe
-        rate = recipe.separation.front.rate
         levels = []
-        for index in range(len(self.chunks)):
-            self.run.stop_if_cancelled()
+        for index in range(len(self.task.chunks)):
+            self.task.run.stop_if_cancelled()
             view = self._view(index).mean(0).to(device)
-            levels.append(cleaned_levels(view, rate, recipe).cpu())
-        return pauses_db(torch.cat(levels), recipe.speech)
+            levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe).cpu())
+        return pauses_db(torch.cat(levels), self.recipe.speech)
 
     def _separate(self, device: torch.device) -> int:
         """Leave masks of two sounds in the folder; returns which of them, 0 or 1, is the speech."""
-        recipe = self.preset.recipe
+        recipe, task = self.recipe, self.task
         front = recipe.separation.front
         heard: tuple[list[Evidence], list[Evidence]] = ([], [])
         events = separate_chunks(
             self._view,
-            len(self.chunks),
+            len(task.chunks),
             recipe.separation,
             sources=2,
-            seed=self.run.job.request["seed"],
+            seed=task.run.job.request["seed"],
             device=device,
         )
-        for answer in self.run.follow(events):
+        for answer in task.run.follow(events):
             np.save(self._mask_file(answer.index), answer.masks.half().numpy())
             view = self._view(answer.index).mean(0, keepdim=True)
             stems = apply_masks(view, front.rate, answer.masks, front, recipe.separation.stems)
@@ -130,9 +199,7 @@ class Denoising:
         return int(np.argmax([speech_likeness(found) for found in heard]))
 
     def _view(self, index: int) -> torch.Tensor:
-        chunk = self.chunks[index]
-        audio = self.reader.read(chunk.start, chunk.frames)
-        return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.separation.front.rate))
+        return self.task.view(index, self.recipe.separation.front.rate)
 
     def _masks(self, index: int, device: torch.device) -> torch.Tensor:
         return torch.from_numpy(np.load(self._mask_file(index))).to(device, torch.float32)

@@ -90,12 +90,11 @@
       (close file)
       t)))
 
-(defun dap-request (name audio track-name)
+(defun dap-request (name clips)
   (let ((file (open (dap-path "/inbox/" (strcat name ".json")) :direction :output)))
     (when file
-      (format file "{\"verb\": ~a, \"job\": ~a, \"clip\": ~a, \"label\": ~a, " (dap-json dap-verb) (dap-json name)
-              (dap-json audio) (dap-json track-name))
-      (format file "~a, \"preset\": ~a, \"seed\": ~a}~%" (dap-fields) (dap-json preset) seed)
+      (format file "{\"verb\": ~a, \"job\": ~a, ~a, " (dap-json dap-verb) (dap-json name) clips)
+      (format file "\"preset\": ~a, \"seed\": ~a}~%" (dap-json preset) seed)
       (close file)
       t)))
 
@@ -120,13 +119,17 @@
   (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
           (dap-path "" "")))
 
-(defun dap-send ()
-  (let* ((name (dap-name 1))
-         (audio (dap-path "/clips/" (strcat name ".wav")))
-         (track-name (get '*track* 'name)))
-    (cond ((not (dap-note name track-name)) (dap-unwritable))
-          (t (s-save *track* ny:all audio :format snd-head-wave :mode snd-mode-float :bits 32)
-             (if (dap-request name audio track-name) (dap-verdict name) (dap-unwritable))))))
+; Saves the selected part of the track at hand; nil where nothing can be written there.
+(defun dap-save (audio)
+  (let ((file (open audio :direction :output)))
+    (when file
+      (close file)
+      (s-save *track* ny:all audio :format snd-head-wave :mode snd-mode-float :bits 32)
+      t)))
+
+; Writes the note and the request of a job whose audio is saved; says what is the matter, or "".
+(defun dap-ask (name track-name clips)
+  (if (and (dap-note name track-name) (dap-request name clips)) (dap-verdict name) (dap-unwritable)))
 
 (if (dap-running)
     (dap-send)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,9 @@ class Audacity:
     def denoise(self, preset: str) -> None:
         self.pipe.command("DapDenoiseSelection", strength=0.5, swap="speech", preset=preset, seed=0)
 
+    def coseparate(self, preset: str = "quick-coseparate") -> None:
+        self.pipe.command("DapCo-separateSelectedTracks", preset=preset, seed=0)
+
     def extend(self, seconds: float, preset: str) -> None:
         self.pipe.command("DapExtendTexture", seconds=seconds, variation=0.5, preset=preset, seed=0)
 
@@ -123,16 +127,24 @@ class Audacity:
         self.pipe.command(COMMAND, sources=2, preset=preset, seed=0)
 
     def separate_and_close_box(self, picture: str, preset: str = "quick") -> None:
+        self.close_box(lambda: self.separate(preset), PLUGIN, picture)
+
+    def close_box(self, ask: Callable[[], None], plugin: str, picture: str) -> None:
         """The plug-in has something to say: a box comes up, and Audacity goes on once it is closed."""
-        asked = threading.Thread(target=self._separate_whatever_comes, args=(preset,))
+
+        def asking() -> None:
+            with contextlib.suppress(Exception):
+                ask()
+
+        asked = threading.Thread(target=asking)
         asked.start()
         # One window of this name is there while the plug-in works: its progress. The other is what it says.
-        until(lambda: len(self.display.windows(PLUGIN)) == 2, ANSWER_S)
+        until(lambda: len(self.display.windows(plugin)) == 2, ANSWER_S)
         self.display.picture(picture)
 
         def gone() -> bool:
             self.display.press("Return")
-            return not self.display.windows(PLUGIN)
+            return not self.display.windows(plugin)
 
         until(gone, ANSWER_S)
         asked.join(ANSWER_S)
@@ -157,10 +169,6 @@ class Audacity:
         if hasattr(self, "pipe"):
             self.pipe.close()
         self._stop()
-
-    def _separate_whatever_comes(self, preset: str) -> None:
-        with contextlib.suppress(Exception):
-            self.separate(preset)
 
     def _start(self) -> None:
         for path in (*self._temporary.rglob("*"), *map(Path, pipe_names())):  # else it offers to recover, or hangs

@@ -19,6 +19,7 @@ VERBS = {
     "separate": "DAP_Separate selection.ny",
     "denoise": "DAP_Denoise selection.ny",
     "texture": "DAP_Extend texture.ny",
+    "coseparate": "DAP_Co-separate selected tracks.ny",
 }
 
 
@@ -87,4 +88,5 @@ def test_a_plugin_asks_within_the_protocols_limits(verb: str) -> None:
         limits = [float(fields[name][key]) for key in ("default", "minimum", "maximum")]
         assert [float(number) for number in given.split()] == limits
     asked = set(re.findall(r'\\"(\w+)\\":', text))
-    assert {"verb", "job", "clip", "label", "preset", "seed"} < asked <= {"verb", *fields}
+    named = {"item", "labels"} if verb == "coseparate" else {"clip", "label"}
+    assert {"verb", "job", "preset", "seed"} | named <= asked <= {"verb", *fields}

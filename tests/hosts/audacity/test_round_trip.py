@@ -170,3 +170,26 @@ def test_a_texture_goes_on_from_the_selection(audacity: Audacity, project: dict[
     assert (made["start"], made["end"]) == pytest.approx((FIRST / RATE, FIRST / RATE + 2.5), abs=1e-4)
     audio = audacity.export(before, 1, FIRST / RATE + 2.5, 1)
     assert null_db(audio[FIRST : FIRST + RATE // 2], project["mono"][FIRST : FIRST + RATE // 2]) <= NULL_DB
+
+
+def test_tracks_that_share_a_sound_are_one_job(
+    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process
+) -> None:
+    before = len(audacity.tracks())
+    audacity.select(0, 2, START, END)
+    audacity.coseparate()
+    (outcome,) = audacity.bring_back().values()
+    made = audacity.tracks()[before:]
+    pairs = [f"{name} - {kind}" for name in NAMES for kind in ("shared", "own")]
+    assert [track["name"] for track in made] == outcome["tracks"] == [*pairs, "shared sound"]
+    for number, name in enumerate(NAMES):
+        clip = project[name]
+        total = audacity.export(before + 2 * number, 2, SECONDS, clip.shape[1])
+        assert null_db(total[FIRST:LAST], clip[FIRST:LAST]) <= NULL_DB
+    assert list((bridge.spool / "clips").iterdir()) == []
+
+
+def test_one_track_shares_nothing(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+    audacity.select(0, 1, START, END)
+    audacity.close_box(audacity.coseparate, "DAP Co-separate selected tracks", "audacity-one-track")
+    assert list((bridge.spool / "clips").iterdir()) == list((bridge.spool / "inbox").glob("audacity*")) == []

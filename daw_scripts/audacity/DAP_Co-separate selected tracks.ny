@@ -1,0 +1,185 @@
+;nyquist plug-in
+;version 4
+;type analyze
+;name "DAP Co-separate selected tracks"
+;author "dap-bridge"
+;release 0.1.0
+;copyright "MIT"
+;control preset "Preset" string "" "coseparate"
+;control seed "Seed" int-text "" 0 0 2147483647
+
+; Made of parts/coseparate.lsp, parts/tracks.lsp and parts/common.lsp by `make docs`: edit those instead.
+
+; What is asked for.
+(setf dap-verb "coseparate")
+
+; One job for all selected tracks. Audacity runs a plug-in for one track after the other, so what the first ones leave
+; waits in *scratch* for the last one.
+
+(defun dap-send ()
+  (let ((count (length (get '*selection* 'tracks))))
+    (cond ((< count 2) (format nil "Select the same stretch of two tracks or more.~%What they share is told from what each has of its own."))
+          ((not (dap-collect)) (dap-unwritable))
+          ((= count (length (get '*scratch* 'dap-clips))) (dap-send-all))
+          (t ""))))
+
+; Saves the track at hand and remembers it; nil where that cannot be done.
+(defun dap-collect ()
+  (when (= 1 (get '*track* 'index))
+    (putprop '*scratch* (dap-name 1) 'dap-job)
+    (putprop '*scratch* nil 'dap-clips)
+    (putprop '*scratch* nil 'dap-tracks))
+  (let* ((earlier (get '*scratch* 'dap-clips))
+         (number (if earlier (format nil ".~a" (1+ (length earlier))) ""))
+         (audio (dap-path "/clips/" (strcat (get '*scratch* 'dap-job) number ".wav"))))
+    (when (dap-save audio)
+      (putprop '*scratch* (append earlier (list audio)) 'dap-clips)
+      (putprop '*scratch* (append (get '*scratch* 'dap-tracks) (list (get '*track* 'name))) 'dap-tracks))))
+
+(defun dap-send-all ()
+  (let ((items (mapcar #'(lambda (audio) (dap-json (strcat "0:::" audio))) (get '*scratch* 'dap-clips)))
+        (labels (mapcar #'dap-json (get '*scratch* 'dap-tracks))))
+    (dap-ask (get '*scratch* 'dap-job) (dap-listed (get '*scratch* 'dap-tracks))
+             (format nil "\"item\": [~a], \"labels\": [~a]" (dap-listed items) (dap-listed labels)))))
+
+(defun dap-listed (texts)
+  (let ((listed (car texts)))
+    (dolist (text (cdr texts) listed)
+      (setf listed (strcat listed ", " text)))))
+
+; Writes the selection and a request into the bridge's drop folder. `dap-bridge audacity` puts the stems on new tracks.
+
+; Where the drop folder is: `dap-bridge install audacity` writes its path here. Empty: in the home folder.
+(setf dap-spool "")
+
+; The bridge rewrites its heartbeat every second; one that is older than this has stopped.
+(setf dap-stale-s 5)
+; How long the bridge may take to say that the request has arrived.
+(setf dap-answer-s 4)
+
+(setf *float-format* "%.12f")
+
+(defun dap-home ()
+  (or (get-env "HOME") (get-env "USERPROFILE") ""))
+
+(defun dap-path (folder name)
+  (strcat (if (= 0 (length dap-spool)) (strcat (dap-home) "/.dap-bridge/spool") dap-spool) folder name))
+
+(defun dap-exists (path)
+  (let ((file (open path)))
+    (when file (close file))
+    file))
+
+; Position of a character in a text from index i on, or nil.
+(defun dap-find (character text i)
+  (cond ((>= i (length text)) nil)
+        ((char= character (char text i)) i)
+        (t (dap-find character text (1+ i)))))
+
+; A text with backslash, quote and control characters as JSON wants them inside a string.
+(defun dap-json-character (character)
+  (let ((code (char-code character)))
+    (cond ((char= character #\\) "\\\\")
+          ((char= character #\") "\\\"")
+          ((and (>= code 0) (< code 32)) " ")
+          (t (string character)))))
+
+(defun dap-json (text)
+  (let ((escaped ""))
+    (dotimes (i (length text) (strcat "\"" escaped "\""))
+      (setf escaped (strcat escaped (dap-json-character (char text i)))))))
+
+; A text that may stand in a line `key<TAB>value`.
+(defun dap-plain (text)
+  (let ((plain ""))
+    (dotimes (i (length text) plain)
+      (let ((character (char text i)))
+        (setf plain (strcat plain (if (char= character #\\) "\\\\" (dap-line-character character))))))))
+
+(defun dap-line-character (character)
+  (if (< -1 (char-code character) 32) " " (string character)))
+
+; What stands behind `key<TAB>` in a file of such lines, or nil.
+(defun dap-value (path key)
+  (let ((file (open path)) (found nil) tab)
+    (when file
+      (do ((line (read-line file) (read-line file))) ((or found (null line)))
+        (setf tab (dap-find (int-char 9) line 0))
+        (when (and tab (string= key (subseq line 0 tab)))
+          (setf found (subseq line (1+ tab)))))
+      (close file))
+    found))
+
+(defun dap-running ()
+  (let ((time (dap-value (dap-path "/" "daemon.status") "time")))
+    (and time (< (abs (- (get-real-time) (dap-number time))) dap-stale-s))))
+
+(defun dap-number (text)
+  (read (make-string-input-stream text)))
+
+; A name that no job of this plug-in has had: the time of day, and a number for tracks that are sent at once.
+(defun dap-name (number)
+  (let* ((time *system-time*)
+         (name (format nil "audacity-~a-~a-~a-~a-~a-~a" (nth 0 time) (nth 1 time) (nth 2 time) (nth 3 time)
+                       (nth 4 time) number)))
+    (if (dap-exists (dap-path "/clips/" (strcat name ".wav"))) (dap-name (1+ number)) name)))
+
+; Where the selection is, for whoever brings the stems back. Seconds, hertz; low and high only of a spectral selection.
+(defun dap-note (name track-name)
+  (let ((file (open (dap-path "/clips/" (strcat name ".selection")) :direction :output))
+        (low (get '*selection* 'low-hz))
+        (high (get '*selection* 'high-hz)))
+    (when file
+      (format file "job~a~a~%" (int-char 9) name)
+      (format file "track~a~a~%" (int-char 9) (dap-plain track-name))
+      (format file "start~a~a~%" (int-char 9) (get '*selection* 'start))
+      (format file "end~a~a~%" (int-char 9) (get '*selection* 'end))
+      (when low (format file "low~a~a~%" (int-char 9) low))
+      (when high (format file "high~a~a~%" (int-char 9) high))
+      (close file)
+      t)))
+
+(defun dap-request (name clips)
+  (let ((file (open (dap-path "/inbox/" (strcat name ".json")) :direction :output)))
+    (when file
+      (format file "{\"verb\": ~a, \"job\": ~a, ~a, " (dap-json dap-verb) (dap-json name) clips)
+      (format file "\"preset\": ~a, \"seed\": ~a}~%" (dap-json preset) seed)
+      (close file)
+      t)))
+
+; The first thing the bridge says of a job, or nil where it says nothing in time.
+(defun dap-answer (name)
+  (let ((path (dap-path "/outbox/" (strcat name ".status")))
+        (end (+ (get-real-time) dap-answer-s)))
+    (do ((event (dap-value path "event") (dap-value path "event")))
+        ((or event (> (get-real-time) end)) event))))
+
+; "" says nothing; anything else is shown.
+(defun dap-verdict (name)
+  (let ((event (dap-answer name))
+        (path (dap-path "/outbox/" (strcat name ".status"))))
+    (cond ((null event)
+           (format nil "The bridge does not answer.~%Is it busy or hung? Start it anew in a terminal, then try again:~%~%dap-bridge serve"))
+          ((string= event "failed")
+           (format nil "~a~%~%~a" (dap-value path "message") (dap-value path "hint")))
+          (t ""))))
+
+(defun dap-unwritable ()
+  (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
+          (dap-path "" "")))
+
+; Saves the selected part of the track at hand; nil where nothing can be written there.
+(defun dap-save (audio)
+  (let ((file (open audio :direction :output)))
+    (when file
+      (close file)
+      (s-save *track* ny:all audio :format snd-head-wave :mode snd-mode-float :bits 32)
+      t)))
+
+; Writes the note and the request of a job whose audio is saved; says what is the matter, or "".
+(defun dap-ask (name track-name clips)
+  (if (and (dap-note name track-name) (dap-request name clips)) (dap-verdict name) (dap-unwritable)))
+
+(if (dap-running)
+    (dap-send)
+    (format nil "The bridge is not running.~%~%Start it in a terminal, then try again:~%~%dap-bridge serve"))
