@@ -1,10 +1,13 @@
 -- What the hook does at each turn of Ardour's timer: look at the jobs this session waits for, and place what is ready.
 local bridge = require("dap.bridge")
+local chosen = require("dap.chosen")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
 local marker = require("dap.marker")
 local message = require("dap.message")
 local place = require("dap.place")
+local revise = require("dap.revise")
+local sessions = require("dap.sessions")
 
 -- Between two looks, and after so much silence: ask again, give up. Microseconds of a monotonic clock.
 local POLL, AGAIN, GIVE_UP = 300000, 1200000, 3600000
@@ -36,16 +39,25 @@ function handlers.accepted(job) marker.show(job, "queued") end
 
 function handlers.progress(job, event) marker.show(job, percent(event)) end
 
+local function put(job, manifest)
+  if job.family then return revise.stems(job.family, manifest) end
+  return place.stems(job, manifest)
+end
+
+local function report(label, count, warnings)
+  message.log(("%s: %d stems placed."):format(label, count))
+  if #warnings > 0 then message.warn(("%s: %s"):format(label, table.concat(warnings, "\n\n"))) end
+end
+
 function handlers.done(job, event)
   local where = "The stems lie beside " .. (event.manifest or "the manifest") .. "."
   if job.tried then return fail(job, "Ardour ended while it imported the stems; they are not tried again.", where) end
   jobs.mark_tried(job.name)
   marker.show(job, "importing")
-  local fine, answer, warnings = pcall(place.stems, job, event.manifest or "")
+  local fine, answer, warnings = pcall(put, job, event.manifest or "")
   if not fine then return fail(job, tostring(answer), where) end
   finish(job)
-  message.log(("%s: %d stems placed."):format(job.label, answer))
-  if #warnings > 0 then message.warn(("%s: %s"):format(job.label, table.concat(warnings, "\n\n"))) end
+  report(job.label, answer, warnings)
 end
 
 function handlers.failed(job, event) fail(job, event.message or "failed", event.hint) end
@@ -88,6 +100,17 @@ local function look(job, now)
     .. "In a terminal:\n\n    dap-bridge install ardour")
 end
 
+-- What the user of the mask editor has sent to the DAW.
+local function look_at_editor()
+  for session, family in pairs(sessions.families()) do
+    local manifest = chosen.take(session)
+    if manifest then
+      local fine, answer, warnings = pcall(revise.stems, family, manifest)
+      if fine then report("Mask editor", answer, warnings) else message.complain("Mask editor: " .. tostring(answer)) end
+    end
+  end
+end
+
 local function turn()
   local now = ARDOUR.LuaAPI.monotonic_time()
   if busy or now < next_look or not Session then return end
@@ -98,6 +121,7 @@ local function turn()
       local calm, why = pcall(look, job, now)
       if not calm then fail(job, tostring(why), "Please report this.") end
     end
+    look_at_editor()
   end)
   if not fine then message.log(tostring(trouble)) end
   busy = false

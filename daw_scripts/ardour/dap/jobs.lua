@@ -28,7 +28,8 @@ local function unpacked(text)
   return clips
 end
 
--- A list of {name, verb, label, request, clips, mute, tried}, the oldest first. `clips`: the regions, the first of
+-- A list of {name, verb, label, request, clips, mute, family, tried}, the oldest first. `family`: of the stems whose masks are
+-- corrected, see sessions.lua. `clips`: the regions, the first of
 -- them where the result begins. `request` is what was asked, as JSON: it may be asked again.
 function jobs.all()
   local found = {}

@@ -66,10 +66,18 @@ local function mute()
   return asked
 end
 
--- The options of a verb: names of its fields, and "mute".
+-- A question of an action's own: {name, default, row, read}.
+local function own(verb, asked)
+  asked.key, asked.row.key = verb .. "." .. asked.name, asked.name
+  return asked
+end
+
+-- The options of a verb: names of its fields, "mute", and questions of an action's own.
 function options.of(verb, names)
   local questions = {}
-  for index, name in ipairs(names) do questions[index] = name == "mute" and mute() or question(verb, name) end
+  for index, name in ipairs(names) do
+    questions[index] = type(name) == "table" and own(verb, name) or name == "mute" and mute() or question(verb, name)
+  end
   return setmetatable({ questions = questions }, options)
 end
 

@@ -1,45 +1,14 @@
 -- Stems onto new tracks right below the source track of each region, as a group.
 local files = require("dap.files")
 local json = require("dap.json")
+local results = require("dap.results")
+local sessions = require("dap.sessions")
 
 local place = {}
 
--- Whether a JSON value is a manifest, as far as we use it.
-local function usable(content)
-  if type(content) ~= "table" or type(content.stems) ~= "table" then return false end
-  if type(content.warnings or {}) ~= "table" then return false end
-  for _, warning in ipairs(content.warnings or {}) do
-    if type(warning) ~= "string" then return false end
-  end
-  for _, stem in ipairs(content.stems) do
-    if type(stem) ~= "table" or type(stem.name) ~= "string" or type(stem.path) ~= "string" then return false end
-  end
-  return #content.stems > 0
-end
-
--- The manifest of a job. Raises a sentence.
-local function manifest_of(path)
-  local text = files.read(path)
-  if not text then error("The result is not where it should be: " .. path, 0) end
-  local fine, content = pcall(json.decode, text)
-  if not fine or not usable(content) then error("The result cannot be read: " .. path, 0) end
-  local rate = math.tointeger(Session:nominal_sample_rate())
-  if content.rate ~= rate then
-    error(("The stems have a rate of %s Hz, this session has %d Hz."):format(content.rate, rate), 0)
-  end
-  return content
-end
-
--- How many channels a file has; raises a sentence where Ardour cannot read it.
-local function channels_of(path)
-  local fine, readable = pcall(ARDOUR.Readable.load, Session, path)
-  if not fine or readable:size() == 0 then error("Ardour cannot read " .. path, 0) end
-  return readable:size()
-end
-
--- What is to be placed: {name, path, channels, position, frames, clip}, …; `frames` is left out where only the file knows.
--- A stem belongs to the region that its `input` counts, or to the job's only one; else to none, and has no `clip`.
--- Raises a sentence where something is not as the job asked for.
+-- What is to be placed: {name, path, channels, position, frames, clip, stem (its index)}, …; `frames` is left out where only
+-- the file knows. A stem belongs to the region that its `input` counts, or to the job's only one; else to none, and has no
+-- `clip`. Raises a sentence where something is not as the job asked for.
 local function parts_of(manifest, folder, job)
   local first, length = job.clips[1], json.decode(job.request).length
   local parts = {}
@@ -47,7 +16,10 @@ local function parts_of(manifest, folder, job)
     local path = ARDOUR.LuaAPI.build_filename(folder, stem.path)
     local clip = job.clips[stem.input or (#job.clips == 1 and 1)]
     if stem.input and not clip then error("The result is of other regions: " .. path, 0) end
-    local part = { name = stem.name, path = path, channels = channels_of(path), position = (clip or first).position, clip = clip }
+    local part = {
+      name = stem.name, path = path, channels = results.channels(path),
+      position = (clip or first).position, clip = clip, stem = stem.index,
+    }
     part.frames = clip and (length or clip.frames)
     if clip and part.channels ~= clip.channels or #job.clips == 1 and manifest.frames ~= part.frames then
       error("The stems are not of the region's length and channels: " .. path, 0)
@@ -73,14 +45,6 @@ local function new_track(name, channels, order)
   local made = Session:new_audio_track(channels, channels, nil, 1, name, order, ARDOUR.TrackMode.Normal, true)
   local step, list, before = made:iter()
   return step(list, before) or error("Ardour made no track.", 0)
-end
-
-local function import(path, track, position)
-  local paths = C.StringVector()
-  paths:push_back(path)
-  Editor:do_import(paths, Editing.ImportDistinctFiles, Editing.ImportToTrack, ARDOUR.SrcQuality.SrcBest,
-    ARDOUR.MidiTrackNameSource.SMFTrackName, ARDOUR.MidiTempoMapDisposition.SMFTempoIgnore, Temporal.timepos_t(position),
-    ARDOUR.PluginInfo(), track, false)
 end
 
 -- The region that an import made; raises a sentence where it is not what was to be imported.
@@ -111,8 +75,9 @@ end
 
 local function build(part, order)
   local track = new_track(part.name, part.channels, order)
-  import(part.path, track:to_track(), part.position)
+  results.import(part.path, track:to_track(), Editing.ImportToTrack, part.position)
   local region = imported(track, part)
+  part.region = region
   region:set_name(part.name)
   if part.clip and part.clip.heard then -- its fades are in the audio
     region:to_audioregion():set_fade_in_active(false)
@@ -144,7 +109,7 @@ end
 -- these. Returns their number, and what the bridge warns of. Raises a sentence; nothing is changed then, unless Ardour fails in
 -- the middle.
 function place.stems(job, path)
-  local manifest = manifest_of(path)
+  local manifest = results.manifest(path)
   local parts = parts_of(manifest, files.parent(path), job)
   local taken, groups = {}, {}
   for _, clip in ipairs(job.clips) do
@@ -156,6 +121,7 @@ function place.stems(job, path)
   build_below(last, of_clip(parts, nil), taken[last.track_id])
   -- Only now: an import goes to all selected tracks, and a group is selected as one.
   for _, each in ipairs(groups) do group(each.name, each.tracks) end
+  sessions.keep(parts, manifest, path)
   if job.mute == "yes" then mute_sources(job.clips) end
   return #parts, manifest.warnings or {}
 end

@@ -133,8 +133,8 @@ function regions.at_least(fewest)
   return found
 end
 
--- The first audio region on a track that is heard anywhere between two positions.
-local function first_within(track, route, start, stop)
+-- The audio regions on a track that are heard anywhere between two positions, the first of them first.
+local function all_within(track, route, start, stop)
   local found = {}
   for any in track:playlist():region_list():iter() do
     local region = any:to_audioregion()
@@ -144,19 +144,40 @@ local function first_within(track, route, start, stop)
     end
   end
   table.sort(found, earlier)
-  return found[1]
+  return found
+end
+
+-- For each track of the range selection, from the top, the regions that are heard within it; and where it starts and ends.
+-- Nil where no range is selected.
+local function by_track()
+  local selection, routes, found = Editor:get_selection(), {}, {}
+  local start, stop = selection.time:start_sample(), selection.time:end_sample()
+  if stop <= start then return nil end
+  for route in selection.tracks:routelist():iter() do routes[#routes + 1] = route end
+  table.sort(routes, function(a, b) return a:presentation_info_ptr():order() < b:presentation_info_ptr():order() end)
+  for _, route in ipairs(routes) do
+    local track = route:to_track()
+    if not track:isnil() then found[#found + 1] = all_within(track, route, start, stop) end
+  end
+  return found, start, stop
+end
+
+-- All regions that are heard within the range selection, and where it starts and ends. Nil where no range is selected.
+function regions.heard_in_range()
+  local tracks, start, stop = by_track()
+  if not tracks then return nil end
+  local found = {}
+  for _, list in ipairs(tracks) do table.move(list, 1, #list, #found + 1, found) end
+  return found, start, stop
 end
 
 -- On each track of the range selection the region that the range begins in, or else comes to first; and where the range
 -- ends. Nil where no range is selected.
 function regions.in_range()
-  local selection, found = Editor:get_selection(), {}
-  local start, stop = selection.time:start_sample(), selection.time:end_sample()
-  if stop <= start then return nil end
-  for route in selection.tracks:routelist():iter() do
-    local track = route:to_track()
-    if not track:isnil() then found[#found + 1] = first_within(track, route, start, stop) end
-  end
+  local tracks, _, stop = by_track()
+  if not tracks then return nil end
+  local found = {}
+  for _, list in ipairs(tracks) do found[#found + 1] = list[1] end
   return found, stop
 end
 

@@ -18,11 +18,20 @@ local function send(verb, task, wanted)
   request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
   local job = {
     name = request.job, verb = verb, label = task.label, clips = task.clips, request = json.encode(request),
-    mute = wanted.mute == false and "no" or "yes",
+    mute = wanted.mute == false and "no" or "yes", family = task.family,
   }
   assert(jobs.keep(job))
   marker.show(job, "waiting")
   assert(bridge.send(verb, request))
+end
+
+-- A job about the separation that a stem comes from (see marked.lua). Its manifest says all that is needed, should the
+-- bridge have forgotten the session.
+function submit.revision(verb, stem, fields)
+  fields.session = stem.known.manifest
+  send(verb, {
+    clips = { stem }, label = names.label(stem.name), family = stem.known.family, fields = function() return fields end,
+  }, {})
 end
 
 local function all_clips(tasks)

@@ -27,6 +27,10 @@ SEPARATE = "DAP: Separate selected regions"
 DENOISE = "DAP: Denoise selected regions"
 COSEPARATE = "DAP: Co-separate selected regions"
 EXTEND = "DAP: Extend texture to range"
+DEACTIVATE = "DAP: Deactivate mask in range"
+ACTIVATE = "DAP: Activate mask in range"
+UNDO_EDIT = "DAP: Undo last mask edit"
+EDITOR = "DAP: Open mask editor"
 PLACED = "stems placed"
 # Generous: the machine may be busy.
 START_S, ANSWER_S, SEPARATION_S = 90.0, 60.0, 150.0
@@ -175,11 +179,11 @@ class Ardour:
         return audio
 
     def select_range(self, track: str, start: int, stop: int) -> None:
-        """Select a range of samples on a track, and nothing else; `stop` is the first sample after it."""
+        """Select a range of samples on a track and those of its group; `stop` is the first sample after it."""
 
-        def on_the_track() -> bool:
+        def on_the_track() -> Any:
             self.do("Editor/select-next-route")
-            return bool(self.lua("return selected_tracks()") == [track])
+            return track in self.lua("return selected_tracks()")
 
         # Scripts cannot select a track: Ardour 7.3 hangs.
         until(on_the_track, ANSWER_S)
@@ -200,6 +204,23 @@ class Ardour:
         before = self.log().count(PLACED)
         self.run(action)
         until(lambda: self.log().count(PLACED) == before + jobs, SEPARATION_S)
+
+    def correct(self, action: str) -> None:
+        """Run an action on masks on the range that is selected, and take its dialog as it comes up."""
+        self.run(action)
+        self.box()
+        self.close_box("alt+o")
+
+    def edit(self, action: str) -> None:
+        """As `correct`, until what it brings is in place."""
+        before = self.log().count(PLACED)
+        self.correct(action)
+        until(lambda: self.log().count(PLACED) == before + 1, SEPARATION_S)
+
+    def remember(self, **options: object) -> None:
+        """Options as if they had been chosen in a dialog, VERB_NAME=VALUE."""
+        with (self.config / "dap-bridge" / "options.tsv").open("a") as file:
+            file.writelines(f"{name.replace('_', '.', 1)}\t{value}\n" for name, value in options.items())
 
     def regions(self, track: str) -> list[dict[str, Any]]:
         """What is on a track, as the running program has it."""

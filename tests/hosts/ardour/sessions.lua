@@ -25,7 +25,7 @@ function describe(region)
   return {
     name = region:name(), position = region:position():samples(), start = region:start():samples(),
     frames = region:length():samples(), muted = region:muted(), channels = channels, gain = audio:scale_amplitude(),
-    fade_in = audio:fade_in_active(), fade_out = audio:fade_out_active(),
+    layer = region:layer(), fade_in = audio:fade_in_active(), fade_out = audio:fade_out_active(),
   }
 end
 

@@ -77,6 +77,10 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(content: str | None, 
         b"DAP: Co-separate selected regions (options)",
         b"DAP: Extend texture to range",
         b"DAP: Extend texture to range (options)",
+        b"DAP: Deactivate mask in range",
+        b"DAP: Activate mask in range",
+        b"DAP: Open mask editor",
+        b"DAP: Undo last mask edit",
         b"DAP: Cancel jobs",
         b"DAP: Status",
     ]
@@ -106,7 +110,7 @@ def test_what_was_written_is_lua_that_builds_the_table(config: Path, tmp_path: P
         + b'for _, s in pairs(scripts) do assert(load(s.f)) assert(s.s:find("factory")) print(s.n) end'
     )
     result = subprocess.run([needed("lua5.3"), str(tmp_path / "list.lua")], capture_output=True, text=True, check=True)
-    assert len(result.stdout.splitlines()) == 10
+    assert len(result.stdout.splitlines()) == 14
 
 
 @pytest.mark.parametrize("content", ["<UIScripts>", "<Other/>", LIST.replace("c2NyaXB0", "c2NyaXBU", 1)])

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal.windows import blackmanharris
 
 from tests.hosts.ardour.conftest import Start
-from tests.hosts.ardour.host import COSEPARATE, DENOISE, EXTEND, audio_of
+from tests.hosts.ardour.host import COSEPARATE, DEACTIVATE, DENOISE, EXTEND, audio_of
 from tests.hosts.sound import NULL_DB, null_db, recording
 from tests.processes import until
 
@@ -18,6 +19,11 @@ WAIT_S = 60.0
 BELLS = {1: 12 * 48000, 2: 15 * 48000 + 11}
 RAIN = 21 * 48000 + 3
 EXTENDED = 2 * 48000 + 1234
+EDITED = 26 * 48000 + 5
+# A box, relative to the region, and a copy of a part of a stem.
+BOX = (24000, 48000)
+BAND_HZ = (1000, 4000)
+COPY, COPY_START, COPY_FRAMES = 30 * 48000 + 1, 10007, 30011
 # A start alone may take long on a busy machine.
 pytestmark = pytest.mark.timeout(600)
 
@@ -34,6 +40,12 @@ class Session:
 
     def names(self) -> list[str]:
         return [track["name"] for track in self.state["tracks"]]
+
+    def versions(self, track: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Of a track whose mask was corrected: the region of before, and that of now."""
+        regions = [one for one in self.track(track)["regions"] if one["position"] == EDITED]
+        before, now = sorted(regions, key=lambda one: bool(one["muted"]), reverse=True)
+        return before, now
 
     def region(self, track: str) -> dict[str, Any]:
         (region,) = self.track(track)["regions"]
@@ -52,10 +64,19 @@ def bells(rate: int) -> list[np.ndarray]:
     return mixtures
 
 
+def level_in_the_box(audio: np.ndarray) -> float:
+    """Root mean square of the middle of the box, in time and frequency, that was drawn; audio: (frames, channels)."""
+    inside = audio[BOX[0] + 4800 : BOX[1] - 4800, 0]
+    spectrum = np.abs(np.fft.rfft(inside * blackmanharris(len(inside))))
+    hertz = np.fft.rfftfreq(len(inside), 1 / 48000)
+    return float(np.sqrt(np.mean(spectrum[(hertz > 1.3 * BAND_HZ[0]) & (hertz < BAND_HZ[1] / 1.3)] ** 2)))
+
+
 @pytest.fixture(scope="module")
 def session(start_ardour: Start) -> Session:
     """48 kHz: a mono region with an offset and a stereo one separated at once, then one with gain and fades; two that
-    share a bell, one of them with an offset; one to denoise; one to extend.
+    share a bell, one of them with an offset; one to denoise; one to extend; and a stereo one whose mask is corrected
+    once a part of its second stem has been copied.
     """
     ardour = start_ardour(48000, "My song 🎹")
     second = ardour.rate
@@ -89,6 +110,20 @@ def session(start_ardour: Start) -> Session:
     ardour.act(DENOISE)
     ardour.select_range("rain", RAIN + 4800, RAIN + EXTENDED)
     ardour.act(EXTEND)
+    clips["edited"] = ardour.bring_in("edited", recording(48000, 2, 2), EDITED)
+    ardour.separate("edited")
+    ardour.lua(
+        "local playlist = Session:route_by_name('edited - stem 2'):to_track():playlist()\n"
+        "for region in playlist:region_list():iter() do\n"
+        " local copy = ARDOUR.RegionFactory.clone_region(region, true, false)\n"
+        " region:set_name('mine')\n"
+        f" copy:set_length(Temporal.timecnt_t({COPY_FRAMES})) copy:set_start(Temporal.timepos_t({COPY_START}))\n"
+        f" playlist:add_region(copy, Temporal.timepos_t({COPY}), 1, false, 0, 0, false)\n"
+        "end"
+    )
+    ardour.remember(refine_low=BAND_HZ[0], refine_high=BAND_HZ[1])
+    ardour.select_range("edited - stem 1", EDITED + BOX[0], EDITED + BOX[1])
+    ardour.edit(DEACTIVATE)
     until(lambda: not ardour.waiting(), WAIT_S)
     ardour.quit()
     return Session(ardour.headless.read_session(ardour.session), clips)
@@ -100,6 +135,7 @@ def test_tracks_stand_below_their_source_in_order(session: Session) -> None:
         "mono", *stems[:2], "stereo", *stems[2:4], "shaped", *stems[4:],
         "bell 1", "bell 1 - shared", "bell 1 - own", "bell 2", "bell 2 - shared", "bell 2 - own", "Shared sound",
         "talk", "talk - speech", "talk - noise", "rain", "rain - texture 1",
+        "edited", "edited - stem 1", "edited - stem 2",
     ]  # fmt: skip
 
 
@@ -175,3 +211,27 @@ def test_a_texture_starts_as_the_region_and_ends_with_the_range(session: Session
     assert null_db(audio[: len(clip) // 2], clip[: len(clip) // 2]) <= NULL_DB
     assert np.std(audio[len(clip) :]) > 0.01
     assert session.region("rain")["muted"]
+
+
+def test_a_corrected_mask_is_a_new_version_above_the_old_one(session: Session) -> None:
+    versions = [session.versions(f"edited - stem {number}") for number in (1, 2)]
+    for before, now in versions:
+        assert (before["muted"], now["muted"]) == (True, False)
+        assert now["layer"] > before["layer"]
+        for name in ("position", "start", "frames", "gain"):
+            assert now[name] == before[name]
+    clip = session.clips["edited"]
+    assert null_db(sum(audio_of(before) for before, _ in versions), clip) <= NULL_DB
+    assert null_db(sum(audio_of(now) for _, now in versions), clip) <= NULL_DB
+    before, now = (level_in_the_box(audio_of(region)) for region in versions[0])
+    assert now < 1e-3 * before
+
+
+def test_a_part_of_a_stem_elsewhere_is_corrected_too(session: Session) -> None:
+    regions = [one for one in session.track("edited - stem 2")["regions"] if one["position"] == COPY]
+    before, now = sorted(regions, key=lambda one: bool(one["muted"]), reverse=True)
+    assert (before["muted"], now["muted"]) == (True, False)
+    assert (now["start"], now["frames"]) == (before["start"], before["frames"]) == (COPY_START, COPY_FRAMES)
+    whole = audio_of(session.versions("edited - stem 2")[1])
+    assert np.array_equal(audio_of(now), whole[COPY_START : COPY_START + COPY_FRAMES])
+    assert not np.array_equal(audio_of(now), audio_of(before))

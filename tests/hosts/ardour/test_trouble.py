@@ -10,9 +10,21 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.transport.events import Accepted, CancelledEvent, Done, Failed, Interrupted, Progressed
+from dap_bridge.transport import protocol
+from dap_bridge.transport.events import Accepted, CancelledEvent, Chosen, Done, Failed, Interrupted, Progressed
 from tests.hosts.ardour.conftest import Start
-from tests.hosts.ardour.host import COSEPARATE, DENOISE, EXTEND, SEPARATE, Ardour, audio_of
+from tests.hosts.ardour.host import (
+    ACTIVATE,
+    COSEPARATE,
+    DEACTIVATE,
+    DENOISE,
+    EDITOR,
+    EXTEND,
+    SEPARATE,
+    UNDO_EDIT,
+    Ardour,
+    audio_of,
+)
 from tests.hosts.impostor import Impostor
 from tests.hosts.sound import NULL_DB, null_db, recording
 from tests.processes import Process, until
@@ -219,14 +231,125 @@ def test_a_warning_is_shown_once_the_stems_are_there(ardour: Ardour, impostor: I
     assert [ardour.regions(f"doubtful {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
 
 
-def test_after_all_that_it_works(ardour: Ardour) -> None:
-    clip = recording(RATE, 1, 2)
+def unmute(ardour: Ardour) -> None:
     ardour.lua("for region in Session:route_by_name('knock'):to_track():playlist():region_list():iter() do "
                "region:set_muted(false) end")  # fmt: skip
+
+
+def test_after_all_that_it_works(ardour: Ardour) -> None:
+    clip = recording(RATE, 1, 2)
+    unmute(ardour)
     ardour.separate("knock")
     stems = [ardour.regions(f"knock - stem {number}")[0] for number in (1, 2)]
     assert {(stem["position"], stem["frames"]) for stem in stems} == {(POSITION, 2 * RATE)}
     assert null_db(sum(map(audio_of, stems)), clip) <= NULL_DB
+
+
+def stems(ardour: Ardour) -> list[dict[str, Any]]:
+    """What is on the tracks of the stems of `knock`, as the running program has it."""
+    return [track for track in ardour.tracks() if track["name"].startswith("knock - stem")]
+
+
+def heard(ardour: Ardour) -> list[list[bool]]:
+    """Of each stem's regions, the oldest first, which are not muted."""
+    return [[not region["muted"] for region in track["regions"]] for track in stems(ardour)]
+
+
+def select_stem(ardour: Ardour) -> None:
+    ardour.select_range("knock - stem 1", POSITION + RATE // 2, POSITION + RATE)
+
+
+def test_a_refused_correction_changes_nothing(ardour: Ardour, impostor: Impostor) -> None:
+    before = ardour.tracks()
+    ardour.remember(refine_low=500, refine_high=3000, refine_strength=0.75)
+    select_stem(ardour)
+    ardour.correct(DEACTIVATE)
+    (request,) = until(lambda: impostor.said("refine"), WAIT_S)[:1]
+    assert request["box"] == ["stem=1,op=deactivate,start=0.5,end=1,low=500,high=3000,strength=0.75"]
+    assert Path(request["session"]).parent.parent == ardour.session / "dap-stems"
+    job = request["job"]
+    impostor.tell(job, Failed(job=job, code="bad_box", message="The box is refused.", hint="Draw another."))
+    assert "The box is refused. Draw another." in in_the_box(ardour)
+    assert ardour.tracks() == before
+
+
+def test_a_range_without_a_stem_of_ours_is_said(ardour: Ardour, impostor: Impostor) -> None:
+    unmute(ardour)
+    before = ardour.tracks()
+    for action in (DEACTIVATE, UNDO_EDIT, EDITOR):
+        ardour.select_range("knock", POSITION, POSITION + RATE)
+        ardour.run(action)
+        ardour.box()
+        ardour.close_box()
+    assert impostor.heard == []
+    assert ardour.waiting() == []
+    assert ardour.tracks() == before
+
+
+def test_a_mask_edit_can_be_taken_back_and_heard_again(ardour: Ardour) -> None:
+    before = stems(ardour)
+    ardour.remember(refine_strength=1)
+    select_stem(ardour)
+    ardour.run(UNDO_EDIT)
+    ardour.box()
+    ardour.close_box()
+    ardour.edit(DEACTIVATE)
+    edited = [[False, True], [False, True]]
+    assert heard(ardour) == edited
+    ardour.do("Editor/undo")
+    assert stems(ardour) == before
+    ardour.do("Editor/redo")
+    assert heard(ardour) == edited
+    ardour.run(UNDO_EDIT)
+    until(lambda: heard(ardour) == [[True, False], [True, False]], WAIT_S)
+
+
+def test_without_the_regions_of_before_the_bridge_takes_an_edit_back(ardour: Ardour) -> None:
+    clip = recording(RATE, 1, 2)
+    select_stem(ardour)
+    ardour.edit(DEACTIVATE)
+    assert heard(ardour) == [[False, False, True]] * 2
+    ardour.lua(
+        "for number = 1, 2 do\n"
+        " local playlist = Session:route_by_name('knock - stem ' .. number):to_track():playlist()\n"
+        " for region in playlist:region_list():iter() do\n"
+        "  if region:muted() then playlist:remove_region(region) end\n"
+        " end\n"
+        "end"
+    )
+    assert heard(ardour) == [[True]] * 2
+    select_stem(ardour)
+    before = ardour.log().count("stems placed")
+    ardour.run(UNDO_EDIT)
+    until(lambda: ardour.log().count("stems placed") == before + 1, WAIT_S)
+    assert heard(ardour) == [[False, True]] * 2
+    assert null_db(sum(audio_of(track["regions"][-1]) for track in stems(ardour)), clip) <= NULL_DB
+    manifests = [json.loads(path.read_text()) for path in (ardour.session / "dap-stems").glob("*/manifest.json")]
+    assert [one["boxes"] for one in manifests if one["verb"] == "undo"] == [[]]
+
+
+def test_the_editor_opens_and_what_it_sends_is_placed(ardour: Ardour, bridge: Process, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    browser = tmp_path / "dap bridge"
+    browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{told}.tmp' && mv '{told}.tmp' '{told}'\n")
+    browser.chmod(0o755)
+    where = ardour.config / "dap-bridge" / "bridge.tsv"
+    installed = where.read_text()
+    where.write_text("\n".join(
+        f"command\t{browser}" if line.startswith("command\t") else line for line in installed.splitlines()
+    ) + "\n")  # fmt: skip
+    before = heard(ardour)
+    select_stem(ardour)
+    ardour.run(EDITOR)
+    until(told.exists, WAIT_S)
+    where.write_text(installed)
+    verb, session, *rest = told.read_text().splitlines()
+    assert (verb, rest) == ("edit", ["--spool", str(bridge.spool)])
+    chosen = json.loads((ardour.session / "dap-stems" / session / "manifest.json").read_text())["parent"]
+    event = Chosen(job=session, session=chosen, manifest=str(ardour.session / "dap-stems" / chosen / "manifest.json"))
+    (bridge.spool / "outbox" / f"{session}.chosen").write_text(protocol.as_lines(event))
+    until(lambda: heard(ardour) != before, WAIT_S)
+    assert [sum(regions) for regions in heard(ardour)] == [1, 1]
 
 
 def test_a_job_outlives_ardour(ardour: Ardour, impostor: Impostor, tmp_path: Path) -> None:
@@ -240,3 +363,14 @@ def test_a_job_outlives_ardour(ardour: Ardour, impostor: Impostor, tmp_path: Pat
     until(lambda: not ardour.waiting(), WAIT_S)
     assert [ardour.regions(f"after {number}")[0]["position"] for number in (1, 2)] == [POSITION, POSITION]
     assert ardour.lua("return markers()") == []
+
+
+def test_a_stem_is_known_after_closing_and_a_box_of_it_when_trimmed(ardour: Ardour, impostor: Impostor) -> None:
+    ardour.lua("for region in Session:route_by_name('knock - stem 1'):to_track():playlist():region_list():iter() do "
+               f"region:trim_front(Temporal.timepos_t({POSITION + 1000})) end")  # fmt: skip
+    select_stem(ardour)
+    ardour.correct(ACTIVATE)
+    (request,) = until(lambda: impostor.said("refine"), WAIT_S)[:1]
+    assert request["box"] == ["stem=1,op=activate,start=0.5,end=1,low=500,high=3000,strength=1"]
+    impostor.tell(request["job"], CancelledEvent(job=request["job"]))
+    until(lambda: not ardour.waiting(), WAIT_S)

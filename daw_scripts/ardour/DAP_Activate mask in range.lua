@@ -1,0 +1,17 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Activate mask in range",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[Brings the range selection, and a range of frequencies that is asked for, into a stem.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "refine", "activate") end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end

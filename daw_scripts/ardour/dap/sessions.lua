@@ -1,0 +1,75 @@
+-- Which separation a region is a stem of. Ardour imports copies of the stems, and names are the user's to change: so what was
+-- imported from which manifest stands in a small file in the session's folder, by the number that Ardour keeps for a source.
+local files = require("dap.files")
+local json = require("dap.json")
+local lines = require("dap.lines")
+
+local sessions = {}
+
+local function path() return ARDOUR.LuaAPI.build_filename(Session:path(), "dap-bridge.stems") end
+
+local function number_of(region) return region:source(0):to_stateful():id():to_s() end
+
+-- What lies in the session's folder is kept by its path from there: the folder may be moved.
+local function portable(manifest)
+  local folder = Session:path():gsub("[/\\]+$", "")
+  return manifest:sub(1, #folder) == folder and manifest:sub(#folder + 2) or manifest
+end
+
+local function absolute(manifest)
+  if manifest:match("^[/\\]") or manifest:match("^%a:") then return manifest end
+  return ARDOUR.LuaAPI.build_filename(Session:path(), manifest)
+end
+
+local function stored() return lines.decode(files.read(path()) or "") end
+
+local function entry(text)
+  local stem, session, family, manifest = text:match("^(%d+) (%S+) (%S+) (.+)$")
+  return stem and { stem = tonumber(stem), session = session, family = family, manifest = absolute(manifest) }
+end
+
+-- Remember what was imported: a list of {region, stem (its index)} of the manifest at `where`. The stems of a separation and
+-- of all that was refined from it are a family, which has the name of that separation's session.
+function sessions.keep(imports, manifest, where, family)
+  if type(manifest.session) ~= "string" then return end
+  local all = stored()
+  local about = ("%s %s %s"):format(manifest.session, family or manifest.session, portable(where))
+  for _, import in ipairs(imports) do
+    if math.type(import.stem) then all[number_of(import.region)] = ("%d %s"):format(import.stem, about) end
+  end
+  assert(files.write(path(), lines.encode(all)))
+end
+
+-- By the session: the family, for all whose stems were imported.
+function sessions.families()
+  local found = {}
+  for _, text in pairs(stored()) do
+    local known = entry(text)
+    if known then found[known.session] = known.family end
+  end
+  return found
+end
+
+local function read(where)
+  local fine, content = pcall(json.decode, files.read(where) or "")
+  local sound = fine and type(content) == "table" and math.type(content.frames) and math.type(content.rate)
+  return sound and content or nil
+end
+
+-- A reader that opens a manifest once. It takes an audio region, and gives {session, family, parent, verb, manifest (its path),
+-- stem (its index), seconds (of the clip), nyquist (Hz)}, or nil where that is no stem of ours.
+function sessions.reader()
+  local all, manifests = stored(), {}
+  return function(region)
+    local known = entry(all[number_of(region)] or "")
+    if not known then return nil end
+    if manifests[known.manifest] == nil then manifests[known.manifest] = read(known.manifest) or false end
+    local manifest = manifests[known.manifest]
+    if not manifest then return nil end
+    known.parent, known.verb = manifest.parent, manifest.verb
+    known.seconds, known.nyquist = manifest.frames / manifest.rate, manifest.rate / 2
+    return known
+  end
+end
+
+return sessions
