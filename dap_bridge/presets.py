@@ -1,4 +1,7 @@
-"""Presets: TOML files that hold every number of an algorithm, checked before anything runs."""
+"""Presets: TOML files that hold every number of an algorithm, checked before anything runs.
+
+A preset may name another as its `base` and hold only what differs; `without` names the base's tables that it lacks.
+"""
 
 from __future__ import annotations
 
@@ -59,10 +62,14 @@ def names() -> list[str]:
 
 def load(name: str) -> Preset[Recipe]:
     """The preset called `name`. Raises BadPreset that says which file, which key and what is allowed there."""
+    return read(_find(name))
+
+
+def _find(name: str) -> Path:
     for folder in folders():
         path = folder / f"{name}.toml"
         if path.is_file():
-            return read(path)
+            return path
     raise BadPreset(f"There is no preset {name!r}.", f"Presets: {', '.join(names())}.")
 
 
@@ -80,10 +87,7 @@ def load_one_of(name: str, *kinds: type[R]) -> Preset[R]:
 
 def read(path: Path) -> Preset[Recipe]:
     """A preset from its file."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise BadPreset(f"{path} cannot be read: {error}.") from error
+    table = _whole(path, ())
     own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
     about: About = _check(path, About, own)
     if about.method not in RECIPES:
@@ -91,6 +95,35 @@ def read(path: Path) -> Preset[Recipe]:
     kind = RECIPES[about.method]
     recipe: Recipe = _check(path, kind, table | _borrowed(kind, table))
     return Preset(path.stem, about, recipe)
+
+
+def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
+    """What a file says, its base included; users: the files whose base it is. Raises BadPreset."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadPreset(f"{path} cannot be read: {error}.") from error
+    base = table.pop("base", None)
+    if base is None:
+        return table
+    without = table.pop("without", [])
+    found = _find(str(base))
+    if found in (path, *users):
+        raise BadPreset(f"{path}: base: {base!r} is based on this file itself.", "Base it on another preset.")
+    below = _whole(found, (path, *users))
+    unknown = [key for key in without if key not in below]
+    if unknown:
+        raise BadPreset(f"{path}: without: {base!r} has no {unknown[0]!r}.", f"It has {', '.join(below)}.")
+    return _merged({key: below[key] for key in below if key not in without}, table)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Tables within tables are merged; any other value, and a list of tables whole, takes the other's place."""
+    both = below | above
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], dict) and isinstance(above[key], dict):
+            both[key] = _merged(below[key], above[key])
+    return both
 
 
 def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Recipe]:

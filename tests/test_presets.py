@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dap_bridge import assets, presets
+from dap_bridge.engine.recipe import ConsensusRecipe
 from dap_bridge.errors import BadPreset
 
 SHIPPED = sorted(assets.folder("presets").glob("*.toml"))
@@ -20,7 +22,7 @@ def test_a_shipped_preset_can_be_loaded(path: Path) -> None:
 
 
 def test_the_presets_that_the_docs_name_are_there() -> None:
-    assert {"default", "draft", "paper", "coseparate", "denoise", "dnp"} <= set(presets.names())
+    assert {"default", "draft", "best", "paper", "coseparate", "denoise", "dnp"} <= set(presets.names())
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:
@@ -70,3 +72,39 @@ def test_a_preset_may_leave_its_separation_to_another(tmp_path: Path, monkeypatc
     monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
     with pytest.raises(BadPreset, match="'paper' is of the method 'paper'"):
         presets.load("mine")
+
+
+def test_a_preset_may_hold_only_what_differs_from_its_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(
+        'base = "default"\ntitle = "Mine"\nwithout = ["models"]\n[refinement]\niterations = 7\n', "utf-8"
+    )
+    (tmp_path / "further.toml").write_text('base = "mine"\n[refinement]\nanchor = 0.5\n', "utf-8")
+    default = presets.load_one_of("default", ConsensusRecipe)
+    mine, further = (presets.load_one_of(name, ConsensusRecipe) for name in ("mine", "further"))
+    assert default.recipe.refinement is not None
+    assert mine.about == replace(default.about, title="Mine")
+    assert mine.recipe == replace(
+        default.recipe, models=None, refinement=replace(default.recipe.refinement, iterations=7)
+    )
+    assert further.recipe.refinement == replace(default.recipe.refinement, iterations=7, anchor=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('base = "mine"', "based on this file itself"),
+        ('base = "other"', "based on this file itself"),
+        ('base = "nothing"', "no preset 'nothing'"),
+        ('base = "default"\nwithout = ["magic"]', "'default' has no 'magic'"),
+        ('base = "default"\nwithout = ["front"]', "front"),
+        ('base = "default"\n[front]\nhopp = 1', "front.hopp"),
+    ],
+)
+def test_a_bad_base_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, named: str) -> None:
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    (tmp_path / "mine.toml").write_text(text, "utf-8")
+    (tmp_path / "other.toml").write_text('base = "mine"', "utf-8")
+    with pytest.raises(BadPreset) as caught:
+        presets.load("mine")
+    assert named in caught.value.message

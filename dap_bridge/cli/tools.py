@@ -35,6 +35,7 @@ def presets(as_json: bool) -> None:
         text = entry["error"]["message"] if "error" in entry else f"{entry['title']}. {entry['description']}"
         table.add_row(name, text)
     console.stdout.print(table)
+    console.stdout.print(f"Presets of your own go into {shelf.folders()[0]}", soft_wrap=True)
 
 
 @main.command()
