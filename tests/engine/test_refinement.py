@@ -30,7 +30,7 @@ def recipe() -> ConsensusRecipe:
         pool=(replace(found.pool[0], runs=2, components=8, updates=40),),
         models=replace(found.models, alone=10, together=20),
         refinement=replace(found.refinement, iterations=30),
-        boxes=replace(found.boxes, iterations=40),
+        boxes=replace(found.boxes, iterations=10, share=0.35),
     )
 
 
@@ -128,7 +128,7 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
         wrong = replace(wrong, decoders=fit.decoders)
     box = Region(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
     masks = correct(recipe, wrong, [box], redraw).masks
-    assert share_of(masks, parts[1], recipe, until=1.1) < 0.6, "the same sound, elsewhere, of which it had 0.95"
+    assert share_of(masks, parts[1], recipe, until=1.1) < 0.5, "the same sound, elsewhere"
     assert share_of(masks, parts[0], recipe, until=1.1) > 0.8, "another sound"
 
 
