@@ -37,14 +37,15 @@ def test_more_updates_fit_better_and_enough_fit_exactly() -> None:
     generator = torch.Generator().manual_seed(1)
     spectrogram = (torch.rand(1, 20, 2, generator=generator) @ torch.rand(1, 2, 30, generator=generator)) ** 2
     few, some, many = (
-        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, updates))).max() for updates in (1, 20, 2000)
+        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, 1.0, updates))).max()
+        for updates in (1, 20, 2000)
     )
     assert few > some > many
     assert many < 1e-4
 
 
 def test_spectra_sum_to_one_and_runs_differ() -> None:
-    result = run(torch.rand(1, 16, 24) + 0.1, Factorisations(4, 3, 0.5, 30))
+    result = run(torch.rand(1, 16, 24) + 0.1, Factorisations(4, 3, 0.5, 1.0, 30))
     assert result.spectra.shape == (4, 16, 3)
     assert result.activations.shape == (4, 3, 24)
     torch.testing.assert_close(result.spectra.sum(1), torch.ones(4, 3))
@@ -52,19 +53,19 @@ def test_spectra_sum_to_one_and_runs_differ() -> None:
 
 
 def test_the_seed_decides() -> None:
-    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(2, 3, 0.5, 5)
+    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(2, 3, 0.5, 1.0, 5)
     assert torch.equal(run(spectrogram, recipe, 7).spectra, run(spectrogram, recipe, 7).spectra)
     assert not torch.equal(run(spectrogram, recipe, 7).spectra, run(spectrogram, recipe, 8).spectra)
 
 
 def test_progress_is_told_after_every_update() -> None:
-    told = list(factorise(torch.rand(1, 8, 8), Factorisations(1, 2, 0.5, 6), torch.Generator().manual_seed(0)))
+    told = list(factorise(torch.rand(1, 8, 8), Factorisations(1, 2, 0.5, 1.0, 6), torch.Generator().manual_seed(0)))
     assert told == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_a_device_cannot_hold_at_once_is_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device with room for three products at a time: seven runs give what they give elsewhere."""
-    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(7, 3, 0.5, 5)
+    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(7, 3, 0.5, 1.0, 5)
     labels = torch.rand(21, 2).softmax(1)
     whole = run(spectrogram, recipe)
     masks = group_masks([whole], labels, views=1)
@@ -109,7 +110,7 @@ def test_a_component_keeps_to_its_island() -> None:
     spectrogram = torch.zeros(1, 10, 12)
     spectrogram[0, 1], spectrogram[0, 8] = level, 2 * level
     islands = (torch.arange(10) >= 5).long()
-    recipe = Factorisations(2, 4, 0.5, 200)
+    recipe = Factorisations(2, 4, 0.5, 1.0, 200)
     work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), islands)
     with pytest.raises(StopIteration) as end:
         while True:
