@@ -116,9 +116,9 @@ def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, beta: 
 def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, beta: float, scratch: Tensor) -> tuple[Tensor, Tensor]:
     """One multiplicative update of H, then of W, whose columns sum to one before and after.
 
-    floor: (rows, components), the least that W may become; scratch: memory for one quotient of v's size for every run,
-    and for the slope X^(beta-1), which is one for Kullback-Leibler. What keeps the quotient finite is that neither W nor
-    H ever reaches zero inside a component's island; frames of silence get their zeros at the end.
+    floor: (rows, components), the least that W may become; scratch: room for a quotient of v's size for every run, and
+    for the slope X^(beta-1), which is one for Kullback-Leibler. What keeps the quotient finite is that neither W nor H
+    ever reaches zero inside a component's island; frames of silence get their zeros at the end.
     """
     if beta == 1:
         quotient = _quotient(v, w, h, beta, scratch)

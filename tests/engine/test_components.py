@@ -26,22 +26,55 @@ def run(spectrogram: torch.Tensor, recipe: Factorisations, seed: int = 0) -> Fac
             return end.value
 
 
-def divergence(spectrogram: torch.Tensor, result: Factorisation) -> torch.Tensor:
+def divergence(spectrogram: torch.Tensor, result: Factorisation, beta: float) -> torch.Tensor:
+    """The mean beta-divergence of every run, as Fevotte and Idier (2011) define it."""
     v = spectrogram.flatten(0, 1) ** result.compression
     v = v / v.mean()
-    model = result.spectra @ result.activations
-    return (v * (v / model).log() - v + model).mean((1, 2))
+    x = result.spectra @ result.activations
+    if beta == 1:
+        return (v * (v / x).log() - v + x).mean((1, 2))
+    if beta == 0:
+        return (v / x - (v / x).log() - 1).mean((1, 2))
+    both = v**beta + (beta - 1) * x**beta - beta * v * x ** (beta - 1)
+    return (both / (beta * (beta - 1))).mean((1, 2))
 
 
-def test_more_updates_fit_better_and_enough_fit_exactly() -> None:
+@pytest.mark.parametrize("beta", [1.0, 0.5, 0.0])
+def test_more_updates_fit_better_and_enough_fit_exactly(beta: float) -> None:
     generator = torch.Generator().manual_seed(1)
     spectrogram = (torch.rand(1, 20, 2, generator=generator) @ torch.rand(1, 2, 30, generator=generator)) ** 2
     few, some, many = (
-        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, 1.0, updates))).max()
+        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, beta, updates)), beta).max()
         for updates in (1, 20, 2000)
     )
     assert few > some > many
     assert many < 1e-4
+
+
+def test_a_smaller_beta_hears_what_is_faint() -> None:
+    """Noise, and after it a chirp 50 dB fainter, with too few components for both: how well is the chirp drawn?"""
+    noise = torch.rand(8, 8, generator=torch.Generator().manual_seed(1))
+    spectrogram = torch.cat([noise, 3e-3 * torch.eye(8)], 1)[None]
+
+    def error(beta: float) -> float:
+        result = run(spectrogram, Factorisations(8, 8, 1.0, beta, 200))
+        drawn = result.spectra @ result.activations * spectrogram.mean()
+        return float((drawn - spectrogram)[:, :, 8:].abs().mean())
+
+    assert error(0.5) < 0.7 * error(1.0)
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5, 0.0])
+def test_silence_inside_a_clip_stays_silence(beta: float) -> None:
+    spectrogram = torch.rand(1, 16, 24)
+    spectrogram[:, 4:7] = 0.0
+    spectrogram[:, :, 9:15] = 0.0
+    result = run(spectrogram, Factorisations(2, 5, 1.0, beta, 100))
+    assert result.spectra.isfinite().all()
+    assert result.activations.isfinite().all()
+    assert not result.activations[:, :, 9:15].any()
+    drawn = result.spectra @ result.activations
+    assert drawn[:, 4:7].max() < 1e-4 * drawn.max()
 
 
 def test_spectra_sum_to_one_and_runs_differ() -> None:
