@@ -65,7 +65,7 @@ class Audacity:
         self.folder, self._spool, self.display = folder, spool, display
         self.home = folder / "home"
         self._config = self.home / ".config" / "audacity"
-        self._config.mkdir(parents=True)
+        self._config.mkdir(parents=True, exist_ok=True)
         (self.home / ".local" / "share" / "audacity").mkdir(parents=True)
         self._temporary = folder / "temporary"
         self._temporary.mkdir()
