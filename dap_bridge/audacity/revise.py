@@ -38,8 +38,8 @@ def revise(pipe: Pipe, spool: Path, edit: Edit, manifest: Path) -> tuple[list[st
     if old:
         _replace(pipe, spool, old, start, end)
     # The box is selected again: to be heard.
-    marked = [track for track, stem in standing.items() if stem.index == edit.stem]
-    _select(pipe, marked or list(standing), edit.start, edit.end)
+    marked = [track for track, stem in standing.items() if stem.index == edit.stem] or list(standing)
+    _select(pipe, marked[0].position, 1, edit.start, edit.end)
     return [track.name for track in standing], sorted(new.keys() - {stem.index for stem in standing.values()})
 
 
@@ -47,8 +47,7 @@ def _standing(pipe: Pipe, spool: Path, family: list[Result], start: float, end: 
     """The tracks with a stem of the family as a clip from `start` to `end`, and which stem that is."""
     everything = tracks(pipe)
     waves = [track for track in everything if track.kind == "wave"]
-    pipe.command("SelectTracks", Track=0, TrackCount=len(everything), Mode="Set")
-    _select_time(pipe, start, end)
+    _select(pipe, 0, len(everything), start, end)
     with _plan(spool, {"start": f"{start:.12f}", "end": f"{end:.12f}"}):
         _carry_out(pipe, READ, READ.title().replace(" ", ""))
         found = {}
@@ -62,7 +61,10 @@ def _standing(pipe: Pipe, spool: Path, family: list[Result], start: float, end: 
 
 
 def _replace(pipe: Pipe, spool: Path, audio: dict[Track, Path], start: float, end: float) -> None:
-    _select(pipe, list(audio), start, end)
+    first, *others = audio
+    _select(pipe, first.position, 1, start, end)
+    for track in others:
+        pipe.command("SelectTracks", Track=track.position, TrackCount=1, Mode="Add")
     with _plan(spool, {str(number): path.as_posix() for number, path in enumerate(audio.values(), 1)}):
         _carry_out(pipe, REPLACE, _menu_entry(pipe, REPLACE))
 
@@ -83,14 +85,9 @@ def _menu_entry(pipe: Pipe, plugin: str) -> str:
     return found[1] if found else plugin
 
 
-def _select(pipe: Pipe, chosen: list[Track], start: float, end: float) -> None:
-    for number, track in enumerate(chosen):
-        pipe.command("SelectTracks", Track=track.position, TrackCount=1, Mode="Add" if number else "Set")
-    _select_time(pipe, start, end)
-
-
-def _select_time(pipe: Pipe, start: float, end: float) -> None:
-    pipe.command("SelectTime", Start=f"{start:.12f}", End=f"{end:.12f}")
+def _select(pipe: Pipe, first: int, count: int, start: float, end: float) -> None:
+    edges = [f"{edge:.12f}" for edge in (start, end)]
+    pipe.command("Select", Track=first, TrackCount=count, Mode="Set", Start=edges[0], End=edges[1])
 
 
 @contextlib.contextmanager
