@@ -37,7 +37,7 @@ START, END = 0.40003, 1.7
 FIRST, LAST = round(START * RATE), round(END * RATE)
 NAMES = ('stereo "quoted" \\ 🎹', "mono")
 # Generous: the machine may be busy.
-SCAN_S, START_S, ANSWER_S, STARTS = 120.0, 40.0, 60.0, 4
+SCAN_S, START_S, ANSWER_S, SAID_S, STARTS = 120.0, 40.0, 60.0, 240.0, 4
 
 CONFIG = """NewPrefsInitialized=1
 PrefsVersion=1.1.1r1
@@ -137,10 +137,10 @@ class Audacity:
         threading.Thread(target=lambda: [said.put(line) for line in process.stdout], daemon=True).start()
         try:
             until((self.spool / ALIVE).exists, START_S)
-            yield lambda: said.get(timeout=ANSWER_S)
+            yield lambda: said.get(timeout=SAID_S)
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(timeout=15)
+            process.wait(timeout=ANSWER_S)
 
     def run(self, plugin: str, **parameters: Any) -> None:
         """A plug-in by its name, as if from the menu."""
