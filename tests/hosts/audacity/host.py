@@ -7,7 +7,6 @@ import json
 import os
 import queue
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -139,7 +138,7 @@ class Audacity:
             until((self.spool / ALIVE).exists, START_S)
             yield lambda: said.get(timeout=SAID_S)
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(timeout=ANSWER_S)
 
     def run(self, plugin: str, **parameters: Any) -> None:
