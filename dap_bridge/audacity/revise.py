@@ -49,7 +49,7 @@ def _standing(pipe: Pipe, spool: Path, family: list[Result], start: float, end: 
     waves = [track for track in everything if track.kind == "wave"]
     _select(pipe, 0, len(everything), start, end)
     with _plan(spool, {"start": f"{start:.12f}", "end": f"{end:.12f}"}):
-        _carry_out(pipe, READ, READ.title().replace(" ", ""))
+        _carry_out(pipe, READ, _short(READ))
         found = {}
         for number, track in enumerate(waves, 1):
             path = _audio(spool, number)
@@ -80,9 +80,16 @@ def _carry_out(pipe: Pipe, plugin: str, command: str) -> None:
 
 
 def _menu_entry(pipe: Pipe, plugin: str) -> str:
-    """The command that runs a plug-in as a click in the menu does: as a step of undo. By its short name it is none."""
-    found = re.search(rf'"id":"([^"]*_{plugin}_[^"]*)"', pipe.command("GetInfo", Type="Menus", Format="JSON"))
-    return found[1] if found else plugin
+    """The command that runs a plug-in as a click in the menu does: as a step of undo. By its short name it is none.
+
+    It holds the plug-in's path. Where that has a colon (Windows), which ends a command, the short name must do.
+    """
+    found = re.search(rf'"id":"([^":]*_{plugin}_[^":]*)"', pipe.command("GetInfo", Type="Menus", Format="JSON"))
+    return found[1] if found else _short(plugin)
+
+
+def _short(plugin: str) -> str:
+    return plugin.title().replace(" ", "")
 
 
 def _select(pipe: Pipe, first: int, count: int, start: float, end: float) -> None:
