@@ -16,7 +16,7 @@ from .recipe import ConsensusRecipe, Counting
 def evidence(
     pool: Sequence[Factorisation], views: int, recipe: ConsensusRecipe, counting: Counting, generator: torch.Generator
 ) -> Generator[tuple[int, int], None, dict[str, float]]:
-    """What one run of each part of a chunk's pool says of their number: the measures in `CountWeights`, by name.
+    """What one run of each part of a pool says of the number of sounds: the measures in `CountWeights`, by name.
 
     One run says nearly what all of them say, in a fraction of the time. Place in the stereo picture is left out: one
     instrument recorded with two microphones has many places. Yields (parts done, parts) of each grouping.
