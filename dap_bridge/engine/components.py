@@ -182,9 +182,10 @@ def group_masks(pool: Sequence[Factorisation], labels: Tensor, views: int) -> Te
 def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> Tensor:
     """The masks of some runs, each for itself: (sources, runs, bins, frames); labels: (runs, components, sources)."""
     sources = labels.shape[2]
-    weighted = torch.einsum("rbk,rks->srbk", part.spectra[runs], labels[runs]).flatten(0, 1)
+    # all views have the same activations, so that their sum can be taken first
+    spectra = part.spectra[runs].unflatten(1, (views, -1)).sum(1)
+    weighted = torch.einsum("rbk,rks->srbk", spectra, labels[runs]).flatten(0, 1)
     each = torch.bmm(weighted, part.activations[runs].repeat(sources, 1, 1)).unflatten(0, (sources, -1))
-    each = each.unflatten(2, (views, -1)).sum(2) if views > 1 else each
     # relative to the whole before the power, which would underflow
     shares = (each / each.sum(0).clamp(min=TINY)) ** (1 / part.compression)
     return (shares + TINY) / (shares.sum(0) + sources * TINY)
