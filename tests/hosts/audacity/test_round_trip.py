@@ -127,6 +127,9 @@ def test_a_stem_one_sample_late_would_be_noticed(
     total = audacity.export(count - 2, 2, SECONDS, 1)
     assert null_db(total[FIRST:LAST], clip) > NULL_DB
     assert not left()
+    audacity.pipe.command("Undo")  # the last import alone: the other one keeps its name and its place
+    last = audacity.tracks()[-1]
+    assert (last["name"], last["start"]) == ("late 1", pytest.approx(FIRST / RATE, abs=1e-4))
 
 
 def test_noise_is_taken_out_and_stands_beside(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
