@@ -31,9 +31,8 @@ STEP_S = 0.1
 LOWEST_HZ = 62.5
 # Results are judged after so many boxes.
 JUDGED_AFTER = (1, 3, 5)
-# For every box so many candidates are previewed, and so many of these refined; where none of them is any good, so many
-# of the next ones, until there are no more.
-PREVIEWED, REFINED, CANDIDATES = 6, 3, 18
+# For every box so many candidates are previewed, and so many of these refined.
+CANDIDATES, REFINED = 6, 3
 N_FFT, HOP = 1024, 256
 _TINY = 1e-6  # of the truth's power
 
@@ -179,7 +178,7 @@ class Drawn:
         return f"{self.item.group}.{self.item.id}.{self.preset}.{self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        family = ["heard", STEP_S, LOWEST_HZ, JUDGED_AFTER, PREVIEWED, REFINED, CANDIDATES]
+        family = ["heard", STEP_S, LOWEST_HZ, JUDGED_AFTER, CANDIDATES, REFINED]
         return {"seed": self.seed, "recipe": preset_digest(self.preset), "device": self.device, "family": repr(family)}
 
     def run(self, folder: Path) -> Row:
@@ -241,17 +240,12 @@ class _User:
         A preview of every candidate is heard; the best of them are refined, and the best of these is kept.
         """
         boxes = self.picture.candidates(spectrogram(heard.stems[0]), CANDIDATES)
-        for first in range(0, len(boxes), PREVIEWED):
-            score, box, answer = self._best_of(boxes[first : first + PREVIEWED], heard)
-            if score > _sdr(self.truth, heard.stems):
-                return box, answer
-        return None
-
-    def _best_of(self, boxes: Sequence[Box], heard: _Heard) -> tuple[float, Box, _Heard]:
         previews = sorted(((self._judge(heard, box, fit=False)[0], at) for at, box in enumerate(boxes)), reverse=True)
-        refined = [(boxes[at], *self._judge(heard, boxes[at], fit=True)) for _, at in previews[:REFINED]]
-        box, score, answer = max(refined, key=itemgetter(1))
-        return score, box, answer
+        refined = [(*self._judge(heard, boxes[at], fit=True), boxes[at]) for _, at in previews[:REFINED]]
+        best = max(refined, key=itemgetter(0), default=None)
+        if best is None or best[0] <= _sdr(self.truth, heard.stems):
+            return None
+        return best[2], best[1]
 
     def _judge(self, heard: _Heard, box: Box, *, fit: bool) -> tuple[float, _Heard]:
         name = f"{len(list((self.folder / 'jobs').iterdir()))}"
