@@ -5,13 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from ..errors import DapError, HostUnreachable
+from ..errors import DaemonUnreachable, DapError, HostUnreachable
 from ..transport import protocol
-from . import selections
+from ..transport.dropfolder import CHOICE, STATUS
+from . import edits, selections
+from .answers import Answers
+from .edits import Edit
 from .pipe import Pipe
-from .place import place
+from .place import place, read_manifest
+from .revise import revise
 from .selections import Selection
 
 POLL_S = 0.3
@@ -36,67 +41,118 @@ class Outcome:
 
 
 def follow(spool: Path, once: bool, say: Callable[[str], None]) -> Iterator[Outcome]:
-    """What becomes of each selection, as it happens; ends when none is waiting, if `once`.
+    """What becomes of each selection and each edit of a mask, as it happens; ends when none is waiting, if `once`.
 
     Where Audacity cannot be reached `say` is told, and it is tried again: the stems lie where the sentence says.
     """
     said: set[str] = set()
-    while True:
-        waiting = list(selections.waiting(spool))
-        for selection in waiting:
-            try:
-                outcome = _look(selection, spool)
-            except HostUnreachable as error:
-                sentence = f"{error.message} {error.hint}"
-                if sentence not in said:
-                    said.add(sentence)
-                    say(sentence)
-                continue
-            if outcome is not None:
-                said.clear()
-                yield outcome
-        if once and not waiting:
-            return
-        time.sleep(POLL_S)
+    with Answers(spool):
+        while True:
+            looks = list(_looks(spool))
+            for look in looks:
+                try:
+                    outcome = look()
+                except (HostUnreachable, DaemonUnreachable) as error:
+                    sentence = f"{error.message} {error.hint}"
+                    if sentence not in said:
+                        said.add(sentence)
+                        say(sentence)
+                    continue
+                if outcome is not None:
+                    said.clear()
+                    yield outcome
+            if once and not looks:
+                return
+            time.sleep(POLL_S)
+
+
+def _looks(spool: Path) -> Iterator[Callable[[], Outcome | None]]:
+    """For all that is waited for, a look at how its job ended; None while it runs. Raise HostUnreachable."""
+    for selection in selections.waiting(spool):
+        yield partial(_look, selection, spool)
+    for edit in edits.waiting(spool, edits.EDIT):
+        yield partial(_look_at_edit, edit, spool)
+    for edit in edits.waiting(spool, edits.EDITOR):
+        if _event(spool, edit.job, CHOICE):
+            yield partial(_take_choice, edit, spool)
 
 
 def _look(selection: Selection, spool: Path) -> Outcome | None:
-    """How a selection's job ended, with its stems brought in; None while it runs. Raises HostUnreachable."""
-    event = _event(spool, selection.job)
-    match event.get("event"):
-        case "done":
-            return _bring(selection, Path(event.get("manifest", "")))
-        case "failed":
-            outcome = _ended(selection, event.get("message", "It failed."), event.get("hint", ""))
-        case "cancelled":
-            outcome = _ended(selection, "It was cancelled.")
-        case _:
-            return None
+    event = _event(spool, selection.job, STATUS)
+    if event.get("event") == "done":
+        return _bring(selection, Path(event.get("manifest", "")))
+    reason = _failure(event)
+    if reason is None:
+        return None
     selection.remove()
-    return outcome
+    return Outcome(selection.job, selection.track, message=reason[0], hint=reason[1])
 
 
 def _bring(selection: Selection, manifest: Path) -> Outcome:
     with Pipe() as pipe:
         # From here on it is tried once: half an import is not followed by a second one.
-        selection.path.unlink(missing_ok=True)
+        selection.forget()
         try:
             tracks = tuple(place(pipe, selection, manifest))
         except DapError as error:
-            return _ended(selection, error.message, f"The stems lie in {manifest.parent}; import them by hand.")
-        finally:
             selection.remove()
+            return _useless(selection, error, manifest)
+    if read_manifest(manifest).get("verb") != "separate":  # what was separated is needed when its masks are corrected
+        selection.remove()
     return Outcome(selection.job, selection.track, tracks)
 
 
-def _ended(selection: Selection, message: str, hint: str = "") -> Outcome:
-    return Outcome(selection.job, selection.track, message=message, hint=hint)
+def _look_at_edit(edit: Edit, spool: Path) -> Outcome | None:
+    event = _event(spool, edit.job, STATUS)
+    if event.get("event") == "done":
+        outcome = _revise(edit, spool, Path(event.get("manifest", "")))
+    else:
+        reason = _failure(event)
+        if reason is None:
+            return None
+        outcome = Outcome(edit.job, edit.track, message=reason[0], hint=reason[1])
+    edit.forget(spool)
+    return outcome
 
 
-def _event(spool: Path, job: str) -> dict[str, str]:
-    """The latest event of a job; empty while there is none."""
+def _take_choice(edit: Edit, spool: Path) -> Outcome:
+    """What the mask editor has sent."""
+    outcome = _revise(edit, spool, Path(_event(spool, edit.job, CHOICE).get("manifest", "")))
+    (spool / "outbox" / f"{edit.job}{CHOICE}").unlink(missing_ok=True)
+    return outcome
+
+
+def _revise(edit: Edit, spool: Path, manifest: Path) -> Outcome:
+    with Pipe() as pipe:
+        try:
+            tracks, missing = revise(pipe, spool, edit, manifest)
+        except (HostUnreachable, DaemonUnreachable):
+            raise
+        except DapError as error:
+            return _useless(edit, error, manifest)
+    absent = f"Stem {', '.join(map(str, missing))} did not stand there, and is as it was." if missing else ""
+    return Outcome(edit.job, edit.track, tuple(tracks), message=absent)
+
+
+def _failure(event: dict[str, str]) -> tuple[str, str] | None:
+    """Why there is no result, and what to do; None while there may be one."""
+    match event.get("event"):
+        case "failed":
+            return event.get("message", "It failed."), event.get("hint", "")
+        case "cancelled":
+            return "It was cancelled.", ""
+    return None
+
+
+def _useless(waiting: Selection | Edit, error: DapError, manifest: Path) -> Outcome:
+    hint = f"The stems lie in {manifest.parent}; import them by hand."
+    return Outcome(waiting.job, waiting.track, message=error.message, hint=hint)
+
+
+def _event(spool: Path, job: str, kind: str) -> dict[str, str]:
+    """The latest event of a job, or what the mask editor has sent of it; empty while there is none."""
     try:
-        text = (spool / "outbox" / f"{job}.status").read_text(encoding="utf-8")
+        text = (spool / "outbox" / f"{job}{kind}").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return {}
     return protocol.parse_lines(text)

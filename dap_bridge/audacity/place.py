@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,19 @@ from ..errors import HostRefused
 from .pipe import Pipe
 from .selections import Selection
 
+# Not all that Audacity says is JSON: a backslash in a track's name stands there as it is.
 SELECTED = re.compile(r'(?<!\\)"selected":([01])')
+KIND = re.compile(r'(?<!\\)"kind":"(\w+)"')
+NAME = re.compile(r'(?<!\\)"name":"(.*?)"(?=, *"(?:focused|selected|kind)":)')
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track of the project in front. position: from 0, of all tracks; kind: wave, label, time …"""
+
+    position: int
+    name: str
+    kind: str
 
 
 def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
@@ -20,14 +33,22 @@ def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
     Raises HostRefused where the result cannot be used or Audacity does not import it, HostUnreachable where it does
     not answer.
     """
-    content = read_manifest(manifest)
-    stems = [(stem["name"], manifest.parent / stem["path"]) for stem in content["stems"]]
-    for _, path in stems:
-        if not path.is_file():  # Audacity would show a dialog, and answer nobody until it is closed
-            raise HostRefused(f"{path} is missing.")
+    content = require_stems(manifest)
     # Audacity cuts at whole samples.
     start = round(selection.start * content["rate"]) / content["rate"]
-    return [_import(pipe, name, path, start) for name, path in stems]
+    return [_import(pipe, stem["name"], manifest.parent / stem["path"], start) for stem in content["stems"]]
+
+
+def require_stems(manifest: Path) -> dict[str, Any]:
+    """A manifest whose stems are all there: for one that is not, Audacity shows a dialog, and answers nobody meanwhile.
+
+    Raises HostRefused.
+    """
+    content = read_manifest(manifest)
+    for stem in content["stems"]:
+        if not (manifest.parent / stem["path"]).is_file():
+            raise HostRefused(f"{manifest.parent / stem['path']} is missing.")
+    return content
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -41,6 +62,15 @@ def read_manifest(path: Path) -> dict[str, Any]:
     raise HostRefused(f"The result cannot be used: {path}.")
 
 
+def tracks(pipe: Pipe) -> list[Track]:
+    """The tracks of the project in front. Raises HostRefused, HostUnreachable."""
+    text = _about_tracks(pipe)
+    kinds, names = KIND.findall(text), [name.replace('\\"', '"') for name in NAME.findall(text)]
+    if len(names) != len(kinds):
+        raise HostRefused("Audacity's list of tracks cannot be read.", "Rename the tracks that have unusual names.")
+    return [Track(position, *pair) for position, pair in enumerate(zip(names, kinds, strict=True))]
+
+
 def _import(pipe: Pipe, name: str, path: Path, start: float) -> str:
     before = len(_selected(pipe))
     pipe.command("Import2", Filename=str(path))
@@ -50,10 +80,15 @@ def _import(pipe: Pipe, name: str, path: Path, start: float) -> str:
     pipe.command("SetTrackStatus", Name=name)
     if start > 0:
         pipe.command("SetClip", At=0.0, Start=f"{start:.12f}")
+    # It is audible already; but this makes the import's step of undo hold the name and the place as well.
+    pipe.command("UnmuteTracks")
     return name
 
 
 def _selected(pipe: Pipe) -> list[bool]:
     """Of each track, whether it is selected."""
-    # Not all that Audacity says is JSON: a backslash in a track's name stands there as it is.
-    return [flag == "1" for flag in SELECTED.findall(pipe.command("GetInfo", Type="Tracks", Format="JSON"))]
+    return [flag == "1" for flag in SELECTED.findall(_about_tracks(pipe))]
+
+
+def _about_tracks(pipe: Pipe) -> str:
+    return pipe.command("GetInfo", Type="Tracks", Format="JSON")

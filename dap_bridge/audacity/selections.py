@@ -26,9 +26,13 @@ class Selection:
     low: float | None = None
     high: float | None = None
 
+    def forget(self) -> None:
+        """Not wait for it any more."""
+        self.path.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Forget it, and the audio that was handed over: JOB.wav, and of further tracks JOB.2.wav and so on."""
-        self.path.unlink(missing_ok=True)
+        self.forget()
         for path in self.path.parent.glob(f"{glob.escape(self.path.stem)}.*wav"):
             path.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ STEP_S = 0.1
 LOWEST_HZ = 62.5
 # Results are judged after so many boxes.
 JUDGED_AFTER = (1, 3, 5)
+# For every box so many candidates are previewed, and so many of these refined.
+CANDIDATES, REFINED = 6, 3
 N_FFT, HOP = 1024, 256
 _TINY = 1e-6  # of the truth's power
 
@@ -43,6 +46,7 @@ class Picture:
 
     mixture: NDArray[np.complexfloating]
     truth: NDArray[np.complexfloating]
+    frames: int
 
     @cached_property
     def bands(self) -> NDArray[np.floating]:
@@ -55,14 +59,15 @@ class Picture:
         """Edges in seconds."""
         return np.arange(int(self.mixture.shape[1] * HOP / JUDGED_AT / STEP_S) + 1) * STEP_S
 
-    def most_useful(self, first: NDArray[np.complexfloating]) -> Box | None:
-        """The box that, filled, betters the first stem (bins, frames) and with it the second the most, in mean SI-SDR;
-        None where none betters them. All boxes are tried.
+    def candidates(self, first: NDArray[np.complexfloating], count: int) -> list[Box]:
+        """The boxes that, filled, better the first stem (bins, frames) and with it the second, in mean SI-SDR: `count`
+        at most, the best first, none that is much the same as a better one. All boxes are tried.
         """
-        stems, best, most = np.stack([first, self.mixture - first]), None, 0.0
+        stems = np.stack([first, self.mixture - first])
         match, power = _inner(self.truth, stems).sum((1, 2)), _inner(stems, stems).sum((1, 2))
         truth = _inner(self.truth, self.truth).sum((1, 2))
         blind = _si_sdr(match[:, None], power[:, None], truth).item()
+        found: list[tuple[float, Op, _Span]] = []
         for op, share in ((Op.DEACTIVATE, 0.0), (Op.ACTIVATE, 1.0)):
             filled = np.stack([share * self.mixture, (1 - share) * self.mixture])
             matches = self._sums(_inner(self.truth, filled - stems))
@@ -70,11 +75,19 @@ class Picture:
             for low in range(len(self.bands) - 1):
                 m, p = (_spans(up[:, low + 1 :] - up[:, low : low + 1]) for up in (matches, powers))
                 gain = _si_sdr(match[:, None, None, None] + m, power[:, None, None, None] + p, truth) - blind
-                high, end, start = map(int, np.unravel_index(np.tril(gain, -1).argmax(), gain.shape))
-                if gain[high, end, start] > most and start < end:
-                    times, hertz = self.steps[[start, end]], self.bands[[low, low + 1 + high]]
-                    most, best = float(gain[high, end, start]), Box(1, op, *times.tolist(), *hertz.tolist())
-        return best
+                # of one band, the times that pay most
+                times = np.tril(gain, -1).reshape(len(gain), -1).argmax(1)
+                for high, (end, start) in enumerate(np.transpose(np.unravel_index(times, gain.shape[1:])).tolist()):
+                    if start < end and gain[high, end, start] > 0:
+                        found.append((float(gain[high, end, start]), op, (start, end, low, low + 1 + high)))
+        kept: list[tuple[Op, _Span]] = []
+        for _, op, span in sorted(found, reverse=True):
+            if len(kept) < count and not any(op is other and _alike(span, at) for other, at in kept):
+                kept.append((op, span))
+        return [self._box(op, *span) for op, span in kept]
+
+    def _box(self, op: Op, start: int, end: int, low: int, high: int) -> Box:
+        return Box(1, op, *self.steps[[start, end]].tolist(), *self.bands[[low, high]].tolist())
 
     def _sums(self, values: NDArray[np.floating]) -> NDArray[np.floating]:
         """Of (2, bins, frames), over all that lies below each edge of the grid: (2, bands + 1, steps + 1)."""
@@ -91,6 +104,10 @@ class Picture:
         np.add.at(cells.T, step, rows.T)
         return cells
 
+    def pair(self, first: NDArray[np.complexfloating]) -> NDArray[np.floating]:
+        """Both stems, (2, frames), of the first one's spectrogram."""
+        return np.stack([audio(first, self.frames), audio(self.mixture - first, self.frames)])
+
     def fill(self, first: NDArray[np.complexfloating], boxes: Sequence[Box]) -> NDArray[np.complexfloating]:
         """The first stem with boxes filled and nothing else done: what a spectral eraser does."""
         filled = first.copy()
@@ -100,6 +117,19 @@ class Picture:
             inside = np.ix_((hertz >= box.low) & (hertz < box.high), (seconds >= box.start) & (seconds < box.end))
             filled[inside] = self.mixture[inside] if box.op is Op.ACTIVATE else 0
         return filled
+
+
+_Span = tuple[int, int, int, int]  # start, end; low, high: edges of the grid
+
+
+def _alike(one: _Span, other: _Span) -> bool:
+    """Whether more than half of what either covers is covered by both."""
+    both = _area((max(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), min(one[3], other[3])))
+    return 2 * both > _area(one) + _area(other) - both
+
+
+def _area(span: _Span) -> int:
+    return max(0, span[1] - span[0]) * max(0, span[3] - span[2])
 
 
 def _spans(below: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -148,7 +178,7 @@ class Drawn:
         return f"{self.item.group}.{self.item.id}.{self.preset}.{self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        family = ["si-sdr3", STEP_S, LOWEST_HZ, JUDGED_AFTER]
+        family = ["heard", STEP_S, LOWEST_HZ, JUDGED_AFTER, CANDIDATES, REFINED]
         return {"seed": self.seed, "recipe": preset_digest(self.preset), "device": self.device, "family": repr(family)}
 
     def run(self, folder: Path) -> Row:
@@ -162,38 +192,85 @@ class Drawn:
         soundfile.write(folder / "mixture.wav", sound.mixture.T, sound.rate, subtype="FLOAT")
         mixture, first, second = _at_judged_rate([sound.mixture[0], *sound.references[:, 0]], sound.rate)
         about = {"clip": str(folder / "mixture.wav"), "preset": self.preset, "seed": self.seed, "device": self.device}
-        stems, manifest = _stems(folder, "0", "separate", **about)
-        order, _ = metrics.best_permutation(np.stack([first, second])[:, None], stems[:, None])
+        heard = _job(folder, "0", "separate", **about)
+        order, _ = metrics.best_permutation(np.stack([first, second])[:, None], heard.stems[:, None])
         truth = np.stack([first, second] if order[0] == 0 else [second, first])
-        picture = Picture(spectrogram(mixture), np.stack([spectrogram(one) for one in truth]))
-        blind = spectrogram(stems[0])
-        drawn: list[Box] = []
-        by_hand: list[Box] = []
-        row: Row = {"blind": _sdr(truth, stems), "after": {}, "elapsed_s": [], "device": manifest["device"]}
+        picture = Picture(spectrogram(mixture), np.stack([spectrogram(one) for one in truth]), len(mixture))
+        user = _User(picture, truth, folder, self.device)
+        blind, drawn, by_hand = spectrogram(heard.stems[0]), list[Box](), list[Box]()
+        row: Row = {"blind": _sdr(truth, heard.stems), "after": {}, "elapsed_s": [], "device": heard.device}
         for count in range(1, max(JUDGED_AFTER) + 1):
-            box = picture.most_useful(spectrogram(stems[0]))
-            more = [box] if box is not None else []  # nothing is left that a box would better
-            drawn += more
-            fields = {"session": str(count - 1), "box": [one.as_text() for one in more], "device": self.device}
-            stems, manifest = _stems(folder, str(count), "refine", **fields)
-            row["elapsed_s"].append(manifest["elapsed_s"])
-            alone = picture.most_useful(picture.fill(blind, by_hand))
-            by_hand += [alone] if alone is not None else []
+            answer = user.draw(heard) if len(drawn) == count - 1 else None
+            if answer is not None:
+                box, heard = answer
+                drawn.append(box)
+                row["elapsed_s"].append(heard.elapsed_s)
+            by_hand += user.draw_to_fill(blind, by_hand)
             if count in JUDGED_AFTER:
                 row["after"][str(count)] = {
-                    "refined": _sdr(truth, stems),
-                    "filled": _sdr(truth, _pair(picture.fill(blind, drawn), mixture)),
-                    "filled_own": _sdr(truth, _pair(picture.fill(blind, by_hand), mixture)),
+                    "refined": _sdr(truth, heard.stems),
+                    "filled": _sdr(truth, picture.pair(picture.fill(blind, drawn))),
+                    "filled_own": _sdr(truth, picture.pair(picture.fill(blind, by_hand))),
                 }
         return row | {"boxes": [asdict(box) for box in drawn]}
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """A job's answer. stems: (2, frames) at JUDGED_AT."""
+
+    session: str
+    stems: NDArray[np.floating]
+    elapsed_s: float
+    device: str
+
+
+@dataclass(frozen=True)
+class _User:
+    """Knows the truth, (2, frames), tries boxes and keeps those that better the stems."""
+
+    picture: Picture
+    truth: NDArray[np.floating]
+    folder: Path
+    device: str
+
+    def draw(self, heard: _Heard) -> tuple[Box, _Heard] | None:
+        """The most useful box and what it made of the stems; None where none that was tried bettered them.
+
+        A preview of every candidate is heard; the best of them are refined, and the best of these is kept.
+        """
+        boxes = self.picture.candidates(spectrogram(heard.stems[0]), CANDIDATES)
+        previews = sorted(((self._judge(heard, box, fit=False)[0], at) for at, box in enumerate(boxes)), reverse=True)
+        refined = [(*self._judge(heard, boxes[at], fit=True), boxes[at]) for _, at in previews[:REFINED]]
+        best = max(refined, key=itemgetter(0), default=None)
+        if best is None or best[0] <= _sdr(self.truth, heard.stems):
+            return None
+        return best[2], best[1]
+
+    def _judge(self, heard: _Heard, box: Box, *, fit: bool) -> tuple[float, _Heard]:
+        name = f"{len(list((self.folder / 'jobs').iterdir()))}"
+        about = {"session": heard.session, "box": [box.as_text()], "fit": fit, "device": self.device}
+        answer = _job(self.folder, name, "refine", **about)
+        return _sdr(self.truth, answer.stems), answer
+
+    def draw_to_fill(self, blind: NDArray[np.complexfloating], boxes: Sequence[Box]) -> list[Box]:
+        """What fills best after `boxes`, nothing else done: one box, or none where none betters the stems."""
+
+        def judge(boxes: Sequence[Box]) -> float:
+            return _sdr(self.truth, self.picture.pair(self.picture.fill(blind, boxes)))
+
+        tried = self.picture.candidates(self.picture.fill(blind, boxes), CANDIDATES)
+        found = [(judge([*boxes, box]), box) for box in tried]
+        best = max(found, key=itemgetter(0), default=None)
+        return [best[1]] if best is not None and best[0] > judge(boxes) else []
 
 
 def _at_judged_rate(signals: Sequence[NDArray[np.floating]], rate: int) -> NDArray[np.floating]:
     return np.stack([metrics.resample(signal, rate, JUDGED_AT) for signal in signals])
 
 
-def _stems(folder: Path, name: str, verb: str, **fields: Any) -> tuple[NDArray[np.floating], Row]:
-    """Both stems of a job at JUDGED_AT, (2, frames), and its manifest. Raises DapError."""
+def _job(folder: Path, name: str, verb: str, **fields: Any) -> _Heard:
+    """Raises DapError."""
     from ..jobs import worker
     from ..jobs.mailbox import Mailbox
     from ..jobs.sessions import Sessions
@@ -205,18 +282,18 @@ def _stems(folder: Path, name: str, verb: str, **fields: Any) -> tuple[NDArray[n
     path = worker.run(Job(name, verb, message.request()), mailbox, folder)
     manifest = json.loads(path.read_text(encoding="utf-8"))
     stems = [soundfile.read(path.parent / stem["path"], always_2d=True)[0][:, 0] for stem in manifest["stems"]]
-    return _at_judged_rate(stems, manifest["rate"]), manifest
-
-
-def _pair(first: NDArray[np.complexfloating], mixture: NDArray[np.floating]) -> NDArray[np.floating]:
-    stem = audio(first, len(mixture))
-    return np.stack([stem, mixture - stem])
+    return _Heard(name, _at_judged_rate(stems, manifest["rate"]), manifest["elapsed_s"], manifest["device"])
 
 
 def _sdr(truth: NDArray[np.floating], stems: NDArray[np.floating]) -> float:
     """Mean SDR of both stems, dB."""
-    frames = min(truth.shape[-1], stems.shape[-1])
-    return round(float(metrics.bss_eval(truth[:, None, :frames], stems[:, None, :frames])[0].mean()), 3)
+    return round(float(metrics.bss_eval(*_same_length(truth, stems))[0].mean()), 3)
+
+
+def _same_length(*signals: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """(2, frames) each -> (2, 1, frames) each."""
+    frames = min(signal.shape[-1] for signal in signals)
+    return [signal[:, None, :frames] for signal in signals]
 
 
 def problems(root: Path) -> Iterator[Item]:
@@ -269,7 +346,7 @@ def _table(rows: Sequence[Row]) -> Table:
             for kind in ("refined", "filled", "filled_own")
         }
         gain, more = values["refined"] - blind, values["refined"] - values["filled"]
-        seconds = np.median([row["elapsed_s"][count - 1] for row in rows])
+        seconds = [row["elapsed_s"][count - 1] for row in rows if len(row["elapsed_s"]) >= count]
         lines.append(
             (
                 str(count),
@@ -278,7 +355,7 @@ def _table(rows: Sequence[Row]) -> Table:
                 f"{values['filled'].mean():.2f}",
                 f"{more.mean():+.2f} ± {more.std() / len(rows) ** 0.5:.2f}",
                 f"{values['filled_own'].mean():.2f}",
-                f"{seconds:.1f}",
+                f"{np.median(seconds):.1f}" if seconds else "-",
             )
         )
     return Table(columns, tuple(lines))

@@ -163,17 +163,17 @@ def install_audacity(resource_path: Path | None, uninstall: bool, as_json: bool)
 @click.option("--once", is_flag=True, help="End when nothing is waited for any more.")
 @json_option
 def audacity(once: bool, as_json: bool) -> None:
-    """Bring what came of Audacity's plug-ins onto new tracks there, until ctrl-C."""
+    """Bring what came of Audacity's plug-ins there, onto new tracks or into those of refined stems, until ctrl-C."""
     from ..audacity.follow import follow
 
     outcomes = []
     for outcome in follow(settings().spool, once or as_json, console.stderr.print):
         outcomes.append(outcome)
         if not as_json:
-            made = ", ".join(outcome.tracks)
-            console.stdout.print(f"{outcome.track}: {made or outcome.message}", markup=False)
+            said = [", ".join(outcome.tracks), outcome.message]
+            console.stdout.print(f"{outcome.track}: {'. '.join(filter(None, said))}", markup=False, soft_wrap=True)
             if outcome.hint:
-                console.stdout.print(outcome.hint, markup=False)
+                console.stdout.print(outcome.hint, markup=False, soft_wrap=True)
     if as_json:
         console.answer({"selections": [outcome.as_dict() for outcome in outcomes]}, True, "")
     sys.exit(DONE if all(outcome.ok for outcome in outcomes) else FAILED)

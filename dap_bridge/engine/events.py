@@ -53,13 +53,15 @@ class ChunkMasks:
 
     Yielded in the order of the chunks; source k is the same sound in every chunk. confidence: how sure the method is of
     its answer, 0..1, without any reference; None where it cannot say. fit: what boxes can correct, None where there is
-    nothing of the kind.
+    nothing of the kind. sounds: the chance that the clip holds 1, 2 ... of them, the same in every chunk; None where
+    the method cannot say.
     """
 
     index: int
     masks: Tensor
     confidence: float | None = None
     fit: Fit | None = None
+    sounds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

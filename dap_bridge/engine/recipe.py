@@ -115,6 +115,48 @@ class Confidence(Section):
 
 
 @dataclass(frozen=True)
+class CountWeights(Section):
+    """What speaks for so many sounds: a weight for each number of them, of every measure of engine/counting.py."""
+
+    timbre: tuple[float, ...]  # log variance of the components' log mel spectra, nats^2
+    texture: tuple[float, ...]  # log variance of their textures
+    evenness: tuple[float, ...]  # nats, of their energies
+    coherence: tuple[float, ...]  # mean correlation of their activity
+    dominance: tuple[float, ...]  # of what moves together most, a share
+    # of the same components in two groups, and in three: how good the grouping is, how far the groups move together
+    agreement_2: tuple[float, ...]
+    separability_2: tuple[float, ...]
+    levels_2: tuple[float, ...]
+    onsets_2: tuple[float, ...]
+    swells_2: tuple[float, ...]
+    agreement_3: tuple[float, ...]
+    separability_3: tuple[float, ...]
+    levels_3: tuple[float, ...]
+    levels_mean_3: tuple[float, ...]
+    onsets_3: tuple[float, ...]
+    onsets_mean_3: tuple[float, ...]
+    swells_3: tuple[float, ...]
+    swells_mean_3: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Counting(Section):
+    """How many sounds a clip seems to hold: chances by multinomial logistic regression."""
+
+    least_s: float  # seconds; shorter chunks say nothing
+    compression: float  # exponent of the activity whose correlation counts
+    floor: float  # of a group's mean level, under the logarithm
+    swell: int  # frames over which slow movement is averaged
+    told_from: float  # chance from which another number than the one used is told
+    intercepts: tuple[float, ...]  # for 1, 2 ... sounds
+    weights: CountWeights
+
+    def __post_init__(self) -> None:
+        if any(len(of_each) != len(self.intercepts) for of_each in vars(self.weights).values()):
+            raise ValueError("counting.weights: one weight for each of the intercepts")
+
+
+@dataclass(frozen=True)
 class DecoderShape(Section):
     """One decoder of the anchored fit: noise in, a spectrogram out."""
 
@@ -170,6 +212,7 @@ class ConsensusRecipe(Section):
     features: Features
     grouping: Grouping
     confidence: Confidence
+    counting: Counting | None = None  # None: the number of sounds is not guessed
     models: Models | None = None  # None: no source has a model of its own
     refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected

@@ -21,12 +21,13 @@ from .components import (
     magnitude,
     spectral_islands,
 )
+from .counting import chances, evidence
 from .events import ChunkMasks, Event, Fit, Note, Step, Work, relay
 from .fit import chance
 from .grouping import Description, concatenate, describe, group, separability, settle
 from .models import blend, model
 from .paper import separate_paper
-from .recipe import Confidence, ConsensusRecipe, Models, PaperRecipe, Refinement
+from .recipe import Confidence, ConsensusRecipe, Counting, Front, Models, PaperRecipe, Refinement
 
 
 def separate(
@@ -68,6 +69,7 @@ def _separate_by_consensus(
     pool: list[Factorisation] = []
     islands: Tensor | None = None
     silent = True
+    found: list[dict[str, float]] = []
     for index in range(chunks):
         seen = magnitude(read(index).to(device), recipe.front)
         silent = silent and not bool(seen.any())
@@ -75,6 +77,9 @@ def _separate_by_consensus(
         pool = yield from _factorise(seen, recipe, islands, chance(seed, index), work)
         spectra, activations = component_spectra(pool, len(seen)), component_activations(pool)
         descriptions.append(describe(spectra, activations, recipe.features, recipe.front))
+        if recipe.counting and islands is None and _tells(seen, recipe.front, recipe.counting):
+            said = evidence(pool, len(seen), recipe, recipe.counting, chance(seed, chunks + index))
+            found.append((yield from relay(said, lambda done: work.step("grouping", *done, units=0))))
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
@@ -83,6 +88,7 @@ def _separate_by_consensus(
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
     apart = separability(described, groups.labels, recipe.features)
     confidence = _chance(groups.agreement + apart, recipe.confidence)
+    counted = chances(found, recipe.counting) if recipe.counting and found else None
     counts = [len(part.energy) for part in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = chance(seed, index)
@@ -101,7 +107,7 @@ def _separate_by_consensus(
         if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
         yield ChunkMasks(
-            index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders, models)
+            index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders, models), counted
         )
 
 
@@ -126,6 +132,11 @@ def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | No
     """The island of every bin where there are as many as sources."""
     islands = spectral_islands(seen, recipe.islands)
     return islands if int(islands.max()) + 1 == sources else None
+
+
+def _tells(seen: Tensor, front: Front, recipe: Counting) -> bool:
+    """Whether a chunk (views, bins, frames) is long enough to tell how many sounds it holds, and not silent."""
+    return seen.shape[2] * front.hop >= recipe.least_s * front.rate and bool(seen.any())
 
 
 def _factorise(

@@ -15,12 +15,19 @@ from ..transport import events, protocol
 
 GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."
 
-# verb -> what its plug-in for Audacity is called, and the part that sends one track or all of them
+# What a plug-in for Audacity does -> what it is called, and the parts that it shares with others, in their order
+_REQUEST, _MASK, _WORK = ("folder", "common"), ("folder", "mask", "common"), ("folder", "run")
 PLUGINS = {
-    "separate": ("Separate selection", "track"),
-    "denoise": ("Denoise selection", "track"),
-    "texture": ("Extend texture", "track"),
-    "coseparate": ("Co-separate selected tracks", "tracks"),
+    "separate": ("Separate selection", ("track", *_REQUEST)),
+    "denoise": ("Denoise selection", ("track", *_REQUEST)),
+    "texture": ("Extend texture", ("track", *_REQUEST)),
+    "coseparate": ("Co-separate selected tracks", ("tracks", *_REQUEST)),
+    "deactivate": ("Deactivate mask in selection", _MASK),
+    "activate": ("Activate mask in selection", _MASK),
+    "undo": ("Undo last mask edit", _MASK),
+    "edit": ("Open mask editor", _MASK),
+    "read": ("Read stems", _WORK),
+    "replace": ("Replace stems", _WORK),
 }
 
 
@@ -84,19 +91,18 @@ def files() -> dict[Path, str]:
     return {
         reaper / "dap" / "constants.lua": lua(),
         reaper / "python" / "dap_constants.py": python(),
-        **{scripts / "audacity" / f"DAP_{title}.ny": plugin(verb, sender) for verb, (title, sender) in PLUGINS.items()},
+        **{scripts / "audacity" / f"DAP_{title}.ny": plugin(own, shared) for own, (title, shared) in PLUGINS.items()},
     }
 
 
-def plugin(verb: str, sender: str) -> str:
-    """An Audacity plug-in: one file has to hold all of it, so what verbs share is put behind what is their own."""
+def plugin(own: str, shared: tuple[str, ...]) -> str:
+    """An Audacity plug-in: one file has to hold all of it, so what several share is put behind what is its own."""
     parts = assets.folder("daw_scripts") / "audacity" / "parts"
-    own, *shared = ((parts / f"{name}.lsp").read_text(encoding="utf-8") for name in (verb, sender, "common"))
-    head, newline, rest = own.partition("\n\n")
-    origin = (
-        f"; Made of parts/{verb}.lsp, parts/{sender}.lsp and parts/common.lsp by `make docs`: edit those instead.\n\n"
-    )
-    return head + newline + origin + rest + "".join(shared)
+    names = [f"{name}.lsp" for name in (own, *shared)]
+    first, *others = ((parts / name).read_text(encoding="utf-8") for name in names)
+    head, newline, rest = first.partition("\n\n")
+    made_of = ", ".join(f"parts/{name}" for name in names)
+    return f"{head}{newline}; Made of {made_of} by `make docs`: edit those instead.\n\n{rest}{''.join(others)}"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ SHOWN = (
     "frames",
     "null_db",
     "confidence",
+    "suggested_sources",
     "boxes",
     "changes",
     "warnings",

@@ -20,7 +20,9 @@ from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.jobs.verbs.separate import suggestion
 from dap_bridge.transport import protocol, verbs
+from tests.conftest import RECORDINGS
 
 Separate = Callable[..., dict[str, Any]]
 
@@ -273,3 +275,37 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, noise: Callable[..., n
     assert manifest["null_db"] <= -100
     end = [soundfile.read(tmp_path / "long" / "out" / s["path"], start=last)[0] for s in manifest["stems"]]
     np.testing.assert_allclose(end[0] + end[1], soundfile.read(clip, start=last)[0], atol=1e-6)
+
+
+def test_the_manifest_says_how_many_sounds_the_clip_seems_to_hold(
+    separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
+) -> None:
+    """A guitar, and a guitar with a tabla; of a short clip nothing is said."""
+    alone, both = (
+        separate(RECORDINGS / f"{name}.flac", out=name, preset="draft", frames=190_000)
+        for name in ("guitar", "tabla_and_guitar")
+    )
+    for found in (alone, both):
+        assert list(found["suggested_sources"]) == ["1", "2", "3"]
+        assert sum(found["suggested_sources"].values()) == pytest.approx(1, abs=2e-3)
+    assert alone["suggested_sources"]["1"] > 0.5 > both["suggested_sources"]["1"]
+    assert separate(write_clip(noise(1, 44_100), 44_100), out="short")["suggested_sources"] is None
+
+
+@pytest.mark.parametrize(
+    ("sounds", "used", "told"),
+    [
+        ((0.9, 0.08, 0.02), 2, "one sound alone (chance 0.90)"),
+        ((0.1, 0.05, 0.85), 2, "3 sounds or more and not 2 (chance 0.85)"),
+        ((0.05, 0.9, 0.05), 3, "2 sounds and not 3 (chance 0.90)"),
+        ((0.7, 0.2, 0.1), 2, None),
+        ((0.1, 0.85, 0.05), 2, None),
+        ((0.05, 0.05, 0.9), 5, None),
+    ],
+)
+def test_another_number_of_sounds_is_told_only_where_it_is_clearly_ahead(
+    sounds: tuple[float, ...], used: int, told: str | None
+) -> None:
+    sentences = suggestion(sounds, used, told_from=0.8)
+    assert len(sentences) == (told is not None)
+    assert told is None or told in sentences[0]

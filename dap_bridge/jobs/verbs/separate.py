@@ -46,7 +46,7 @@ def separate(run: Run, results: Path) -> Path:
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
         source = fingerprint(reader, preset)
-        manifest = task.publish(results, label, separation.write_stems, lambda: {"confidence": separation.confidence})
+        manifest = task.publish(results, label, separation.write_stems, separation.judged)
         if leaves_fits(preset):
             kept = tuple(separation.kept)
             task.remember(Session(run.job.id, request, source, label, str(manifest), kept))
@@ -62,7 +62,7 @@ def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
     """What a fit depends on beyond the request: the files as they are, and the numbers of the preset."""
     recipe = preset.recipe
     if isinstance(recipe, ConsensusRecipe):
-        recipe = replace(recipe, boxes=None)
+        recipe = replace(recipe, boxes=None, counting=None)
     statuses = [Path(entry["path"]).stat() for entry in reader.inputs]
     files = [(entry, status.st_size, status.st_mtime_ns) for entry, status in zip(reader.inputs, statuses, strict=True)]
     return hashlib.sha256(repr((files, preset.about.chunk, recipe)).encode()).hexdigest()
@@ -159,6 +159,7 @@ class Separation:
     seed: int
     sessions: Sessions | None
     kept: list[str] = field(default_factory=list)
+    _sounds: tuple[float, ...] | None = None
     _confidences: list[float] = field(default_factory=list)
 
     @property
@@ -166,11 +167,23 @@ class Separation:
         """How sure the method is of its answer, 0..1, without any reference; None where it cannot say."""
         return round(sum(self._confidences) / len(self._confidences), 3) if self._confidences else None
 
+    @property
+    def suggested_sources(self) -> dict[str, float] | None:
+        """The chance of each number of sounds, the last of them or more; None where the method cannot say."""
+        return {str(n): round(chance, 3) for n, chance in enumerate(self._sounds, 1)} if self._sounds else None
+
+    def judged(self) -> dict[str, Any]:
+        """What the manifest says of the separation."""
+        return {"confidence": self.confidence, "suggested_sources": self.suggested_sources}
+
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """Separate on `device`, one stem to each of `paths`."""
         with self.task.writer(paths) as writer:
             for answer in self.answers(device):
                 self.task.write(writer, answer, device)
+        recipe = self.task.preset.recipe
+        if self._sounds and isinstance(recipe, ConsensusRecipe) and recipe.counting:
+            self.task.run.notes += suggestion(self._sounds, self.task.sources, recipe.counting.told_from)
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:
         """The engine's answers, chunk by chunk, their fits kept on the way."""
@@ -187,6 +200,7 @@ class Separation:
         for answer in self.task.run.follow(events):
             if answer.confidence is not None:
                 self._confidences.append(answer.confidence)
+            self._sounds = answer.sounds
             if answer.fit is not None:
                 self._keep(answer.fit)
             yield answer
@@ -200,6 +214,22 @@ class Separation:
             log.warning("a fit cannot be kept: %s", error)
             self.sessions = None
             self.kept.clear()
+
+
+def suggestion(sounds: tuple[float, ...], used: int, told_from: float) -> list[str]:
+    """A sentence where another number of sounds than the one used has a chance of `told_from` or more, else none.
+
+    sounds: the chances of 1, 2 … sounds, the last one that of so many or more.
+    """
+    most = len(sounds)
+    likeliest = max(range(1, most + 1), key=lambda number: sounds[number - 1])
+    chance = sounds[likeliest - 1]
+    if chance < told_from or likeliest == min(used, most):
+        return []
+    if likeliest == 1:
+        return [f"This may be one sound alone (chance {chance:.2f}): the stems are then parts of it."]
+    number = f"{likeliest} sounds" + (" or more" if likeliest == most else "")
+    return [f"This may be {number} and not {used} (chance {chance:.2f}): try again with that number of sources."]
 
 
 def _memory_estimate(chunks: tuple[Chunk, ...], channels: int, sources: int) -> int:

@@ -1,31 +1,11 @@
 ; Writes the selection and a request into the bridge's drop folder. `dap-bridge audacity` puts the stems on new tracks.
 
-; Where the drop folder is: `dap-bridge install audacity` writes its path here. Empty: in the home folder.
-(setf dap-spool "")
-
-; The bridge rewrites its heartbeat every second; one that is older than this has stopped.
+; A heartbeat that is older than this has stopped.
 (setf dap-stale-s 5)
 ; How long the bridge may take to say that the request has arrived.
 (setf dap-answer-s 4)
-
-(setf *float-format* "%.12f")
-
-(defun dap-home ()
-  (or (get-env "HOME") (get-env "USERPROFILE") ""))
-
-(defun dap-path (folder name)
-  (strcat (if (= 0 (length dap-spool)) (strcat (dap-home) "/.dap-bridge/spool") dap-spool) folder name))
-
-(defun dap-exists (path)
-  (let ((file (open path)))
-    (when file (close file))
-    file))
-
-; Position of a character in a text from index i on, or nil.
-(defun dap-find (character text i)
-  (cond ((>= i (length text)) nil)
-        ((char= character (char text i)) i)
-        (t (dap-find character text (1+ i)))))
+; What runs in a terminal to give that answer.
+(setf dap-answering "dap-bridge serve")
 
 ; A text with backslash, quote and control characters as JSON wants them inside a string.
 (defun dap-json-character (character)
@@ -50,23 +30,10 @@
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
 
-; What stands behind `key<TAB>` in a file of such lines, or nil.
-(defun dap-value (path key)
-  (let ((file (open path)) (found nil) tab)
-    (when file
-      (do ((line (read-line file) (read-line file))) ((or found (null line)))
-        (setf tab (dap-find (int-char 9) line 0))
-        (when (and tab (string= key (subseq line 0 tab)))
-          (setf found (subseq line (1+ tab)))))
-      (close file))
-    found))
-
-(defun dap-running ()
-  (let ((time (dap-value (dap-path "/" "daemon.status") "time")))
+; Whether the program that rewrites this file every second still does.
+(defun dap-alive (name)
+  (let ((time (dap-value (dap-path "/" name) "time")))
     (and time (< (abs (- (get-real-time) (dap-number time))) dap-stale-s))))
-
-(defun dap-number (text)
-  (read (make-string-input-stream text)))
 
 ; A name that no job of this plug-in has had: the time of day, and a number for tracks that are sent at once.
 (defun dap-name (number)
@@ -76,17 +43,21 @@
     (if (dap-exists (dap-path "/clips/" (strcat name ".wav"))) (dap-name (1+ number)) name)))
 
 ; Where the selection is, for whoever brings the stems back. Seconds, hertz; low and high only of a spectral selection.
+; The job is named last: without it the rest is not written yet.
+(defun dap-describe (file name spectral)
+  (let ((low (and spectral (get '*selection* 'low-hz)))
+        (high (and spectral (get '*selection* 'high-hz))))
+    (format file "start~a~a~%" (int-char 9) (get '*selection* 'start))
+    (format file "end~a~a~%" (int-char 9) (get '*selection* 'end))
+    (when low (format file "low~a~a~%" (int-char 9) low))
+    (when high (format file "high~a~a~%" (int-char 9) high))
+    (format file "job~a~a~%" (int-char 9) name)))
+
 (defun dap-note (name track-name)
-  (let ((file (open (dap-path "/clips/" (strcat name ".selection")) :direction :output))
-        (low (get '*selection* 'low-hz))
-        (high (get '*selection* 'high-hz)))
+  (let ((file (open (dap-path "/clips/" (strcat name ".selection")) :direction :output)))
     (when file
-      (format file "job~a~a~%" (int-char 9) name)
       (format file "track~a~a~%" (int-char 9) (dap-plain track-name))
-      (format file "start~a~a~%" (int-char 9) (get '*selection* 'start))
-      (format file "end~a~a~%" (int-char 9) (get '*selection* 'end))
-      (when low (format file "low~a~a~%" (int-char 9) low))
-      (when high (format file "high~a~a~%" (int-char 9) high))
+      (dap-describe file name t)
       (close file)
       t)))
 
@@ -110,7 +81,7 @@
   (let ((event (dap-answer name))
         (path (dap-path "/outbox/" (strcat name ".status"))))
     (cond ((null event)
-           (format nil "The bridge does not answer.~%Is it busy or hung? Start it anew in a terminal, then try again:~%~%dap-bridge serve"))
+           (format nil "The bridge does not answer.~%Is it busy or hung? Start it anew in a terminal, then try again:~%~%~a" dap-answering))
           ((string= event "failed")
            (format nil "~a~%~%~a" (dap-value path "message") (dap-value path "hint")))
           (t ""))))
@@ -119,18 +90,10 @@
   (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
           (dap-path "" "")))
 
-; Saves the selected part of the track at hand; nil where nothing can be written there.
-(defun dap-save (audio)
-  (let ((file (open audio :direction :output)))
-    (when file
-      (close file)
-      (s-save *track* ny:all audio :format snd-head-wave :mode snd-mode-float :bits 32)
-      t)))
-
 ; Writes the note and the request of a job whose audio is saved; says what is the matter, or "".
 (defun dap-ask (name track-name clips)
   (if (and (dap-note name track-name) (dap-request name clips)) (dap-verdict name) (dap-unwritable)))
 
-(if (dap-running)
+(if (dap-alive "daemon.status")
     (dap-send)
     (format nil "The bridge is not running.~%~%Start it in a terminal, then try again:~%~%dap-bridge serve"))

@@ -1,6 +1,7 @@
 -- Several jobs at once, with their window, until all have ended.
 local Job = require("dap.job")
 local loop = require("dap.loop")
+local message = require("dap.message")
 local window = require("dap.window")
 
 local follow = {}
@@ -49,6 +50,18 @@ local function place_ready(jobs)
   if now then Job.place(together) end
 end
 
+-- What the user should know of what was placed: once, in a box, for a line of the window is soon gone.
+local function tell_warnings(jobs)
+  local sentences = {}
+  for _, job in ipairs(jobs) do
+    for _, warning in ipairs(job.warnings or {}) do
+      sentences[#sentences + 1] = ("%s: %s"):format(job.task.title, warning)
+    end
+    job.warnings = nil
+  end
+  if #sentences > 0 then message.tell(table.concat(sentences, "\n\n")) end
+end
+
 -- Run jobs to their ends. The window closes by itself unless something is to be read in it.
 function follow.run(link, jobs)
   local threads, open = {}, true
@@ -64,6 +77,7 @@ function follow.run(link, jobs)
       end
     end
     place_ready(jobs)
+    tell_warnings(jobs)
     if open and not window.tick(jobs) then
       open = false
       for _, job in ipairs(jobs) do job.unwatched = true end

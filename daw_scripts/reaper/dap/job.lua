@@ -171,7 +171,7 @@ function Job.place(jobs)
   local fine, trouble = place.together(fetched)
   for _, job in ipairs(fetched) do
     if fine then
-      job.state, job.stage = "done", "done"
+      job.state, job.stage, job.warnings = "done", "done", job.made.warnings
       job:forget()
     else
       job:keep_out(trouble)

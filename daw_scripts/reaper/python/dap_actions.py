@@ -118,7 +118,7 @@ class Job:
             **dap_items.output_folder(project, self.name),
             **{name: wanted[name] for name in SENT[verb]},
         }
-        self.state, self.stage, self.manifest = "working", "waiting", None
+        self.state, self.stage, self.manifest, self.warnings = "working", "waiting", None, ()
         self.asked = time.monotonic()
 
     def keep(self):
@@ -170,6 +170,7 @@ class Job:
             return self.end("done", "placed already")
         with open(self.manifest, encoding="utf-8") as file:
             content = json.load(file)
+        self.warnings = content["warnings"]
         return [(stem["name"], os.path.join(folder, stem["path"])) for stem in content["stems"]]
 
 
@@ -193,6 +194,9 @@ def _place(jobs):
     for job, _ in placed:
         job.end("done", "done")
         job.forget()
+    warnings = [f"{job.clip['name']}: {warning}" for job, _ in placed for warning in job.warnings]
+    if warnings:
+        tell("\n\n".join(warnings))
 
 
 def _lines(fields):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.hosts.audacity.host import MODULE, Audacity
+from dap_bridge.audacity import selections
+from tests.hosts.audacity.host import END, MODULE, NAMES, RATE, SECONDS, START, Audacity
 from tests.hosts.conftest import missing, needed, serving
 from tests.hosts.display import Display
+from tests.hosts.sound import recording
 from tests.processes import Process
+
+Left = Callable[[], set[Path]]
 
 
 @pytest.fixture(scope="package")
@@ -34,3 +40,34 @@ def audacity(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Itera
         host.close()
     finally:
         display.close()
+
+
+@pytest.fixture(scope="package")
+def project(audacity: Audacity) -> dict[str, np.ndarray]:
+    """A stereo and a mono track; what is on them, (frames, channels)."""
+    clips = {name: recording(RATE, channels, SECONDS) for name, channels in zip(NAMES, (2, 1), strict=True)}
+    for name, clip in clips.items():
+        audacity.bring_in(name, clip, RATE)
+    return clips
+
+
+@pytest.fixture(scope="package")
+def separated(audacity: Audacity, project: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Both tracks selected at once, with a box of frequencies; what became of them."""
+    audacity.select(0, 2, START, END)
+    audacity.pipe.command("SelectFrequencies", Low=300, High=4000)
+    audacity.separate()
+    clips = sorted((audacity.spool / "clips").glob("*.wav"))
+    found = {one.track: (one.start, one.end, one.low, one.high) for one in selections.waiting(audacity.spool)}
+    outcomes = audacity.bring_back()
+    audacity.pipe.command("FitV")
+    audacity.display.picture("audacity-stems")
+    return {"boxes": found, "outcomes": outcomes, "clips": clips}
+
+
+@pytest.fixture
+def left(bridge: Process) -> Left:
+    """What has come to lie in the drop folder since, and lies there now."""
+    clips = bridge.spool / "clips"
+    before = set(clips.iterdir())
+    return lambda: set(clips.iterdir()) - before

@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
+from click.testing import CliRunner
 
+from dap_bridge.audacity.answers import ALIVE
 from dap_bridge.audacity.pipe import Pipe, pipe_names
+from dap_bridge.cli import main
 from dap_bridge.errors import HostUnreachable
 from tests.hosts.conftest import needed
 from tests.hosts.display import Display
@@ -26,8 +30,13 @@ from tests.processes import CHECKOUT, until
 MODULE = Path("/usr/lib/audacity/modules/mod-script-pipe.so")
 PLUGIN = "DAP Separate selection"
 COMMAND = "DapSeparateSelection"
+# What the tests put on its tracks, and select of it.
+RATE, SECONDS = 48000, 2.0
+START, END = 0.40003, 1.7
+FIRST, LAST = round(START * RATE), round(END * RATE)
+NAMES = ('stereo "quoted" \\ 🎹', "mono")
 # Generous: the machine may be busy.
-SCAN_S, START_S, ANSWER_S, STARTS = 120.0, 40.0, 60.0, 4
+SCAN_S, START_S, ANSWER_S, SAID_S, STARTS = 120.0, 40.0, 60.0, 240.0, 4
 
 CONFIG = """NewPrefsInitialized=1
 PrefsVersion=1.1.1r1
@@ -62,7 +71,7 @@ class Audacity:
     """The program itself, with the plug-in as `dap-bridge install audacity` leaves it."""
 
     def __init__(self, folder: Path, spool: Path, display: Display) -> None:
-        self.folder, self._spool, self.display = folder, spool, display
+        self.folder, self.spool, self.display = folder, spool, display
         self.home = folder / "home"
         self._config = self.home / ".config" / "audacity"
         self._config.mkdir(parents=True)
@@ -87,7 +96,7 @@ class Audacity:
     def dap_bridge(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "dap_bridge", *arguments],
-            env=environment(self.home) | {"DAP_BRIDGE_SPOOL": str(self._spool)},
+            env=environment(self.home) | {"DAP_BRIDGE_SPOOL": str(self.spool)},
             cwd=CHECKOUT,
             capture_output=True,
             text=True,
@@ -97,11 +106,45 @@ class Audacity:
 
     def bring_back(self) -> dict[str, Any]:
         """Run `dap-bridge audacity` until nothing is waited for; what it says became of each selection, by track."""
-        self.pipe.close()  # it serves one at a time
-        result = self.dap_bridge("audacity", "--once", "--json")
-        self.pipe = until(self._connect, START_S)
+        with self.pipe_free():
+            result = CliRunner().invoke(
+                main, ["audacity", "--once", "--json"], env={"DAP_BRIDGE_SPOOL": str(self.spool)}
+            )
         assert result.stdout, result.stderr
         return {outcome["track"]: outcome for outcome in json.loads(result.stdout)["selections"]}
+
+    @contextlib.contextmanager
+    def pipe_free(self) -> Iterator[None]:
+        """Somebody else may use the pipe, which serves one at a time."""
+        self.pipe.close()
+        yield
+        self.pipe = until(self._connect, START_S)
+
+    @contextlib.contextmanager
+    def followed(self, browser: str) -> Iterator[Callable[[], str]]:
+        """`dap-bridge audacity` runs, with this to open addresses with; what it says next, up to the end of a line."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dap_bridge", "audacity"],
+            env=environment(self.home) | {"DAP_BRIDGE_SPOOL": str(self.spool), "BROWSER": browser},
+            cwd=CHECKOUT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        said: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=lambda: [said.put(line) for line in process.stdout], daemon=True).start()
+        try:
+            until((self.spool / ALIVE).exists, START_S)
+            yield lambda: said.get(timeout=SAID_S)
+        finally:
+            process.terminate()
+            process.wait(timeout=ANSWER_S)
+
+    def run(self, plugin: str, **parameters: Any) -> None:
+        """A plug-in by its name, as if from the menu."""
+        words = "".join(word.capitalize() for word in plugin.split())
+        self.pipe.command(words, **parameters)
 
     def bring_in(self, name: str, audio: np.ndarray, rate: int) -> None:
         """Import audio (frames, channels) to a new track of this name."""
@@ -111,8 +154,7 @@ class Audacity:
         self.pipe.command("SetTrackStatus", Name=name)
 
     def select(self, first: int, count: int, start: float, end: float) -> None:
-        self.pipe.command("SelectTracks", Track=first, TrackCount=count, Mode="Set")
-        self.pipe.command("SelectTime", Start=start, End=end)
+        self.pipe.command("Select", Track=first, TrackCount=count, Mode="Set", Start=start, End=end)
 
     def denoise(self, preset: str) -> None:
         self.pipe.command("DapDenoiseSelection", strength=0.5, swap="speech", preset=preset, seed=0)

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from dap_bridge.cli import main
+from dap_bridge.domain import Op
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import audacity
 from dap_bridge.transport import protocol
@@ -21,6 +22,15 @@ VERBS = {
     "texture": "DAP_Extend texture.ny",
     "coseparate": "DAP_Co-separate selected tracks.ny",
 }
+
+
+MASKS = {
+    "deactivate": "DAP_Deactivate mask in selection.ny",
+    "activate": "DAP_Activate mask in selection.ny",
+    "undo": "DAP_Undo last mask edit.ny",
+    "edit": "DAP_Open mask editor.ny",
+}
+OTHERS = {"DAP_Read stems.ny", "DAP_Replace stems.ny"}
 
 
 def run(folder: Path, *options: str, status: int = 0) -> str:
@@ -39,7 +49,7 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(tmp_path: Path, monke
     once = tree(plugins)
     run(plugins)
     assert tree(plugins) == once
-    assert {source.name for source in audacity.sources()} == set(VERBS.values())
+    assert {source.name for source in audacity.sources()} == {*VERBS.values(), *MASKS.values()} | OTHERS
     for source in audacity.sources():
         written = (plugins / source.name).read_text(encoding="utf-8")
         assert f'(setf dap-spool "{(tmp_path / "drop folder 🎹").as_posix()}")' in written
@@ -90,3 +100,12 @@ def test_a_plugin_asks_within_the_protocols_limits(verb: str) -> None:
     asked = set(re.findall(r'\\"(\w+)\\":', text))
     named = {"item", "labels"} if verb == "coseparate" else {"clip", "label"}
     assert {"verb", "job", "preset", "seed"} | named <= asked <= {"verb", *fields}
+
+
+@pytest.mark.parametrize("op", MASKS)
+def test_a_mask_edit_asks_for_no_more_than_a_box_has(op: str) -> None:
+    (source,) = (source for source in audacity.sources() if source.name == MASKS[op])
+    text = source.read_text(encoding="utf-8")
+    controls = re.findall(r"^;control (.+)$", text, re.M)
+    assert controls == (['strength "Strength" float "" 1 0 1'] if op in list(Op) else [])
+    assert f'(setf dap-verb "{op}")' in text

@@ -10,41 +10,15 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.audacity import selections
 from dap_bridge.transport.events import Accepted, Done
-from tests.hosts.audacity.host import Audacity
+from tests.hosts.audacity.conftest import Left
+from tests.hosts.audacity.host import END, FIRST, LAST, NAMES, RATE, SECONDS, START, Audacity
 from tests.hosts.impostor import Impostor
-from tests.hosts.sound import NULL_DB, null_db, recording
+from tests.hosts.sound import NULL_DB, null_db
 from tests.processes import Process
 
-RATE, SECONDS = 48000, 2.0
-START, END = 0.40003, 1.7
-FIRST, LAST = round(START * RATE), round(END * RATE)
-NAMES = ('stereo "quoted" \\ 🎹', "mono")
 # A start alone may take long on a busy machine.
 pytestmark = pytest.mark.timeout(600)
-
-
-@pytest.fixture(scope="module")
-def project(audacity: Audacity) -> dict[str, np.ndarray]:
-    """A stereo and a mono track; what is on them, (frames, channels)."""
-    clips = {name: recording(RATE, channels, SECONDS) for name, channels in zip(NAMES, (2, 1), strict=True)}
-    for name, clip in clips.items():
-        audacity.bring_in(name, clip, RATE)
-    return clips
-
-
-@pytest.fixture(scope="module")
-def separated(audacity: Audacity, project: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Both tracks selected at once, with a box of frequencies; what became of them."""
-    audacity.select(0, 2, START, END)
-    audacity.pipe.command("SelectFrequencies", Low=300, High=4000)
-    audacity.separate()
-    found = {one.track: (one.start, one.end, one.low, one.high) for one in selections.waiting(audacity._spool)}
-    outcomes = audacity.bring_back()
-    audacity.pipe.command("FitV")
-    audacity.display.picture("audacity-stems")
-    return {"boxes": found, "outcomes": outcomes}
 
 
 def test_the_selection_and_its_box_are_sent(separated: dict[str, Any]) -> None:
@@ -75,37 +49,43 @@ def test_the_exported_sum_is_the_clip(
     assert np.abs(total[:FIRST]).max() < 1e-6
 
 
-def test_nothing_is_left_in_the_drop_folder(bridge: Process, separated: dict[str, Any]) -> None:
-    assert list((bridge.spool / "clips").iterdir()) == []
+def test_what_was_separated_stays_for_mask_edits(bridge: Process, separated: dict[str, Any]) -> None:
+    assert set((bridge.spool / "clips").iterdir()) >= set(separated["clips"])
+    for clip in separated["clips"]:
+        assert len(soundfile.read(clip)[0]) == LAST - FIRST
 
 
-def test_no_daemon(audacity: Audacity, project: dict[str, np.ndarray], nobody: Process) -> None:
+def test_no_daemon(audacity: Audacity, project: dict[str, np.ndarray], nobody: Process, left: Left) -> None:
     audacity.select(1, 1, START, END)
     audacity.separate_and_close_box("audacity-no-bridge")
-    assert list((nobody.spool / "clips").iterdir()) == []
+    assert not left()
 
 
-def test_a_daemon_that_never_answers(audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor) -> None:
+def test_a_daemon_that_never_answers(
+    audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, left: Left
+) -> None:
     audacity.select(1, 1, START, END)
     audacity.separate_and_close_box("audacity-no-answer")
-    for path in (*(impostor.spool / "clips").iterdir(), *(impostor.spool / "inbox").iterdir()):
+    for path in (*left(), *(impostor.spool / "inbox").iterdir()):
         path.unlink()
 
 
-def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left) -> None:
     audacity.select(1, 1, START, END)
     audacity.separate_and_close_box("audacity-refused", preset="no name!")
     assert "preset" in audacity.bring_back()["mono"]["message"]
-    assert list((bridge.spool / "clips").iterdir()) == []
+    assert not left()
 
 
-def test_a_job_that_fails_is_reported(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+def test_a_job_that_fails_is_reported(
+    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
+) -> None:
     audacity.select(1, 1, START, END)
     audacity.separate(preset="nonsense")
     outcome = audacity.bring_back()["mono"]
     assert "nonsense" in outcome["message"]
     assert outcome["hint"]
-    assert list((bridge.spool / "clips").iterdir()) == []
+    assert not left()
 
 
 def answered(audacity: Audacity, impostor: Impostor, manifest: Path) -> dict[str, Any]:
@@ -133,7 +113,7 @@ def test_a_result_that_is_none_is_reported(
 
 
 def test_a_stem_one_sample_late_would_be_noticed(
-    audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, tmp_path: Path
+    audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, tmp_path: Path, left: Left
 ) -> None:
     clip = project["mono"][FIRST:LAST]
     stems = []
@@ -146,7 +126,10 @@ def test_a_stem_one_sample_late_would_be_noticed(
     count = len(audacity.tracks())
     total = audacity.export(count - 2, 2, SECONDS, 1)
     assert null_db(total[FIRST:LAST], clip) > NULL_DB
-    assert list((impostor.spool / "clips").iterdir()) == []
+    assert not left()
+    audacity.pipe.command("Undo")  # the last import alone: the other one keeps its name and its place
+    last = audacity.tracks()[-1]
+    assert (last["name"], last["start"]) == ("late 1", pytest.approx(FIRST / RATE, abs=1e-4))
 
 
 def test_noise_is_taken_out_and_stands_beside(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
@@ -173,7 +156,7 @@ def test_a_texture_goes_on_from_the_selection(audacity: Audacity, project: dict[
 
 
 def test_tracks_that_share_a_sound_are_one_job(
-    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process
+    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
 ) -> None:
     before = len(audacity.tracks())
     audacity.select(0, 2, START, END)
@@ -186,10 +169,12 @@ def test_tracks_that_share_a_sound_are_one_job(
         clip = project[name]
         total = audacity.export(before + 2 * number, 2, SECONDS, clip.shape[1])
         assert null_db(total[FIRST:LAST], clip[FIRST:LAST]) <= NULL_DB
-    assert list((bridge.spool / "clips").iterdir()) == []
+    assert not left()
 
 
-def test_one_track_shares_nothing(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process) -> None:
+def test_one_track_shares_nothing(
+    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
+) -> None:
     audacity.select(0, 1, START, END)
     audacity.close_box(audacity.coseparate, "DAP Co-separate selected tracks", "audacity-one-track")
-    assert list((bridge.spool / "clips").iterdir()) == list((bridge.spool / "inbox").glob("audacity*")) == []
+    assert list(left()) == list((bridge.spool / "inbox").glob("audacity*")) == []

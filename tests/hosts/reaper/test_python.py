@@ -109,6 +109,15 @@ def test_a_failure_opens_the_console(bridge: Process, sound: Sound, write_clip: 
     assert answer["undo"] == []
 
 
+def test_a_warning_is_said_once_the_stems_are_placed(bridge: Process, write_clip: Write, tmp_path: Path) -> None:
+    items = [{"file": str(write_clip(np.zeros(RATE, np.float32), RATE)), "name": "nothing"}]
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}}
+    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    (said,) = answer["messages"]
+    assert said.startswith("nothing: The clip is silent")
+    assert len(answer["tracks"][0]) > 1
+
+
 def test_an_empty_item_is_left_out(bridge: Process, tmp_path: Path) -> None:
     scene = {"path": str(tmp_path / "song"), "items": [{}]}
     answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)

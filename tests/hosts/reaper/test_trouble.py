@@ -293,3 +293,15 @@ def test_start_bridge_starts_it_in_the_background(daemon: Process, reaper: Reape
     host.run("DAP_Start bridge")
     host.until()
     assert len(host.lua("return sim.executed")) == 1, "a running bridge is not started again"
+
+
+def test_what_the_bridge_warns_of_is_said_once_the_stems_are_placed(
+    bridge: Process, reaper: Reaper, write_clip: Write
+) -> None:
+    host = reaper(bridge)
+    add_item(host, write_clip(np.zeros(RATE, np.float32), RATE), name="nothing")
+    host.run(SEPARATE)
+    host.until()
+    (said,) = host.messages
+    assert said.startswith("nothing: The clip is silent")
+    assert len(host.tracks()) > 1

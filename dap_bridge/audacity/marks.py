@@ -1,0 +1,62 @@
+"""What a plug-in wants of the stem under the selection: a box on its mask, its last box taken back, the mask editor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..transport import protocol
+from .selections import FOLDER
+
+SUFFIX = ".mark"
+NUMBERS = ("start", "end", "low", "high", "strength", "rate")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A selection on one track, with `audio` (32-bit float) in it.
+
+    op: deactivate, activate, undo or edit; start, end: seconds of the project; rate: Hz, the track's; clips: start and
+    end of each clip of the track, in seconds; low, high: hertz of a spectral selection, None where it is open.
+    """
+
+    audio: Path
+    job: str
+    op: str
+    track: str
+    start: float
+    end: float
+    rate: float
+    clips: tuple[tuple[float, float], ...]
+    low: float | None = None
+    high: float | None = None
+    strength: float = 1.0
+
+
+def claimed(spool: Path) -> Iterator[Mark]:
+    """The marks that were made since, each of them once however many ask; what cannot be read is left out."""
+    for path in (spool / FOLDER).glob(f"*{SUFFIX}"):
+        mark = _read(path)
+        if mark is None:
+            continue
+        try:
+            path.unlink()
+        except OSError:  # another took it
+            continue
+        yield mark
+        mark.audio.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> Mark | None:
+    try:
+        fields = protocol.parse_lines(path.read_text(encoding="utf-8", errors="replace"))
+        numbers = {name: float(fields[name]) for name in NUMBERS if name in fields}
+        edges = [float(word) for word in fields["clips"].split()]
+        if not all(map(math.isfinite, (*numbers.values(), *edges))):
+            return None
+        clips = tuple(zip(edges[::2], edges[1::2], strict=True))
+        return Mark(path.with_suffix(".wav"), fields["job"], fields["op"], fields["track"], clips=clips, **numbers)
+    except (OSError, KeyError, ValueError, TypeError):
+        return None
