@@ -22,7 +22,7 @@ def test_a_shipped_preset_can_be_loaded(path: Path) -> None:
 
 
 def test_the_presets_that_the_docs_name_are_there() -> None:
-    assert {"default", "draft", "paper", "coseparate", "denoise", "dnp"} <= set(presets.names())
+    assert {"default", "best", "draft", "paper", "coseparate", "denoise", "dnp"} <= set(presets.names())
 
 
 def edited(tmp_path: Path, old: str, new: str) -> Path:

@@ -1,4 +1,4 @@
-"""A clip as many small components: batched KL-NMF of its compressed spectrogram, and the masks that groups make."""
+"""A clip as many small components: batched factorisations of its spectrogram, and the masks that groups make."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def component_islands(pool: Sequence[Factorisation], count: int) -> Tensor:
 def factorise(
     spectrogram: Tensor, recipe: Factorisations, generator: torch.Generator, islands: Tensor | None = None
 ) -> Generator[int, None, Factorisation]:
-    """Minimise KL(V | W H) by multiplicative updates (Lee and Seung 2001), all runs in one batch.
+    """Minimise the beta-divergence D(V | W H) by multiplicative updates (see `descend`), all runs in one batch.
 
     spectrogram: magnitudes (views, bins, frames). Yields the update's index after each, returns the runs. The random
     start comes from `generator` on the CPU, so that it does not depend on the device. Runs that a GPU has no memory for
@@ -82,45 +82,67 @@ def factorise(
         w *= inside
         floor *= inside
     w /= w.sum(1, keepdim=True)
-    yield from descend(v, w, h, floor, recipe.updates)
+    yield from descend(v, w, h, floor, recipe.updates, recipe.beta)
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 
 
-def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int) -> Generator[int]:
+def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, beta: float) -> Generator[int]:
     """Multiplicative updates of w (runs, rows, components) and h (runs, components, frames), in place.
+
+    They minimise the beta-divergence of V and X = W H (Fevotte and Idier 2011, eqs. 2.4 and 2.5): 1 is Kullback-Leibler
+    (Lee and Seung 2001), 0 Itakura-Saito.
+
+        H <- H . W^T (V X^(beta-2)) / W^T X^(beta-1),    W <- W . (V X^(beta-2)) H^T / X^(beta-1) H^T
 
     v: (rows, frames), the same for all runs, or one for each: (runs, rows, frames); floor: (rows, components), the
     least that w may become. The columns of w sum to one, before and after. Yields the update's index after each.
     """
-    # The quotient V / (W H) is nearly all the traffic there is: it is made in place, in memory that is taken once.
-    batch, quotient = len(w), v.new_empty(0)
+    # The quotients are nearly all the traffic there is: they are made in place, in memory that is taken once.
+    batch, scratch = len(w), v.new_empty(0)
 
     def step(runs: slice) -> None:
-        nonlocal quotient
+        nonlocal scratch
         count = runs.stop - runs.start
-        if len(quotient) != count:
-            quotient = v.new_empty(0)  # given back before more is asked for
-            quotient = v.new_empty(count, *v.shape[-2:])
-        w[runs], h[runs] = _update(v if v.ndim == 2 else v[runs], w[runs], h[runs], floor, quotient)
+        if scratch.numel() == 0 or scratch.shape[1] != count:
+            scratch = v.new_empty(0)  # given back before more is asked for
+            scratch = v.new_empty(1 if beta == 1 else 2, count, *v.shape[-2:])
+        w[runs], h[runs] = _update(v if v.ndim == 2 else v[runs], w[runs], h[runs], floor, beta, scratch)
 
     for update in range(updates):
         batch = _in_batches(step, len(w), batch)
         yield update
 
 
-def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, quotient: Tensor) -> tuple[Tensor, Tensor]:
-    """One multiplicative update of H, then of W, whose columns sum to one before and after; `quotient` is scratch.
+def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, beta: float, scratch: Tensor) -> tuple[Tensor, Tensor]:
+    """One multiplicative update of H, then of W, whose columns sum to one before and after.
 
-    floor: (rows, components), the least that W may become. What keeps the quotient finite is that neither W nor H ever
-    reaches zero inside a component's island; frames of silence get their zeros at the end.
+    floor: (rows, components), the least that W may become; scratch: room for a quotient of v's size for every run, and
+    for the slope X^(beta-1), which is one for Kullback-Leibler. What keeps the quotient finite is that neither W nor H
+    ever reaches zero inside a component's island; frames of silence get their zeros at the end.
     """
-    torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
-    # W's columns sum to one, which is the denominator of H's update
-    h = (h * torch.bmm(w.mT, quotient)).clamp_(min=TINY)
-    torch.div(v, torch.bmm(w, h, out=quotient), out=quotient)
-    w = (w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]).clamp_(min=floor)
+    if beta == 1:
+        quotient = _quotient(v, w, h, beta, scratch)
+        # W's columns sum to one, which is the denominator of H's update
+        h = (h * torch.bmm(w.mT, quotient)).clamp_(min=TINY)
+        quotient = _quotient(v, w, h, beta, scratch)
+        w = w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]
+    else:
+        slope, quotient = scratch[1], _quotient(v, w, h, beta, scratch)
+        h = (h * torch.bmm(w.mT, quotient) / torch.bmm(w.mT, slope)).clamp_(min=TINY)
+        quotient = _quotient(v, w, h, beta, scratch)
+        w = w * torch.bmm(quotient, h.mT) / torch.bmm(slope, h.mT)
+    w = w.clamp_(min=floor)
     scale = w.sum(1, keepdim=True)
     return w / scale, h * scale.mT
+
+
+def _quotient(v: Tensor, w: Tensor, h: Tensor, beta: float, scratch: Tensor) -> Tensor:
+    """V X^(beta-2) in scratch[0], and the slope X^(beta-1) in scratch[1] where it is not one; X = W H."""
+    model = torch.bmm(w, h, out=scratch[0])
+    if beta == 1:
+        return torch.div(v, model, out=model)
+    slope = torch.pow(model, beta - 1, out=scratch[1])
+    return torch.div(v, model, out=model).mul_(slope)
 
 
 def _in_batches(work: Callable[[slice], None], count: int, batch: int) -> int:

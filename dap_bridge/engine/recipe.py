@@ -62,6 +62,7 @@ class Factorisations(Section):
     runs: int
     components: int
     compression: float  # exponent of the magnitude spectrogram that is factorised
+    beta: float  # of the divergence that is minimised: 1 Kullback-Leibler, 0 Itakura-Saito
     updates: int  # multiplicative updates
 
 
