@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import atomic
+from ..domain import Box, Op
 from ..errors import BadRequest, DaemonUnreachable, DapError, UnknownSession
 from ..transport import protocol
 from ..transport.dropfolder import CHOICE, STATUS, heartbeat
@@ -26,7 +27,6 @@ from .stems import Result, Stem
 ALIVE = "audacity.status"
 BEAT_S, POLL_S = 1.0, 0.1
 WHOLE = "Select a part of the track of a stem that DAP placed: of one clip, which is whole and as it came."
-BOXES = ("deactivate", "activate")
 
 
 class Answers(threading.Thread):
@@ -81,7 +81,7 @@ def answer(mark: Mark, spool: Path) -> None:
     if any(origin.get(other.session) == origin[session] for other in edits.waiting(spool, edits.EDIT)):
         raise BadRequest("An earlier edit of these masks is on its way.", "Try again once its stems are there.")
     request: dict[str, Any] = {"verb": "undo", "job": mark.job, "session": session}
-    if mark.op in BOXES:
+    if mark.op in list(Op):
         request |= {"verb": "refine", "box": [box_of(mark, position, stem)]}
     elif not stem.result.boxes:
         raise BadRequest("The masks of this stem have not been edited.", "There is nothing to take back.")
@@ -116,10 +116,7 @@ def box_of(mark: Mark, position: int, stem: Stem) -> str:
             "The range of frequencies is empty, or lies above what the stem holds.",
             "Drag it in the spectrogram; without one, all frequencies are meant.",
         )
-    return (
-        f"stem={stem.index},op={mark.op},start={start:.9g},end={end:.9g},"
-        f"low={low:.9g},high={high:.9g},strength={mark.strength:.9g}"
-    )
+    return Box(stem.index, Op(mark.op), start, end, low, high, mark.strength).as_text()
 
 
 def _clip_of(mark: Mark) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import HostRefused, HostUnreachable
+from ..transport import protocol
 from . import stems
 from .edits import Edit
 from .pipe import Pipe
@@ -102,7 +103,7 @@ def _plan(spool: Path, lines: dict[str, str]) -> Iterator[None]:
     """What a plug-in is to do, and what it leaves, for as long as it is needed."""
     path = spool / FOLDER / PLAN
     try:
-        path.write_text("".join(f"{key}\t{value}\n" for key, value in lines.items()), encoding="utf-8")
+        path.write_text(protocol.lines(lines), encoding="utf-8")
         yield
     finally:
         path.unlink(missing_ok=True)
