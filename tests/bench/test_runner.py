@@ -178,6 +178,8 @@ def test_ctrl_c_stops_every_process_at_once(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # what runs in a shell's background is deaf to ctrl-C, and so would be its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         while not ((tmp_path / "a").exists() and (tmp_path / "b").exists()):
