@@ -19,7 +19,7 @@ from .output import Output
 from .sessions import Sessions
 
 # A report is a file written and renamed; nobody looks more often than this.
-REPORT_S = 0.05
+REPORT_S = 0.1
 
 
 class Mailbox:
