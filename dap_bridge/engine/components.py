@@ -82,17 +82,23 @@ def factorise(
         w *= inside
         floor *= inside
     w /= w.sum(1, keepdim=True)
-    yield from descend(v, w, h, floor, recipe.updates, recipe.beta)
+    yield from descend(v, w, h, floor, recipe.updates, recipe.beta, recipe.relaxation)
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 
 
-def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, beta: float) -> Generator[int]:
+def descend(
+    v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, beta: float, relaxation: float
+) -> Generator[int]:
     """Multiplicative updates of w (runs, rows, components) and h (runs, components, frames), in place.
 
     They minimise the beta-divergence of V and X = W H (Fevotte and Idier 2011, eqs. 2.4 and 2.5): 1 is Kullback-Leibler
     (Lee and Seung 2001), 0 Itakura-Saito.
 
-        H <- H . W^T (V X^(beta-2)) / W^T X^(beta-1),    W <- W . (V X^(beta-2)) H^T / X^(beta-1) H^T
+        H <- H . (W^T (V X^(beta-2)) / W^T X^(beta-1))^r,    W <- W . ((V X^(beta-2)) H^T / X^(beta-1) H^T)^r
+
+    r, the relaxation, is 1 for the plain updates. These minimise bounds, one after the other, and such steps may be
+    longer: below r = 2 they end where plain ones do, in about r times fewer (Salakhutdinov and Roweis 2003, adaptive
+    overrelaxed bound optimisation). Itakura-Saito's plain update is as long as that already.
 
     v: (rows, frames), the same for all runs, or one for each: (runs, rows, frames); floor: (rows, components), the
     least that w may become. The columns of w sum to one, before and after. Yields the update's index after each.
@@ -106,31 +112,32 @@ def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, beta: 
         if scratch.numel() == 0 or scratch.shape[1] != count:
             scratch = v.new_empty(0)  # given back before more is asked for
             scratch = v.new_empty(1 if beta == 1 else 2, count, *v.shape[-2:])
-        w[runs], h[runs] = _update(v if v.ndim == 2 else v[runs], w[runs], h[runs], floor, beta, scratch)
+        of_runs = v if v.ndim == 2 else v[runs]
+        w[runs], h[runs] = _update(of_runs, w[runs], h[runs], floor, beta, relaxation, scratch)
 
     for update in range(updates):
         batch = _in_batches(step, len(w), batch)
         yield update
 
 
-def _update(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, beta: float, scratch: Tensor) -> tuple[Tensor, Tensor]:
+def _update(
+    v: Tensor, w: Tensor, h: Tensor, floor: Tensor, beta: float, relaxation: float, scratch: Tensor
+) -> tuple[Tensor, Tensor]:
     """One multiplicative update of H, then of W, whose columns sum to one before and after.
 
     floor: (rows, components), the least that W may become; scratch: room for a quotient of v's size for every run, and
     for the slope X^(beta-1), which is one for Kullback-Leibler. What keeps the quotient finite is that neither W nor H
     ever reaches zero inside a component's island; frames of silence get their zeros at the end.
     """
-    if beta == 1:
-        quotient = _quotient(v, w, h, beta, scratch)
-        # W's columns sum to one, which is the denominator of H's update
-        h = (h * torch.bmm(w.mT, quotient)).clamp_(min=TINY)
-        quotient = _quotient(v, w, h, beta, scratch)
-        w = w * torch.bmm(quotient, h.mT) / h.sum(2)[:, None]
-    else:
-        slope, quotient = scratch[1], _quotient(v, w, h, beta, scratch)
-        h = (h * torch.bmm(w.mT, quotient) / torch.bmm(w.mT, slope)).clamp_(min=TINY)
-        quotient = _quotient(v, w, h, beta, scratch)
-        w = w * torch.bmm(quotient, h.mT) / torch.bmm(slope, h.mT)
+    quotient = _quotient(v, w, h, beta, scratch)
+    ratio = torch.bmm(w.mT, quotient)
+    if beta != 1:  # for Kullback-Leibler the slope is one, and so are the sums of W's columns
+        ratio /= torch.bmm(w.mT, scratch[1])
+    h = (h * ratio.pow_(relaxation)).clamp_(min=TINY)
+    quotient = _quotient(v, w, h, beta, scratch)
+    ratio = torch.bmm(quotient, h.mT)
+    ratio /= h.sum(2)[:, None] if beta == 1 else torch.bmm(scratch[1], h.mT)
+    w = w * ratio.pow_(relaxation)
     w = w.clamp_(min=floor)
     scale = w.sum(1, keepdim=True)
     return w / scale, h * scale.mT

@@ -31,10 +31,12 @@ def model(
     h = uniform(batch, recipe.components, frames, generator=generator).to(v.device)
     w /= w.sum(1, keepdim=True)
     floor = v.new_full((rows, recipe.components), TINY)
-    yield from descend((masks.repeat(1, views, 1) * v).repeat(recipe.runs, 1, 1), w, h, floor, recipe.alone, beta=1)
+    apart = (masks.repeat(1, views, 1) * v).repeat(recipe.runs, 1, 1)
+    yield from descend(apart, w, h, floor, recipe.alone, beta=1, relaxation=recipe.relaxation)
     w = w.unflatten(0, (recipe.runs, sources)).transpose(1, 2).flatten(2)
     h = h.unflatten(0, (recipe.runs, sources)).flatten(1, 2)
-    for update in descend(v, w, h, floor.repeat(1, sources), recipe.together, beta=1):
+    floor = floor.repeat(1, sources)
+    for update in descend(v, w, h, floor, recipe.together, beta=1, relaxation=recipe.relaxation):
         yield recipe.alone + update
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 

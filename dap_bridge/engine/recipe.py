@@ -55,6 +55,11 @@ class Islands(Section):
     level: float  # dB below the highest bin that an island must reach
 
 
+def _check_relaxation(table: str, relaxation: float) -> None:
+    if not 0 < relaxation < 2:
+        raise ValueError(f"{table}.relaxation: above 0 and below 2, where updates would swing without end")
+
+
 @dataclass(frozen=True)
 class Factorisations(Section):
     """Some runs of equal size in the pool of factorisations."""
@@ -64,6 +69,10 @@ class Factorisations(Section):
     compression: float  # exponent of the magnitude spectrogram that is factorised
     beta: float  # of the divergence that is minimised: 1 Kullback-Leibler, 0 Itakura-Saito
     updates: int  # multiplicative updates
+    relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
+
+    def __post_init__(self) -> None:
+        _check_relaxation("pool", self.relaxation)
 
 
 @dataclass(frozen=True)
@@ -98,10 +107,12 @@ class Models(Section):
     compression: float  # exponent of the magnitude spectrogram that is factorised
     alone: int  # multiplicative updates of each source on its share of the mixture
     together: int  # of all sources on the mixture, after that
+    relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
     growth: tuple[float, float]  # nats of any source's energy: up to where the models count in full, from where not
     share: float  # of the models in the masks, at most; the components keep the rest
 
     def __post_init__(self) -> None:
+        _check_relaxation("models", self.relaxation)
         if not 0 <= self.growth[0] < self.growth[1]:
             raise ValueError("models.growth: the first number is below the second")
 

@@ -39,16 +39,26 @@ def divergence(spectrogram: torch.Tensor, result: Factorisation, beta: float) ->
     return (both / (beta * (beta - 1))).mean((1, 2))
 
 
-@pytest.mark.parametrize("beta", [1.0, 0.5, 0.0])
-def test_more_updates_fit_better_and_enough_fit_exactly(beta: float) -> None:
+@pytest.mark.parametrize(("beta", "relaxation"), [(1.0, 1.0), (1.0, 1.8), (0.5, 1.0), (0.5, 1.8), (0.0, 1.0)])
+def test_more_updates_fit_better_and_enough_fit_exactly(beta: float, relaxation: float) -> None:
     generator = torch.Generator().manual_seed(1)
     spectrogram = (torch.rand(1, 20, 2, generator=generator) @ torch.rand(1, 2, 30, generator=generator)) ** 2
     few, some, many = (
-        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, beta, updates)), beta).max()
+        divergence(spectrogram, run(spectrogram, Factorisations(3, 2, 0.5, beta, updates, relaxation)), beta).max()
         for updates in (1, 20, 2000)
     )
     assert few > some > many
     assert many < 1e-4
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.5])
+def test_relaxed_updates_are_as_far_as_many_more_plain_ones(beta: float) -> None:
+    spectrogram = torch.rand(1, 40, 60, generator=torch.Generator().manual_seed(1))
+    plain, relaxed = (
+        divergence(spectrogram, run(spectrogram, Factorisations(4, 6, 1.0, beta, updates, relaxation)), beta).mean()
+        for updates, relaxation in ((45, 1.0), (30, 1.8))
+    )
+    assert relaxed < plain
 
 
 def test_a_smaller_beta_hears_what_is_faint() -> None:
@@ -57,7 +67,7 @@ def test_a_smaller_beta_hears_what_is_faint() -> None:
     spectrogram = torch.cat([noise, 3e-3 * torch.eye(8)], 1)[None]
 
     def error(beta: float) -> float:
-        result = run(spectrogram, Factorisations(8, 8, 1.0, beta, 200))
+        result = run(spectrogram, Factorisations(8, 8, 1.0, beta, 200, 1.8))
         drawn = result.spectra @ result.activations * spectrogram.mean()
         return float((drawn - spectrogram)[:, :, 8:].abs().mean())
 
@@ -69,7 +79,7 @@ def test_silence_inside_a_clip_stays_silence(beta: float) -> None:
     spectrogram = torch.rand(1, 16, 24)
     spectrogram[:, 4:7] = 0.0
     spectrogram[:, :, 9:15] = 0.0
-    result = run(spectrogram, Factorisations(2, 5, 1.0, beta, 100))
+    result = run(spectrogram, Factorisations(2, 5, 1.0, beta, 100, 1.8))
     assert result.spectra.isfinite().all()
     assert result.activations.isfinite().all()
     assert not result.activations[:, :, 9:15].any()
@@ -78,7 +88,7 @@ def test_silence_inside_a_clip_stays_silence(beta: float) -> None:
 
 
 def test_spectra_sum_to_one_and_runs_differ() -> None:
-    result = run(torch.rand(1, 16, 24) + 0.1, Factorisations(4, 3, 0.5, 1.0, 30))
+    result = run(torch.rand(1, 16, 24) + 0.1, Factorisations(4, 3, 0.5, 1.0, 30, 1.8))
     assert result.spectra.shape == (4, 16, 3)
     assert result.activations.shape == (4, 3, 24)
     torch.testing.assert_close(result.spectra.sum(1), torch.ones(4, 3))
@@ -86,19 +96,21 @@ def test_spectra_sum_to_one_and_runs_differ() -> None:
 
 
 def test_the_seed_decides() -> None:
-    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(2, 3, 0.5, 1.0, 5)
+    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(2, 3, 0.5, 1.0, 5, 1.8)
     assert torch.equal(run(spectrogram, recipe, 7).spectra, run(spectrogram, recipe, 7).spectra)
     assert not torch.equal(run(spectrogram, recipe, 7).spectra, run(spectrogram, recipe, 8).spectra)
 
 
 def test_progress_is_told_after_every_update() -> None:
-    told = list(factorise(torch.rand(1, 8, 8), Factorisations(1, 2, 0.5, 1.0, 6), torch.Generator().manual_seed(0)))
+    told = list(
+        factorise(torch.rand(1, 8, 8), Factorisations(1, 2, 0.5, 1.0, 6, 1.8), torch.Generator().manual_seed(0))
+    )
     assert told == [0, 1, 2, 3, 4, 5]
 
 
 def test_what_a_device_cannot_hold_at_once_is_done_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A device with room for three products at a time: seven runs give what they give elsewhere."""
-    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(7, 3, 0.5, 1.0, 5)
+    spectrogram, recipe = torch.rand(1, 16, 24), Factorisations(7, 3, 0.5, 1.0, 5, 1.8)
     labels = torch.rand(21, 2).softmax(1)
     whole = run(spectrogram, recipe)
     masks = group_masks([whole], labels, views=1)
@@ -143,7 +155,7 @@ def test_a_component_keeps_to_its_island() -> None:
     spectrogram = torch.zeros(1, 10, 12)
     spectrogram[0, 1], spectrogram[0, 8] = level, 2 * level
     islands = (torch.arange(10) >= 5).long()
-    recipe = Factorisations(2, 4, 0.5, 1.0, 200)
+    recipe = Factorisations(2, 4, 0.5, 1.0, 200, 1.8)
     work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), islands)
     with pytest.raises(StopIteration) as end:
         while True:

@@ -32,8 +32,8 @@ def small() -> ConsensusRecipe:
     assert recipe.refinement is not None and recipe.models is not None
     return replace(
         recipe,
-        pool=tuple(replace(part, runs=2, updates=40) for part in recipe.pool),
-        models=replace(recipe.models, alone=10, together=20),
+        pool=tuple(replace(part, runs=2, updates=22) for part in recipe.pool),
+        models=replace(recipe.models, alone=6, together=11),
         grouping=replace(recipe.grouping, restarts=3),
         refinement=replace(recipe.refinement, iterations=10),
     )
