@@ -65,9 +65,10 @@ def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -
     power: of the mixture, (all bins, frames); hertz: of the covered bins. A sound has its highs when it has its lows:
     the level of each source in each of some bands below, frame by frame, is an activation; the spectrum above that goes
     with each activation is the non-negative regression V ~ W H of what is above on all activations at once, minimal in
-    KL divergence (the update of W of Lee and Seung 2001, H fixed). The sources share every point as they explain it. So
-    a click whose lows are covered by another sound keeps its highs, which no rule that looks at one frame alone can
-    give it. Where time does not decide, the start does: by level, the nearer bands counting more.
+    KL divergence (the update of W of Lee and Seung 2001, H fixed, over-relaxed as in `components.descend`). The sources
+    share every point as they explain it. So a click whose lows are covered by another sound keeps its highs, which no
+    rule that looks at one frame alone can give it. Where time does not decide, the start does: by level, the nearer
+    bands counting more.
     """
     sources, inside, frames = shares.shape
     edges = torch.logspace(
@@ -85,7 +86,7 @@ def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -
     w = v.mean(1, keepdim=True) * (start / start.sum())
     total = h.sum(1)
     for _ in range(extension.updates):
-        w = w * ((v / (w @ h).clamp(min=_TINY)) @ h.mT) / total
+        w = w * ((v / (w @ h).clamp(min=_TINY)) @ h.mT / total) ** extension.relaxation
     parts = torch.stack([a @ b for a, b in zip(w.chunk(sources, dim=1), h.chunk(sources), strict=True)])
     explained = (parts / parts.sum(0).clamp(min=_TINY)) ** extension.exponent
     return explained + _TINY  # equal shares where there is nothing to explain

@@ -15,6 +15,11 @@ class Section:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
 
+def _check_relaxation(table: str, relaxation: float) -> None:
+    if not 0 < relaxation < 2:
+        raise ValueError(f"{table}.relaxation: above 0 and below 2, where updates would swing without end")
+
+
 @dataclass(frozen=True)
 class Front(Section):
     """What the fit looks at: a spectrogram of the clip at a rate of its own."""
@@ -34,7 +39,11 @@ class Extension(Section):
     compression: float  # exponent of the magnitudes that are regressed
     nearness: float  # octaves by which the highest band outweighs the lowest, to begin with
     updates: int  # multiplicative updates of the regression
+    relaxation: float  # exponent of an update's ratios, see `Factorisations`
     exponent: float  # of the ratio mask made from the explained parts
+
+    def __post_init__(self) -> None:
+        _check_relaxation("stems.extension", self.relaxation)
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,6 @@ class Islands(Section):
     level: float  # dB below the highest bin that an island must reach
 
 
-def _check_relaxation(table: str, relaxation: float) -> None:
-    if not 0 < relaxation < 2:
-        raise ValueError(f"{table}.relaxation: above 0 and below 2, where updates would swing without end")
-
-
 @dataclass(frozen=True)
 class Factorisations(Section):
     """Some runs of equal size in the pool of factorisations."""
@@ -69,7 +73,7 @@ class Factorisations(Section):
     compression: float  # exponent of the magnitude spectrogram that is factorised
     beta: float  # of the divergence that is minimised: 1 Kullback-Leibler, 0 Itakura-Saito
     updates: int  # multiplicative updates
-    relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
+    relaxation: float  # exponent of an update's ratios: 1 as they are; below 2, from where they would swing
 
     def __post_init__(self) -> None:
         _check_relaxation("pool", self.relaxation)
@@ -107,7 +111,7 @@ class Models(Section):
     compression: float  # exponent of the magnitude spectrogram that is factorised
     alone: int  # multiplicative updates of each source on its share of the mixture
     together: int  # of all sources on the mixture, after that
-    relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
+    relaxation: float  # exponent of an update's ratios, see `Factorisations`
     growth: tuple[float, float]  # nats of any source's energy: up to where the models count in full, from where not
     share: float  # of the models in the masks, at most; the components keep the rest
 

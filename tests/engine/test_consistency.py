@@ -12,7 +12,9 @@ FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
 STEMS = Stems(
     window_s=0.085,
     overlap=4,
-    extension=Extension(bands=12, lowest=200.0, compression=0.7, nearness=4.0, updates=50, exponent=2.0),
+    extension=Extension(
+        bands=12, lowest=200.0, compression=0.7, nearness=4.0, updates=28, relaxation=1.8, exponent=2.0
+    ),
 )
 
 
