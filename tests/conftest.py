@@ -21,6 +21,17 @@ SHARED = CHECKOUT.parent / "shared"
 RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 
+# Folders whose tests share one program: a host, a browser.
+TOGETHER = {"ardour", "audacity", "web"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the suite, one has a file to itself, or a folder of TOGETHER."""
+    for item in items:
+        folder = item.path.parent
+        item.add_marker(pytest.mark.xdist_group(str(folder if folder.name in TOGETHER else item.path)))
+
+
 @pytest.fixture(scope="session")
 def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `quick`, `quick-texture`, `quick-coseparate`: presets cut to a few steps, every stage of them."""
