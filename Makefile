@@ -20,7 +20,7 @@ demo: venv  ## separate the recording that ships with the package, through the d
 	$(BIN)/dap-bridge demo --out $(OUT)
 
 test: venv  ## the whole suite, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 test-hosts: venv  ## the host scripts alone, in the real Ardour and Audacity: installs these where it may, or says what to install
 	.ci/install-hosts

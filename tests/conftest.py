@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import soundfile
 import tomli_w
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from dap_bridge import assets
 from tests.processes import CHECKOUT, STUB, Process
@@ -22,14 +24,19 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 
 # Folders whose tests share one program: a host, a browser.
-TOGETHER = {"ardour", "audacity", "web"}
+TOGETHER = ("tests/hosts/ardour", "tests/hosts/audacity", "tests/web")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the suite, one has a file to itself, or a folder of TOGETHER."""
-    for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group(str(folder if folder.name in TOGETHER else item.path)))
+class Shares(LoadScopeScheduling):
+    """How processes share the suite: one has a file to itself, or a folder of TOGETHER."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::")[0]
+        return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return Shares(config, log)
 
 
 @pytest.fixture(scope="session")
