@@ -5,8 +5,11 @@ import os
 __version__ = "0.1.0"
 
 # A host that plays audio shares these cores: a thread of ours that waits must sleep, not spin. Where they are all busy,
-# spinning costs ten times the work itself. Both settings are read when torch is loaded, so they stand before all else.
+# spinning costs ten times the work itself. But one that sleeps at once is woken thousands of times a second, for half
+# as long again as the work takes: on Linux it spins for a moment first (docs/benchmark.md, Speed). These settings are
+# read when torch is loaded, so they stand before all else.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 # MKL sums in an order that depends on its number of threads, which it chooses itself: one seed gives one result only
 # where it is told to keep the order. No slower by measurement.
 os.environ.setdefault("MKL_CBWR", "AUTO,STRICT")
