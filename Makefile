@@ -19,8 +19,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: venv  ## separate the recording that ships with the package, through the daemon, over OSC
 	$(BIN)/dap-bridge demo --out $(OUT)
 
+# Two processes of two threads each on two cores: threads that wait must sleep at once.
 test: venv  ## the whole suite, in two processes
-	$(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	GOMP_SPINCOUNT=0 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
 
 test-hosts: venv  ## the host scripts alone, in the real Ardour and Audacity: installs these where it may, or says what to install
 	.ci/install-hosts
