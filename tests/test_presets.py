@@ -42,6 +42,9 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ('method = "consensus"', 'method = "magic"', "method"),
         ("[front]", "[front", "cannot be read"),
         ("seconds =", "seconds_ =", "chunk.seconds"),
+        ("relaxation = 1.8  # exponent", "relaxation = 2.0  # exponent", "stems.extension: Value error, relaxation"),
+        ("relaxation = 1.8\n\n[[pool]]", "relaxation = 2.0\n\n[[pool]]", "pool.0: Value error, relaxation"),
+        ("relaxation = 1.8\ngrowth", "relaxation = 0.0\ngrowth", "models: Value error, relaxation"),
     ],
 )
 def test_a_bad_preset_is_explained(tmp_path: Path, old: str, new: str, named: str) -> None:

@@ -15,9 +15,9 @@ class Section:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
 
-def _check_relaxation(table: str, relaxation: float) -> None:
+def _check_relaxation(relaxation: float) -> None:
     if not 0 < relaxation < 2:
-        raise ValueError(f"{table}.relaxation: above 0 and below 2, where updates would swing without end")
+        raise ValueError("relaxation is above 0 and below 2, from where updates swing without end")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Extension(Section):
     exponent: float  # of the ratio mask made from the explained parts
 
     def __post_init__(self) -> None:
-        _check_relaxation("stems.extension", self.relaxation)
+        _check_relaxation(self.relaxation)
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ class Factorisations(Section):
     compression: float  # exponent of the magnitude spectrogram that is factorised
     beta: float  # of the divergence that is minimised: 1 Kullback-Leibler, 0 Itakura-Saito
     updates: int  # multiplicative updates
-    relaxation: float  # exponent of an update's ratios: 1 as they are; below 2, from where they would swing
+    relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
 
     def __post_init__(self) -> None:
-        _check_relaxation("pool", self.relaxation)
+        _check_relaxation(self.relaxation)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Models(Section):
     share: float  # of the models in the masks, at most; the components keep the rest
 
     def __post_init__(self) -> None:
-        _check_relaxation("models", self.relaxation)
+        _check_relaxation(self.relaxation)
         if not 0 <= self.growth[0] < self.growth[1]:
             raise ValueError("models.growth: the first number is below the second")
 
