@@ -62,3 +62,12 @@ _ADAM: dict[str, Any] = {
 def chance(seed: int, index: int) -> torch.Generator:
     """Random numbers of its own for every part of a job, -1 or above, the same whenever that part is done again."""
     return torch.Generator().manual_seed((seed * 1_000_003 + index + 1) % 2**63)
+
+
+def multiplies_halves(device: torch.device) -> bool:
+    """Whether the hardware itself multiplies bfloat16: where it is emulated it costs time instead of saving it."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    # an older torch has no such function and cannot say
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .events import ChunkMasks, Event, Work, relay
-from .fit import Iteration, chance, fit
+from .fit import Iteration, chance, fit, multiplies_halves
 from .gain import decision_directed_gain, high_pass
 from .networks import WaveUNet, draw_weights
 from .recipe import Fluctuations, Gain, NetworkPriorRecipe, WaveUNetShape
@@ -58,12 +58,14 @@ def _accumulate(
     front, heard = recipe.front, recipe.fluctuations
     network = _draw_network(recipe.network, generator).to(audio.device)
     noise = 2 * torch.rand(1, 1, network.padded(len(audio)), generator=generator).to(audio.device) - 1
+    halves = recipe.fit.products == "bfloat16" and multiplies_halves(audio.device)
     target = audio * (recipe.fit.peak / audio.abs().max().clamp(min=_TINY))
     drawn = target
 
     def objective(_: int) -> Tensor:
         nonlocal drawn
-        drawn = network(noise)[0, 0, : len(audio)]
+        with torch.autocast(audio.device.type, torch.bfloat16, enabled=halves):
+            drawn = network(noise)[0, 0, : len(audio)]
         return F.mse_loss(drawn, target)
 
     before = torch.empty(0)

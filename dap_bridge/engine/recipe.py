@@ -456,6 +456,7 @@ class WaveformFit(Section):
     peak: float  # that a chunk is brought to, so that its loudness does not matter; the network reaches 1 at most
     iterations: int
     learning_rate: float  # of Adam
+    products: Literal["float32", "bfloat16"]  # of the network's inner layers; float32 where no hardware has the other
 
 
 @dataclass(frozen=True)
