@@ -208,6 +208,16 @@ def group_masks(pool: Sequence[Factorisation], labels: Tensor, views: int) -> Te
     return total / sum(len(part.spectra) for part in pool)
 
 
+def sharpen(masks: Tensor, exponent: float) -> Tensor:
+    """Masks (sources, bins, frames) to the power of `exponent`, summing to one again: m_k^p / sum_j m_j^p.
+
+    Ratios of magnitudes are masks that leave a faint sound's traces in a loud one. The Wiener filter's ratios of powers
+    (p = 2) leave fewer, and take more of what both share: docs/benchmark.md has what lies between.
+    """
+    powers = (masks + TINY) ** exponent
+    return powers / powers.sum(0)
+
+
 def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> Tensor:
     """The masks of some runs, each for itself: (sources, runs, bins, frames); labels: (runs, components, sources)."""
     sources = labels.shape[2]

@@ -66,8 +66,8 @@ class WaveUNet(nn.Module):
 
     Every level convolves and then drops every second sample; on the way back samples are doubled by linear
     interpolation, joined by what the level held on the way down, and convolved. The noise itself joins before the last
-    1x1 convolution, and tanh bounds the waveform. Batch norm and LeakyReLU after every other convolution. Under autocast
-    that last convolution stays in float32, so that no quantisation noise is heard.
+    1x1 convolution, and tanh bounds the waveform. Batch norm and LeakyReLU after every other convolution. That last
+    convolution stays in float32 under autocast, so that no quantisation noise is heard.
 
     filters: of the first level, the n-th has n times as many. down_kernel, up_kernel: of the convolutions, odd.
     Published 60, 6, 15, 5, 0.1: 9 279 602 parameters.

@@ -227,10 +227,15 @@ class ConsensusRecipe(Section):
     features: Features
     grouping: Grouping
     confidence: Confidence
+    mask_exponent: float  # of the final masks: above 1 less is left of the other sounds, and more of the own is lost
     counting: Counting | None = None  # None: the number of sounds is not guessed
     models: Models | None = None  # None: no source has a model of its own
     refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
+
+    def __post_init__(self) -> None:
+        if self.mask_exponent <= 0:
+            raise ValueError("mask_exponent is above 0")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .anchored import restart
-from .components import component_activations, component_spectra, group_masks, magnitude
+from .components import component_activations, component_spectra, group_masks, magnitude, sharpen
 from .events import ChunkMasks, Fit, Step, Work, relay
 from .models import blend
 from .recipe import Boxes, ConsensusRecipe, Front
@@ -154,8 +154,8 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
 class _Chunk:
     """A chunk as the separation left it.
 
-    seen: (views, bins, frames), magnitudes; components, modelled, masks: (sources, bins, frames), what the components
-    said, what the sources' models made of that, and the decoders of that.
+    seen: (views, bins, frames), magnitudes; components, modelled, masks, heard: (sources, bins, frames), what the
+    components said, what the sources' models made of that, the decoders of that, and the answer, sharpened.
     """
 
     fit: Fit
@@ -163,6 +163,7 @@ class _Chunk:
     components: Tensor
     modelled: Tensor
     masks: Tensor
+    heard: Tensor
 
     def targets(self, labels: Tensor) -> Tensor:
         """What the decoders are to draw under these labels: what they drew toward before, moved."""
@@ -219,8 +220,8 @@ def refine(
     for index, inside in enumerate(regions):
         if inside:
             chunk = load(index)
-            belonging = on_front(inside, chunk.masks, recipe.front, boxes)
-            evidence = weigh(chunk.fit, chunk.masks, chunk.seen, inside, belonging, boxes)
+            belonging = on_front(inside, chunk.heard, recipe.front, boxes)
+            evidence = weigh(chunk.fit, chunk.heard, chunk.seen, inside, belonging, boxes)
             labels.append(relabel(chunk.fit.labels, evidence, boxes))
         else:
             labels.append(fits(index).labels)
@@ -244,9 +245,10 @@ def refine(
             )
         elif inside:
             masks = chunk.moved(labels[index])
+        masks = sharpen(masks, recipe.mask_exponent)
         outside = reduce(torch.mul, [1 - b for b in belonging], chunk.seen.square().mean(0))
-        change = (outside * (masks - chunk.masks).square()).sum((1, 2))
-        level = (outside * chunk.masks.square()).sum((1, 2))
+        change = (outside * (masks - chunk.heard).square()).sum((1, 2))
+        level = (outside * chunk.heard.square()).sum((1, 2))
         yield work.step("refining", index + 1, len(regions))
         yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
 
@@ -264,7 +266,7 @@ def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
             next(run)
         except StopIteration as end:
             masks = end.value
-    return _Chunk(fit, seen, components, modelled, masks)
+    return _Chunk(fit, seen, components, modelled, masks, sharpen(masks, recipe.mask_exponent))
 
 
 def _mean(seen: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from .components import (
     factorise,
     group_masks,
     magnitude,
+    sharpen,
     spectral_islands,
 )
 from .counting import chances, evidence
@@ -106,6 +107,7 @@ def _separate_by_consensus(
             masks = blend(masks, models, seen, recipe.models)
         if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
+        masks = sharpen(masks, recipe.mask_exponent)
         yield ChunkMasks(
             index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders, models), counted
         )
