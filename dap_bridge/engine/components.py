@@ -61,14 +61,19 @@ def component_islands(pool: Sequence[Factorisation], count: int) -> Tensor:
 
 
 def factorise(
-    spectrogram: Tensor, recipe: Factorisations, generator: torch.Generator, islands: Tensor | None = None
-) -> Generator[int, None, Factorisation]:
+    spectrogram: Tensor,
+    recipe: Factorisations,
+    generator: torch.Generator,
+    islands: Tensor | None = None,
+    looks: Sequence[float] = (1.0,),
+) -> Generator[int, None, list[Factorisation]]:
     """Minimise the beta-divergence D(V | W H) by multiplicative updates (see `descend`), all runs in one batch.
 
-    spectrogram: magnitudes (views, bins, frames). Yields the update's index after each, returns the runs. The random
-    start comes from `generator` on the CPU, so that it does not depend on the device. Runs that a GPU has no memory for
-    all at once are updated a part at a time, with the same result. islands: of each bin (see `spectral_islands`); every
-    component then keeps to one of them, in turn, for the updates leave a zero where it is.
+    spectrogram: magnitudes (views, bins, frames). Yields the update's index after each, returns the runs as they were
+    at each of `looks`, shares of the updates, the last of which is 1. The random start comes from `generator` on the
+    CPU, so that it does not depend on the device. Runs that a GPU has no memory for all at once are updated a part at a
+    time, with the same result. islands: of each bin (see `spectral_islands`); every component then keeps to one of
+    them, in turn, for the updates leave a zero where it is.
     """
     compressed = spectrogram.flatten(0, 1) ** recipe.compression
     v = compressed / compressed.mean().clamp(min=TINY)
@@ -82,8 +87,13 @@ def factorise(
         w *= inside
         floor *= inside
     w /= w.sum(1, keepdim=True)
-    yield from descend(v, w, h, floor, recipe.updates, recipe.beta, recipe.relaxation)
-    return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+    due = [max(1, round(look * recipe.updates)) for look in looks]
+    seen: dict[int, Factorisation] = {}
+    for update in descend(v, w, h, floor, recipe.updates, recipe.beta, recipe.relaxation):
+        if update + 1 in due:
+            seen[update + 1] = Factorisation(recipe.compression, w.clone(), h * (v.sum(0) > 0))
+        yield update
+    return [seen[updates] for updates in due]
 
 
 def descend(

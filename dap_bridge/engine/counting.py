@@ -30,7 +30,7 @@ def evidence(
     activity = activity * (energy / activity.sum(1).clamp(min=TINY))[:, None]
     found = spread(described, energy) | coherence(activity, energy, counting)
     for sources in (2, 3):
-        groups = yield from group(described, recipe.features, recipe.grouping, sources=sources, generator=generator)
+        groups = yield from group([described], recipe.features, recipe.grouping, sources=sources, generator=generator)
         together = togetherness(groups.labels.T @ activity, counting)
         apart = separability(described, groups.labels, recipe.features)
         of_groups = {"agreement": groups.agreement, "separability": apart} | together

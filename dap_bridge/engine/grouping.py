@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import count, permutations
@@ -142,15 +142,18 @@ class Groups:
 
 
 def group(
-    description: Description, features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
+    looks: Sequence[Description], features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
 ) -> Generator[tuple[int, int], None, Groups]:
     """Consensus of k-means, tied Gaussian mixtures and spectral clustering under every setting of the features.
 
-    Yields (parts done, parts). More components than recipe.landmarks: that many are drawn by energy and grouped; each
-    of the others takes the mean label of the landmarks, weighed by exp(-d2 / (bandwidth median d2)).
+    looks: the same components, described at several moments of their factorisation; all vote, and the last one says how
+    much energy each component has. Yields (parts done, parts). More components than recipe.landmarks: that many are
+    drawn by energy and grouped; each of the others takes the mean label of the landmarks, weighed by
+    exp(-d2 / (bandwidth median d2)).
     """
-    points = embed(description, features)
-    chosen = _landmarks(description.energy, recipe.landmarks, generator)
+    points = torch.cat([embed(look, features) for look in looks])
+    energy = looks[-1].energy
+    chosen = _landmarks(energy, recipe.landmarks, generator)
     marks = points[:, chosen]
     blocks = points.split(recipe.landmarks, dim=1) if len(chosen) < points.shape[1] else ()
     parts = count(1)
@@ -162,7 +165,7 @@ def group(
     for setting in marks:
         partitions.append(spectral(setting, sources, recipe, generator)[None])
         yield next(parts), total
-    groups = consensus(torch.cat(partitions), description.energy[chosen], sources)
+    groups = consensus(torch.cat(partitions), energy[chosen], sources)
     if not blocks:
         return groups
     labels = []

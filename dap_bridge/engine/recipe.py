@@ -95,11 +95,16 @@ class Features(Section):
 class Grouping(Section):
     """Which components belong together."""
 
+    looks: tuple[float, ...]  # shares of a factorisation's updates, up to 1: when components are described; all vote
     landmarks: int  # components that are clustered; the others take their labels from these
     restarts: int  # of k-means
     iterations: int  # of k-means and of the Gaussian mixture
     bandwidth: float  # of the affinity kernel, in median squared distances
     ridge: float  # added to the mixture's covariance (features have total variance about two)
+
+    def __post_init__(self) -> None:
+        if list(self.looks) != sorted({*self.looks, 1.0}) or self.looks[0] <= 0:
+            raise ValueError("grouping.looks: shares of the updates above 0, rising, the last one 1")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
 from itertools import count
 
@@ -66,7 +66,7 @@ def _separate_by_consensus(
     its masks are made. A chunk whose spectrum falls apart into as many islands as there are sources is divided by them.
     """
     work = Work(total=_units(recipe, sources, chunks))
-    descriptions: list[Description] = []
+    descriptions: list[list[Description]] = []
     pool: list[Factorisation] = []
     islands: Tensor | None = None
     silent = True
@@ -75,30 +75,30 @@ def _separate_by_consensus(
         seen = magnitude(read(index).to(device), recipe.front)
         silent = silent and not bool(seen.any())
         islands = _islands(seen, recipe, sources)
-        pool = yield from _factorise(seen, recipe, islands, chance(seed, index), work)
-        spectra, activations = component_spectra(pool, len(seen)), component_activations(pool)
-        descriptions.append(describe(spectra, activations, recipe.features, recipe.front))
+        looks = yield from _factorise(seen, recipe, islands, chance(seed, index), recipe.grouping.looks, work)
+        descriptions.append([_described(look, recipe, len(seen)) for look in looks])
+        pool = looks[-1]
         if recipe.counting and islands is None and _tells(seen, recipe.front, recipe.counting):
             said = evidence(pool, len(seen), recipe, recipe.counting, chance(seed, chunks + index))
             found.append((yield from relay(said, lambda done: work.step("grouping", *done, units=0))))
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
-    described = concatenate(descriptions)
+    described = [concatenate(list(parts)) for parts in zip(*descriptions, strict=True)]
     grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=chance(seed, -1))
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
-    apart = separability(described, groups.labels, recipe.features)
+    apart = separability(described[-1], groups.labels, recipe.features)
     confidence = _chance(groups.agreement + apart, recipe.confidence)
     counted = chances(found, recipe.counting) if recipe.counting and found else None
-    counts = [len(part.energy) for part in descriptions]
+    counts = [len(looks[-1].energy) for looks in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = chance(seed, index)
         if chunks > 1:
             seen = magnitude(read(index).to(device), recipe.front)
             islands = _islands(seen, recipe, sources)
-            pool = yield from _factorise(seen, recipe, islands, generator, work)
+            (pool,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
         if islands is not None:
-            labels = settle(labels, descriptions[index].energy, component_islands(pool, sources))
+            labels = settle(labels, descriptions[index][-1].energy, component_islands(pool, sources))
         masks = group_masks(pool, labels.to(device), len(seen))
         models = decoders = None
         # silence between islands leaves nothing to model and nothing to redraw
@@ -141,16 +141,26 @@ def _tells(seen: Tensor, front: Front, recipe: Counting) -> bool:
     return seen.shape[2] * front.hop >= recipe.least_s * front.rate and bool(seen.any())
 
 
+def _described(pool: list[Factorisation], recipe: ConsensusRecipe, views: int) -> Description:
+    return describe(component_spectra(pool, views), component_activations(pool), recipe.features, recipe.front)
+
+
 def _factorise(
-    seen: Tensor, recipe: ConsensusRecipe, islands: Tensor | None, generator: torch.Generator, work: Work
-) -> Generator[Step, None, list[Factorisation]]:
-    pool: list[Factorisation] = []
+    seen: Tensor,
+    recipe: ConsensusRecipe,
+    islands: Tensor | None,
+    generator: torch.Generator,
+    looks: Sequence[float],
+    work: Work,
+) -> Generator[Step, None, list[list[Factorisation]]]:
+    """The pool at every look, in the order of `looks`."""
+    parts: list[list[Factorisation]] = []
     updates = count(1)
     total = sum(part.updates for part in recipe.pool)
     for part in recipe.pool:
         tell = partial(_factorised, work, updates, total, part.runs)
-        pool.append((yield from relay(factorise(seen, part, generator, islands), tell)))
-    return pool
+        parts.append((yield from relay(factorise(seen, part, generator, islands, looks), tell)))
+    return [list(pool) for pool in zip(*parts, strict=True)]
 
 
 def _model(

@@ -100,7 +100,7 @@ def test_evidence_names_what_the_weights_weigh_and_does_not_hear_loudness(
     scene = sparse(512, 6, seed=5) @ sparse(6, 300, seed=6)
 
     def of(seen: Tensor) -> dict[str, float]:
-        pool = [drain(factorise(seen[None], part, torch.Generator().manual_seed(0))) for part in small.pool]
+        pool = [drain(factorise(seen[None], part, torch.Generator().manual_seed(0)))[-1] for part in small.pool]
         return drain(evidence(pool, 1, small, counting, torch.Generator().manual_seed(0)))
 
     found = of(scene)

@@ -27,7 +27,7 @@ FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
 FEATURES = Features(
     mel_bands=40, floor_nats=6.0, cepstra=(8, 14), compressions=(0.25, 0.5), lags=(1, 2, 4, 8), pan_weight=0.0
 )
-GROUPING = Grouping(landmarks=800, restarts=5, iterations=50, bandwidth=0.5, ridge=1e-6)
+GROUPING = Grouping(looks=(1.0,), landmarks=800, restarts=5, iterations=50, bandwidth=0.5, ridge=1e-6)
 
 
 def chance(seed: int = 0) -> torch.Generator:
@@ -139,8 +139,8 @@ def sounds(count: int) -> tuple[Description, Tensor]:
     return describe(spectra[:, None], activations, FEATURES, FRONT), truth
 
 
-def grouped(description: Description, recipe: Grouping) -> tuple[Groups, list[tuple[int, int]]]:
-    run, told = group(description, FEATURES, recipe, sources=2, generator=chance()), []
+def grouped(recipe: Grouping, *looks: Description) -> tuple[Groups, list[tuple[int, int]]]:
+    run, told = group(looks, FEATURES, recipe, sources=2, generator=chance()), []
     while True:
         try:
             told.append(next(run))
@@ -150,15 +150,26 @@ def grouped(description: Description, recipe: Grouping) -> tuple[Groups, list[tu
 
 def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
     description, truth = sounds(30)
-    groups, told = grouped(description, GROUPING)
+    groups, told = grouped(GROUPING, description)
     assert accuracy(groups.labels.argmax(1), truth, 2) == 1.0
     assert groups.agreement > 0.9
     assert told[-1][0] == told[-1][1] == len(told)
 
 
+def test_looks_of_the_same_components_all_have_a_vote() -> None:
+    description, truth = sounds(30)
+    confused = torch.randperm(60, generator=chance(1))
+    other = Description(*(values[confused] for values in vars(description).values()))
+    alone, told = grouped(GROUPING, description)
+    outvoted, told_more = grouped(GROUPING, other, other, description)
+    assert accuracy(alone.labels.argmax(1), truth, 2) == 1.0
+    assert accuracy(outvoted.labels.argmax(1), truth[confused], 2) == 1.0
+    assert len(told_more) > len(told)
+
+
 def test_beyond_the_landmarks_labels_come_from_the_nearest() -> None:
     description, truth = sounds(150)
-    groups, told = grouped(description, replace(GROUPING, landmarks=40))
+    groups, told = grouped(replace(GROUPING, landmarks=40), description)
     assert groups.labels.shape == (300, 2)
     torch.testing.assert_close(groups.labels.sum(1), torch.ones(300))
     assert accuracy(groups.labels.argmax(1), truth, 2) == 1.0

@@ -169,6 +169,13 @@ def test_the_seed_decides_and_nothing_else(small: ConsensusRecipe) -> None:
     assert not torch.equal(first, other)
 
 
+def test_the_masks_exponent_sharpens_the_answer_and_nothing_before_it(small: ConsensusRecipe) -> None:
+    clip = hum(9000, small.front.rate) + ticks(9000, small.front.rate)
+    (plain,), (sharp,) = (masks_of(events(clip, replace(small, mask_exponent=p))) for p in (1.0, 2.0))
+    assert torch.allclose(sharp, plain.square() / plain.square().sum(0), atol=1e-5)
+    assert not torch.allclose(sharp, plain, atol=0.1)
+
+
 def test_progress_never_falls_and_ends_at_one(small: ConsensusRecipe) -> None:
     clips = [ticks(5000, small.front.rate, i) for i in range(3)]
     told = events(clips.__getitem__, small, chunks=3)
