@@ -177,6 +177,57 @@ def group(
     return Groups(everyone, groups.agreement)
 
 
+def group_members(
+    looks: Sequence[Description],
+    members: Tensor,
+    features: Features,
+    recipe: Grouping,
+    *,
+    sources: int,
+    generator: torch.Generator,
+) -> Generator[tuple[int, int], None, Groups]:
+    """`group` for each member of a committee apart, with the same names for the sources; agreement is the mean.
+
+    members: (components,), whose each component is, from 0 up. A source of a later member is called after the one of
+    the first member whose components lie around its own.
+    """
+    count = int(members.max()) + 1
+    labels = torch.zeros(len(members), sources)
+    agreement = 0.0
+    first: Description | None = None
+    for member in range(count):
+        own = members == member
+        seen = [Description(*(values[own] for values in vars(look).values())) for look in looks]
+        groups = yield from group(seen, features, recipe, sources=sources, generator=generator)
+        found = groups.labels
+        if first is None:
+            first = seen[-1]
+        else:
+            found = _renamed(found, seen[-1], labels[members == 0], first, features, recipe, generator)
+        labels[own] = found
+        agreement += groups.agreement / count
+    return Groups(labels, agreement)
+
+
+def _renamed(
+    labels: Tensor,
+    description: Description,
+    others: Tensor,
+    around: Description,
+    features: Features,
+    recipe: Grouping,
+    generator: torch.Generator,
+) -> Tensor:
+    """Labels (components, sources) with the sources in the order of `others`, the labels of the components `around`."""
+    chosen, marks = (_landmarks(one.energy, recipe.landmarks, generator) for one in (description, around))
+    points = embed(concatenate([description, around]), features)
+    own, near = points[:, chosen], points[:, len(labels) + marks]
+    expected = _kernel_labels(own, near, others[marks], recipe.bandwidth)
+    orders = _orders(labels.shape[1])
+    _, order = _best_overlap((labels[chosen] * description.energy[chosen, None]).mT @ expected, orders)
+    return labels[:, orders[order].argsort()]
+
+
 def _landmarks(energy: Tensor, limit: int, generator: torch.Generator) -> Tensor:
     if len(energy) <= limit:
         return torch.arange(len(energy))

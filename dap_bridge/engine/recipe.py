@@ -228,6 +228,7 @@ class ConsensusRecipe(Section):
     front: Front
     stems: Stems
     islands: Islands
+    members: int  # of a committee: each has the whole pool, groups and models of its own, and an equal say in the masks
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping
@@ -241,6 +242,8 @@ class ConsensusRecipe(Section):
     def __post_init__(self) -> None:
         if self.mask_exponent <= 0:
             raise ValueError("mask_exponent is above 0")
+        if self.members < 1:
+            raise ValueError("members is at least 1")
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from .components import (
 from .counting import chances, evidence
 from .events import ChunkMasks, Event, Fit, Note, Step, Work, relay
 from .fit import chance
-from .grouping import Description, concatenate, describe, group, separability, settle
+from .grouping import Description, concatenate, describe, group_members, separability, settle
 from .models import blend, model
 from .paper import separate_paper
 from .recipe import Confidence, ConsensusRecipe, Counting, Front, Models, PaperRecipe, Refinement
@@ -61,9 +61,10 @@ def _separate_by_consensus(
     """Component consensus, chunk by chunk.
 
     read(i): (channels, samples) float32 at recipe.front.rate. Every chunk is factorised on its own, then all components
-    of all chunks are grouped at once, which is why source k is the same sound everywhere. Between the two only the
-    components' descriptions are kept: a clip of several chunks is factorised again, from the same random start, when
-    its masks are made. A chunk whose spectrum falls apart into as many islands as there are sources is divided by them.
+    of all chunks are grouped at once, by each member of the committee its own ones, which is why source k is the same
+    sound everywhere. Between the two only the components' descriptions are kept: a clip of several chunks is factorised
+    again, from the same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands
+    as there are sources is divided by them.
     """
     work = Work(total=_units(recipe, sources, chunks))
     descriptions: list[list[Description]] = []
@@ -79,18 +80,20 @@ def _separate_by_consensus(
         descriptions.append([_described(look, recipe, len(seen)) for look in looks])
         pool = looks[-1]
         if recipe.counting and islands is None and _tells(seen, recipe.front, recipe.counting):
-            said = evidence(pool, len(seen), recipe, recipe.counting, chance(seed, chunks + index))
+            said = evidence(pool[: len(recipe.pool)], len(seen), recipe, recipe.counting, chance(seed, chunks + index))
             found.append((yield from relay(said, lambda done: work.step("grouping", *done, units=0))))
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
     described = [concatenate(list(parts)) for parts in zip(*descriptions, strict=True)]
-    grouping = group(described, recipe.features, recipe.grouping, sources=sources, generator=chance(seed, -1))
+    counts = [len(looks[-1].energy) for looks in descriptions]
+    members = torch.cat([torch.arange(recipe.members).repeat_interleave(size // recipe.members) for size in counts])
+    generator = chance(seed, -1)
+    grouping = group_members(described, members, recipe.features, recipe.grouping, sources=sources, generator=generator)
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
     apart = separability(described[-1], groups.labels, recipe.features)
     confidence = _chance(groups.agreement + apart, recipe.confidence)
     counted = chances(found, recipe.counting) if recipe.counting and found else None
-    counts = [len(looks[-1].energy) for looks in descriptions]
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = chance(seed, index)
         if chunks > 1:
@@ -103,7 +106,7 @@ def _separate_by_consensus(
         models = decoders = None
         # silence between islands leaves nothing to model and nothing to redraw
         if recipe.models is not None and islands is None:
-            models = yield from _model(seen, masks, recipe.models, generator, work)
+            models = yield from _model(seen, pool, labels, recipe.models, recipe.members, generator, work)
             masks = blend(masks, models, seen, recipe.models)
         if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
@@ -122,11 +125,11 @@ _UNITS_PER_DECODER = 5
 
 
 def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
-    factorising = sum(part.runs * part.updates for part in recipe.pool)
+    factorising = recipe.members * sum(part.runs * part.updates for part in recipe.pool)
     fit = recipe.refinement
     refining = fit.iterations * fit.fits * sources * _UNITS_PER_DECODER if fit else 0
     own = recipe.models
-    modelling = (own.alone + own.together) * own.runs * sources if own else 0
+    modelling = recipe.members * (own.alone + own.together) * own.runs * sources if own else 0
     return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + refining)
 
 
@@ -153,22 +156,39 @@ def _factorise(
     looks: Sequence[float],
     work: Work,
 ) -> Generator[Step, None, list[list[Factorisation]]]:
-    """The pool at every look, in the order of `looks`."""
+    """The pools of all members, one after the other, at every look, in the order of `looks`."""
     parts: list[list[Factorisation]] = []
     updates = count(1)
-    total = sum(part.updates for part in recipe.pool)
-    for part in recipe.pool:
+    total = recipe.members * sum(part.updates for part in recipe.pool)
+    for part in recipe.pool * recipe.members:
         tell = partial(_factorised, work, updates, total, part.runs)
         parts.append((yield from relay(factorise(seen, part, generator, islands, looks), tell)))
     return [list(pool) for pool in zip(*parts, strict=True)]
 
 
 def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, work: Work
+    seen: Tensor,
+    pool: list[Factorisation],
+    labels: Tensor,
+    recipe: Models,
+    members: int,
+    generator: torch.Generator,
+    work: Work,
 ) -> Generator[Step, None, Factorisation]:
-    units, updates = recipe.runs * len(masks), recipe.alone + recipe.together
-    run = model(seen, masks, recipe, generator)
-    return (yield from relay(run, lambda at: work.step("modelling", at + 1, updates, units=units)))
+    """The models of every member, each from its own part of the pool, as runs of one factorisation."""
+    models: list[Factorisation] = []
+    updates = recipe.alone + recipe.together
+    parts = [pool[first : first + len(pool) // members] for first in range(0, len(pool), len(pool) // members)]
+    for part, own in zip(parts, labels.to(seen.device).chunk(members), strict=True):
+        masks = group_masks(part, own, len(seen))
+        done = len(models) * updates
+
+        def tell(at: int, done: int = done, units: int = recipe.runs * len(masks)) -> Step:
+            return work.step("modelling", done + at + 1, members * updates, units=units)
+
+        models.append((yield from relay(model(seen, masks, recipe, generator), tell)))
+    spectra, activations = (torch.cat([getattr(m, name) for m in models]) for name in ("spectra", "activations"))
+    return Factorisation(recipe.compression, spectra, activations)
 
 
 def _refine(

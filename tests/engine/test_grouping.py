@@ -11,11 +11,13 @@ from torch import Tensor
 from dap_bridge.engine.grouping import (
     Description,
     Groups,
+    concatenate,
     consensus,
     describe,
     embed,
     gaussian_mixture,
     group,
+    group_members,
     k_means,
     separability,
     settle,
@@ -225,3 +227,21 @@ def test_separability_is_high_for_the_groups_that_are_there_and_low_for_others()
     assert values[2] < 0.1
     silent = Description(mel, textures, torch.zeros(40, 0), torch.zeros(40))
     assert separability(silent, right, FEATURES) == 0.0
+
+
+def test_members_of_a_committee_call_the_same_sound_the_same() -> None:
+    first, truth = sounds(30)
+    others = [Description(*(values[order] for values in vars(first).values())) for order in _orders_of(60, 3)]
+    looks = [concatenate([first, *others])]
+    members = torch.arange(4).repeat_interleave(60)
+    run = group_members(looks, members, FEATURES, GROUPING, sources=2, generator=chance())
+    with pytest.raises(StopIteration) as end:
+        while True:
+            next(run)
+    expected = torch.cat([truth, *(truth[order] for order in _orders_of(60, 3))])
+    assert accuracy(end.value.value.labels.argmax(1), expected, 2) == 1.0
+    assert end.value.value.agreement > 0.9
+
+
+def _orders_of(size: int, count: int) -> list[Tensor]:
+    return [torch.randperm(size, generator=chance(seed)) for seed in range(count)]

@@ -132,6 +132,15 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
     assert share_of(masks, parts[0], recipe, until=1.1) > 0.8, "another sound"
 
 
+def test_no_box_leaves_what_a_committee_made_as_it_was(recipe: ConsensusRecipe) -> None:
+    committee = replace(recipe, members=2)
+    mixture, _ = scene()
+    (made,) = answers(separate(lambda _: mixture, 1, committee, sources=2, seed=0, device=torch.device("cpu")))
+    assert made.fit is not None
+    assert len(made.fit.pool) == 2 * len(recipe.pool)
+    assert torch.equal(correct(committee, made.fit, [], True).masks, made.masks)
+
+
 @pytest.mark.parametrize("redraw", [True, False])
 def test_no_box_leaves_the_separation_as_it_was(recipe: ConsensusRecipe, separated: ChunkMasks, redraw: bool) -> None:
     assert separated.fit is not None
