@@ -257,7 +257,7 @@ class Manifest:
     suggested_sources: Mapping[str, float] | None = _means(
         "`separate`: how many sounds the clip seems to hold: the chance of `1`, of `2`, and of `3` or more, where each "
         "is as likely beforehand; a warning says so where another number than the one used is clearly ahead. Null "
-        "where the method cannot say (`paper`, `best`; clips under four seconds; spectra that silence parts).",
+        "where the method cannot say (`paper`; clips under four seconds; spectra that silence parts).",
         default=None,
     )
 
