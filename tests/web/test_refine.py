@@ -91,7 +91,8 @@ def test_a_job_can_be_cancelled(edit: Edit, bridge: Process) -> None:
 def test_a_reload_in_the_middle_of_a_job(edit: Edit) -> None:
     editor = edit("demo")
     editor.drag(*BOX)
-    editor.by_id("refine").click()
+    with editor.page.expect_response(lambda response: response.request.method == "POST"):
+        editor.by_id("refine").click()
     editor.reload()
     editor.says("Refined 1 is ready")
     assert editor.results == ["Original", "Refined 1"]
