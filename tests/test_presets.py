@@ -45,6 +45,10 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ("relaxation = 1.8  # exponent", "relaxation = 2.0  # exponent", "stems.extension: Value error, relaxation"),
         ("relaxation = 1.8\n\n[[pool]]", "relaxation = 2.0\n\n[[pool]]", "pool.0: Value error, relaxation"),
         ("relaxation = 1.8\ngrowth", "relaxation = 0.0\ngrowth", "models: Value error, relaxation"),
+        ("members = 1 ", "members = 0 ", "members is at least 1"),
+        ("mask_exponent = 1.4", "mask_exponent = 0", "mask_exponent is above 0"),
+        ("looks = [0.5, 1.0]", "looks = [0.5]", "grouping.looks"),
+        ("looks = [0.5, 1.0]", "looks = [1.0, 0.5]", "grouping.looks"),
     ],
 )
 def test_a_bad_preset_is_explained(tmp_path: Path, old: str, new: str, named: str) -> None:

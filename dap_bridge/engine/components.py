@@ -218,6 +218,16 @@ def group_masks(pool: Sequence[Factorisation], labels: Tensor, views: int) -> Te
     return total / sum(len(part.spectra) for part in pool)
 
 
+def member_masks(pool: Sequence[Factorisation], labels: Tensor, views: int, members: int) -> Tensor:
+    """`group_masks` by each member of a committee: (members, sources, bins, frames).
+
+    The members' parts of the pool, all of one size, lie one after the other, and so do their components' labels.
+    """
+    size = len(pool) // members
+    parts = [pool[first : first + size] for first in range(0, len(pool), size)]
+    return torch.stack([group_masks(p, own, views) for p, own in zip(parts, labels.chunk(members), strict=True)])
+
+
 def sharpen(masks: Tensor, exponent: float) -> Tensor:
     """Masks (sources, bins, frames) to the power of `exponent`, summing to one again: m_k^p / sum_j m_j^p.
 

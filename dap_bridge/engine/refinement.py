@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .anchored import restart
-from .components import component_activations, component_spectra, group_masks, magnitude, sharpen
+from .components import component_activations, component_spectra, group_masks, magnitude, member_masks, sharpen
 from .events import ChunkMasks, Fit, Step, Work, relay
 from .models import blend
 from .recipe import Boxes, ConsensusRecipe, Front
@@ -255,7 +255,7 @@ def refine(
 
 def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
     """The masks that the separation gave, made again from its fit."""
-    components = modelled = group_masks(fit.pool, fit.labels.to(seen.device), len(seen))
+    components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), recipe.members).mean(0)
     if fit.models is not None and recipe.models is not None:
         modelled = blend(components, fit.models, seen, recipe.models)
     masks = modelled

@@ -17,8 +17,8 @@ from .components import (
     component_islands,
     component_spectra,
     factorise,
-    group_masks,
     magnitude,
+    member_masks,
     sharpen,
     spectral_islands,
 )
@@ -91,8 +91,8 @@ def _separate_by_consensus(
     generator = chance(seed, -1)
     grouping = group_members(described, members, recipe.features, recipe.grouping, sources=sources, generator=generator)
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
-    apart = separability(described[-1], groups.labels, recipe.features)
-    confidence = _chance(groups.agreement + apart, recipe.confidence)
+    evident = groups.agreement + separability(described[-1], groups.labels, recipe.features)
+    confidence = _chance(evident, recipe.confidence)
     counted = chances(found, recipe.counting) if recipe.counting and found else None
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = chance(seed, index)
@@ -102,11 +102,12 @@ def _separate_by_consensus(
             (pool,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
         if islands is not None:
             labels = settle(labels, descriptions[index][-1].energy, component_islands(pool, sources))
-        masks = group_masks(pool, labels.to(device), len(seen))
+        apart = member_masks(pool, labels.to(device), len(seen), recipe.members)
+        masks = apart.mean(0)
         models = decoders = None
         # silence between islands leaves nothing to model and nothing to redraw
         if recipe.models is not None and islands is None:
-            models = yield from _model(seen, pool, labels, recipe.models, recipe.members, generator, work)
+            models = yield from _model(seen, apart, recipe.models, generator, work)
             masks = blend(masks, models, seen, recipe.models)
         if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
@@ -167,24 +168,15 @@ def _factorise(
 
 
 def _model(
-    seen: Tensor,
-    pool: list[Factorisation],
-    labels: Tensor,
-    recipe: Models,
-    members: int,
-    generator: torch.Generator,
-    work: Work,
+    seen: Tensor, apart: Tensor, recipe: Models, generator: torch.Generator, work: Work
 ) -> Generator[Step, None, Factorisation]:
-    """The models of every member, each from its own part of the pool, as runs of one factorisation."""
+    """The models of every member, each from its own masks (members, sources, bins, frames), as runs of one."""
     models: list[Factorisation] = []
     updates = recipe.alone + recipe.together
-    parts = [pool[first : first + len(pool) // members] for first in range(0, len(pool), len(pool) // members)]
-    for part, own in zip(parts, labels.to(seen.device).chunk(members), strict=True):
-        masks = group_masks(part, own, len(seen))
-        done = len(models) * updates
+    for member, masks in enumerate(apart):
 
-        def tell(at: int, done: int = done, units: int = recipe.runs * len(masks)) -> Step:
-            return work.step("modelling", done + at + 1, members * updates, units=units)
+        def tell(at: int, done: int = member * updates, units: int = recipe.runs * len(masks)) -> Step:
+            return work.step("modelling", done + at + 1, len(apart) * updates, units=units)
 
         models.append((yield from relay(model(seen, masks, recipe, generator), tell)))
     spectra, activations = (torch.cat([getattr(m, name) for m in models]) for name in ("spectra", "activations"))

@@ -12,6 +12,7 @@ import tomli_w
 import torch
 
 from dap_bridge import presets
+from dap_bridge.engine import network_prior
 from dap_bridge.engine.network_prior import attenuation, relative_change
 from dap_bridge.errors import Cancelled
 from dap_bridge.jobs import worker
@@ -70,6 +71,27 @@ def test_a_seed_says_all_about_a_result(denoise: Denoise, write_clip: Callable[.
     one, again, other = (denoise(path, str(i), preset="quick-dnp", seed=s) for i, s in enumerate((3, 3, 4)))
     assert np.array_equal(one["speech"], again["speech"])
     assert not np.allclose(one["speech"], other["speech"], atol=1e-4)
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+def test_products_are_halved_where_the_hardware_has_them_and_the_speech_is_the_same(
+    denoise: Denoise,
+    write_clip: Callable[..., Path],
+    quick_presets: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    multiplied: bool,
+) -> None:
+    table = tomllib.loads((quick_presets / "quick-dnp.toml").read_text(encoding="utf-8"))
+    for products in ("float32", "bfloat16"):
+        table["fit"]["products"] = products
+        (tmp_path / f"{products}.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    monkeypatch.setattr(network_prior, "multiplies_halves", lambda device: multiplied)
+    path = write_clip(voice(1) + steady(RATE), RATE)
+    whole, halved = (denoise(path, name, preset=name)["speech"][0] for name in ("float32", "bfloat16"))
+    assert np.array_equal(whole, halved) is not multiplied
+    assert np.linalg.norm(halved - whole) < 0.2 * np.linalg.norm(whole)
 
 
 def test_a_job_tells_how_far_it_is_and_can_be_cancelled_on_the_way(
