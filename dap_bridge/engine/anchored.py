@@ -31,10 +31,11 @@ def refine(
 ) -> Generator[Iteration, None, tuple[Tensor, Decoders | None]]:
     """Redraw every source by a decoder of its own and read the masks off the drawings (docs/method.md, refinement).
 
-    spectrogram: magnitudes (bins, frames); masks: (sources, bins, frames), summing to one. x = A^c / mean is the
-    mixture and t_k = mask_k x the targets of `losses.anchored`; the result is o_k / sum o, averaged over recipe.fits
-    fits and blended with the given masks. Yields after every iteration, returns the masks and the decoders. A
-    spectrogram that is silent, or too small for the exclusion's scales, is left as it is, without decoders.
+    spectrogram: magnitudes (bins, frames); masks: (members, sources, bins, frames), summing to one over sources: every
+    member of a committee has a fit of its own, all in one batch. x = A^c / mean is the mixture and t_k = mask_k x the
+    targets of `losses.anchored`; the result is o_k / sum o, blended with the given masks, as large as they are. Yields
+    after every iteration, returns the masks and the decoders. A spectrogram that is silent, or too small for the
+    exclusion's scales, is left as it is, without decoders.
     """
     mixture = _mixture(spectrogram, recipe)
     if mixture is None:
@@ -54,7 +55,7 @@ def restart(
     mixture = _mixture(spectrogram, recipe)
     if mixture is None:
         return masks
-    net = _bank(len(masks), len(spectrogram), recipe)
+    net = _bank(masks.shape[:2].numel(), len(spectrogram), recipe)
     net.load_state_dict(decoders.weights)
     net.to(masks.device)
     drawn = yield from _fit(net, decoders.noise.to(masks.device), mixture, masks, recipe, iterations)
@@ -73,10 +74,10 @@ def _fit(
     net: DecoderBank, noise: Tensor, mixture: Tensor, masks: Tensor, recipe: Refinement, iterations: int
 ) -> Generator[Iteration, None, Tensor]:
     """Fit the decoders in place; the masks that they draw."""
-    targets, frames = masks * mixture, masks.shape[2]
+    targets = masks * mixture
 
     def draw() -> Tensor:
-        return net(noise, frames).unflatten(0, (recipe.fits, len(masks)))
+        return net(noise, masks.shape[3]).unflatten(0, masks.shape[:2])
 
     def objective(_: int) -> Tensor:
         return anchored(
@@ -93,25 +94,24 @@ def _fit(
     yield from fit(net.parameters(), objective, iterations=iterations, learning_rate=recipe.learning_rate)
     with torch.no_grad():
         drawn = F.softplus(draw()) + _TINY
-        return (drawn / drawn.sum(1, keepdim=True)).mean(0)
+        return drawn / drawn.sum(1, keepdim=True)
 
 
 def fresh_decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
-    """A fresh decoder for every fit and source, starting at its target's mean spectrum, and their noise."""
-    sources, bins, frames = targets.shape
-    net = _bank(sources, bins, recipe)
+    """A fresh decoder for every target (..., bins, frames), starting at its mean spectrum, and their noise."""
+    mean = targets.flatten(0, -3).mean(2).clamp(min=_LEAST_LEVEL)
+    net = _bank(*mean.shape, recipe)
     draw_weights(net, generator)
-    noise = net.noise(frames, generator)
-    mean = targets.mean(2).clamp(min=_LEAST_LEVEL)
+    noise = net.noise(targets.shape[-1], generator)
     inverse_softplus = mean + (-(-mean).expm1()).log()
-    net.set_level(inverse_softplus.repeat(recipe.fits, 1).cpu())
+    net.set_level(inverse_softplus.cpu())
     return net.to(targets.device), noise.to(targets.device)
 
 
-def _bank(sources: int, bins: int, recipe: Refinement) -> DecoderBank:
+def _bank(decoders: int, bins: int, recipe: Refinement) -> DecoderBank:
     shape = recipe.network
     return DecoderBank(
-        recipe.fits * sources,
+        decoders,
         latent_channels=shape.latent_channels,
         channels=shape.channels,
         halvings=shape.halvings,

@@ -379,7 +379,7 @@ def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Gener
     if min(targets.shape[1:]) < 2**recipe.exclusion_scales:
         return model
     together = torch.stack([targets[:1].expand_as(targets[1:]), targets[1:]], dim=1)
-    net, noise = fresh_decoders(targets, replace(recipe, fits=1), generator)
+    net, noise = fresh_decoders(targets, recipe, generator)
 
     def draw() -> Tensor:
         return net(noise, frames)

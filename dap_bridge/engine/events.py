@@ -37,14 +37,14 @@ class Note:
 class Fit:
     """What a separation learned of one chunk: all that a warm restart needs.
 
-    labels: (components, sources), in the order of the pool; models: what `models.model` made of each source; decoders
-    and models: None where none were fitted.
+    labels: (components, sources), in the order of the pool; models: what `models.model` made of the sources, one for
+    each member of a committee; decoders and models: None where none were fitted.
     """
 
     pool: list[Factorisation]
     labels: Tensor
     decoders: Decoders | None
-    models: Factorisation | None = None
+    models: list[Factorisation] | None = None
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import torch
 from torch import Tensor
 
-from .components import TINY, Factorisation, descend, group_masks, uniform
+from .components import TINY, Factorisation, descend, member_masks, uniform
 from .recipe import Models
 
 
@@ -41,20 +41,21 @@ def model(
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 
 
-def blend(masks: Tensor, models: Factorisation, spectrogram: Tensor, recipe: Models) -> Tensor:
-    """The masks (sources, bins, frames) moved toward those of the models, by recipe.share at most.
+def blend(masks: Tensor, models: Sequence[Factorisation], spectrogram: Tensor, recipe: Models) -> Tensor:
+    """The masks of each member of a committee (members, sources, bins, frames) moved toward those of its models, by
+    recipe.share at most.
 
     A source that is far fainter than the others can explain their rests better than itself, and then takes them: its
     energy grows. Where the energy of any source has grown by more than the first number of recipe.growth, in nats, the
     models count less, from the second on not at all. spectrogram: magnitudes (views, bins, frames).
     """
-    sources = len(masks)
-    runs, _, components = models.spectra.shape
-    own = torch.eye(sources, device=masks.device).repeat_interleave(components // sources, 0).repeat(runs, 1)
-    drawn = group_masks([models], own, len(spectrogram))
-    power = spectrogram.square().sum(0)
-    before, after = ((each.square() * power).sum((1, 2)).clamp(min=TINY) for each in (masks, drawn))
-    growth = float((after / before).log().max())
+    members, sources = masks.shape[:2]
+    runs, _, components = models[0].spectra.shape
+    own = torch.eye(sources, device=masks.device).repeat_interleave(components // sources, 0).repeat(members * runs, 1)
+    drawn = member_masks(models, own, len(spectrogram), members)
+    power = (spectrogram / spectrogram.max().clamp(min=TINY)).square().sum(0)
+    before, after = ((each.square() * power).sum((2, 3)).clamp(min=TINY) for each in (masks, drawn))
+    growth = (after / before).log().amax(1)
     earliest, latest = recipe.growth
-    trust = min(1.0, max(0.0, (latest - growth) / (latest - earliest)))
-    return torch.lerp(masks, drawn, recipe.share * trust)
+    trust = ((latest - growth) / (latest - earliest)).clamp(0, 1)
+    return torch.lerp(masks, drawn, recipe.share * trust[:, None, None, None])

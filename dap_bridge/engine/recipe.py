@@ -193,7 +193,6 @@ class Refinement(Section):
 
     network: DecoderShape
     compression: float  # exponent of the magnitude spectrogram that is fitted
-    fits: int  # independent ones, whose masks are averaged
     iterations: int
     learning_rate: float
     anchor: float  # weight of staying with the components' masks
@@ -228,7 +227,7 @@ class ConsensusRecipe(Section):
     front: Front
     stems: Stems
     islands: Islands
-    members: int  # of a committee: each has the whole pool, groups and models of its own, and an equal say in the masks
+    members: int  # of a committee: each has a pool, groups, models and a fit of its own, and an equal say in the masks
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .anchored import restart
-from .components import component_activations, component_spectra, group_masks, magnitude, member_masks, sharpen
+from .components import component_activations, component_spectra, magnitude, member_masks, sharpen
 from .events import ChunkMasks, Fit, Step, Work, relay
 from .models import blend
 from .recipe import Boxes, ConsensusRecipe, Front
@@ -154,8 +154,9 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
 class _Chunk:
     """A chunk as the separation left it.
 
-    seen: (views, bins, frames), magnitudes; components, modelled, masks, heard: (sources, bins, frames), what the
-    components said, what the sources' models made of that, the decoders of that, and the answer, sharpened.
+    seen: (views, bins, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
+    member's components said, what its models made of that, its decoders of that; heard: (sources, bins, frames), the
+    answer of all of them.
     """
 
     fit: Fit
@@ -174,9 +175,9 @@ class _Chunk:
         return self._moved(self.masks, labels)
 
     def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
-        grouped = group_masks(self.fit.pool, labels.to(self.seen.device), len(self.seen))
+        grouped = member_masks(self.fit.pool, labels.to(self.seen.device), len(self.seen), len(masks))
         moved = (masks + grouped - self.components).clamp(min=0) + _TINY
-        return moved / moved.sum(0)
+        return moved / moved.sum(1, keepdim=True)
 
 
 @dataclass(frozen=True)
@@ -229,9 +230,10 @@ def refine(
     for index, inside in enumerate(regions):
         chunk = load(index)
         masks = chunk.masks
-        belonging = on_front(inside, masks, recipe.front, boxes)
+        belonging = on_front(inside, chunk.heard, recipe.front, boxes)
         if inside and redraw and chunk.fit.decoders is not None and recipe.refinement is not None:
-            targets = fill(chunk.targets(labels[index]), *_certain(inside, belonging))
+            certain = _certain(inside, belonging)
+            targets = torch.stack([fill(own, *certain) for own in chunk.targets(labels[index])])
             run = restart(
                 _mean(chunk.seen),
                 targets,
@@ -245,7 +247,7 @@ def refine(
             )
         elif inside:
             masks = chunk.moved(labels[index])
-        masks = sharpen(masks, recipe.mask_exponent)
+        masks = sharpen(masks.mean(0), recipe.mask_exponent)
         outside = reduce(torch.mul, [1 - b for b in belonging], chunk.seen.square().mean(0))
         change = (outside * (masks - chunk.heard).square()).sum((1, 2))
         level = (outside * chunk.heard.square()).sum((1, 2))
@@ -255,7 +257,7 @@ def refine(
 
 def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
     """The masks that the separation gave, made again from its fit."""
-    components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), recipe.members).mean(0)
+    components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), recipe.members)
     if fit.models is not None and recipe.models is not None:
         modelled = blend(components, fit.models, seen, recipe.models)
     masks = modelled
@@ -266,7 +268,7 @@ def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
             next(run)
         except StopIteration as end:
             masks = end.value
-    return _Chunk(fit, seen, components, modelled, masks, sharpen(masks, recipe.mask_exponent))
+    return _Chunk(fit, seen, components, modelled, masks, sharpen(masks.mean(0), recipe.mask_exponent))
 
 
 def _mean(seen: Tensor) -> Tensor:

@@ -102,16 +102,15 @@ def _separate_by_consensus(
             (pool,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
         if islands is not None:
             labels = settle(labels, descriptions[index][-1].energy, component_islands(pool, sources))
-        apart = member_masks(pool, labels.to(device), len(seen), recipe.members)
-        masks = apart.mean(0)
+        masks = member_masks(pool, labels.to(device), len(seen), recipe.members)
         models = decoders = None
         # silence between islands leaves nothing to model and nothing to redraw
         if recipe.models is not None and islands is None:
-            models = yield from _model(seen, apart, recipe.models, generator, work)
+            models = yield from _model(seen, masks, recipe.models, generator, work)
             masks = blend(masks, models, seen, recipe.models)
         if recipe.refinement is not None and islands is None:
             masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        masks = sharpen(masks, recipe.mask_exponent)
+        masks = sharpen(masks.mean(0), recipe.mask_exponent)
         yield ChunkMasks(
             index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders, models), counted
         )
@@ -128,7 +127,7 @@ _UNITS_PER_DECODER = 5
 def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     factorising = recipe.members * sum(part.runs * part.updates for part in recipe.pool)
     fit = recipe.refinement
-    refining = fit.iterations * fit.fits * sources * _UNITS_PER_DECODER if fit else 0
+    refining = recipe.members * fit.iterations * sources * _UNITS_PER_DECODER if fit else 0
     own = recipe.models
     modelling = recipe.members * (own.alone + own.together) * own.runs * sources if own else 0
     return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + refining)
@@ -168,26 +167,25 @@ def _factorise(
 
 
 def _model(
-    seen: Tensor, apart: Tensor, recipe: Models, generator: torch.Generator, work: Work
-) -> Generator[Step, None, Factorisation]:
-    """The models of every member, each from its own masks (members, sources, bins, frames), as runs of one."""
+    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, work: Work
+) -> Generator[Step, None, list[Factorisation]]:
+    """The models of every member, each from its own masks (members, sources, bins, frames)."""
     models: list[Factorisation] = []
     updates = recipe.alone + recipe.together
-    for member, masks in enumerate(apart):
+    for member, own in enumerate(masks):
 
-        def tell(at: int, done: int = member * updates, units: int = recipe.runs * len(masks)) -> Step:
-            return work.step("modelling", done + at + 1, len(apart) * updates, units=units)
+        def tell(at: int, done: int = member * updates, units: int = recipe.runs * len(own)) -> Step:
+            return work.step("modelling", done + at + 1, len(masks) * updates, units=units)
 
-        models.append((yield from relay(model(seen, masks, recipe, generator), tell)))
-    spectra, activations = (torch.cat([getattr(m, name) for m in models]) for name in ("spectra", "activations"))
-    return Factorisation(recipe.compression, spectra, activations)
+        models.append((yield from relay(model(seen, own, recipe, generator), tell)))
+    return models
 
 
 def _refine(
     seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: Work
 ) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
     """One mask for all views: the fit looks at the root of their mean power."""
-    units = recipe.fits * len(masks) * _UNITS_PER_DECODER
+    units = masks.shape[:2].numel() * _UNITS_PER_DECODER
     run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
         yield from relay(

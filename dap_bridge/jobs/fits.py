@@ -12,16 +12,15 @@ from ..engine.components import Factorisation
 from ..engine.events import Fit
 
 WEIGHT = "decoders.weights."
-MODELS = "models"
+POOL, MODELS = "pool", "models"
 
 
 def dump(fit: Fit) -> bytes:
     """The same fit gives the same bytes."""
     tensors = {"labels": fit.labels}
-    for index, part in enumerate(fit.pool):
-        tensors |= _factorisation(f"pool.{index}", part)
-    if fit.models is not None:
-        tensors |= _factorisation(MODELS, fit.models)
+    for name, parts in ((POOL, fit.pool), (MODELS, fit.models or [])):
+        for index, part in enumerate(parts):
+            tensors |= _factorisation(f"{name}.{index}", part)
     if fit.decoders is not None:
         tensors["decoders.noise"] = fit.decoders.noise
         tensors |= {WEIGHT + name: weight for name, weight in fit.decoders.weights.items()}
@@ -32,12 +31,10 @@ def restore(content: bytes, device: torch.device) -> Fit:
     """What `dump` wrote, the factorisations on `device`. Raises ValueError where it is something else."""
     try:
         tensors = load(content)
-        sizes = sum(name.startswith("pool.") and name.endswith(".compression") for name in tensors)
-        pool = [_restored(tensors, f"pool.{index}", device) for index in range(sizes)]
-        models = _restored(tensors, MODELS, device) if f"{MODELS}.compression" in tensors else None
+        pool, models = (_restored(tensors, name, device) for name in (POOL, MODELS))
         weights = {name.removeprefix(WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(WEIGHT)}
         decoders = Decoders(weights, tensors["decoders.noise"]) if weights else None
-        return Fit(pool, tensors["labels"], decoders, models)
+        return Fit(pool, tensors["labels"], decoders, models or None)
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"no fit: {error}") from error
 
@@ -50,9 +47,13 @@ def _factorisation(name: str, part: Factorisation) -> dict[str, Tensor]:
     }
 
 
-def _restored(tensors: dict[str, Tensor], name: str, device: torch.device) -> Factorisation:
-    return Factorisation(
-        float(tensors[f"{name}.compression"]),
-        tensors[f"{name}.spectra"].to(device),
-        tensors[f"{name}.activations"].to(device),
-    )
+def _restored(tensors: dict[str, Tensor], name: str, device: torch.device) -> list[Factorisation]:
+    count = sum(key.startswith(f"{name}.") and key.endswith(".compression") for key in tensors)
+    return [
+        Factorisation(
+            float(tensors[f"{name}.{index}.compression"]),
+            tensors[f"{name}.{index}.spectra"].to(device),
+            tensors[f"{name}.{index}.activations"].to(device),
+        )
+        for index in range(count)
+    ]

@@ -12,7 +12,6 @@ from dap_bridge.engine.recipe import DecoderShape, Refinement
 RECIPE = Refinement(
     network=DecoderShape(latent_channels=8, channels=16, halvings=3, kernel=5, slope=0.2),
     compression=0.5,
-    fits=1,
     iterations=60,
     learning_rate=5e-3,
     anchor=0.3,
@@ -29,6 +28,10 @@ def changed(**values: float) -> Refinement:
 
 
 def refined(spectrogram: Tensor, masks: Tensor, recipe: Refinement = RECIPE, seed: int = 0) -> Tensor:
+    return refined_by_members(spectrogram, masks[None], recipe, seed)[0]
+
+
+def refined_by_members(spectrogram: Tensor, masks: Tensor, recipe: Refinement, seed: int = 0) -> Tensor:
     run = refine(spectrogram, masks, recipe, torch.Generator().manual_seed(seed))
     while True:
         try:
@@ -109,6 +112,15 @@ def test_what_is_too_small_to_fit_stays_as_it_is(size: tuple[int, int]) -> None:
 def test_silence_stays_as_it_is() -> None:
     masks = torch.rand(2, 64, 64).softmax(0)
     assert torch.equal(refined(torch.zeros(64, 64), masks), masks)
+
+
+def test_each_member_of_a_committee_has_a_fit_of_its_own() -> None:
+    spectrogram, truth = scene()
+    flat = torch.full_like(truth, 0.5)
+    apart = refined_by_members(spectrogram, torch.stack([truth, flat, truth]), RECIPE)
+    assert error(apart[0], truth, spectrogram) < 0.2 * error(apart[1], truth, spectrogram)
+    # the same targets, other weights to begin with
+    assert 0 < error(apart[0], apart[2], spectrogram) < 0.1 * error(apart[0], apart[1], spectrogram)
 
 
 def test_the_seed_decides() -> None:

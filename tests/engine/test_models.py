@@ -41,9 +41,13 @@ def fitted(mixture: Tensor, masks: Tensor, recipe: Models, seed: int = 0) -> Fac
             return result
 
 
+def blended(masks: Tensor, models: Factorisation, mixture: Tensor, recipe: Models) -> Tensor:
+    return blend(masks[None], [models], mixture, recipe)[0]
+
+
 def modelled(sources: Tensor, masks: Tensor, recipe: Models, views: int = 1) -> Tensor:
     mixture = sources.sum(0).expand(views, -1, -1)
-    return blend(masks, fitted(mixture, masks, recipe), mixture, recipe)
+    return blended(masks, fitted(mixture, masks, recipe), mixture, recipe)
 
 
 def error(masks: Tensor, sources: Tensor) -> float:
@@ -79,10 +83,10 @@ def test_growth_between_its_bounds_counts_in_part(recipe: Models) -> None:
     mixture = sources.sum(0)[None]
     models = fitted(mixture, before, recipe)
     whole = replace(recipe, growth=(90.0, 99.0), share=1.0)
-    after = blend(before, models, mixture, whole)
+    after = blended(before, models, mixture, whole)
     energies = [(masks * mixture).square().sum((1, 2)) for masks in (before, after)]
     growth = float((energies[1] / energies[0]).log().max())
-    half = blend(before, models, mixture, replace(whole, growth=(growth / 2, growth * 1.5)))
+    half = blended(before, models, mixture, replace(whole, growth=(growth / 2, growth * 1.5)))
     torch.testing.assert_close(half, (before + after) / 2, atol=1e-4, rtol=0)
     assert (after - before).abs().max() > 0.1
 
