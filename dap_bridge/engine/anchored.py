@@ -46,11 +46,11 @@ def refine(
 
 
 def restart(
-    spectrogram: Tensor, masks: Tensor, decoders: Decoders, recipe: Refinement, *, iterations: int, share: float
+    spectrogram: Tensor, masks: Tensor, decoders: Decoders, recipe: Refinement, *, iterations: int
 ) -> Generator[Iteration, None, Tensor]:
     """`refine` from decoders that were fitted before, toward other masks: fewer iterations do.
 
-    Returns the masks; with 0 iterations they are what `refine` gave, where masks and share are what it was given.
+    Returns the masks; with 0 iterations they are what `refine` gave, where masks are what it was given.
     """
     mixture = _mixture(spectrogram, recipe)
     if mixture is None:
@@ -59,7 +59,7 @@ def restart(
     net.load_state_dict(decoders.weights)
     net.to(masks.device)
     drawn = yield from _fit(net, decoders.noise.to(masks.device), mixture, masks, recipe, iterations)
-    return torch.lerp(masks, drawn, share)
+    return torch.lerp(masks, drawn, recipe.share)
 
 
 def _mixture(spectrogram: Tensor, recipe: Refinement) -> Tensor | None:

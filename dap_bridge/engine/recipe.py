@@ -217,7 +217,6 @@ class Boxes(Section):
     confirmation: float  # weight of what a box confirms, against one for what it changes
     locality: float  # exponent of the share of the clip that lies outside a box: how much less counts a large one
     iterations: int  # of the decoders, from where the separation left them
-    share: float  # of the decoders in the final masks
 
 
 @dataclass(frozen=True)

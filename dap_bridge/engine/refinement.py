@@ -240,7 +240,6 @@ def refine(
                 chunk.fit.decoders,
                 recipe.refinement,
                 iterations=iterations,
-                share=boxes.share,
             )
             masks = yield from relay(
                 run, lambda at: work.step("refining", at.index + 1, iterations, loss=float(at.loss))
@@ -262,8 +261,7 @@ def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
         modelled = blend(components, fit.models, seen, recipe.models)
     masks = modelled
     if fit.decoders is not None and recipe.refinement is not None:
-        share = recipe.refinement.share
-        run = restart(_mean(seen), modelled, fit.decoders, recipe.refinement, iterations=0, share=share)
+        run = restart(_mean(seen), modelled, fit.decoders, recipe.refinement, iterations=0)
         try:
             next(run)
         except StopIteration as end:
