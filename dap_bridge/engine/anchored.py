@@ -100,7 +100,8 @@ def _fit(
 def fresh_decoders(targets: Tensor, recipe: Refinement, generator: torch.Generator) -> tuple[DecoderBank, Tensor]:
     """A fresh decoder for every target (..., bins, frames), starting at its mean spectrum, and their noise."""
     mean = targets.flatten(0, -3).mean(2).clamp(min=_LEAST_LEVEL)
-    net = _bank(*mean.shape, recipe)
+    decoders, bins = mean.shape
+    net = _bank(decoders, bins, recipe)
     draw_weights(net, generator)
     noise = net.noise(targets.shape[-1], generator)
     inverse_softplus = mean + (-(-mean).expm1()).log()

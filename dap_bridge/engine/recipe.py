@@ -216,7 +216,8 @@ class Boxes(Section):
     sharpness: float  # exponent of the evidence against the doubt, at least 1: how much less counts what is below it
     confirmation: float  # weight of what a box confirms, against one for what it changes
     locality: float  # exponent of the share of the clip that lies outside a box: how much less counts a large one
-    iterations: int  # of the decoders, from where the separation left them
+    iterations: int  # of the decoders
+    anew: float  # share of the clip that boxes move, from which on decoders begin anew and not where they were
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
 import torch
 from torch import Tensor
 
-from .anchored import restart
+from .anchored import Decoders, restart
+from .anchored import refine as draw
 from .components import component_activations, component_spectra, magnitude, member_masks, sharpen
 from .events import ChunkMasks, Fit, Step, Work, relay
+from .fit import Iteration, chance
 from .models import blend
-from .recipe import Boxes, ConsensusRecipe, Front
+from .recipe import Boxes, ConsensusRecipe, Front, Refinement
 
 _TINY = 1e-12
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
@@ -231,16 +233,10 @@ def refine(
         chunk = load(index)
         masks = chunk.masks
         belonging = on_front(inside, chunk.heard, recipe.front, boxes)
-        if inside and redraw and chunk.fit.decoders is not None and recipe.refinement is not None:
+        if inside and iterations and chunk.fit.decoders is not None and recipe.refinement is not None:
             certain = _certain(inside, belonging)
             targets = torch.stack([fill(own, *certain) for own in chunk.targets(labels[index])])
-            run = restart(
-                _mean(chunk.seen),
-                targets,
-                chunk.fit.decoders,
-                recipe.refinement,
-                iterations=iterations,
-            )
+            run = _redraw(chunk, chunk.fit.decoders, targets, recipe.refinement, boxes, chance(0, index))
             masks = yield from relay(
                 run, lambda at: work.step("refining", at.index + 1, iterations, loss=float(at.loss))
             )
@@ -252,6 +248,22 @@ def refine(
         level = (outside * chunk.heard.square()).sum((1, 2))
         yield work.step("refining", index + 1, len(regions))
         yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
+
+
+def _redraw(
+    chunk: _Chunk, decoders: Decoders, targets: Tensor, recipe: Refinement, boxes: Boxes, generator: torch.Generator
+) -> Generator[Iteration, None, Tensor]:
+    """The masks that decoders draw toward `targets` (members, sources, bins, frames), from where the separation left
+    them. What they have learned holds them there: where boxes move more than boxes.anew of what they drew before, as
+    where sounds were grouped wrongly, others begin anew.
+    """
+    seen = _mean(chunk.seen)
+    weight = seen**recipe.compression
+    moved = ((targets - chunk.modelled).abs() * weight).mean() / weight.mean().clamp(min=_TINY)
+    if moved < boxes.anew:
+        return (yield from restart(seen, targets, decoders, recipe, iterations=boxes.iterations))
+    masks, _ = yield from draw(seen, targets, replace(recipe, iterations=boxes.iterations), generator)
+    return masks
 
 
 def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:

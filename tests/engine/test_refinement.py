@@ -30,7 +30,7 @@ def recipe() -> ConsensusRecipe:
         pool=(replace(found.pool[0], runs=2, components=8, updates=40),),
         models=replace(found.models, alone=10, together=20),
         refinement=replace(found.refinement, iterations=30),
-        boxes=replace(found.boxes, iterations=30),
+        boxes=replace(found.boxes, iterations=10),
     )
 
 
