@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from torch import Tensor
@@ -38,13 +38,13 @@ class Fit:
     """What a separation learned of one chunk: all that a warm restart needs.
 
     labels: (components, sources), in the order of the pool; models: what `models.model` made of the sources, one for
-    each member of a committee; decoders and models: None where none were fitted.
+    each member of a committee, empty where none were fitted; decoders: None where none were.
     """
 
     pool: list[Factorisation]
     labels: Tensor
     decoders: Decoders | None
-    models: list[Factorisation] | None = None
+    models: list[Factorisation] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

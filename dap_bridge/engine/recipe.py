@@ -216,7 +216,7 @@ class Boxes(Section):
     sharpness: float  # exponent of the evidence against the doubt, at least 1: how much less counts what is below it
     confirmation: float  # weight of what a box confirms, against one for what it changes
     locality: float  # exponent of the share of the clip that lies outside a box: how much less counts a large one
-    iterations: int  # of the decoders
+    iterations: int  # of the decoders; 0: masks are moved, and nothing is drawn
     anew: float  # share of the clip that boxes move, from which on decoders begin anew and not where they were
 
 

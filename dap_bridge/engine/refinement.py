@@ -269,7 +269,7 @@ def _redraw(
 def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
     """The masks that the separation gave, made again from its fit."""
     components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), recipe.members)
-    if fit.models is not None and recipe.models is not None:
+    if fit.models and recipe.models is not None:
         modelled = blend(components, fit.models, seen, recipe.models)
     masks = modelled
     if fit.decoders is not None and recipe.refinement is not None:

@@ -103,7 +103,8 @@ def _separate_by_consensus(
         if islands is not None:
             labels = settle(labels, descriptions[index][-1].energy, component_islands(pool, sources))
         masks = member_masks(pool, labels.to(device), len(seen), recipe.members)
-        models = decoders = None
+        models: list[Factorisation] = []
+        decoders = None
         # silence between islands leaves nothing to model and nothing to redraw
         if recipe.models is not None and islands is None:
             models = yield from _model(seen, masks, recipe.models, generator, work)

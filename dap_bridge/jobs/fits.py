@@ -18,7 +18,7 @@ POOL, MODELS = "pool", "models"
 def dump(fit: Fit) -> bytes:
     """The same fit gives the same bytes."""
     tensors = {"labels": fit.labels}
-    for name, parts in ((POOL, fit.pool), (MODELS, fit.models or [])):
+    for name, parts in ((POOL, fit.pool), (MODELS, fit.models)):
         for index, part in enumerate(parts):
             tensors |= _factorisation(f"{name}.{index}", part)
     if fit.decoders is not None:
@@ -34,7 +34,7 @@ def restore(content: bytes, device: torch.device) -> Fit:
         pool, models = (_restored(tensors, name, device) for name in (POOL, MODELS))
         weights = {name.removeprefix(WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(WEIGHT)}
         decoders = Decoders(weights, tensors["decoders.noise"]) if weights else None
-        return Fit(pool, tensors["labels"], decoders, models or None)
+        return Fit(pool, tensors["labels"], decoders, models)
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"no fit: {error}") from error
 
