@@ -3,7 +3,7 @@
 ; A heartbeat that is older than this has stopped.
 (setf dap-stale-s 5)
 ; How long the bridge may take to say that the request has arrived.
-(setf dap-answer-s 4)
+(setf dap-answer-s 10)
 ; What runs in a terminal to give that answer.
 (setf dap-answering "dap-bridge serve")
 
@@ -36,11 +36,15 @@
     (and time (< (abs (- (get-real-time) (dap-number time))) dap-stale-s))))
 
 ; A name that no job of this plug-in has had: the time of day, and a number for tracks that are sent at once.
+; Of a job that was refused in this very second the answer alone is left, and would be read as that of the next one.
 (defun dap-name (number)
   (let* ((time *system-time*)
          (name (format nil "audacity-~a-~a-~a-~a-~a-~a" (nth 0 time) (nth 1 time) (nth 2 time) (nth 3 time)
                        (nth 4 time) number)))
-    (if (dap-exists (dap-path "/clips/" (strcat name ".wav"))) (dap-name (1+ number)) name)))
+    (if (or (dap-exists (dap-path "/clips/" (strcat name ".wav")))
+            (dap-exists (dap-path "/outbox/" (strcat name ".status"))))
+        (dap-name (1+ number))
+        name)))
 
 ; Where the selection is, for whoever brings the stems back. Seconds, hertz; low and high only of a spectral selection.
 ; The job is named last: without it the rest is not written yet.

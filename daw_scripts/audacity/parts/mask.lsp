@@ -1,8 +1,5 @@
 ; What is wanted of the stem at hand. `dap-bridge audacity` tells by its sound which one it is, and answers.
 
-; How long that may take.
-(setf dap-telling-s 10)
-
 (defun dap-send ()
   (cond ((> (length (get '*selection* 'tracks)) 1)
          (if (= 1 (get '*track* 'index))
@@ -10,8 +7,7 @@
              ""))
         ((not (dap-alive "audacity.status"))
          (format nil "What brings stems into Audacity is not running.~%~%Start it in a terminal, then try again:~%~%dap-bridge audacity"))
-        (t (setf dap-answer-s dap-telling-s)
-           (setf dap-answering "dap-bridge audacity")
+        (t (setf dap-answering "dap-bridge audacity")
            (dap-mark (dap-name 1)))))
 
 (defun dap-mark (name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from dap_bridge.transport import protocol
 from dap_bridge.transport.events import Accepted, Done
 from tests.hosts.audacity.conftest import Left
 from tests.hosts.audacity.host import END, FIRST, LAST, NAMES, RATE, SECONDS, START, Audacity
@@ -77,6 +79,17 @@ def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], 
     assert not left()
 
 
+@pytest.fixture
+def earlier_answers(bridge: Process) -> None:
+    """Jobs are named by the second; here one was refused in every second of a minute, and its answer alone is left."""
+    now = datetime.now()
+    for second in (now + timedelta(seconds=number) for number in range(60)):
+        name = f"audacity-{second.year}-{second.timetuple().tm_yday}-{second.hour}-{second.minute}-{second.second}-1"
+        path = bridge.spool / "outbox" / f"{name}.status"
+        path.write_text(protocol.lines({"event": "failed", "message": "An earlier one.", "hint": ""}))
+
+
+@pytest.mark.usefixtures("earlier_answers")
 def test_a_job_that_fails_is_reported(
     audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
 ) -> None:
