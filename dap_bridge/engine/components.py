@@ -228,6 +228,34 @@ def member_masks(pool: Sequence[Factorisation], labels: Tensor, views: int, memb
     return torch.stack([group_masks(p, own, views) for p, own in zip(parts, labels.chunk(members), strict=True)])
 
 
+def agreed(masks: Sequence[Tensor], exponent: float) -> Tensor:
+    """What a committee answers, (sources, bins, frames): the mean of its members' masks, sharpened.
+
+    masks: of every panel, (members, sources, bins, frames), up to half the rate all of them; the first one's bins are
+    those of the answer.
+    """
+    bins = masks[0].shape[2]
+    return sharpen(torch.cat([resampled(own, bins) for own in masks]).mean(0), exponent)
+
+
+def resampled(masks: Tensor, bins: int) -> Tensor:
+    """Masks (..., bins, frames) on another number of bins from zero to half the rate."""
+    if masks.shape[-2] == bins:
+        return masks
+    return interpolate(masks, torch.linspace(0, masks.shape[-2] - 1, bins, device=masks.device), masks.ndim - 2)
+
+
+def interpolate(values: Tensor, at: Tensor, dim: int) -> Tensor:
+    """Linear interpolation along one axis at fractional indices; the ends are held."""
+    last = values.shape[dim] - 1
+    at = at.clamp(0, last)
+    low = at.floor().long()
+    shape = [1] * values.ndim
+    shape[dim] = -1
+    below, above = values.index_select(dim, low), values.index_select(dim, (low + 1).clamp(max=last))
+    return torch.lerp(below, above, (at - low).reshape(shape).to(values.dtype))
+
+
 def sharpen(masks: Tensor, exponent: float) -> Tensor:
     """Masks (sources, bins, frames) to the power of `exponent`, summing to one again: m_k^p / sum_j m_j^p.
 

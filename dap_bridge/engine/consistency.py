@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from .components import interpolate
 from .recipe import Boxes, Extension, Front, Stems
 from .refinement import Region, fill, membership
 from .silence import silence
@@ -38,8 +39,8 @@ def apply_masks(
     _, bins, frames = spectrogram.shape
     hertz = torch.arange(bins, device=masks.device) * (rate / n_fft)
     seconds = torch.arange(frames, device=masks.device) * (hop / rate)
-    shares = _interpolate(masks, seconds * (front.rate / front.hop), dim=2)
-    shares = _interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
+    shares = interpolate(masks, seconds * (front.rate / front.hop), dim=2)
+    shares = interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
     inside = int((hertz <= front.rate / 2).sum())
     belonging: list[Tensor] = []
     if boxes is not None:
@@ -94,14 +95,3 @@ def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -
 
 def _compress(power: Tensor, extension: Extension) -> Tensor:
     return power ** (extension.compression / 2)
-
-
-def _interpolate(values: Tensor, at: Tensor, dim: int) -> Tensor:
-    """Linear interpolation along one axis at fractional indices; the ends are held."""
-    last = values.shape[dim] - 1
-    at = at.clamp(0, last)
-    low = at.floor().long()
-    shape = [1] * values.ndim
-    shape[dim] = -1
-    below, above = values.index_select(dim, low), values.index_select(dim, (low + 1).clamp(max=last))
-    return torch.lerp(below, above, (at - low).reshape(shape).to(values.dtype))

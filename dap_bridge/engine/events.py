@@ -35,10 +35,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Fit:
-    """What a separation learned of one chunk: all that a warm restart needs.
+    """What a panel of a separation's committee learned of one chunk: all that a warm restart needs.
 
     labels: (components, sources), in the order of the pool; models: what `models.model` made of the sources, one for
-    each member of a committee, empty where none were fitted; decoders: None where none were.
+    each member, empty where none were fitted; decoders: None where none were.
     """
 
     pool: list[Factorisation]
@@ -52,15 +52,15 @@ class ChunkMasks:
     """The answer for one chunk. masks: (sources, bins, frames) on the recipe's front grid, summing to one over sources.
 
     Yielded in the order of the chunks; source k is the same sound in every chunk. confidence: how sure the method is of
-    its answer, 0..1, without any reference; None where it cannot say. fit: what boxes can correct, None where there is
-    nothing of the kind. sounds: the chance that the clip holds 1, 2 ... of them, the same in every chunk; None where
-    the method cannot say.
+    its answer, 0..1, without any reference; None where it cannot say. fits: what boxes can correct, of every panel of
+    the committee; empty where there is nothing of the kind. sounds: the chance that the clip holds 1, 2 ... of them,
+    the same in every chunk; None where the method cannot say.
     """
 
     index: int
     masks: Tensor
     confidence: float | None = None
-    fit: Fit | None = None
+    fits: tuple[Fit, ...] = ()
     sounds: tuple[float, ...] | None = None
 
 

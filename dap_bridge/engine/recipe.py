@@ -5,7 +5,8 @@ Standard library only, so that presets can be checked without loading torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 
@@ -221,13 +222,23 @@ class Boxes(Section):
 
 
 @dataclass(frozen=True)
+class Panel:
+    """Members of a committee who look through the same window."""
+
+    front: Front
+    members: int
+
+
+@dataclass(frozen=True)
 class ConsensusRecipe(Section):
     """Component consensus, refined by an anchored fit of untrained networks where `refinement` is given."""
 
     front: Front
     stems: Stems
     islands: Islands
-    members: int  # of a committee: each has a pool, groups, models and a fit of its own, and an equal say in the masks
+    # The window of each member of a committee, as a share of the front's. A member has a pool, groups, models and a fit
+    # of its own, and as much of a say in the masks as any other.
+    members: tuple[float, ...]
     pool: tuple[Factorisations, ...]
     features: Features
     grouping: Grouping
@@ -241,8 +252,16 @@ class ConsensusRecipe(Section):
     def __post_init__(self) -> None:
         if self.mask_exponent <= 0:
             raise ValueError("mask_exponent is above 0")
-        if self.members < 1:
-            raise ValueError("members is at least 1")
+        if not self.members or self.members[0] != 1 or not all(0 < share <= 1 for share in self.members):
+            raise ValueError(
+                "members: the first one's window is the front's, 1; the others' are not longer, and above 0"
+            )
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """The committee by windows, in the order in which these are first named."""
+        windows = Counter(2 * round(self.front.n_fft * share / 2) for share in self.members)
+        return tuple(Panel(replace(self.front, n_fft=n_fft), count) for n_fft, count in windows.items())
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, reduce
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from .anchored import Decoders, restart
 from .anchored import refine as draw
-from .components import component_activations, component_spectra, magnitude, member_masks, sharpen
+from .anchored import restart
+from .components import agreed, component_activations, component_spectra, magnitude, member_masks, resampled
 from .events import ChunkMasks, Fit, Step, Work, relay
 from .fit import Iteration, chance
 from .models import blend
-from .recipe import Boxes, ConsensusRecipe, Front, Refinement
+from .recipe import Boxes, ConsensusRecipe, Front, Panel
 
 _TINY = 1e-12
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
@@ -153,20 +153,19 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    """A chunk as the separation left it.
+class _Part:
+    """A panel's part in a chunk, as the separation left it.
 
     seen: (views, bins, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
-    member's components said, what its models made of that, its decoders of that; heard: (sources, bins, frames), the
-    answer of all of them.
+    member's components said, what its models made of that, its decoders of that.
     """
 
+    front: Front
     fit: Fit
     seen: Tensor
     components: Tensor
     modelled: Tensor
     masks: Tensor
-    heard: Tensor
 
     def targets(self, labels: Tensor) -> Tensor:
         """What the decoders are to draw under these labels: what they drew toward before, moved."""
@@ -175,6 +174,12 @@ class _Chunk:
     def moved(self, labels: Tensor) -> Tensor:
         """The masks moved by what the new labels change in the components' masks: no network is run."""
         return self._moved(self.masks, labels)
+
+    def relabelled(self, heard: Tensor, regions: Sequence[Region], recipe: Boxes) -> Tensor:
+        """The components' labels by the evidence of regions; heard: (sources, bins, frames), what the user heard."""
+        masks = resampled(heard, self.seen.shape[1])
+        belonging = on_front(regions, masks, self.front, recipe)
+        return relabel(self.fit.labels, weigh(self.fit, masks, self.seen, regions, belonging, recipe), recipe)
 
     def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
         grouped = member_masks(self.fit.pool, labels.to(self.seen.device), len(self.seen), len(masks))
@@ -195,7 +200,7 @@ class Refined(ChunkMasks):
 
 def refine(
     read: Callable[[int], Tensor],
-    fits: Callable[[int], Fit],
+    fits: Callable[[int], Sequence[Fit]],
     regions: Sequence[Sequence[Region]],
     recipe: ConsensusRecipe,
     *,
@@ -206,69 +211,70 @@ def refine(
 
     read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
     learned of it; regions[i]: the boxes, as they were drawn one after the other. redraw False leaves out the decoders:
-    the answer is there at once. First the boxes are evidence about components, wherever in the clip these sound; then
-    the masks of the chunks with boxes are made anew; the others keep theirs. What is yielded are the masks around the
-    boxes: `consistency.apply_masks` fills these in, at the clip's own resolution.
+    the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it these sound, and
+    its masks are made anew; chunks without boxes keep theirs. What is yielded are the masks around the boxes:
+    `consistency.apply_masks` fills these in, at the clip's own resolution.
     """
     boxes = recipe.boxes
     assert boxes is not None, "a separation by this recipe leaves no fit"
     iterations = boxes.iterations if redraw else 0
-    work = Work(2 * len(regions) + iterations * sum(map(bool, regions)))
+    work = Work(2 * len(regions) + iterations * len(recipe.panels) * sum(map(bool, regions)))
 
-    @lru_cache(maxsize=1)  # a clip of one chunk is looked at once
-    def load(index: int) -> _Chunk:
-        return _as_separated(fits(index), magnitude(read(index).to(device), recipe.front), recipe)
+    def tell(at: Iteration) -> Step:
+        return work.step("refining", at.index + 1, iterations, loss=float(at.loss))
 
-    labels = []
     for index, inside in enumerate(regions):
-        if inside:
-            chunk = load(index)
-            belonging = on_front(inside, chunk.heard, recipe.front, boxes)
-            evidence = weigh(chunk.fit, chunk.heard, chunk.seen, inside, belonging, boxes)
-            labels.append(relabel(chunk.fit.labels, evidence, boxes))
-        else:
-            labels.append(fits(index).labels)
+        audio = read(index).to(device)
+        panels = zip(fits(index), recipe.panels, strict=True)
+        parts = [_as_separated(fit, panel, magnitude(audio, panel.front), recipe) for fit, panel in panels]
+        heard = agreed([part.masks for part in parts], recipe.mask_exponent)
         yield work.step("grouping", index + 1, len(regions))
-    for index, inside in enumerate(regions):
-        chunk = load(index)
-        masks = chunk.masks
-        belonging = on_front(inside, chunk.heard, recipe.front, boxes)
-        if inside and iterations and chunk.fit.decoders is not None and recipe.refinement is not None:
-            certain = _certain(inside, belonging)
-            targets = torch.stack([fill(own, *certain) for own in chunk.targets(labels[index])])
-            run = _redraw(chunk, chunk.fit.decoders, targets, recipe.refinement, boxes, chance(0, index))
-            masks = yield from relay(
-                run, lambda at: work.step("refining", at.index + 1, iterations, loss=float(at.loss))
-            )
-        elif inside:
-            masks = chunk.moved(labels[index])
-        masks = sharpen(masks.mean(0), recipe.mask_exponent)
-        outside = reduce(torch.mul, [1 - b for b in belonging], chunk.seen.square().mean(0))
-        change = (outside * (masks - chunk.heard).square()).sum((1, 2))
-        level = (outside * chunk.heard.square()).sum((1, 2))
+        answers, generator = [part.masks for part in parts], chance(0, index)
+        for at, part in enumerate(parts if inside else ()):
+            labels = part.relabelled(heard, inside, boxes)
+            if iterations:
+                run = _redraw(part, labels, inside, recipe, generator)
+                answers[at] = yield from relay(run, tell)
+            else:
+                answers[at] = part.moved(labels)
+        masks = agreed(answers, recipe.mask_exponent)
+        belonging = on_front(inside, heard, recipe.front, boxes)
+        outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
+        change = (outside * (masks - heard).square()).sum((1, 2))
+        level = (outside * heard.square()).sum((1, 2))
         yield work.step("refining", index + 1, len(regions))
         yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
 
 
 def _redraw(
-    chunk: _Chunk, decoders: Decoders, targets: Tensor, recipe: Refinement, boxes: Boxes, generator: torch.Generator
+    part: _Part,
+    labels: Tensor,
+    regions: Sequence[Region],
+    recipe: ConsensusRecipe,
+    generator: torch.Generator,
 ) -> Generator[Iteration, None, Tensor]:
-    """The masks that decoders draw toward `targets` (members, sources, bins, frames), from where the separation left
-    them. What they have learned holds them there: where boxes move more than boxes.anew of what they drew before, as
-    where sounds were grouped wrongly, others begin anew.
+    """The masks (members, sources, bins, frames) that a panel's decoders draw toward what labels and boxes say, from
+    where the separation left them. What they have learned holds them there: where boxes move more than boxes.anew of
+    what they drew before, as where sounds were grouped wrongly, others begin anew. Without decoders: the masks moved.
     """
-    seen = _mean(chunk.seen)
-    weight = seen**recipe.compression
-    moved = ((targets - chunk.modelled).abs() * weight).mean() / weight.mean().clamp(min=_TINY)
+    boxes, decoders = recipe.boxes, part.fit.decoders
+    if boxes is None or recipe.refinement is None or decoders is None:
+        return part.moved(labels)
+    certain = _certain(regions, on_front(regions, part.masks[0], part.front, boxes))
+    targets = torch.stack([fill(own, *certain) for own in part.targets(labels)])
+    seen = _mean(part.seen)
+    weight = seen**recipe.refinement.compression
+    moved = ((targets - part.modelled).abs() * weight).mean() / weight.mean().clamp(min=_TINY)
     if moved < boxes.anew:
-        return (yield from restart(seen, targets, decoders, recipe, iterations=boxes.iterations))
-    masks, _ = yield from draw(seen, targets, replace(recipe, iterations=boxes.iterations), generator)
+        return (yield from restart(seen, targets, decoders, recipe.refinement, iterations=boxes.iterations))
+    shorter = replace(recipe.refinement, iterations=boxes.iterations)
+    masks, _ = yield from draw(seen, targets, shorter, generator)
     return masks
 
 
-def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
-    """The masks that the separation gave, made again from its fit."""
-    components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), recipe.members)
+def _as_separated(fit: Fit, panel: Panel, seen: Tensor, recipe: ConsensusRecipe) -> _Part:
+    """The masks that a panel gave, made again from its fit."""
+    components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), panel.members)
     if fit.models and recipe.models is not None:
         modelled = blend(components, fit.models, seen, recipe.models)
     masks = modelled
@@ -278,7 +284,7 @@ def _as_separated(fit: Fit, seen: Tensor, recipe: ConsensusRecipe) -> _Chunk:
             next(run)
         except StopIteration as end:
             masks = end.value
-    return _Chunk(fit, seen, components, modelled, masks, sharpen(masks.mean(0), recipe.mask_exponent))
+    return _Part(panel.front, fit, seen, components, modelled, masks)
 
 
 def _mean(seen: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import count
 
@@ -13,13 +14,13 @@ from torch import Tensor
 from .anchored import Decoders, refine
 from .components import (
     Factorisation,
+    agreed,
     component_activations,
     component_islands,
     component_spectra,
     factorise,
     magnitude,
     member_masks,
-    sharpen,
     spectral_islands,
 )
 from .counting import chances, evidence
@@ -28,7 +29,7 @@ from .fit import chance
 from .grouping import Description, concatenate, describe, group_members, separability, settle
 from .models import blend, model
 from .paper import separate_paper
-from .recipe import Confidence, ConsensusRecipe, Counting, Front, Models, PaperRecipe, Refinement
+from .recipe import Confidence, ConsensusRecipe, Counting, Front, Models, Panel, PaperRecipe, Refinement
 
 
 def separate(
@@ -67,27 +68,31 @@ def _separate_by_consensus(
     as there are sources is divided by them.
     """
     work = Work(total=_units(recipe, sources, chunks))
+    panels = recipe.panels
     descriptions: list[list[Description]] = []
-    pool: list[Factorisation] = []
+    seen: list[Tensor] = []
+    pools: list[list[Factorisation]] = []
     islands: Tensor | None = None
     silent = True
     found: list[dict[str, float]] = []
     for index in range(chunks):
-        seen = magnitude(read(index).to(device), recipe.front)
-        silent = silent and not bool(seen.any())
-        islands = _islands(seen, recipe, sources)
+        seen = _seen(read(index).to(device), panels)
+        silent = silent and not bool(seen[0].any())
+        islands = _islands(seen[0], recipe, sources)
         looks = yield from _factorise(seen, recipe, islands, chance(seed, index), recipe.grouping.looks, work)
-        descriptions.append([_described(look, recipe, len(seen)) for look in looks])
-        pool = looks[-1]
-        if recipe.counting and islands is None and _tells(seen, recipe.front, recipe.counting):
-            said = evidence(pool[: len(recipe.pool)], len(seen), recipe, recipe.counting, chance(seed, chunks + index))
+        descriptions.append([_described(look, recipe, len(seen[0])) for look in looks])
+        pools = looks[-1]
+        if recipe.counting and islands is None and _tells(seen[0], recipe.front, recipe.counting):
+            first, generator = pools[0][: len(recipe.pool)], chance(seed, chunks + index)
+            said = evidence(first, len(seen[0]), recipe, recipe.counting, generator)
             found.append((yield from relay(said, lambda done: work.step("grouping", *done, units=0))))
     if silent:
         yield Note("The clip is silent: every stem is silence.")
 
     described = [concatenate(list(parts)) for parts in zip(*descriptions, strict=True)]
     counts = [len(looks[-1].energy) for looks in descriptions]
-    members = torch.cat([torch.arange(recipe.members).repeat_interleave(size // recipe.members) for size in counts])
+    size = len(recipe.members)
+    members = torch.cat([torch.arange(size).repeat_interleave(count // size) for count in counts])
     generator = chance(seed, -1)
     grouping = group_members(described, members, recipe.features, recipe.grouping, sources=sources, generator=generator)
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
@@ -97,24 +102,44 @@ def _separate_by_consensus(
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = chance(seed, index)
         if chunks > 1:
-            seen = magnitude(read(index).to(device), recipe.front)
-            islands = _islands(seen, recipe, sources)
-            (pool,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
+            seen = _seen(read(index).to(device), panels)
+            islands = _islands(seen[0], recipe, sources)
+            (pools,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
         if islands is not None:
-            labels = settle(labels, descriptions[index][-1].energy, component_islands(pool, sources))
-        masks = member_masks(pool, labels.to(device), len(seen), recipe.members)
-        models: list[Factorisation] = []
-        decoders = None
+            own = component_islands([part for pool in pools for part in pool], sources)
+            labels = settle(labels, descriptions[index][-1].energy, own)
+        answers: list[Tensor] = []
+        fits: list[Fit] = []
+        shares = labels.split([len(labels) // size * panel.members for panel in panels])
         # silence between islands leaves nothing to model and nothing to redraw
-        if recipe.models is not None and islands is None:
-            models = yield from _model(seen, masks, recipe.models, generator, work)
-            masks = blend(masks, models, seen, recipe.models)
-        if recipe.refinement is not None and islands is None:
-            masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
-        masks = sharpen(masks.mean(0), recipe.mask_exponent)
-        yield ChunkMasks(
-            index, masks.cpu(), confidence if islands is None else 1.0, Fit(pool, labels, decoders, models), counted
-        )
+        steps = recipe if islands is None else replace(recipe, models=None, refinement=None)
+        for own, pool, share, panel in zip(seen, pools, shares, panels, strict=True):
+            masks, fit = yield from _answer(own, pool, share, panel.members, steps, generator, work)
+            answers.append(masks)
+            fits.append(fit)
+        masks = agreed(answers, recipe.mask_exponent)
+        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, tuple(fits), counted)
+
+
+def _answer(
+    seen: Tensor,
+    pool: list[Factorisation],
+    labels: Tensor,
+    members: int,
+    recipe: ConsensusRecipe,
+    generator: torch.Generator,
+    work: Work,
+) -> Generator[Step, None, tuple[Tensor, Fit]]:
+    """The masks of a panel's members for one chunk, (members, sources, bins, frames), and what they learned of it."""
+    masks = member_masks(pool, labels.to(seen.device), len(seen), members)
+    models: list[Factorisation] = []
+    decoders = None
+    if recipe.models is not None:
+        models = yield from _model(seen, masks, recipe.models, generator, work)
+        masks = blend(masks, models, seen, recipe.models)
+    if recipe.refinement is not None:
+        masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
+    return masks, Fit(pool, labels, decoders, models)
 
 
 def _chance(evidence: float, recipe: Confidence) -> float:
@@ -126,12 +151,18 @@ _UNITS_PER_DECODER = 5
 
 
 def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
-    factorising = recipe.members * sum(part.runs * part.updates for part in recipe.pool)
+    members = len(recipe.members)
+    factorising = members * sum(part.runs * part.updates for part in recipe.pool)
     fit = recipe.refinement
-    refining = recipe.members * fit.iterations * sources * _UNITS_PER_DECODER if fit else 0
+    refining = members * fit.iterations * sources * _UNITS_PER_DECODER if fit else 0
     own = recipe.models
-    modelling = recipe.members * (own.alone + own.together) * own.runs * sources if own else 0
+    modelling = members * (own.alone + own.together) * own.runs * sources if own else 0
     return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + refining)
+
+
+def _seen(audio: Tensor, panels: Sequence[Panel]) -> list[Tensor]:
+    """What each panel of the committee sees of `audio`: (views, its bins, frames)."""
+    return [magnitude(audio, panel.front) for panel in panels]
 
 
 def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | None:
@@ -145,32 +176,50 @@ def _tells(seen: Tensor, front: Front, recipe: Counting) -> bool:
     return seen.shape[2] * front.hop >= recipe.least_s * front.rate and bool(seen.any())
 
 
-def _described(pool: list[Factorisation], recipe: ConsensusRecipe, views: int) -> Description:
-    return describe(component_spectra(pool, views), component_activations(pool), recipe.features, recipe.front)
+def _described(pools: Sequence[list[Factorisation]], recipe: ConsensusRecipe, views: int) -> Description:
+    """The components of all panels, one panel after the other."""
+    return concatenate(
+        [
+            describe(component_spectra(pool, views), component_activations(pool), recipe.features, panel.front)
+            for pool, panel in zip(pools, recipe.panels, strict=True)
+        ]
+    )
 
 
 def _factorise(
-    seen: Tensor,
+    seen: Sequence[Tensor],
     recipe: ConsensusRecipe,
     islands: Tensor | None,
     generator: torch.Generator,
     looks: Sequence[float],
     work: Work,
-) -> Generator[Step, None, list[list[Factorisation]]]:
-    """The pools of all members, one after the other, at every look, in the order of `looks`."""
-    parts: list[list[Factorisation]] = []
+) -> Generator[Step, None, list[list[list[Factorisation]]]]:
+    """The pools of all panels, each the parts of its members one after the other, at every look, in their order.
+
+    seen: of every panel, (views, bins, frames); islands: of every bin of the first.
+    """
+    pools: list[list[list[Factorisation]]] = []
     updates = count(1)
-    total = recipe.members * sum(part.updates for part in recipe.pool)
-    for part in recipe.pool * recipe.members:
-        tell = partial(_factorised, work, updates, total, part.runs)
-        parts.append((yield from relay(factorise(seen, part, generator, islands, looks), tell)))
-    return [list(pool) for pool in zip(*parts, strict=True)]
+    total = len(recipe.members) * sum(part.updates for part in recipe.pool)
+    for own, panel in zip(seen, recipe.panels, strict=True):
+        parts: list[list[Factorisation]] = []
+        inside = None if islands is None else islands[_nearest(len(islands), own.shape[1])]
+        for part in recipe.pool * panel.members:
+            tell = partial(_factorised, work, updates, total, part.runs)
+            parts.append((yield from relay(factorise(own, part, generator, inside, looks), tell)))
+        pools.append([list(pool) for pool in zip(*parts, strict=True)])
+    return [list(look) for look in zip(*pools, strict=True)]
+
+
+def _nearest(bins: int, others: int) -> Tensor:
+    """Which of `bins` is nearest to each of so many others, all of them from zero to half the rate."""
+    return torch.linspace(0, bins - 1, others).round().long()
 
 
 def _model(
     seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, work: Work
 ) -> Generator[Step, None, list[Factorisation]]:
-    """The models of every member, each from its own masks (members, sources, bins, frames)."""
+    """The models of every member of a panel, each from its own masks (members, sources, bins, frames)."""
     models: list[Factorisation] = []
     updates = recipe.alone + recipe.together
     for member, own in enumerate(masks):

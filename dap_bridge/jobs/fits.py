@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -15,8 +17,25 @@ WEIGHT = "decoders.weights."
 POOL, MODELS = "pool", "models"
 
 
-def dump(fit: Fit) -> bytes:
-    """The same fit gives the same bytes."""
+def dump(fits: Sequence[Fit]) -> bytes:
+    """Those of all panels for one chunk. The same fits give the same bytes."""
+    tensors = {f"{panel}.{name}": tensor for panel, fit in enumerate(fits) for name, tensor in _tensors(fit).items()}
+    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def restore(content: bytes, device: torch.device) -> list[Fit]:
+    """What `dump` wrote, the factorisations on `device`. Raises ValueError where it is something else."""
+    try:
+        panels: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in load(content).items():
+            panel, _, rest = name.partition(".")
+            panels.setdefault(int(panel), {})[rest] = tensor
+        return [_fit(panels[panel], device) for panel in range(len(panels))]
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"no fit: {error}") from error
+
+
+def _tensors(fit: Fit) -> dict[str, Tensor]:
     tensors = {"labels": fit.labels}
     for name, parts in ((POOL, fit.pool), (MODELS, fit.models)):
         for index, part in enumerate(parts):
@@ -24,19 +43,14 @@ def dump(fit: Fit) -> bytes:
     if fit.decoders is not None:
         tensors["decoders.noise"] = fit.decoders.noise
         tensors |= {WEIGHT + name: weight for name, weight in fit.decoders.weights.items()}
-    return save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    return tensors
 
 
-def restore(content: bytes, device: torch.device) -> Fit:
-    """What `dump` wrote, the factorisations on `device`. Raises ValueError where it is something else."""
-    try:
-        tensors = load(content)
-        pool, models = (_restored(tensors, name, device) for name in (POOL, MODELS))
-        weights = {name.removeprefix(WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(WEIGHT)}
-        decoders = Decoders(weights, tensors["decoders.noise"]) if weights else None
-        return Fit(pool, tensors["labels"], decoders, models)
-    except (SafetensorError, KeyError) as error:
-        raise ValueError(f"no fit: {error}") from error
+def _fit(tensors: dict[str, Tensor], device: torch.device) -> Fit:
+    pool, models = (_restored(tensors, name, device) for name in (POOL, MODELS))
+    weights = {name.removeprefix(WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(WEIGHT)}
+    decoders = Decoders(weights, tensors["decoders.noise"]) if weights else None
+    return Fit(pool, tensors["labels"], decoders, models)
 
 
 def _factorisation(name: str, part: Factorisation) -> dict[str, Tensor]:

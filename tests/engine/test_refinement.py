@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -91,10 +91,10 @@ def answers(run: Iterator[object]) -> list[ChunkMasks]:
     return [event for event in run if isinstance(event, ChunkMasks)]
 
 
-def correct(recipe: ConsensusRecipe, fit: Fit, regions: list[Region], redraw: bool) -> Refined:
+def correct(recipe: ConsensusRecipe, fits: Sequence[Fit], regions: list[Region], redraw: bool) -> Refined:
     mixture, _ = scene()
     device = torch.device("cpu")
-    run = refine(lambda _: mixture, lambda _: fit, [regions], recipe, redraw=redraw, device=device)
+    run = refine(lambda _: mixture, lambda _: fits, [regions], recipe, redraw=redraw, device=device)
     (found,) = answers(run)
     assert isinstance(found, Refined)
     return found
@@ -104,7 +104,7 @@ def correct(recipe: ConsensusRecipe, fit: Fit, regions: list[Region], redraw: bo
 def separated(recipe: ConsensusRecipe) -> ChunkMasks:
     mixture, _ = scene()
     (answer,) = answers(separate(lambda _: mixture, 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
-    assert answer.fit is not None
+    assert len(answer.fits) == 1
     return answer
 
 
@@ -120,53 +120,49 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
     recipe: ConsensusRecipe, separated: ChunkMasks, redraw: bool
 ) -> None:
     _, parts = scene()
-    fit = separated.fit
-    assert fit is not None
+    (fit,) = separated.fits
     # a separation that put everything into the first stem
     wrong = Fit(fit.pool, torch.tensor([0.95, 0.05]).repeat(len(fit.labels), 1), None)
     if redraw:
         wrong = replace(wrong, decoders=fit.decoders)
     box = Region(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
-    masks = correct(recipe, wrong, [box], redraw).masks
+    masks = correct(recipe, [wrong], [box], redraw).masks
     assert share_of(masks, parts[1], recipe, until=1.1) < 0.5, "the same sound, elsewhere"
     assert share_of(masks, parts[0], recipe, until=1.1) > 0.8, "another sound"
 
 
 def test_no_box_leaves_what_a_committee_made_as_it_was(recipe: ConsensusRecipe) -> None:
-    committee = replace(recipe, members=2)
+    committee = replace(recipe, members=(1.0, 0.5, 1.0))
     mixture, _ = scene()
     (made,) = answers(separate(lambda _: mixture, 1, committee, sources=2, seed=0, device=torch.device("cpu")))
-    assert made.fit is not None
-    assert len(made.fit.pool) == 2 * len(recipe.pool)
-    assert torch.equal(correct(committee, made.fit, [], True).masks, made.masks)
+    assert [len(fit.pool) for fit in made.fits] == [2 * len(recipe.pool), len(recipe.pool)]
+    assert torch.equal(correct(committee, made.fits, [], True).masks, made.masks)
 
 
 @pytest.mark.parametrize("redraw", [True, False])
 def test_no_box_leaves_the_separation_as_it_was(recipe: ConsensusRecipe, separated: ChunkMasks, redraw: bool) -> None:
-    assert separated.fit is not None
-    again = correct(recipe, separated.fit, [], redraw)
+    again = correct(recipe, separated.fits, [], redraw)
     assert torch.equal(again.masks, separated.masks)
     assert again.change == (0.0, 0.0)
 
 
 def test_the_refit_starts_where_the_separation_ended(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
     """From the saved weights and noise, not from new ones."""
-    assert separated.fit is not None and separated.fit.decoders is not None
+    (fit,) = separated.fits
+    assert fit.decoders is not None
     box = Region(0, True, start=0.1, end=0.3, low=400, high=600, strength=1.0, feather=0.0)
-    noise = separated.fit.decoders.noise
-    other = replace(separated.fit, decoders=replace(separated.fit.decoders, noise=noise.flip(-1)))
-    first, second = (correct(recipe, fit, [box], True).masks for fit in (separated.fit, other))
-    assert torch.equal(first, correct(recipe, separated.fit, [box], True).masks)
+    other = replace(fit, decoders=replace(fit.decoders, noise=fit.decoders.noise.flip(-1)))
+    first, second = (correct(recipe, [one], [box], True).masks for one in (fit, other))
+    assert torch.equal(first, correct(recipe, [fit], [box], True).masks)
     assert not torch.allclose(first, second, atol=1e-3)
 
 
 def test_evidence_reaches_nothing_in_chunks_that_hear_of_no_box(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
     mixture, _ = scene()
-    fit = separated.fit
-    assert fit is not None
-    fits: Callable[[int], Fit] = lambda _: fit  # noqa: E731
     box = Region(0, False, start=0.1, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
-    run = refine(lambda _: mixture, fits, [[box], []], recipe, redraw=False, device=torch.device("cpu"))
+    run = refine(
+        lambda _: mixture, lambda _: separated.fits, [[box], []], recipe, redraw=False, device=torch.device("cpu")
+    )
     first, second = answers(run)
     assert torch.equal(second.masks, separated.masks)
     assert not torch.equal(first.masks, separated.masks)

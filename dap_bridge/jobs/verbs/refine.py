@@ -159,7 +159,7 @@ class Correction:
         self._require_fits(device)
         regions = [self._regions(chunk) for chunk in self.task.chunks]
         events = refine_chunks(
-            self.task.view, self._fit(device), regions, self.recipe, redraw=self.redraw, device=device
+            self.task.view, self._fits(device), regions, self.recipe, redraw=self.redraw, device=device
         )
         with self.task.writer(paths) as writer:
             for answer in self.task.run.follow(events):
@@ -177,8 +177,8 @@ class Correction:
             pass
         self.kept = tuple(again.kept)
 
-    def _fit(self, device: torch.device) -> Callable[[int], Fit]:
-        def read(index: int) -> Fit:
+    def _fits(self, device: torch.device) -> Callable[[int], Sequence[Fit]]:
+        def read(index: int) -> Sequence[Fit]:
             content = self.sessions.read_fit(self.kept[index])
             assert content is not None, "it was there a moment ago"
             return fits.restore(content, device)

@@ -201,15 +201,15 @@ class Separation:
             if answer.confidence is not None:
                 self._confidences.append(answer.confidence)
             self._sounds = answer.sounds
-            if answer.fit is not None:
-                self._keep(answer.fit)
+            if answer.fits:
+                self._keep(answer.fits)
             yield answer
 
-    def _keep(self, fit: Fit) -> None:
+    def _keep(self, learned: Sequence[Fit]) -> None:
         if self.sessions is None:
             return
         try:
-            self.kept.append(self.sessions.put_fit(fits.dump(fit)))
+            self.kept.append(self.sessions.put_fit(fits.dump(learned)))
         except OSError as error:
             log.warning("a fit cannot be kept: %s", error)
             self.sessions = None
