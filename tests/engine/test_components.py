@@ -8,6 +8,7 @@ import torch
 from dap_bridge.engine import components
 from dap_bridge.engine.components import (
     Factorisation,
+    agreed,
     component_activations,
     component_islands,
     component_spectra,
@@ -234,3 +235,15 @@ def test_views_of_a_stereo_clip() -> None:
     torch.testing.assert_close(seen(left, "mono"), alone / 2)
     torch.testing.assert_close(seen(opposite, "power"), alone)
     assert seen(opposite, "mono").max() < 1e-5
+
+
+def test_a_committee_agrees_on_the_bins_of_its_first_panel() -> None:
+    """Two members of five bins, one of three, whose mask rises with frequency: at one half there, all are the mean."""
+    low, high = torch.tensor([0.2, 0.8]), torch.tensor([0.4, 0.6])
+    fine = torch.stack([low, high])[:, :, None, None].expand(2, 2, 5, 4)
+    rising = torch.tensor([0.0, 0.5, 1.0])[:, None].expand(3, 4)
+    coarse = torch.stack([rising, 1 - rising])[None]
+    found = agreed([fine, coarse], 1.0)
+    expected = (0.2 + 0.4 + torch.linspace(0, 1, 5)) / 3
+    torch.testing.assert_close(found, torch.stack([expected, 1 - expected])[:, :, None].expand(2, 5, 4))
+    assert (agreed([fine, coarse], 2.0) - 0.5).abs().gt((found - 0.5).abs() - 1e-6).all()

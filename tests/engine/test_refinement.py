@@ -116,17 +116,20 @@ def share_of(masks: Tensor, part: Tensor, recipe: ConsensusRecipe, until: float)
 
 
 @pytest.mark.parametrize("redraw", [True, False])
+@pytest.mark.parametrize("members", [(1.0,), (1.0, 0.5)])
 def test_a_box_over_the_first_pulses_corrects_the_later_ones(
-    recipe: ConsensusRecipe, separated: ChunkMasks, redraw: bool
+    recipe: ConsensusRecipe, members: tuple[float, ...], redraw: bool
 ) -> None:
-    _, parts = scene()
-    (fit,) = separated.fits
+    recipe = replace(recipe, members=members)
+    mixture, parts = scene()
+    (made,) = answers(separate(lambda _: mixture, 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
     # a separation that put everything into the first stem
-    wrong = Fit(fit.pool, torch.tensor([0.95, 0.05]).repeat(len(fit.labels), 1), None)
-    if redraw:
-        wrong = replace(wrong, decoders=fit.decoders)
+    wrong = [
+        Fit(fit.pool, torch.tensor([0.95, 0.05]).repeat(len(fit.labels), 1), fit.decoders if redraw else None)
+        for fit in made.fits
+    ]
     box = Region(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
-    masks = correct(recipe, [wrong], [box], redraw).masks
+    masks = correct(recipe, wrong, [box], redraw).masks
     assert share_of(masks, parts[1], recipe, until=1.1) < 0.5, "the same sound, elsewhere"
     assert share_of(masks, parts[0], recipe, until=1.1) > 0.8, "another sound"
 

@@ -92,8 +92,12 @@ def test_two_sounds_come_apart(small: ConsensusRecipe) -> None:
         assert mean_si_sdr(parts, stems) > mean_si_sdr(parts, torch.stack([mixture, mixture])) + 10
 
 
-def test_two_tones_that_sound_throughout_come_apart_in_every_chunk(small: ConsensusRecipe) -> None:
+@pytest.mark.parametrize("members", [(1.0,), (1.0, 0.5)])
+def test_two_tones_that_sound_throughout_come_apart_in_every_chunk(
+    small: ConsensusRecipe, members: tuple[float, ...]
+) -> None:
     """Nothing tells them apart but the silence between them; the second chunk has them at other levels."""
+    small = replace(small, members=members)
     rate = small.front.rate
     time = torch.arange(3 * rate) / rate
     tones = [0.25 * torch.sin(2 * math.pi * hertz * time)[None] for hertz in (500, 1500)]
