@@ -112,10 +112,11 @@ def separate_paper(
     known = torch.zeros(())
     for index in range(chunks):
         seen = magnitude(read(index).to(device), recipe.front)[0]
-        if seen.mean() < torch.finfo(seen.dtype).tiny:
+        loudness = seen.square().sum() / seen.sum()
+        if not loudness >= torch.finfo(seen.dtype).tiny:  # of silence it is NaN
             yield ChunkMasks(index, torch.full((sources, *seen.shape), 1 / sources))
             continue
-        mixture = split(seen * (recipe.fit.level / seen.mean()), recipe.fit.segment_frames)
+        mixture = split(seen * (recipe.fit.level / loudness), recipe.fit.segment_frames)
         fitted = yield from fitter.fit_chunk(index, mixture, fitted)
         masks = ratio_masks(join(fitted.stems)[..., : seen.shape[-1]], recipe.ratio_exponent)
         spectra = (masks * seen).sum(-1).cpu()

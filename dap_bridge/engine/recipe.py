@@ -294,7 +294,7 @@ class Noise(Section):
 class PaperFit(Section):
     """The fit itself."""
 
-    level: float  # mean magnitude that a chunk is brought to, so that its loudness does not matter
+    level: float  # mean magnitude, each weighed by itself, that a chunk is brought to: its loudness does not matter
     segment_frames: int  # frames of one segment; the segments of a chunk are the batch
     mask_axes: Literal["time", "time-frequency"]  # "time": one value a frame, the same for every bin
     iterations: int

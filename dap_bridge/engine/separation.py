@@ -106,8 +106,8 @@ def _separate_by_consensus(
             islands = _islands(seen[0], recipe, sources)
             (pools,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
         if islands is not None:
-            own = component_islands([part for pool in pools for part in pool], sources)
-            labels = settle(labels, descriptions[index][-1].energy, own)
+            inside = component_islands([part for pool in pools for part in pool], sources)
+            labels = settle(labels, descriptions[index][-1].energy, inside)
         answers: list[Tensor] = []
         fits: list[Fit] = []
         shares = labels.split([len(labels) // size * panel.members for panel in panels])
