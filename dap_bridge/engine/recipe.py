@@ -252,15 +252,16 @@ class ConsensusRecipe(Section):
     def __post_init__(self) -> None:
         if self.mask_exponent <= 0:
             raise ValueError("mask_exponent is above 0")
-        if not self.members or self.members[0] != 1 or not all(0 < share <= 1 for share in self.members):
-            raise ValueError(
-                "members: the first one's window is the front's, 1; the others' are not longer, and above 0"
-            )
+        if not self.members or self.members[0] != 1 or max(self.members) > 1:
+            raise ValueError("members: the first one's window is the front's, 1, and no other's is longer")
+        if any(panel.front.n_fft < 2 for panel in self.panels):
+            raise ValueError("members: a window has two samples at least")
 
     @property
     def panels(self) -> tuple[Panel, ...]:
         """The committee by windows, in the order in which these are first named."""
-        windows = Counter(2 * round(self.front.n_fft * share / 2) for share in self.members)
+        whole = self.front.n_fft
+        windows = Counter(whole if share == 1 else 2 * round(whole * share / 2) for share in self.members)
         return tuple(Panel(replace(self.front, n_fft=n_fft), count) for n_fft, count in windows.items())
 
 

@@ -92,7 +92,7 @@ def _separate_by_consensus(
     described = [concatenate(list(parts)) for parts in zip(*descriptions, strict=True)]
     counts = [len(looks[-1].energy) for looks in descriptions]
     size = len(recipe.members)
-    members = torch.cat([torch.arange(size).repeat_interleave(count // size) for count in counts])
+    members = torch.cat([torch.arange(size).repeat_interleave(total // size) for total in counts])
     generator = chance(seed, -1)
     grouping = group_members(described, members, recipe.features, recipe.grouping, sources=sources, generator=generator)
     groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
