@@ -12,6 +12,7 @@ from .anchored import Decoders
 from .components import Factorisation
 
 Item = TypeVar("Item")
+Told = TypeVar("Told")
 Result = TypeVar("Result")
 
 
@@ -102,8 +103,8 @@ class Work:
         )
 
 
-def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Step]) -> Generator[Step, None, Result]:
-    """Run to the end and return its result; each thing it yields on the way becomes a Step."""
+def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Told]) -> Generator[Told, None, Result]:
+    """Run to the end and return its result; each thing it yields is told in other words, mostly as a Step."""
     while True:
         try:
             item = next(run)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from itertools import count
 
 import torch
 from torch import Tensor
 
 from .components import TINY, Factorisation, descend, member_masks, uniform
+from .events import relay
 from .recipe import Models
 
 
@@ -39,6 +41,20 @@ def model(
     for update in descend(v, w, h, floor, recipe.together, beta=1, relaxation=recipe.relaxation):
         yield recipe.alone + update
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+
+
+def model_members(
+    spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator
+) -> Generator[int, None, list[Factorisation]]:
+    """`model` for every member of a committee, each from its own masks (members, sources, bins, frames).
+
+    Yields how many updates are done, those of all members counted on.
+    """
+    models: list[Factorisation] = []
+    updates = count(1)
+    for own in masks:
+        models.append((yield from relay(model(spectrogram, own, recipe, generator), lambda _: next(updates))))
+    return models
 
 
 def blend(masks: Tensor, models: Sequence[Factorisation], spectrogram: Tensor, recipe: Models) -> Tensor:

@@ -219,6 +219,9 @@ class Boxes(Section):
     locality: float  # exponent of the share of the clip that lies outside a box: how much less counts a large one
     iterations: int  # of the decoders; 0: masks are moved, and nothing is drawn
     anew: float  # share of the clip that boxes move, from which on decoders begin anew and not where they were
+    alone: int  # updates of each source's model, which is learned once more from what was drawn; the rest as `Models`
+    together: int  # of all sources' models, after that
+    share: float  # of these models in the masks, at most
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,21 @@ from functools import reduce
 import torch
 from torch import Tensor
 
+from .anchored import Decoders, restart
 from .anchored import refine as draw
-from .anchored import restart
-from .components import agreed, component_activations, component_spectra, magnitude, member_masks, resampled
+from .components import (
+    agreed,
+    component_activations,
+    component_spectra,
+    magnitude,
+    member_masks,
+    resampled,
+    sharpen,
+)
 from .events import ChunkMasks, Fit, Step, Work, relay
 from .fit import Iteration, chance
-from .models import blend
-from .recipe import Boxes, ConsensusRecipe, Front, Panel
+from .models import blend, model_members
+from .recipe import Boxes, ConsensusRecipe, Front, Panel, Refinement
 
 _TINY = 1e-12
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
@@ -217,12 +225,9 @@ def refine(
     """
     boxes = recipe.boxes
     assert boxes is not None, "a separation by this recipe leaves no fit"
-    iterations = boxes.iterations if redraw else 0
-    work = Work(2 * len(regions) + iterations * len(recipe.panels) * sum(map(bool, regions)))
-
-    def tell(at: Iteration) -> Step:
-        return work.step("refining", at.index + 1, iterations, loss=float(at.loss))
-
+    updates = boxes.alone + boxes.together if recipe.models else 0
+    units = len(recipe.panels) * boxes.iterations + len(recipe.members) * updates
+    work = Work(2 * len(regions) + (units * sum(map(bool, regions)) if redraw else 0))
     for index, inside in enumerate(regions):
         audio = read(index).to(device)
         panels = zip(fits(index), recipe.panels, strict=True)
@@ -232,9 +237,8 @@ def refine(
         answers, generator = [part.masks for part in parts], chance(0, index)
         for at, part in enumerate(parts if inside else ()):
             labels = part.relabelled(heard, inside, boxes)
-            if iterations:
-                run = _redraw(part, labels, inside, recipe, generator)
-                answers[at] = yield from relay(run, tell)
+            if redraw:
+                answers[at] = yield from _refit(part, labels, inside, recipe, generator, work)
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, recipe.mask_exponent)
@@ -246,29 +250,47 @@ def refine(
         yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
 
 
-def _redraw(
+def _refit(
     part: _Part,
     labels: Tensor,
     regions: Sequence[Region],
     recipe: ConsensusRecipe,
     generator: torch.Generator,
-) -> Generator[Iteration, None, Tensor]:
-    """The masks (members, sources, bins, frames) that a panel's decoders draw toward what labels and boxes say, from
-    where the separation left them. What they have learned holds them there: where boxes move more than boxes.anew of
-    what they drew before, as where sounds were grouped wrongly, others begin anew. Without decoders: the masks moved.
+    work: Work,
+) -> Generator[Step, None, Tensor]:
+    """The masks (members, sources, bins, frames) of a panel whose decoders draw, and whose models explain, once more
+    what labels and boxes say. Without decoders: the masks moved.
     """
-    boxes, decoders = recipe.boxes, part.fit.decoders
-    if boxes is None or recipe.refinement is None or decoders is None:
+    boxes = recipe.boxes
+    if boxes is None or recipe.refinement is None or part.fit.decoders is None or not boxes.iterations:
         return part.moved(labels)
     certain = _certain(regions, on_front(regions, part.masks[0], part.front, boxes))
     targets = torch.stack([fill(own, *certain) for own in part.targets(labels)])
+    run = _redraw(part, part.fit.decoders, targets, recipe.refinement, boxes, generator)
+    masks = yield from relay(run, lambda at: work.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss)))
+    if recipe.models is None:
+        return masks
+    heard = torch.stack([sharpen(fill(own, *certain), recipe.mask_exponent) for own in masks])
+    again = replace(recipe.models, alone=boxes.alone, together=boxes.together, share=boxes.share)
+    total = len(heard) * (again.alone + again.together)
+    modelling = model_members(part.seen, heard, again, generator)
+    models = yield from relay(modelling, lambda done: work.step("modelling", done, total))
+    return blend(heard, models, part.seen, again)
+
+
+def _redraw(
+    part: _Part, decoders: Decoders, targets: Tensor, recipe: Refinement, boxes: Boxes, generator: torch.Generator
+) -> Generator[Iteration, None, Tensor]:
+    """The masks that decoders draw toward targets, (members, sources, bins, frames) both, from where the separation
+    left them. What they have learned holds them there: where boxes move more than boxes.anew of what they drew before,
+    as where sounds were grouped wrongly, others begin anew.
+    """
     seen = _mean(part.seen)
-    weight = seen**recipe.refinement.compression
+    weight = seen**recipe.compression
     moved = ((targets - part.modelled).abs() * weight).mean() / weight.mean().clamp(min=_TINY)
     if moved < boxes.anew:
-        return (yield from restart(seen, targets, decoders, recipe.refinement, iterations=boxes.iterations))
-    shorter = replace(recipe.refinement, iterations=boxes.iterations)
-    masks, _ = yield from draw(seen, targets, shorter, generator)
+        return (yield from restart(seen, targets, decoders, recipe, iterations=boxes.iterations))
+    masks, _ = yield from draw(seen, targets, replace(recipe, iterations=boxes.iterations), generator)
     return masks
 
 

@@ -27,7 +27,7 @@ from .counting import chances, evidence
 from .events import ChunkMasks, Event, Fit, Note, Step, Work, relay
 from .fit import chance
 from .grouping import Description, concatenate, describe, group_members, separability, settle
-from .models import blend, model
+from .models import blend, model_members
 from .paper import separate_paper
 from .recipe import Confidence, ConsensusRecipe, Counting, Front, Models, Panel, PaperRecipe, Refinement
 
@@ -220,15 +220,10 @@ def _model(
     seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, work: Work
 ) -> Generator[Step, None, list[Factorisation]]:
     """The models of every member of a panel, each from its own masks (members, sources, bins, frames)."""
-    models: list[Factorisation] = []
-    updates = recipe.alone + recipe.together
-    for member, own in enumerate(masks):
-
-        def tell(at: int, done: int = member * updates, units: int = recipe.runs * len(own)) -> Step:
-            return work.step("modelling", done + at + 1, len(masks) * updates, units=units)
-
-        models.append((yield from relay(model(seen, own, recipe, generator), tell)))
-    return models
+    members, sources = masks.shape[:2]
+    total = members * (recipe.alone + recipe.together)
+    run = model_members(seen, masks, recipe, generator)
+    return (yield from relay(run, lambda done: work.step("modelling", done, total, units=recipe.runs * sources)))
 
 
 def _refine(
