@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.components import magnitude
+from dap_bridge.engine.components import component_spectra, magnitude
 from dap_bridge.engine.events import ChunkMasks, Fit
 from dap_bridge.engine.recipe import ConsensusRecipe
 from dap_bridge.engine.refinement import Evidence, Refined, Region, fill, membership, refine, relabel
@@ -158,6 +158,25 @@ def test_the_refit_starts_where_the_separation_ended(recipe: ConsensusRecipe, se
     first, second = (correct(recipe, [one], [box], True).masks for one in (fit, other))
     assert torch.equal(first, correct(recipe, [fit], [box], True).masks)
     assert not torch.allclose(first, second, atol=1e-3)
+
+
+def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
+    assert recipe.boxes is not None
+    (fit,) = separated.fits
+    spectra = component_spectra(fit.pool, 1)[:, 0]
+    low = spectra[:, : spectra.shape[1] // 5].sum(1) / spectra.sum(1)  # below 1100 Hz
+    soft = replace(fit, labels=torch.lerp(torch.stack([low, 1 - low], 1), torch.tensor(0.5), 0.6))
+    box = Region(0, False, start=0.0, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
+    _, parts = scene()
+
+    def errors(share: float) -> tuple[float, float]:
+        boxes = replace(recipe.boxes, share=share, anew=0.0)
+        masks = correct(replace(recipe, boxes=boxes), [soft], [box], True).masks
+        first, second = (share_of(masks, part, recipe, until=0.4) for part in parts)
+        return 1 - first, second
+
+    for without, with_them in zip(errors(0.0), errors(recipe.boxes.share), strict=True):
+        assert with_them < 0.7 * without
 
 
 def test_evidence_reaches_nothing_in_chunks_that_hear_of_no_box(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
