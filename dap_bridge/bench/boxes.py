@@ -32,7 +32,7 @@ STEP_S = 0.1
 LOWEST_HZ = 62.5
 # Results are judged after so many boxes.
 JUDGED_AFTER = (1, 3, 5)
-# For every box so many candidates are previewed, and so many of these refined.
+# For every box so many candidates are previewed, and so many of these refined at a time.
 CANDIDATES, REFINED = 12, 3
 N_FFT, HOP = 1024, 256
 _TINY = 1e-6  # of the truth's power
@@ -217,7 +217,7 @@ class Drawn:
         return f"{self.item.group}.{self.item.id}.{self.preset}.{self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        family = ["heard, by both", STEP_S, LOWEST_HZ, JUDGED_AFTER, CANDIDATES, REFINED]
+        family = ["heard, by both, to the last", STEP_S, LOWEST_HZ, JUDGED_AFTER, CANDIDATES, REFINED]
         return {"seed": self.seed, "recipe": preset_digest(self.preset), "device": self.device, "family": repr(family)}
 
     def run(self, folder: Path) -> Row:
@@ -276,15 +276,19 @@ class _User:
     def draw(self, heard: _Heard) -> tuple[Box, _Heard] | None:
         """The most useful box and what it made of the stems; None where none that was tried bettered them.
 
-        A preview of every candidate is heard; the best of them are refined, and the best of these is kept.
+        A preview of every candidate is heard; the best of them are refined, and the best of these is kept. Where it is
+        no better than what was there, the next ones are.
         """
         boxes = self.picture.candidates(spectrogram(heard.stems[0]), CANDIDATES)
         previews = sorted(((self._judge(heard, box, fit=False)[0], at) for at, box in enumerate(boxes)), reverse=True)
-        refined = [(*self._judge(heard, boxes[at], fit=True), boxes[at]) for _, at in previews[:REFINED]]
-        best = max(refined, key=itemgetter(0), default=None)
-        if best is None or best[0] <= _sdr(self.truth, heard.stems):
-            return None
-        return best[2], best[1]
+        before = _sdr(self.truth, heard.stems)
+        for first in range(0, len(boxes), REFINED):
+            some = [boxes[at] for _, at in previews[first : first + REFINED]]
+            refined = [(*self._judge(heard, box, fit=True), box) for box in some]
+            sdr, answer, box = max(refined, key=itemgetter(0))
+            if sdr > before:
+                return box, answer
+        return None
 
     def _judge(self, heard: _Heard, box: Box, *, fit: bool) -> tuple[float, _Heard]:
         name = f"{len(list((self.folder / 'jobs').iterdir()))}"
