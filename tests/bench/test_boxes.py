@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from dap_bridge.bench import boxes
-from dap_bridge.domain import Op
+from dap_bridge.domain import Box, Op
 
 
 def picture(level: float) -> boxes.Picture:
@@ -46,3 +49,34 @@ def test_a_faint_stem_is_not_emptied_to_be_rid_of_its_errors() -> None:
 def test_nothing_is_drawn_where_all_is_right() -> None:
     known = picture(1.0)
     assert known.candidates(known.truth[0], 3) == []
+
+
+@pytest.mark.parametrize("useful", [0, boxes.REFINED, None])
+def test_a_user_whom_the_best_do_not_help_tries_the_others(tmp_path: Path, useful: int | None) -> None:
+    """Only the refit of candidate `useful`, in the order of the previews, betters the stems; None: that of none."""
+    known = picture(1.0)
+    first = known.truth[0].copy()
+    for start in range(8, 80, 8):  # a row of places that are the second stem's alone
+        known.truth[0, 50:150, start : start + 4] = 0
+        first[50:150, start : start + 4] = known.mixture[50:150, start : start + 4]
+    previewed: list[Box] = []
+    tried: list[Box] = []
+
+    class Told(boxes._User):
+        def _judge(self, heard: boxes._Heard, box: Box, *, fit: bool) -> tuple[float, boxes._Heard]:
+            if not fit:
+                previewed.append(box)
+                return len(previewed), heard
+            tried.append(box)
+            return (100.0 if len(tried) - 1 == useful else -100.0), heard
+
+    heard = boxes._Heard("0", known.pair(first), 0.0, "cpu")
+    user = Told(known, known.pair(known.truth[0]), tmp_path, "cpu")
+    answer = user.draw(heard)
+    expected = previewed[::-1]
+    assert len(expected) > boxes.REFINED
+    if useful is None:
+        assert answer is None and len(tried) == len(expected)
+    else:
+        assert answer is not None and answer[0] == expected[useful]
+        assert len(tried) == (boxes.REFINED if useful == 0 else len(expected))
