@@ -217,7 +217,7 @@ class Boxes(Section):
     sharpness: float  # exponent of the evidence against the doubt, at least 1: how much less counts what is below it
     confirmation: float  # weight of what a box confirms, against one for what it changes
     locality: float  # exponent of the share of the clip that lies outside a box: how much less counts a large one
-    iterations: int  # of the decoders; 0: masks are moved, and nothing is drawn
+    iterations: int  # of the decoders; 0: masks are moved, and nothing is drawn or modelled
     anew: float  # share of the clip that boxes move, from which on decoders begin anew and not where they were
     alone: int  # updates of each source's model, which is learned once more from what was drawn; the rest as `Models`
     together: int  # of all sources' models, after that

@@ -218,10 +218,10 @@ def refine(
     """Correct a separation by the boxes that a user drew; yields the masks of every chunk, in order.
 
     read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
-    learned of it; regions[i]: the boxes, as they were drawn one after the other. redraw False leaves out the decoders:
-    the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it these sound, and
-    its masks are made anew; chunks without boxes keep theirs. What is yielded are the masks around the boxes:
-    `consistency.apply_masks` fills these in, at the clip's own resolution.
+    learned of it; regions[i]: the boxes, as they were drawn one after the other. redraw False leaves out the decoders
+    and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
+    these sound, and its masks are made anew; chunks without boxes keep theirs. What is yielded are the masks around the
+    boxes: `consistency.apply_masks` fills these in, at the clip's own resolution.
     """
     boxes = recipe.boxes
     assert boxes is not None, "a separation by this recipe leaves no fit"
