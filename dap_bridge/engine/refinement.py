@@ -88,12 +88,6 @@ def grid(front: Front, bins: int, frames: int, device: torch.device) -> tuple[Te
     return hertz, torch.arange(frames, device=device) * (front.hop / front.rate)
 
 
-def _certain(regions: Sequence[Region], belonging: Sequence[Tensor]) -> tuple[list[Region], list[Tensor]]:
-    """Those of full strength. A weaker one is evidence, and moves the final masks once, but is no target."""
-    pairs = [pair for pair in zip(regions, belonging, strict=True) if pair[0].strength >= 1]
-    return [region for region, _ in pairs], [belongs for _, belongs in pairs]
-
-
 def on_front(regions: Sequence[Region], masks: Tensor, front: Front, recipe: Boxes) -> list[Tensor]:
     """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
     hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
@@ -264,13 +258,13 @@ def _refit(
     boxes = recipe.boxes
     if boxes is None or recipe.refinement is None or part.fit.decoders is None or not boxes.iterations:
         return part.moved(labels)
-    certain = _certain(regions, on_front(regions, part.masks[0], part.front, boxes))
-    targets = torch.stack([fill(own, *certain) for own in part.targets(labels)])
+    belonging = on_front(regions, part.masks[0], part.front, boxes)
+    targets = torch.stack([fill(own, regions, belonging) for own in part.targets(labels)])
     run = _redraw(part, part.fit.decoders, targets, recipe.refinement, boxes, generator)
     masks = yield from relay(run, lambda at: work.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss)))
     if recipe.models is None:
         return masks
-    heard = torch.stack([sharpen(fill(own, *certain), recipe.mask_exponent) for own in masks])
+    heard = torch.stack([sharpen(fill(own, regions, belonging), recipe.mask_exponent) for own in masks])
     again = replace(recipe.models, alone=boxes.alone, together=boxes.together, share=boxes.share)
     total = len(heard) * (again.alone + again.together)
     modelling = model_members(part.seen, heard, again, generator)

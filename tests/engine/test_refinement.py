@@ -160,6 +160,20 @@ def test_the_refit_starts_where_the_separation_ended(recipe: ConsensusRecipe, se
     assert not torch.allclose(first, second, atol=1e-3)
 
 
+def test_a_weaker_box_is_a_target_too(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
+    """The more, the stronger it is: nothing waits for full strength."""
+    _, parts = scene()
+    box = Region(0, False, start=0.0, end=2.0, low=1500, high=2600, strength=1.0, feather=0.0)
+    kept = [
+        share_of(correct(recipe, separated.fits, [replace(box, strength=each)], True).masks, parts[1], recipe, until=0)
+        for each in (0.01, 0.25, 0.5, 1.0)
+    ]
+    none, quarter, half, full = kept
+    assert none > 0.95, "the box says otherwise than the separation"
+    assert full < half < quarter < none - 0.1, kept
+    assert half < 0.5
+
+
 def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
     assert recipe.boxes is not None
     (fit,) = separated.fits
