@@ -262,8 +262,8 @@ def sharpen(masks: Tensor, exponent: float) -> Tensor:
     Ratios of magnitudes are masks that leave a faint sound's traces in a loud one. The Wiener filter's ratios of powers
     (p = 2) leave fewer, and take more of what both share: docs/benchmark.md has what lies between.
     """
-    powers = (masks + TINY) ** exponent
-    return powers / powers.sum(0)
+    powers = (masks + TINY).pow_(exponent)
+    return powers.div_(powers.sum(0))
 
 
 def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> Tensor:
@@ -273,6 +273,7 @@ def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> 
     spectra = part.spectra[runs].unflatten(1, (views, -1)).sum(1)
     weighted = torch.einsum("rbk,rks->srbk", spectra, labels[runs]).flatten(0, 1)
     each = torch.bmm(weighted, part.activations[runs].repeat(sources, 1, 1)).unflatten(0, (sources, -1))
-    # relative to the whole before the power, which would underflow
-    shares = (each / each.sum(0).clamp(min=TINY)) ** (1 / part.compression)
-    return (shares + TINY) / (shares.sum(0) + sources * TINY)
+    # relative to the whole before the power, which would underflow; in place, for it is memory that this waits for
+    whole = each.sum(0).clamp_(min=TINY)
+    each.div_(whole).pow_(1 / part.compression).add_(TINY)
+    return each.div_(torch.sum(each, 0, out=whole))

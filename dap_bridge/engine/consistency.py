@@ -54,7 +54,8 @@ def apply_masks(
         beyond = fill(beyond, regions, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=_TINY)
-    parts = torch.stack([istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares])
+    drawn = [istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares[:-1]]
+    parts = torch.stack([*drawn, mixture - sum(drawn)])
     if boxes is not None:
         parts = silence(parts, mixture, rate, regions, boxes)
     return parts + (mixture - parts.sum(0)) / len(parts)
@@ -87,7 +88,8 @@ def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -
     w = v.mean(1, keepdim=True) * (start / start.sum())
     total = h.sum(1)
     for _ in range(extension.updates):
-        w = w * ((v / (w @ h).clamp(min=_TINY)) @ h.mT / total) ** extension.relaxation
+        quotient = (w @ h).clamp_(min=_TINY)
+        w = w * (torch.div(v, quotient, out=quotient) @ h.mT / total) ** extension.relaxation
     parts = torch.stack([a @ b for a, b in zip(w.chunk(sources, dim=1), h.chunk(sources), strict=True)])
     explained = (parts / parts.sum(0).clamp(min=_TINY)) ** extension.exponent
     return explained + _TINY  # equal shares where there is nothing to explain

@@ -138,14 +138,16 @@ class _Anchored(torch.autograd.Function):
     ) -> Tensor:
         o = F.softplus(logits)
         size = mixture.numel()
-        loss, gradient = _absolute(o - targets, anchor / size)
+        difference = o - targets
+        loss = anchor / size * difference.abs().sum()
+        gradient = difference.sign_().mul_(anchor / size)
         change = o.diff(dim=-1)
-        part, slope = _absolute(change, smoothness / change[0, 0].numel())
-        loss += part
-        _add_difference(gradient, slope, -1)
-        part, slope = _absolute(o.sum(1) - mixture, reconstruction / size)
-        loss += part
-        gradient += slope[:, None]
+        weight = smoothness / change[0, 0].numel()
+        loss += weight * change.abs().sum()
+        _add_difference(gradient, change.sign_(), -1, weight)
+        rest = o.sum(1) - mixture
+        loss += reconstruction / size * rest.abs().sum()
+        gradient.add_(rest.sign_()[:, None], alpha=reconstruction / size)
         part, slope = _exclusion_with_gradient(o, scales)
         loss += exclusion * part
         gradient.add_(slope, alpha=exclusion)
@@ -159,16 +161,11 @@ class _Anchored(torch.autograd.Function):
         return outer * gradient, *[None] * 7
 
 
-def _absolute(difference: Tensor, weight: float) -> tuple[Tensor, Tensor]:
-    """weight sum |difference|, and its gradient, which takes the difference's place."""
-    return weight * difference.abs().sum(), difference.sign_().mul_(weight)
-
-
-def _add_difference(gradient: Tensor, slope: Tensor, axis: int) -> None:
+def _add_difference(gradient: Tensor, slope: Tensor, axis: int, weight: float = 1) -> None:
     """Add to `gradient` what `slope`, a gradient with respect to x.diff(dim=axis), makes of it with respect to x."""
     steps = slope.shape[axis]
-    gradient.narrow(axis, 1, steps).add_(slope)
-    gradient.narrow(axis, 0, steps).sub_(slope)
+    gradient.narrow(axis, 1, steps).add_(slope, alpha=weight)
+    gradient.narrow(axis, 0, steps).sub_(slope, alpha=weight)
 
 
 def _exclusion_with_gradient(o: Tensor, scales: int) -> tuple[Tensor, Tensor]:
@@ -179,9 +176,9 @@ def _exclusion_with_gradient(o: Tensor, scales: int) -> tuple[Tensor, Tensor]:
             level = _halved(level)
         gradient = torch.zeros_like(level)
         for axis in (-2, -1):
-            u = level.diff(dim=axis).sigmoid_().mul_(2).sub_(1)  # tanh(d / 2), in a fifth of its time
+            s = level.diff(dim=axis).sigmoid_().sub_(0.5)  # tanh(d / 2) / 2, in a fifth of its time
             for a, b in combinations(range(o.shape[1]), 2):
-                part, slope_a, slope_b = _exclusion_term(u[:, a], u[:, b])
+                part, slope_a, slope_b = _exclusion_term(s[:, a], s[:, b])
                 total += part
                 _add_difference(gradient[:, a], slope_a, axis)
                 _add_difference(gradient[:, b], slope_b, axis)
@@ -194,11 +191,16 @@ def _exclusion_with_gradient(o: Tensor, scales: int) -> tuple[Tensor, Tensor]:
     return total / divisor, gradients[0] / divisor
 
 
-def _exclusion_term(u: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(mean[u^2 v^2])^(1/4) of every fit, summed, u = 2 sig(dA) - 1, v = 2 sig(dB) - 1; its gradients by dA and dB."""
-    u2, v2 = u.square(), v.square()
-    mean = (u2 * v2).flatten(1).mean(1).clamp(min=_EXCLUSION_FLOOR)
-    outer = (mean**-0.75 / (4 * u[0].numel()))[:, None, None]
-    by_a = (u * v2).mul_(outer).mul_(1 - u2)
-    by_b = (v * u2).mul_(outer).mul_(1 - v2)
+def _exclusion_term(s: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(mean[u^2 v^2])^(1/4) of every fit, summed, u = 2 s = 2 sig(dA) - 1, v = 2 t = 2 sig(dB) - 1; its gradients by dA
+    and dB. The whole spectrogram goes through memory at every step here: so there are few.
+    """
+    both = s * t
+    mean = (16 * both.square().flatten(1).mean(1)).clamp(min=_EXCLUSION_FLOOR)
+    outer = (2 * mean**-0.75 / s[0].numel())[:, None, None]
+    # u v^2 (1 - u^2) / 8 = s t . t - 4 (s t)^2 . s
+    weighted = both * outer
+    squares = both.mul_(weighted)
+    by_a = (weighted * t).addcmul_(squares, s, value=-4)
+    by_b = weighted.mul_(s).addcmul_(squares, t, value=-4)
     return (mean**0.25).sum(), by_a, by_b
