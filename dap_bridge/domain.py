@@ -244,7 +244,7 @@ class Manifest:
     )
     changes: tuple[dict[str, Any], ...] = _means(
         "Per stem, by `stem`: `outside_db`, how much it differs outside of all boxes from what the separation gave, "
-        "relative to itself, in dB, at least -200.",
+        "relative to itself, in dB, at least -200; of a long clip, over the chunks that boxes lie in.",
         default=(),
     )
     warnings: tuple[str, ...] = _means("What the user should know, in sentences.", default=())

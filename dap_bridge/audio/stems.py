@@ -51,20 +51,30 @@ class StemWriter:
     def write(self, chunk: Chunk, stems: NDArray[np.float32], following: Chunk | None) -> None:
         """Add one chunk: stems (sources, channels, frames); `following` is the chunk after it.
 
-        The overlap with the chunk before is cross-faded; the overlap with the one after is kept back until it comes.
-        Raises Diverged where a sample is no number.
+        The overlap with the chunk before is cross-faded, or left out where that one was copied; the overlap with the
+        one after is kept back until it comes. Raises Diverged where a sample is no number.
         """
         if not np.isfinite(stems).all():
             raise Diverged("The computation gave values that are no numbers.")
-        if self._tail is not None and chunk.fade_in:
+        head, stems = np.split(stems, [chunk.fade_in], axis=-1)
+        if self._tail is not None:
             rise = crossfade(chunk.fade_in).astype(np.float32)
-            head = stems[..., : chunk.fade_in] * rise + self._tail * (1 - rise)
-            stems = np.concatenate([head, stems[..., chunk.fade_in :]], axis=-1)
+            stems = np.concatenate([head * rise + self._tail * (1 - rise), stems], axis=-1)
         keep = following.fade_in if following else 0
         ready = stems.shape[-1] - keep
         for file, stem in zip(self._files, stems, strict=True):
             file.write(stem[:, :ready].T)
         self._tail = stems[..., ready:].copy() if keep else None
+
+    def copy(self, chunk: Chunk, originals: Sequence[Path]) -> None:
+        """Add one chunk as it stands in other stems of the same length, with its overlaps on both sides."""
+        start = chunk.start + (chunk.fade_in if self._tail is None else 0)
+        self._tail = None
+        for file, path in zip(self._files, originals, strict=True):
+            with soundfile.SoundFile(path) as original:
+                original.seek(start)
+                for block in original.blocks(BLOCK_FRAMES, frames=chunk.end - start, dtype="float32", always_2d=True):
+                    file.write(block)
 
     def __enter__(self) -> StemWriter:
         return self

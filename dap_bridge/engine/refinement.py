@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 
@@ -203,16 +203,16 @@ class Refined(ChunkMasks):
 def refine(
     read: Callable[[int], Tensor],
     fits: Callable[[int], Sequence[Fit]],
-    regions: Sequence[Sequence[Region]],
+    regions: Mapping[int, Sequence[Region]],
     recipe: ConsensusRecipe,
     *,
     redraw: bool,
     device: torch.device,
 ) -> Iterator[Step | Refined]:
-    """Correct a separation by the boxes that a user drew; yields the masks of every chunk, in order.
+    """Correct a separation by the boxes that a user drew; yields the masks of every chunk that is asked for, in order.
 
     read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
-    learned of it; regions[i]: the boxes, as they were drawn one after the other. redraw False leaves out the decoders
+    learned of it; regions[i]: its boxes, as they were drawn one after the other. redraw False leaves out the decoders
     and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
     these sound, and its masks are made anew; chunks without boxes keep theirs. What is yielded are the masks around the
     boxes: `consistency.apply_masks` fills these in, at the clip's own resolution.
@@ -221,13 +221,13 @@ def refine(
     assert boxes is not None, "a separation by this recipe leaves no fit"
     updates = boxes.alone + boxes.together if recipe.models else 0
     units = len(recipe.panels) * boxes.iterations + len(recipe.members) * updates
-    work = Work(2 * len(regions) + (units * sum(map(bool, regions)) if redraw else 0))
-    for index, inside in enumerate(regions):
+    work = Work(2 * len(regions) + (units * sum(map(bool, regions.values())) if redraw else 0))
+    for number, (index, inside) in enumerate(regions.items(), 1):
         audio = read(index).to(device)
         panels = zip(fits(index), recipe.panels, strict=True)
         parts = [_as_separated(fit, panel, magnitude(audio, panel.front), recipe) for fit, panel in panels]
         heard = agreed([part.masks for part in parts], recipe.mask_exponent)
-        yield work.step("grouping", index + 1, len(regions))
+        yield work.step("grouping", number, len(regions))
         answers, generator = [part.masks for part in parts], chance(0, index)
         for at, part in enumerate(parts if inside else ()):
             labels = part.relabelled(heard, inside, boxes)
@@ -240,7 +240,7 @@ def refine(
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - heard).square()).sum((1, 2))
         level = (outside * heard.square()).sum((1, 2))
-        yield work.step("refining", index + 1, len(regions))
+        yield work.step("refining", number, len(regions))
         yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
 
 

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ class Session:
     """A result that can be corrected.
 
     request: of the separation that it goes back to; source: what else its fit depends on, see `refine`; fits: one name
-    a chunk, empty where none were kept; boxes: all that are in force.
+    a chunk, empty where none were kept; boxes: all that are in force; separated: the stems without any box, by their
+    paths, and the `stamp` of each file.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Session:
     fits: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
     parent: str | None = None
+    separated: dict[str, str] = field(default_factory=dict)
     created: float = 0.0
 
     def about(self, stored: bool) -> dict[str, Any]:
@@ -63,6 +65,12 @@ class Session:
         value = json.loads(text)
         boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in value.pop("boxes"))
         return cls(**{**value, "fits": tuple(value["fits"]), "boxes": boxes})
+
+
+def stamp(path: Path) -> str:
+    """Another one, once a file has been written to. Raises OSError where there is none."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 class Sessions:

@@ -94,7 +94,7 @@ def answers(run: Iterator[object]) -> list[ChunkMasks]:
 def correct(recipe: ConsensusRecipe, fits: Sequence[Fit], regions: list[Region], redraw: bool) -> Refined:
     mixture, _ = scene()
     device = torch.device("cpu")
-    run = refine(lambda _: mixture, lambda _: fits, [regions], recipe, redraw=redraw, device=device)
+    run = refine(lambda _: mixture, lambda _: fits, {0: regions}, recipe, redraw=redraw, device=device)
     (found,) = answers(run)
     assert isinstance(found, Refined)
     return found
@@ -197,7 +197,7 @@ def test_evidence_reaches_nothing_in_chunks_that_hear_of_no_box(recipe: Consensu
     mixture, _ = scene()
     box = Region(0, False, start=0.1, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
     run = refine(
-        lambda _: mixture, lambda _: separated.fits, [[box], []], recipe, redraw=False, device=torch.device("cpu")
+        lambda _: mixture, lambda _: separated.fits, {0: [box], 1: []}, recipe, redraw=False, device=torch.device("cpu")
     )
     first, second = answers(run)
     assert torch.equal(second.masks, separated.masks)

@@ -185,16 +185,48 @@ def test_a_clip_that_has_changed_is_separated_again(do: Do, clip: Path) -> None:
     assert np.abs(second["audio"].sum(0) - audio[::-1].T).max() < 1e-5
 
 
-def test_in_a_clip_of_many_chunks_a_box_holds_across_their_seams(do: Do, clip: Path, quick_presets: Path) -> None:
+@pytest.fixture
+def three_chunks(quick_presets: Path) -> str:
+    """A preset that cuts the clip in three."""
     table = tomllib.loads((quick_presets / "quick.toml").read_text(encoding="utf-8"))
     table["chunk"] = {"seconds": 0.6, "overlap_s": 0.1}
     (quick_presets / "short.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    first = do("separate", "first", clip=str(clip), preset="short")
+    return "short"
+
+
+def test_in_a_clip_of_many_chunks_a_box_holds_across_their_seams(do: Do, clip: Path, three_chunks: str) -> None:
+    first = do("separate", "first", clip=str(clip), preset=three_chunks)
     where = (0.3, 1.2, 800, 3000)
     second = do("refine", "second", session="first", box=[text(1, "deactivate", where)])
     assert energy(second["audio"][0], *where) <= 1e-6 * energy(first["audio"][0], *where)
     assert second["null_db"] <= -100
     assert np.array_equal(do("undo", "third", session="second")["audio"], first["audio"])
+
+
+@pytest.mark.parametrize("where", [(0.1, 0.3, 800, 3000), (1.25, 1.4, 800, 3000)])
+def test_far_from_the_boxes_stems_stay_those_of_the_separation(
+    do: Do, clip: Path, three_chunks: str, tmp_path: Path, where: tuple[float, float, float, float]
+) -> None:
+    """They are copied, and no fit is needed there; or made again, the same, where the files are not what they were."""
+    first = do("separate", "first", clip=str(clip), preset=three_chunks)
+    box, fits = [text(1, "deactivate", where)], tmp_path / "sessions" / "fits"
+    far = json.loads((tmp_path / "sessions" / "sessions" / "first.json").read_text())["fits"][
+        2 if where[0] < 0.5 else 0
+    ]
+    content = (fits / f"{far}.safetensors").read_bytes()
+    (fits / f"{far}.safetensors").unlink()
+    copied = do("refine", "copied", session="first", box=box)
+    assert copied["warnings"] == []
+    assert copied["null_db"] <= -100
+    undone = do("undo", "undone", session="copied")
+    assert np.array_equal(undone["audio"], first["audio"])
+
+    (fits / f"{far}.safetensors").write_bytes(content)
+    stem = first["folder"] / "stem-1.wav"
+    soundfile.write(stem, 2 * first["audio"][0].T, RATE, subtype="FLOAT")
+    assert np.array_equal(do("refine", "made", session="first", box=box)["audio"], copied["audio"])
+    stem.unlink()
+    assert np.array_equal(do("undo", "unmade", session="copied")["audio"], first["audio"])
 
 
 def test_what_is_taken_from_one_of_three_goes_to_the_other_two(do: Do, clip: Path) -> None:

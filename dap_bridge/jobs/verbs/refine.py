@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...engine.refinement import refine as refine_chunks
 from ...errors import BadRequest, UnknownSession
 from .. import fits
 from ..run import MANIFEST, Run
-from ..sessions import NAME, Session, Sessions
+from ..sessions import NAME, Session, Sessions, stamp
 from .separate import Separation, Task, fingerprint
 
 
@@ -104,7 +104,7 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
         source = fingerprint(reader, task.preset)
         correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw)
         if seed == session.request["seed"] and source == session.source:
-            correction.kept = session.fits
+            correction.kept, correction.separated = session.fits, session.separated
         elif session.source and source != session.source:
             run.notes.append("The clip or the preset has changed since: it was separated again.")
         label = run.job.request["label"] or session.label
@@ -119,7 +119,10 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
                 "changes": correction.changes,
             },
         )
-        task.remember(Session(run.job.id, original, source, label, str(manifest), correction.kept, boxes, session.id))
+        kept, separated = correction.kept, correction.separated
+        task.remember(
+            Session(run.job.id, original, source, label, str(manifest), kept, boxes, session.id, separated=separated)
+        )
         return manifest
 
 
@@ -133,7 +136,7 @@ def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> N
 
 @dataclass
 class Correction:
-    """A correction under way. kept: the names of the chunks' fits, empty until they are known."""
+    """A correction under way. kept, separated: as in `Session`, empty until they are known."""
 
     task: Task
     recipe: ConsensusRecipe
@@ -142,6 +145,7 @@ class Correction:
     seed: int
     redraw: bool
     kept: tuple[str, ...] = ()
+    separated: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._change = [0.0] * self.task.sources
@@ -154,28 +158,53 @@ class Correction:
         return tuple({"stem": k, "outside_db": _ratio_db(*pair)} for k, pair in enumerate(pairs, 1))
 
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
-        """One stem to each of `paths`, from the fits that were kept, or after separating the clip again."""
-        self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
-        self._require_fits(device)
-        regions = [self._regions(chunk) for chunk in self.task.chunks]
-        events = refine_chunks(
-            self.task.view, self._fits(device), regions, self.recipe, redraw=self.redraw, device=device
-        )
-        with self.task.writer(paths) as writer:
-            for answer in self.task.run.follow(events):
-                self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
-                self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
-                self.task.write(writer, answer, device, regions[answer.index])
+        """One stem to each of `paths`, from the fits that were kept, or after separating the clip again.
 
-    def _require_fits(self, device: torch.device) -> None:
-        names = self.kept
-        if len(names) == len(self.task.chunks) and all(self.sessions.read_fit(name) is not None for name in names):
-            return
+        Where no box is near, the stems are those of the separation: they are copied, as long as nobody changed them.
+        """
+        self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
+        regions = {chunk.index: self._regions(chunk) for chunk in self.task.chunks}
+        # the neighbours, too, which are cross-faded with what is new
+        near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
+        if not self._has_stems():
+            near.update(regions)
+        if not self._has_fits(near.intersection(regions)):
+            self._separate(device)
+            near.update(regions)
+        wanted = {index: inside for index, inside in regions.items() if index in near}
+        answers = self.task.run.follow(
+            refine_chunks(self.task.view, self._fits(device), wanted, self.recipe, redraw=self.redraw, device=device)
+        )
+        originals = [Path(path) for path in self.separated]
+        with self.task.writer(paths) as writer:
+            for chunk in self.task.chunks:
+                if chunk.index not in wanted:
+                    writer.copy(chunk, originals)
+                    continue
+                answer = next(answers)
+                if regions[chunk.index]:
+                    self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
+                    self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
+                self.task.write(writer, answer, device, regions[chunk.index])
+
+    def _has_stems(self) -> bool:
+        """Whether the separation's own stems are there, as it wrote them."""
+        try:
+            return bool(self.separated) and all(stamp(Path(path)) == seen for path, seen in self.separated.items())
+        except OSError:
+            return False
+
+    def _has_fits(self, chunks: Iterable[int]) -> bool:
+        return len(self.kept) == len(self.task.chunks) and all(
+            self.sessions.read_fit(self.kept[index]) is not None for index in chunks
+        )
+
+    def _separate(self, device: torch.device) -> None:
         self.task.run.notes.append("The fit was not kept: the clip was separated again first.")
         again = Separation(self.task, self.seed, self.sessions)
         for _ in again.answers(device):
             pass
-        self.kept = tuple(again.kept)
+        self.kept, self.separated = tuple(again.kept), {}
 
     def _fits(self, device: torch.device) -> Callable[[int], Sequence[Fit]]:
         def read(index: int) -> Sequence[Fit]:

@@ -27,7 +27,7 @@ from ...engine.separation import separate as separate_chunks
 from .. import device as devices
 from .. import fits
 from ..run import Run
-from ..sessions import Session, Sessions
+from ..sessions import Session, Sessions, stamp
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,9 @@ def separate(run: Run, results: Path) -> Path:
         manifest = task.publish(results, label, separation.write_stems, separation.judged)
         if leaves_fits(preset):
             kept = tuple(separation.kept)
-            task.remember(Session(run.job.id, request, source, label, str(manifest), kept))
+            task.remember(
+                Session(run.job.id, request, source, label, str(manifest), kept, separated=task.stamps(manifest))
+            )
         return manifest
 
 
@@ -138,6 +140,11 @@ class Task:
             )
 
         return run.publish(results, names, make)
+
+    def stamps(self, manifest: Path) -> dict[str, str]:
+        """The stems beside `manifest`, for `Session.separated`; none where effects were run on them."""
+        paths = [manifest.with_name(file_name(index)) for index in range(1, self.sources + 1)]
+        return {} if self.preset.about.postprocess else {str(path): stamp(path) for path in paths}
 
     def remember(self, session: Session) -> None:
         """A result that cannot be remembered is a result all the same: it can be corrected by its manifest."""
