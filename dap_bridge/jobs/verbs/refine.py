@@ -164,14 +164,14 @@ class Correction:
         """
         self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
         regions = {chunk.index: self._regions(chunk) for chunk in self.task.chunks}
-        # the neighbours, too, which are cross-faded with what is new
-        near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
-        if not self._has_stems():
-            near.update(regions)
-        if not self._has_fits(near.intersection(regions)):
+        wanted = regions
+        if self._has_stems():
+            # the neighbours, too, which are cross-faded with what is new
+            near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
+            wanted = {index: inside for index, inside in regions.items() if index in near}
+        if not self._has_fits(wanted):
             self._separate(device)
-            near.update(regions)
-        wanted = {index: inside for index, inside in regions.items() if index in near}
+            wanted = regions
         answers = self.task.run.follow(
             refine_chunks(self.task.view, self._fits(device), wanted, self.recipe, redraw=self.redraw, device=device)
         )
@@ -179,6 +179,7 @@ class Correction:
         with self.task.writer(paths) as writer:
             for chunk in self.task.chunks:
                 if chunk.index not in wanted:
+                    self.task.run.stop_if_cancelled()
                     writer.copy(chunk, originals)
                     continue
                 answer = next(answers)

@@ -143,8 +143,13 @@ class Task:
 
     def stamps(self, manifest: Path) -> dict[str, str]:
         """The stems beside `manifest`, for `Session.separated`; none where effects were run on them."""
+        if self.preset.about.postprocess:
+            return {}
         paths = [manifest.with_name(file_name(index)) for index in range(1, self.sources + 1)]
-        return {} if self.preset.about.postprocess else {str(path): stamp(path) for path in paths}
+        try:
+            return {str(path): stamp(path) for path in paths}
+        except OSError:  # somebody was quick to take them away
+            return {}
 
     def remember(self, session: Session) -> None:
         """A result that cannot be remembered is a result all the same: it can be corrected by its manifest."""
