@@ -129,9 +129,9 @@ class _Atoms:
 
     def energy(self, seen: Tensor) -> float:
         """Of the whole spectrum, of which `seen` is a part of one half."""
-        power = torch.view_as_real(seen).square().sum((0, 2, 3))
-        edges = [row for row in (-self.lowest, len(self.window) // 2 - self.lowest) if 0 <= row < len(power)]
-        return float(2 * power.sum() - power[edges].sum())
+        power = torch.view_as_real(seen).square()
+        edges = [row for row in (-self.lowest, len(self.window) // 2 - self.lowest) if 0 <= row < seen.shape[1]]
+        return float(2 * power.sum() - sum(power[:, row].sum() for row in edges))
 
     def nearest(self, audio: Tensor, enough: float, steps: int) -> Tensor:
         """What to take from `audio` (channels, samples) so that no more energy than `enough` is seen of it.
