@@ -54,6 +54,7 @@ def apply_masks(
         beyond = fill(beyond, regions, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=_TINY)
+    # the last is what the others leave: the inverse is linear, and gives back the mixture where the shares sum to one
     drawn = [istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares[:-1]]
     parts = torch.stack([*drawn, mixture - sum(drawn)])
     if boxes is not None:
