@@ -242,9 +242,14 @@ class Manifest:
     boxes: tuple[dict[str, Any], ...] = _means(
         "All corrections of the masks in force, in order: the fields of `refine`'s `box`, each by its name.", default=()
     )
+    chunks: int = _means("Stretches that a long clip was cut into, each with networks of its own.", default=1)
+    carry: bool | None = _means(
+        "Whether a refit carries what the boxes teach to chunks that they do not lie in; null for a separation.",
+        default=None,
+    )
     changes: tuple[dict[str, Any], ...] = _means(
         "Per stem, by `stem`: `outside_db`, how much it differs outside of all boxes from what the separation gave, "
-        "relative to itself, in dB, at least -200; of a long clip, over the chunks that boxes lie in.",
+        "relative to itself, in dB, at least -200; where nothing is carried, over the chunks that boxes lie in.",
         default=(),
     )
     warnings: tuple[str, ...] = _means("What the user should know, in sentences.", default=())

@@ -82,7 +82,7 @@ def answer(mark: Mark, spool: Path) -> None:
         raise BadRequest("An earlier edit of these masks is on its way.", "Try again once its stems are there.")
     request: dict[str, Any] = {"verb": "undo", "job": mark.job, "session": session}
     if mark.op in list(Op):
-        request |= {"verb": "refine", "box": [box_of(mark, position, stem)]}
+        request |= {"verb": "refine", "box": [box_of(mark, position, stem)], "carry": mark.carry}
     elif not stem.result.boxes:
         raise BadRequest("The masks of this stem have not been edited.", "There is nothing to take back.")
     edit = Edit(mark.job, session, stem.index, position, mark.track, mark.start, mark.end)

@@ -19,7 +19,8 @@ class Mark:
     """A selection on one track, with `audio` (32-bit float) in it.
 
     op: deactivate, activate, undo or edit; start, end: seconds of the project; rate: Hz, the track's; clips: start and
-    end of each clip of the track, in seconds; low, high: hertz of a spectral selection, None where it is open.
+    end of each clip of the track, in seconds; low, high: hertz of a spectral selection, None where it is open; carry:
+    see `refine` in the protocol.
     """
 
     audio: Path
@@ -33,6 +34,7 @@ class Mark:
     low: float | None = None
     high: float | None = None
     strength: float = 1.0
+    carry: bool = True
 
 
 def claimed(spool: Path) -> Iterator[Mark]:
@@ -57,6 +59,8 @@ def _read(path: Path) -> Mark | None:
         if not all(map(math.isfinite, (*numbers.values(), *edges))):
             return None
         clips = tuple(zip(edges[::2], edges[1::2], strict=True))
-        return Mark(path.with_suffix(".wav"), fields["job"], fields["op"], fields["track"], clips=clips, **numbers)
+        carry = fields.get("carry") != "no"
+        audio = path.with_suffix(".wav")
+        return Mark(audio, fields["job"], fields["op"], fields["track"], clips=clips, carry=carry, **numbers)
     except (OSError, KeyError, ValueError, TypeError):
         return None

@@ -165,6 +165,7 @@ def session_field(session: str) -> str:
     click.option("--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"),
     click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),
     click.option("--fit/--preview", default=True, help="Refit the networks, or answer at once without them."),
+    click.option("--carry/--no-carry", default=True, help="Correct the rest of a long clip by what the boxes taught."),
     click.option("--seed", type=int, help="Separate again with this seed; left out: the session's."),
     *BOXES,
 )

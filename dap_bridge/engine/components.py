@@ -153,6 +153,18 @@ def _update(
     return w / scale, h * scale.mT
 
 
+def activations(v: Tensor, spectra: Tensor, updates: int, relaxation: float) -> Tensor:
+    """H (runs, components, frames) by which spectra (runs, rows, components) explain v (rows, frames): `descend` for
+    Kullback-Leibler with W as it is, whose columns sum to one, from an H that is the same everywhere.
+    """
+    runs, _, components = spectra.shape
+    h = v.sum(0).div(components).expand(runs, components, -1).clamp(min=TINY)
+    scratch = v.new_empty(1, runs, *v.shape)
+    for _ in range(updates):
+        h = (h * torch.bmm(spectra.mT, _quotient(v, spectra, h, 1, scratch)).pow_(relaxation)).clamp_(min=TINY)
+    return h * (v.sum(0) > 0)
+
+
 def _quotient(v: Tensor, w: Tensor, h: Tensor, beta: float, scratch: Tensor) -> Tensor:
     """V X^(beta-2) in scratch[0], and the slope X^(beta-1) in scratch[1] where it is not one; X = W H."""
     model = torch.bmm(w, h, out=scratch[0])

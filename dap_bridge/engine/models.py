@@ -25,8 +25,7 @@ def model(
     returns the runs, whose components lie one source after the other.
     """
     sources, views = len(masks), len(spectrogram)
-    compressed = spectrogram.flatten(0, 1) ** recipe.compression
-    v = compressed / compressed.mean().clamp(min=TINY)
+    v = compress(spectrogram, recipe)
     rows, frames = v.shape
     batch = recipe.runs * sources
     w = uniform(batch, rows, recipe.components, generator=generator).to(v.device)
@@ -41,6 +40,12 @@ def model(
     for update in descend(v, w, h, floor, recipe.together, beta=1, relaxation=recipe.relaxation):
         yield recipe.alone + update
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+
+
+def compress(spectrogram: Tensor, recipe: Models) -> Tensor:
+    """What a model explains of magnitudes (views, bins, frames): V = A^c / mean, (views x bins, frames)."""
+    compressed = spectrogram.flatten(0, 1) ** recipe.compression
+    return compressed / compressed.mean().clamp(min=TINY)
 
 
 def model_members(
@@ -65,13 +70,17 @@ def blend(masks: Tensor, models: Sequence[Factorisation], spectrogram: Tensor, r
     energy grows. Where the energy of any source has grown by more than the first number of recipe.growth, in nats, the
     models count less, from the second on not at all. spectrogram: magnitudes (views, bins, frames).
     """
-    members, sources = masks.shape[:2]
-    runs, _, components = models[0].spectra.shape
-    own = torch.eye(sources, device=masks.device).repeat_interleave(components // sources, 0).repeat(members * runs, 1)
-    drawn = member_masks(models, own, len(spectrogram), members)
+    drawn = source_masks(models, masks.shape[1], len(spectrogram))
     power = (spectrogram / spectrogram.max().clamp(min=TINY)).square().sum(0)
     before, after = ((each.square() * power).sum((2, 3)).clamp(min=TINY) for each in (masks, drawn))
     growth = (after / before).log().amax(1)
     earliest, latest = recipe.growth
     trust = ((latest - growth) / (latest - earliest)).clamp(0, 1)
     return torch.lerp(masks, drawn, recipe.share * trust[:, None, None, None])
+
+
+def source_masks(models: Sequence[Factorisation], sources: int, views: int) -> Tensor:
+    """The masks that the model of each member of a committee gives: (members, sources, bins, frames)."""
+    runs, _, components = models[0].spectra.shape
+    own = torch.eye(sources, device=models[0].spectra.device).repeat_interleave(components // sources, 0)
+    return member_masks(models, own.repeat(len(models) * runs, 1), views, len(models))

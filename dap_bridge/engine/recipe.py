@@ -205,6 +205,26 @@ class Refinement(Section):
 
 
 @dataclass(frozen=True)
+class Carry(Section):
+    """How what boxes teach of one chunk is carried to the others: by the sources' spectra, learned as in `Models`."""
+
+    frames: int  # of all corrected chunks together, that the spectra are learned from, at the most
+    updates: int  # of the activations in another chunk
+    share: float  # of what these spectra say in the masks there; the rest keeps its own, moved by what boxes changed
+    # What these spectra leave unexplained of a chunk, above what they leave of the corrected ones, as a share of the
+    # magnitude: up to the first they count in full, from the second on not at all.
+    misfit: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.updates < 1:
+            raise ValueError("boxes.carry: frames and updates are 1 at least")
+        if not 0 <= self.share <= 1:
+            raise ValueError("boxes.carry: share is from 0 to 1")
+        if not 0 < self.misfit[0] < self.misfit[1]:
+            raise ValueError("boxes.carry: the first number of misfit is below the second")
+
+
+@dataclass(frozen=True)
 class Boxes(Section):
     """What a user's boxes do to a separation that is there already."""
 
@@ -222,6 +242,7 @@ class Boxes(Section):
     alone: int  # updates of each source's model, which is learned once more from what was drawn; the rest as `Models`
     together: int  # of all sources' models, after that
     share: float  # of these models in the masks, at most
+    carry: Carry | None = None  # None: boxes correct the chunks that they lie in, and no others
 
 
 @dataclass(frozen=True)
@@ -259,6 +280,11 @@ class ConsensusRecipe(Section):
             raise ValueError("members: the first one's window is the front's, 1, and no other's is longer")
         if any(panel.front.n_fft < 2 for panel in self.panels):
             raise ValueError("members: a window has two samples at least")
+
+    @property
+    def carries(self) -> bool:
+        """Whether what boxes teach of one chunk can be carried to the others."""
+        return self.models is not None and self.boxes is not None and self.boxes.carry is not None
 
     @property
     def panels(self) -> tuple[Panel, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .anchored import Decoders, restart
 from .anchored import refine as draw
+from .carry import Example, Lesson, carried, learn, thinned
 from .components import (
     agreed,
     component_activations,
@@ -159,7 +160,8 @@ class _Part:
     """A panel's part in a chunk, as the separation left it.
 
     seen: (views, bins, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
-    member's components said, what its models made of that, its decoders of that.
+    member's components said, what its models made of that, its decoders of that. toward: `modelled` after what boxes
+    elsewhere taught, as `masks` are then, too; None where there were none.
     """
 
     front: Front
@@ -168,10 +170,17 @@ class _Part:
     components: Tensor
     modelled: Tensor
     masks: Tensor
+    toward: Tensor | None = None
 
     def targets(self, labels: Tensor) -> Tensor:
         """What the decoders are to draw under these labels: what they drew toward before, moved."""
-        return self._moved(self.modelled, labels)
+        return self._moved(self.modelled if self.toward is None else self.toward, labels)
+
+    def taught(self, lesson: Lesson, recipe: ConsensusRecipe) -> _Part:
+        """As boxes in other chunks leave it."""
+        assert recipe.models is not None and recipe.boxes is not None and recipe.boxes.carry is not None
+        both = carried([self.modelled, self.masks], self.seen, lesson, recipe.models, recipe.boxes.carry)
+        return replace(self, toward=both[0], masks=both[1])
 
     def moved(self, labels: Tensor) -> Tensor:
         """The masks moved by what the new labels change in the components' masks: no network is run."""
@@ -207,6 +216,7 @@ def refine(
     recipe: ConsensusRecipe,
     *,
     redraw: bool,
+    carry: Sequence[int] = (),
     device: torch.device,
 ) -> Iterator[Step | Refined]:
     """Correct a separation by the boxes that a user drew; yields the masks of every chunk that is asked for, in order.
@@ -214,34 +224,86 @@ def refine(
     read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
     learned of it; regions[i]: its boxes, as they were drawn one after the other. redraw False leaves out the decoders
     and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
-    these sound, and its masks are made anew; chunks without boxes keep theirs. What is yielded are the masks around the
-    boxes: `consistency.apply_masks` fills these in, at the clip's own resolution.
+    these sound, and its masks are made anew. carry: the chunks with boxes, in the order in which they were first drawn
+    into, where what these teach is carried to the chunks after it, and what all teach to those without boxes; empty,
+    the latter keep their masks. What is yielded are the masks around the boxes: `consistency.apply_masks` fills these
+    in, at the clip's own resolution.
     """
-    boxes = recipe.boxes
-    assert boxes is not None, "a separation by this recipe leaves no fit"
-    updates = boxes.alone + boxes.together if recipe.models else 0
-    units = len(recipe.panels) * boxes.iterations + len(recipe.members) * updates
-    work = Work(2 * len(regions) + (units * sum(map(bool, regions.values())) if redraw else 0))
-    for number, (index, inside) in enumerate(regions.items(), 1):
-        audio = read(index).to(device)
-        panels = zip(fits(index), recipe.panels, strict=True)
+    assert recipe.boxes is not None, "a separation by this recipe leaves no fit"
+    job = _Job(read, fits, regions, recipe, redraw, device, Work(_units(regions, recipe, redraw, len(carry))))
+    ready: dict[int, Refined] = {}
+    for index in carry:
+        ready[index] = yield from job.correct(index, teaches=True)
+    for index in regions:
+        yield ready.pop(index) if index in ready else (yield from job.correct(index))
+
+
+def _units(regions: Mapping[int, Sequence[Region]], recipe: ConsensusRecipe, redraw: bool, teaching: int) -> int:
+    boxes, models = recipe.boxes, recipe.models
+    assert boxes is not None
+    each = len(recipe.panels) * boxes.iterations
+    each += len(recipe.members) * (boxes.alone + boxes.together) if models else 0
+    learning = teaching * len(recipe.panels) * (models.alone + models.together) if models else 0
+    return 2 * len(regions) + learning * 2 + (each * sum(map(bool, regions.values())) if redraw else 0)
+
+
+@dataclass
+class _Job:
+    """A correction under way; the first fields as `refine` has them. examples: of each panel, the chunks that taught so
+    far; lessons: of each panel, what is learned of all of them, none before the first.
+    """
+
+    read: Callable[[int], Tensor]
+    fits: Callable[[int], Sequence[Fit]]
+    regions: Mapping[int, Sequence[Region]]
+    recipe: ConsensusRecipe
+    redraw: bool
+    device: torch.device
+    work: Work
+    examples: list[list[Example]] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
+
+    def correct(self, index: int, *, teaches: bool = False) -> Generator[Step, None, Refined]:
+        """A chunk by what was taught elsewhere, and by its own boxes; whether it then teaches the next."""
+        recipe, inside = self.recipe, self.regions[index]
+        assert recipe.boxes is not None
+        audio = self.read(index).to(self.device)
+        panels = zip(self.fits(index), recipe.panels, strict=True)
         parts = [_as_separated(fit, panel, magnitude(audio, panel.front), recipe) for fit, panel in panels]
-        heard = agreed([part.masks for part in parts], recipe.mask_exponent)
-        yield work.step("grouping", number, len(regions))
+        separated = heard = agreed([part.masks for part in parts], recipe.mask_exponent)
+        if self.lessons:
+            parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
+            heard = agreed([part.masks for part in parts], recipe.mask_exponent)
+        yield self.work.step("grouping")
         answers, generator = [part.masks for part in parts], chance(0, index)
         for at, part in enumerate(parts if inside else ()):
-            labels = part.relabelled(heard, inside, boxes)
-            if redraw:
-                answers[at] = yield from _refit(part, labels, inside, recipe, generator, work)
+            labels = part.relabelled(heard, inside, recipe.boxes)
+            if self.redraw:
+                answers[at] = yield from _refit(part, labels, inside, recipe, generator, self.work)
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, recipe.mask_exponent)
-        belonging = on_front(inside, heard, recipe.front, boxes)
+        belonging = on_front(inside, heard, recipe.front, recipe.boxes)
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
-        change = (outside * (masks - heard).square()).sum((1, 2))
-        level = (outside * heard.square()).sum((1, 2))
-        yield work.step("refining", number, len(regions))
-        yield Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
+        change = (outside * (masks - separated).square()).sum((1, 2))
+        level = (outside * separated.square()).sum((1, 2))
+        yield self.work.step("refining")
+        if teaches:
+            yield from self._learn([part.seen for part in parts], separated, fill(masks, inside, belonging))
+        return Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
+
+    def _learn(self, seen: Sequence[Tensor], before: Tensor, after: Tensor) -> Generator[Step, None, None]:
+        """Another chunk teaches. seen: of each panel, (views, bins, frames)."""
+        models, boxes = self.recipe.models, self.recipe.boxes
+        assert models and boxes and boxes.carry, "what a correction by this recipe teaches is not carried on"
+        total = 2 * (models.alone + models.together)
+        known = self.examples or [[] for _ in seen]
+        new = [Example(own, *(resampled(masks, own.shape[1]) for masks in (before, after))) for own in seen]
+        self.examples = [thinned([*old, one], boxes.carry.frames) for old, one in zip(known, new, strict=True)]
+        self.lessons = []
+        for examples in self.examples:
+            run = learn(examples, models, boxes.carry, chance(0, -1))
+            self.lessons.append((yield from relay(run, lambda done: self.work.step("learning", done, total))))
 
 
 def _refit(

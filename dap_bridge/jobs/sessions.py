@@ -32,7 +32,8 @@ class Session:
     """A result that can be corrected.
 
     request: of the separation that it goes back to; source: what else its fit depends on, see `refine`; fits: one name
-    a chunk, empty where none were kept; boxes: all that are in force; separated: the stems without any box, by their
+    a chunk, empty where none were kept; boxes: all that are in force; carry: whether what they teach is carried through
+    the clip; separated: the stems without any box, by their
     paths, and the `stamp` of each file.
     """
 
@@ -43,6 +44,7 @@ class Session:
     manifest: str
     fits: tuple[str, ...] = ()
     boxes: tuple[Box, ...] = ()
+    carry: bool = True
     parent: str | None = None
     separated: dict[str, str] = field(default_factory=dict)
     created: float = 0.0

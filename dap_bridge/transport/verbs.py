@@ -208,7 +208,8 @@ class Refine(Correction):
     """Correct a result where its masks are wrong, by boxes of time and frequency.
 
     A box of full strength holds exactly; it is also evidence of what belongs together, so that the correction goes
-    beyond it. The stems still sum to the clip. The result is a session of its own, and the other one stays.
+    beyond it, through the clip. The stems still sum to the clip. The result is a session of its own, and the other one
+    stays.
     """
 
     name = "refine"
@@ -224,6 +225,13 @@ class Refine(Correction):
         bool, Field(description="Add the boxes to those of the session; else they are all there are from now on.")
     ] = True
     fit: Annotated[bool, Field(description="Refit the networks; else answer at once, without them.")] = True
+    carry: Annotated[
+        bool,
+        Field(
+            description="After a refit, of a clip of several chunks: carry what the boxes taught to the chunks without "
+            "any; else these stay as they are."
+        ),
+    ] = True
 
 
 class Undo(Correction):

@@ -22,7 +22,9 @@ SHOWN = (
     "null_db",
     "confidence",
     "suggested_sources",
+    "chunks",
     "boxes",
+    "carry",
     "changes",
     "warnings",
 )

@@ -6,6 +6,7 @@
 ;release 0.1.0
 ;copyright "MIT"
 ;control strength "Strength" float "" 1 0 1
+;control carry "Correct all of a long clip" choice "Yes,No" 0
 
 ; Made of parts/activate.lsp, parts/folder.lsp, parts/mask.lsp, parts/common.lsp by `make docs`: edit those instead.
 
@@ -13,7 +14,7 @@
 (setf dap-verb "activate")
 
 (defun dap-fields (file)
-  (format file "strength~a~a~%" (int-char 9) strength))
+  (format file "strength~a~a~%carry~a~a~%" (int-char 9) strength (int-char 9) (if (= carry 0) "yes" "no")))
 
 ; The bridge's drop folder, and the files of `key<TAB>value` lines there.
 

@@ -215,7 +215,7 @@ def test_far_from_the_boxes_stems_stay_those_of_the_separation(
     ]
     content = (fits / f"{far}.safetensors").read_bytes()
     (fits / f"{far}.safetensors").unlink()
-    copied = do("refine", "copied", session="first", box=box)
+    copied = do("refine", "copied", session="first", box=box, carry=False)
     assert copied["warnings"] == []
     assert copied["null_db"] <= -100
     undone = do("undo", "undone", session="copied")
@@ -224,9 +224,37 @@ def test_far_from_the_boxes_stems_stay_those_of_the_separation(
     (fits / f"{far}.safetensors").write_bytes(content)
     stem = first["folder"] / "stem-1.wav"
     soundfile.write(stem, 2 * first["audio"][0].T, RATE, subtype="FLOAT")
-    assert np.array_equal(do("refine", "made", session="first", box=box)["audio"], copied["audio"])
+    made = do("refine", "made", session="first", box=box, carry=False)
+    assert np.array_equal(made["audio"], copied["audio"])
     stem.unlink()
     assert np.array_equal(do("undo", "unmade", session="copied")["audio"], first["audio"])
+
+
+def test_what_boxes_teach_is_carried_to_the_chunks_without_any(
+    do: Do, clip: Path, three_chunks: str, tmp_path: Path
+) -> None:
+    first = do("separate", "first", clip=str(clip), preset=three_chunks)
+    boxes = [text(1, "deactivate", (0.1, 0.3, 800, 3000)), text(2, "activate", (0.2, 0.3, 100, 400))]
+    carried, near, preview = (
+        do("refine", name, session="first", box=boxes, **how)
+        for name, how in {"carried": {}, "near": {"carry": False}, "preview": {"fit": False}}.items()
+    )
+    far = np.s_[..., int(1.2 * RATE) :]
+    assert np.array_equal(near["audio"][far], first["audio"][far])
+    assert np.array_equal(preview["audio"][far], first["audio"][far])
+    assert not np.array_equal(carried["audio"][far], first["audio"][far])
+    assert carried["null_db"] <= -100
+    assert [one["carry"] for one in (first, carried, near)] == [None, True, False]
+    assert carried["chunks"] == 3
+    last = do("refine", "last", session="near", box=boxes[1:], keep=False)
+    assert not np.array_equal(last["audio"][far], first["audio"][far])
+
+    # taking the second box back leaves what the first one teaches, and only around it where nothing was carried
+    shutil.rmtree(tmp_path / "sessions" / "sessions")
+    for name, alike in {"carried": False, "near": True}.items():
+        undone = do("undo", f"un{name}", session=str(tmp_path / name))
+        assert len(undone["boxes"]) == 1
+        assert np.array_equal(undone["audio"][far], first["audio"][far]) == alike
 
 
 def test_what_is_taken_from_one_of_three_goes_to_the_other_two(do: Do, clip: Path) -> None:

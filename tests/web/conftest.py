@@ -37,17 +37,20 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
-    """The preset `slow` takes seconds to refine what it has separated quickly."""
+    """The preset `slow` takes seconds to refine what it has separated quickly; `short` cuts the clip in three."""
     home = tmp_path_factory.mktemp("editor")
     presets = home / "presets"
     shutil.copytree(quick_presets, presets)
     table = tomllib.loads((presets / "quick.toml").read_text(encoding="utf-8"))
     table["boxes"]["iterations"] = 300
     (presets / "slow.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table["boxes"]["iterations"] = 5
+    table["chunk"] = {"seconds": 2.5, "overlap_s": 0.5}
+    (presets / "short.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     finished(home / "data", "tones", tones(TONES_RATE, TONES_S), TONES_RATE)
     finished(home / "data", "long", tones(TONES_RATE, 10.0, channels=1), TONES_RATE, repeats=LONG_S // 10)
     process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
-    for session, preset in {"demo": "quick", "slow": "slow"}.items():
+    for session, preset in {"demo": "quick", "slow": "slow", "cut": "short"}.items():
         process.client.run(Separate(job=session, clip=str(CLIP), preset=preset), lambda _: None)
     yield process
     process.client.close()

@@ -113,6 +113,12 @@ class Editor:
         return [text.strip() for text in self.page.locator("#results label").all_inner_texts()]
 
     @property
+    def names(self) -> list[str]:
+        """The sessions of the results."""
+        values = self.page.locator("#results input").evaluate_all("all => all.map((one) => one.value)")
+        return [str(value) for value in values]
+
+    @property
     def shown(self) -> str:
         return self.page.locator("#results label:has(input:checked)").inner_text().strip()
 

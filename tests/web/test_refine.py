@@ -56,6 +56,23 @@ def test_a_box_is_refined_compared_and_sent(edit: Edit, bridge: Process) -> None
     assert editor.boxes == [] and editor.results == ["Original", "Refined 1"], "a result stays a result"
 
 
+def test_the_rest_of_a_long_clip_is_corrected_too_unless_that_is_switched_off(edit: Edit, bridge: Process) -> None:
+    expect(edit("demo").by_id("carrying")).to_be_hidden()
+    editor = edit("cut")
+    editor.drag((0.02, 0.25), (0.12, 0.55))
+    editor.page.keyboard.press("c")
+    editor.page.keyboard.press("r")
+    editor.says("Refined 1 is ready")
+    editor.reload()
+    expect(editor.by_id("carry")).not_to_be_checked()
+    editor.by_id("carry").check()
+    editor.by_id("refine").click()
+    editor.says("Refined 2 is ready")
+    last = [read(bridge, name)[..., -44_100:] for name in ("cut", *editor.names)]
+    assert np.array_equal(last[1], last[2]), "around the box alone"
+    assert not np.array_equal(last[1], last[3])
+
+
 def test_a_preview_gives_way_to_the_next(edit: Edit) -> None:
     editor = edit("demo")
     editor.drag(*BOX)

@@ -36,7 +36,7 @@ def refine(run: Run, results: Path) -> Path:
     boxes = (session.boxes if request["keep"] else ()) + drawn
     if len(boxes) > MAX_BOXES:
         raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
-    return _correct(run, results, session, boxes, redraw=request["fit"])
+    return _correct(run, results, session, boxes, redraw=request["fit"], carry=request["carry"])
 
 
 def undo(run: Run, results: Path) -> Path:
@@ -44,7 +44,7 @@ def undo(run: Run, results: Path) -> Path:
     session = _find(run.job.request["session"], run.sessions)
     if not session.boxes:
         raise BadRequest(f"Session {session.id} has no box that could be taken back.")
-    return _correct(run, results, session, session.boxes[:-1], redraw=True)
+    return _correct(run, results, session, session.boxes[:-1], redraw=True, carry=session.carry)
 
 
 def _find(name: str, sessions: Sessions | None) -> Session:
@@ -85,13 +85,14 @@ def _of_manifest(path: Path, manifest: dict[str, Any]) -> Session:
             "seed": int(manifest["seed"]),
         }
         boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in manifest["boxes"])
+        carry = manifest.get("carry") is not False
         label = manifest["stems"][0]["name"].removesuffix(" - stem 1")
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise UnknownSession(f"{path} is not a manifest of this version.") from error
-    return Session(manifest["session"], request, "", label, str(path), boxes=boxes)
+    return Session(manifest["session"], request, "", label, str(path), boxes=boxes, carry=carry)
 
 
-def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], *, redraw: bool) -> Path:
+def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], *, redraw: bool, carry: bool) -> Path:
     preset: presets.Preset[ConsensusRecipe] = presets.load_one_of(session.request["preset"], ConsensusRecipe)
     if preset.recipe.boxes is None:
         raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
@@ -102,7 +103,7 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
         task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"])
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(reader, task.preset)
-        correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw)
+        correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw, carry)
         if seed == session.request["seed"] and source == session.source:
             correction.kept, correction.separated = session.fits, session.separated
         elif session.source and source != session.source:
@@ -116,12 +117,15 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
                 "seed": seed,
                 "parent": session.id,
                 "boxes": tuple(map(asdict, boxes)),
+                "carry": carry,
                 "changes": correction.changes,
             },
         )
         kept, separated = correction.kept, correction.separated
         task.remember(
-            Session(run.job.id, original, source, label, str(manifest), kept, boxes, session.id, separated=separated)
+            Session(
+                run.job.id, original, source, label, str(manifest), kept, boxes, carry, session.id, separated=separated
+            )
         )
         return manifest
 
@@ -136,7 +140,7 @@ def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> N
 
 @dataclass
 class Correction:
-    """A correction under way. kept, separated: as in `Session`, empty until they are known."""
+    """A correction under way. carry, kept, separated: as in `Session`, the last two empty until they are known."""
 
     task: Task
     recipe: ConsensusRecipe
@@ -144,6 +148,7 @@ class Correction:
     sessions: Sessions
     seed: int
     redraw: bool
+    carry: bool
     kept: tuple[str, ...] = ()
     separated: dict[str, str] = field(default_factory=dict)
 
@@ -157,24 +162,40 @@ class Correction:
         pairs = zip(self._change, self._level, strict=True)
         return tuple({"stem": k, "outside_db": _ratio_db(*pair)} for k, pair in enumerate(pairs, 1))
 
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The chunks that teach the others, in the order in which they were drawn into; none: nothing is carried."""
+        if not (self.carry and self.redraw and self.recipe.carries and len(self.task.chunks) > 1):
+            return ()
+        heard = (chunk.index for box in self.boxes for chunk in self.task.chunks if self._region(box, chunk))
+        return tuple(dict.fromkeys(heard))
+
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """One stem to each of `paths`, from the fits that were kept, or after separating the clip again.
 
-        Where no box is near, the stems are those of the separation: they are copied, as long as nobody changed them.
+        Where no box is near and nothing is carried, the stems are those of the separation: they are copied, as long as
+        nobody changed them.
         """
         self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
         regions = {chunk.index: self._regions(chunk) for chunk in self.task.chunks}
-        wanted = regions
-        if self._has_stems():
+        wanted, order = regions, self.order
+        if not order and self._has_stems():
             # the neighbours, too, which are cross-faded with what is new
             near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
             wanted = {index: inside for index, inside in regions.items() if index in near}
         if not self._has_fits(wanted):
             self._separate(device)
             wanted = regions
-        answers = self.task.run.follow(
-            refine_chunks(self.task.view, self._fits(device), wanted, self.recipe, redraw=self.redraw, device=device)
+        events = refine_chunks(
+            self.task.view,
+            self._fits(device),
+            wanted,
+            self.recipe,
+            redraw=self.redraw,
+            carry=order,
+            device=device,
         )
+        answers = self.task.run.follow(events)
         originals = [Path(path) for path in self.separated]
         with self.task.writer(paths) as writer:
             for chunk in self.task.chunks:
@@ -183,7 +204,7 @@ class Correction:
                     writer.copy(chunk, originals)
                     continue
                 answer = next(answers)
-                if regions[chunk.index]:
+                if order or regions[chunk.index]:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
                 self.task.write(writer, answer, device, regions[chunk.index])
@@ -217,26 +238,26 @@ class Correction:
 
     def _regions(self, chunk: Chunk) -> list[Region]:
         """The boxes that a chunk hears of."""
+        return [region for box in self.boxes if (region := self._region(box, chunk)) is not None]
+
+    def _region(self, box: Box, chunk: Chunk) -> Region | None:
+        """A box as a chunk hears of it; None where it does not."""
         assert self.recipe.boxes is not None
         rate = self.task.reader.rate
         first, last = chunk.start / rate, chunk.end / rate
-        found = []
-        for box in self.boxes:
-            feather = self.recipe.boxes.feather_s if box.feather is None else box.feather
-            if box.strength > 0 and box.start - feather < last and box.end + feather > first:
-                found.append(
-                    Region(
-                        source=box.stem - 1,
-                        active=box.op is Op.ACTIVATE,
-                        start=box.start - first,
-                        end=box.end - first,
-                        low=box.low,
-                        high=box.high,
-                        strength=box.strength,
-                        feather=feather,
-                    )
-                )
-        return found
+        feather = self.recipe.boxes.feather_s if box.feather is None else box.feather
+        if not box.strength or box.start - feather >= last or box.end + feather <= first:
+            return None
+        return Region(
+            source=box.stem - 1,
+            active=box.op is Op.ACTIVATE,
+            start=box.start - first,
+            end=box.end - first,
+            low=box.low,
+            high=box.high,
+            strength=box.strength,
+            feather=feather,
+        )
 
 
 def _ratio_db(change: float, level: float) -> float:

@@ -133,6 +133,7 @@ class Task:
                 rate=reader.rate,
                 channels=reader.channels,
                 frames=reader.frames,
+                chunks=len(self.chunks),
                 null_db=round(null_db(reader, paths), 1),
                 inputs=reader.inputs,
                 stems=tuple(Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(names, 1)),

@@ -19,6 +19,7 @@ export const KEYS = [
   ["Arrows", null, "Move the focused box; with Shift its end and top; with Alt finely. Else: move the view"],
   ["Ctrl Z", "undo", "Undo"],
   ["Ctrl Shift Z", "redo", "Redo (also Ctrl Y)"],
+  ["C", "carry", "Long clips: correct the whole clip, or only around the boxes"],
   ["P", "preview", "Preview"],
   ["R", "refine", "Refine"],
   ["Escape", "escape", "Cancel the job; else select nothing"],

@@ -58,6 +58,7 @@ class Editor {
     document.title = `${title(this.opened)} – mask editor`;
     byId("title").textContent = title(this.opened);
     byId("title").title = this.opened.session;
+    byId("carrying").hidden = !(this.opened.chunks > 1);
     forgetOld();
     this._listStems();
     this._wire();
@@ -371,6 +372,7 @@ class Editor {
       box: this.boxes.list.map(asText),
       keep: false, // the list is complete
       fit,
+      carry: byId("carry").checked,
     };
     await attempt(() => this.jobs.start(message, fit ? "Refined" : "Preview"));
     if (!this.jobs.job) this._showWork(null);
@@ -447,7 +449,7 @@ class Editor {
     if (!this.jobs) return;
     const results = this.results.slice(1).map(({ session, label }) => ({ name: session.session, label }));
     const { shown, other } = this;
-    keep(this.opened, { boxes: this.boxes.saved(), results, shown, other, job: this.jobs.job });
+    keep(this.opened, { boxes: this.boxes.saved(), results, shown, other, job: this.jobs.job, carry: byId("carry").checked });
   }
 
   async _remember() {
@@ -456,7 +458,9 @@ class Editor {
       boxes: { list: opened.boxes ?? [] },
       results: opened.parent ? [{ name: opened.parent, label: "Before" }] : [],
       other: 1,
+      carry: opened.carry,
     };
+    byId("carry").checked = memory.carry !== false;
     const found = await Promise.allSettled((memory.results ?? []).map(({ name }) => loadSession(name)));
     found.forEach(({ value }, index) => {
       if (value) this.results.push({ session: value, label: memory.results[index].label });
@@ -509,6 +513,7 @@ class Editor {
       remove: () => this.boxes.current && this.boxes.remove(this.boxes.selected),
       undo: () => this.boxes.undo(),
       redo: () => this.boxes.redo(),
+      carry: () => !byId("carrying").hidden && byId("carry").click(),
       preview: () => this.refine(false),
       refine: () => this.refine(true),
       escape: () => (this.jobs.job ? attempt(() => this.jobs.cancel()) : this.boxes.select(null)),
@@ -530,6 +535,7 @@ class Editor {
     click("send", () => this.sendToHost());
     on("strength", "input", (event) => this.setBox({ strength: event.target.value / 100 }, "strength"));
     on("strength", "change", () => this.boxes.settle());
+    on("carry", "change", () => this._save());
     for (const [edge] of EDGES) {
       on(`box-${edge}`, "change", (event) => {
         const value = event.target.valueAsNumber;

@@ -13,7 +13,7 @@ local YES_OR_NO = { yes = true, no = false }
 local TITLES = {
   sources = "Sounds", preset = "Preset (see `dap-bridge presets`)", seed = "Seed", device = "Device",
   strength = "How much of the noise to take out", swap = "The other one of the two is the speech",
-  variation = "Variation", variations = "Results",
+  variation = "Variation", variations = "Results", carry = "Correct all of a long clip",
 }
 
 local function path() return settings.folder .. "options.tsv" end

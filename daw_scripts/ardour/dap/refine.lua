@@ -34,7 +34,7 @@ local function dropdown(stems)
   }, values
 end
 
--- Nil where the user went back; else {stem, low, high, strength}.
+-- Nil where the user went back; else {stem, low, high, strength, carry}.
 local function ask(stems)
   local nyquist = Session:nominal_sample_rate() / 2
   local which, indices = dropdown(stems)
@@ -43,6 +43,7 @@ local function ask(stems)
     number("low", "Lowest frequency (Hz)", 0, nyquist, STEP_HZ, 0),
     number("high", "Highest frequency (Hz)", math.min(HIGHEST_HZ, nyquist), nyquist, STEP_HZ, 0),
     number("strength", "Strength (0 to 1)", 1, 1, 0.05, 2),
+    "carry",
   })
   local wanted = questions:ask()
   if wanted then wanted.stem = stems[indices[wanted.stem]] end
@@ -76,5 +77,5 @@ return function(op)
   if not wanted then return end
   local box = box_of(op, wanted, from, to)
   if not box then return message.tell(NO_BAND) end
-  submit.revision("refine", wanted.stem, { box = { box } })
+  submit.revision("refine", wanted.stem, { box = { box }, carry = wanted.carry })
 end

@@ -6,10 +6,11 @@
 ;release 0.1.0
 ;copyright "MIT"
 ;control strength "Strength" float "" 1 0 1
+;control carry "Correct all of a long clip" choice "Yes,No" 0
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "activate")
 
 (defun dap-fields (file)
-  (format file "strength~a~a~%" (int-char 9) strength))
+  (format file "strength~a~a~%carry~a~a~%" (int-char 9) strength (int-char 9) (if (= carry 0) "yes" "no")))
 

@@ -235,6 +235,10 @@ return {
         type = "boolean",
         default = true,
       },
+      carry = {
+        type = "boolean",
+        default = true,
+      },
     },
     undo = {
       reply_port = {

@@ -37,7 +37,7 @@ local OWN = {
 
 local CAPTIONS = {
   preset = "Preset", sources = "Sounds", seed = "Seed", device = "Device", strength = "Strength", swap = "Swap the two",
-  variation = "Variation", variations = "Results",
+  variation = "Variation", variations = "Results", carry = "Correct all of a long clip",
 }
 
 -- A question about a field of a verb: caption, default, and a reader of what the user typed (nil where it cannot be meant).
@@ -50,7 +50,7 @@ local function question(verb, name)
     asked.caption = ("%s (%s)"):format(asked.caption, table.concat(field.one_of, " / "))
     asked.read = function(text) return one_of(text, field.one_of) end
   elseif field.type == "boolean" then
-    asked.caption, asked.default = asked.caption .. " (yes / no)", "no"
+    asked.caption, asked.default = asked.caption .. " (yes / no)", field.default and "yes" or "no"
     asked.read = function(text) return YES_OR_NO[text] end
   elseif field.type == "string" then
     asked.read = function(text) return text:match(PRESET) end

@@ -38,8 +38,9 @@ function refine.task(verb, known, title, fields)
   }
 end
 
--- A task for each session of the stems; boxes_of(stem) gives a list of boxes in seconds of the stem's file.
-local function tasks_of(stems, op, strength, boxes_of)
+-- A task for each session of the stems; boxes_of(stem) gives a list of boxes in seconds of the stem's file. carry: see the
+-- protocol.
+local function tasks_of(stems, op, strength, carry, boxes_of)
   local by_session, tasks = {}, {}
   for _, stem in ipairs(stems) do
     for _, box in ipairs(boxes_of(stem)) do
@@ -47,24 +48,12 @@ local function tasks_of(stems, op, strength, boxes_of)
       local session = stem.known.session
       if part and not by_session[session] then
         by_session[session] = {}
-        tasks[#tasks + 1] = refine.task("refine", stem.known, stem.name, { box = by_session[session] })
+        tasks[#tasks + 1] = refine.task("refine", stem.known, stem.name, { box = by_session[session], carry = carry })
       end
       if part then table.insert(by_session[session], text_of(part, stem.known.stem, op, strength)) end
     end
   end
   return tasks
-end
-
--- Refine by the spectral edits of the selected stems. op: "deactivate" takes what they hold out of the stem, "activate"
--- brings it in.
-function refine.spectral_edits(op)
-  action.run(function(project)
-    local stems = marked.stems(project)
-    if #stems == 0 then return nil, marked.NONE end
-    local tasks = tasks_of(stems, op, 1, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
-    if #tasks == 0 then return nil, NO_EDITS end
-    return tasks
-  end)
 end
 
 local function frequency(text)
@@ -84,7 +73,21 @@ local QUESTIONS = options.of("refine", {
   { name = "op", caption = "Take it out or bring it in (out / in)", default = "out", own = true,
     read = function(text) return OPS[text] end },
   { name = "strength", caption = "Strength (0 to 1)", default = "1", read = fraction, own = true },
+  "carry",
 })
+
+-- Refine by the spectral edits of the selected stems. op: "deactivate" takes what they hold out of the stem, "activate"
+-- brings it in. Whether all of a long clip is corrected is as the user last answered.
+function refine.spectral_edits(op)
+  action.run(function(project)
+    local stems = marked.stems(project)
+    if #stems == 0 then return nil, marked.NONE end
+    local carry = QUESTIONS:wanted().fields.carry
+    local tasks = tasks_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
+    if #tasks == 0 then return nil, NO_EDITS end
+    return tasks
+  end)
+end
 
 -- Refine by the time selection and a range of frequencies that is asked for.
 function refine.time_selection()
@@ -101,11 +104,13 @@ function refine.time_selection()
         low = low, high = high,
       } }
     end
-    if #tasks_of(stems, "", 1, function(stem) return box_of(stem, 0, math.huge) end) == 0 then return nil, NO_TIME end
+    if #tasks_of(stems, "", 1, true, function(stem) return box_of(stem, 0, math.huge) end) == 0 then return nil, NO_TIME end
     local wanted = QUESTIONS:ask()
     if not wanted then return nil end
     local asked = wanted.options
-    local tasks = tasks_of(stems, asked.op, asked.strength, function(stem) return box_of(stem, asked.low, asked.high) end)
+    local tasks = tasks_of(stems, asked.op, asked.strength, wanted.fields.carry, function(stem)
+      return box_of(stem, asked.low, asked.high)
+    end)
     if #tasks == 0 then return nil, "The lowest frequency is not below the highest, or both lie above what the stems hold." end
     return tasks
   end)

@@ -235,6 +235,10 @@ FIELDS = {
             "type": "boolean",
             "default": True,
         },
+        "carry": {
+            "type": "boolean",
+            "default": True,
+        },
     },
     "undo": {
         "reply_port": {

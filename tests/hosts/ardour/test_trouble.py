@@ -261,11 +261,12 @@ def select_stem(ardour: Ardour) -> None:
 
 def test_a_refused_correction_changes_nothing(ardour: Ardour, impostor: Impostor) -> None:
     before = ardour.tracks()
-    ardour.remember(refine_low=500, refine_high=3000, refine_strength=0.75)
+    ardour.remember(refine_low=500, refine_high=3000, refine_strength=0.75, refine_carry="no")
     select_stem(ardour)
     ardour.correct(DEACTIVATE)
     (request,) = until(lambda: impostor.said("refine"), WAIT_S)[:1]
     assert request["box"] == ["stem=1,op=deactivate,start=0.5,end=1,low=500,high=3000,strength=0.75"]
+    assert request["carry"] == "false"
     assert Path(request["session"]).parent.parent == ardour.session / "dap-stems"
     job = request["job"]
     impostor.tell(job, Failed(job=job, code="bad_box", message="The box is refused.", hint="Draw another."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_nobody_brings_refined_stems(audacity: Audacity, separated: dict[str, An
 
 
 def test_a_box_leaves_a_stem_for_the_other_and_comes_back(
-    audacity: Audacity, project: dict[str, np.ndarray], said: tuple[Said, Path]
+    audacity: Audacity, project: dict[str, np.ndarray], said: tuple[Said, Path], bridge: Process
 ) -> None:
     blind = heard(audacity)
     audacity.select(TRACK, 1, *BOX)
@@ -84,8 +85,10 @@ def test_a_box_leaves_a_stem_for_the_other_and_comes_back(
     audacity.pipe.command("SelectFrequencies", Low=BAND[0], High=BAND[1])
     tracks = audacity.tracks()
 
-    line = run(audacity, said, DEACTIVATE, strength=1)
+    line = run(audacity, said, DEACTIVATE, strength=1, carry="No")
     assert line == f"renamed: renamed, {NAMES[0]} - stem 2\n"
+    manifests = [Path(session.manifest) for session in bridge.client.sessions() if session.boxes]
+    assert [json.loads(path.read_text(encoding="utf-8"))["carry"] for path in manifests] == [False]
     audacity.pipe.command("FitV")
     audacity.display.picture("audacity-mask")
     refined = heard(audacity)

@@ -194,6 +194,7 @@ def test_spectral_edits_are_boxes(op: str, told: bool, separated: Callable[..., 
     places = [tuple(box[name] for name in ("stem", "start", "end", "low", "high")) for box in refined["boxes"]]
     assert places == [(1, 0.2, 0.5, 200, 900), (1, 0.5, 1.0, 1000, RATE / 2), (2, 0, 0.1, 50, 100)]
     assert {(box["op"], box["strength"]) for box in refined["boxes"]} == {(op, 1)}
+    assert refined["carry"] is True
     assert host.lua("return #project.undo") == 1
     assert host.lua("return next(project.ext) == nil")
     host.lua("sim.model.undo(project)")
@@ -207,7 +208,7 @@ def test_a_time_selection_and_a_range_are_a_box(separated: Callable[..., Host]) 
     host.lua("stem.takes[1].info.D_STARTOFFS = 0.1; stem.takes[1].info.D_PLAYRATE = 0.5")
     host.run(action)
     assert "time selection" in host.messages[-1]
-    host.lua("project.range = {1, 2.5}; sim.inputs = {'2000,100,in,0.5', 'x,100,in,0.5', '100,2000,in,0.5'}")
+    host.lua("project.range = {1, 2.5}; sim.inputs = {'2000,100,in,0.5,no', 'x,100,in,0.5,no', '100,2000,in,0.5,no'}")
     host.run(action)
     assert "not below" in host.messages[-1]
     host.run(action)
@@ -217,8 +218,9 @@ def test_a_time_selection_and_a_range_are_a_box(separated: Callable[..., Host]) 
     (box,) = refined["boxes"]
     expected = {"op": "activate", "start": 0.1, "end": 0.35, "low": 100, "high": 2000, "strength": 0.5}
     assert {name: box[name] for name in expected} == pytest.approx(expected)
+    assert refined["carry"] is False
     host.run(action)
-    assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "100,2000,in,0.5"
+    assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "100,2000,in,0.5,no"
 
 
 def test_without_spectral_edits_it_says_so(separated: Callable[..., Host]) -> None:
