@@ -288,7 +288,7 @@ def test_a_session_that_is_not_there_is_said_so(edit: Edit, bridge: Process) -> 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(1280, 720), (820, 1180)], ids=["screen", "tablet"])
 def test_axe_finds_nothing(edit: Edit, scheme: str, size: tuple[int, int], tmp_path: Path) -> None:
-    editor = edit("tones", color_scheme=scheme, viewport=dict(zip(("width", "height"), size, strict=True)))
+    editor = edit("cut", color_scheme=scheme, viewport=dict(zip(("width", "height"), size, strict=True)))
     editor.seen()
     editor.drag((0.2, 0.2), (0.4, 0.4))
     assert complaints(editor) == ""
