@@ -33,8 +33,7 @@ class Session:
 
     request: of the separation that it goes back to; source: what else its fit depends on, see `refine`; fits: one name
     a chunk, empty where none were kept; boxes: all that are in force; carry: whether what they teach is carried through
-    the clip; separated: the stems without any box, by their
-    paths, and the `stamp` of each file.
+    the clip; separated: the stems without any box, by their paths, and the `stamp` of each file.
     """
 
     id: str

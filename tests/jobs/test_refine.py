@@ -16,10 +16,12 @@ import tomli_w
 from scipy.signal import stft
 
 from dap_bridge.domain import Job
+from dap_bridge.engine.refinement import refine as refine_chunks
 from dap_bridge.errors import BadPreset, BadRequest, DapError, UnknownSession
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.verbs import refine as refine_module
 from dap_bridge.transport import protocol, verbs
 
 RATE = 44_100
@@ -255,6 +257,24 @@ def test_what_boxes_teach_is_carried_to_the_chunks_without_any(
         undone = do("undo", f"un{name}", session=str(tmp_path / name))
         assert len(undone["boxes"]) == 1
         assert np.array_equal(undone["audio"][far], first["audio"][far]) == alike
+
+
+def test_a_chunk_that_a_box_only_touches_is_taught_before_it_teaches(
+    do: Do, clip: Path, three_chunks: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second chunk begins at 0.47 s, the first one ends at 0.57 s."""
+    orders = []
+
+    def heard(*arguments: Any, **more: Any) -> Any:
+        orders.append(more["carry"])
+        return refine_chunks(*arguments, **more)
+
+    monkeypatch.setattr(refine_module, "refine_chunks", heard)
+    do("separate", "first", clip=str(clip), preset=three_chunks)
+    seam, last = text(1, "deactivate", (0.55, 0.8, 800, 3000)), text(2, "activate", (1.2, 1.3, 100, 400))
+    do("refine", "second", session="first", box=[seam, last])
+    do("refine", "third", session="first", box=[last, seam])
+    assert orders == [(1, 0, 2), (2, 1, 0)]
 
 
 def test_what_is_taken_from_one_of_three_goes_to_the_other_two(do: Do, clip: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,10 +165,23 @@ class Correction:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The chunks that teach the others, in the order in which they were drawn into; none: nothing is carried."""
+        """The chunks that teach the others, in the order in which they were drawn into; none: nothing is carried.
+
+        Of a box over several, the one with most of it comes first: one that a box only touches is taught.
+        """
         if not (self.carry and self.redraw and self.recipe.carries and len(self.task.chunks) > 1):
             return ()
-        heard = (chunk.index for box in self.boxes for chunk in self.task.chunks if self._region(box, chunk))
+        rate = self.task.reader.rate
+
+        def missed(box: Box, chunk: Chunk) -> float:
+            return max(box.start, chunk.start / rate) - min(box.end, chunk.end / rate)
+
+        heard = (
+            chunk.index
+            for box in self.boxes
+            for chunk in sorted(self.task.chunks, key=partial(missed, box))
+            if self._region(box, chunk)
+        )
         return tuple(dict.fromkeys(heard))
 
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
