@@ -201,7 +201,7 @@ def test_a_daemon_killed_in_mid_job_and_started_again(
     scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"separate.preset": "mine"}}
     with ThreadPoolExecutor() as pool:
         answer = pool.submit(run, "DAP_Separate selected items (OSC)", daemon.port, scene)
-        until(lambda: [job.state for job in daemon.client.status()] == ["running"])
+        until(lambda: [job.state for job in daemon.client.status()] == ["running"], 60)
         daemon.end(9)
         (own / "mine.toml").write_text(quick, encoding="utf-8")
         daemon.start()
