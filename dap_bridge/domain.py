@@ -244,7 +244,8 @@ class Manifest:
     )
     chunks: int = _means("Stretches that a long clip was cut into, each with networks of its own.", default=1)
     carry: bool | None = _means(
-        "Whether a refit carries what the boxes teach to chunks that they do not lie in; null for a separation.",
+        "As asked for: whether a refit, by a preset that can, carries what the boxes teach to chunks that they do not "
+        "lie in; null for a separation.",
         default=None,
     )
     changes: tuple[dict[str, Any], ...] = _means(

@@ -54,7 +54,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ("looks = [0.5, 1.0]", "looks = [1.0, 0.5]", "grouping.looks"),
         ("frames = 1536", "frames = 0", "frames and updates are 1 at least"),
         ("updates = 30\nshare = 0.6", "updates = 30\nshare = 1.2", "share is from 0 to 1"),
-        ("misfit = [0.12, 0.2]", "misfit = [0.2, 0.2]", "misfit is below the second"),
+        ("misfit = [0.12, 0.2]", "misfit = [0.2, 0.2]", "and the first is below the second"),
     ],
 )
 def test_a_bad_preset_is_explained(tmp_path: Path, old: str, new: str, named: str) -> None:

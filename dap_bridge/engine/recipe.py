@@ -221,7 +221,7 @@ class Carry(Section):
         if not 0 <= self.share <= 1:
             raise ValueError("boxes.carry: share is from 0 to 1")
         if not 0 < self.misfit[0] < self.misfit[1]:
-            raise ValueError("boxes.carry: the first number of misfit is below the second")
+            raise ValueError("boxes.carry: both numbers of misfit are above 0, and the first is below the second")
 
 
 @dataclass(frozen=True)
