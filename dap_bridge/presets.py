@@ -28,6 +28,16 @@ class Chunking(Section):
 
 
 @dataclass(frozen=True)
+class Silence(Section):
+    """What is no signal, and is left out of all that is learned or told over time: padding, dither, edited gaps."""
+
+    below_db: float  # under the clip's level, the mean over its blocks
+    emphasis: float  # each weighed by its own power to this exponent: 0 the plain mean, 1 what is loud alone
+    block_s: float  # seconds
+    least_s: float  # seconds: shorter silence is part of the sound
+
+
+@dataclass(frozen=True)
 class About:
     """What every preset says of itself, and what is not the engine's business."""
 
@@ -35,6 +45,7 @@ class About:
     description: str
     method: str  # which recipe the rest of the file is, see engine.recipe.RECIPES
     chunk: Chunking
+    silence: Silence | None = None  # None: everything is signal
     postprocess: tuple[dict[str, Any], ...] = ()
 
 

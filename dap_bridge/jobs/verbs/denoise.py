@@ -12,7 +12,8 @@ import torch
 
 from ... import presets
 from ...audio.files import ClipReader
-from ...audio.plan import Chunk, fit_view, plan
+from ...audio.plan import Chunk, fit_view, gaps, plan
+from ...audio.silence import signal_spans
 from ...audio.stems import StemWriter, file_name, null_db
 from ...domain import Clip, Manifest, Stem
 from ...engine import network_prior
@@ -29,6 +30,7 @@ from ...engine.denoising import (
 from ...engine.fit import chance
 from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
+from ...engine.sounding import Spans
 from .. import device as devices
 from ..run import Run
 
@@ -57,7 +59,7 @@ def denoise(run: Run, results: Path) -> Path:
 
         def make(stage: Path) -> Manifest:
             paths = [stage / name for name in names]
-            run.compute(lambda device: task.write_stems(method.speech(device), paths))
+            run.compute(lambda device: task.write_stems(method.speech(device), method.residue, paths))
             return run.manifest(
                 preset=preset.name,
                 rate=reader.rate,
@@ -85,12 +87,17 @@ class Task:
 
     def __post_init__(self) -> None:
         chunking = self.preset.about.chunk
-        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
+        spans = signal_spans(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
+        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s, spans)
 
     @property
     def longest(self) -> int:
         """Frames of the longest chunk, at the clip's rate."""
         return max(chunk.frames for chunk in self.chunks)
+
+    def sounding(self, index: int) -> Spans:
+        """Where in a chunk there is signal."""
+        return self.chunks[index].sounding_s(self.reader.rate)
 
     def audio(self, index: int) -> torch.Tensor:
         """A chunk as it is: (channels, frames)."""
@@ -101,15 +108,31 @@ class Task:
         """A chunk at another rate: (channels, samples)."""
         return torch.from_numpy(fit_view(self.audio(index).numpy(), self.reader.rate, rate))
 
-    def write_stems(self, speech: Iterator[torch.Tensor], paths: list[Path]) -> None:
-        """speech: of every chunk, (channels, frames). It goes to the first of `paths`, the noise to the second."""
-        request = self.run.job.request
+    def write_stems(self, speech: Iterator[torch.Tensor], residue: float, paths: list[Path]) -> None:
+        """speech: of every chunk, (channels, frames). It goes to the first of `paths`, the noise to the second.
+
+        residue: the gain of the silence that is in no chunk.
+        """
         with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
             for index, cleaned in enumerate(speech):
-                audio = self.audio(index).to(cleaned.device)
-                stems = divide(audio, cleaned, strength=request["strength"], swap=request["swap"])
+                self._write_silence(writer, index, residue)
                 following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
-                writer.write(self.chunks[index], torch.stack(stems).cpu().numpy(), following)
+                self._write(writer, self.chunks[index], self.audio(index).to(cleaned.device), cleaned, following)
+            self._write_silence(writer, len(self.chunks), residue)
+
+    def _write_silence(self, writer: StemWriter, index: int, residue: float) -> None:
+        """What lies between chunk `index` and the one before it, or the clip's end."""
+        for gap in gaps(self.chunks, index, self.reader.frames):
+            self.run.stop_if_cancelled()
+            audio = torch.from_numpy(self.reader.read(gap.start, gap.frames))
+            self._write(writer, gap, audio, residue * audio, None)
+
+    def _write(
+        self, writer: StemWriter, chunk: Chunk, audio: torch.Tensor, cleaned: torch.Tensor, following: Chunk | None
+    ) -> None:
+        request = self.run.job.request
+        stems = divide(audio, cleaned, strength=request["strength"], swap=request["swap"])
+        writer.write(chunk, torch.stack(stems).cpu().numpy(), following)
 
 
 @dataclass
@@ -118,6 +141,10 @@ class NetworkPrior:
 
     task: Task
     recipe: NetworkPriorRecipe
+
+    @property
+    def residue(self) -> float:
+        return 10 ** (self.recipe.fluctuations.least_db / 20)
 
     def memory_estimate(self) -> int:
         """Bytes that the longest chunk takes."""
@@ -135,6 +162,7 @@ class NetworkPrior:
             recipe,
             seed=task.run.job.request["seed"],
             device=device,
+            sounding=task.sounding,
         )
         for answer in task.run.follow(events):
             audio, masks = task.audio(answer.index).to(device), answer.masks.to(device)
@@ -152,6 +180,10 @@ class Denoising:
     recipe: DenoisingRecipe
     folder: Path
 
+    @property
+    def residue(self) -> float:
+        return 10 ** (self.recipe.vocabulary.residue_db / 20)
+
     def memory_estimate(self) -> int:
         """Bytes that the longest chunk takes."""
         return self.task.longest * self.task.reader.channels * WORKING_COPIES * 4
@@ -166,15 +198,16 @@ class Denoising:
             if masks is not None and speech == 1:
                 masks = masks.flip(0)
             audio, generator = task.audio(index).to(device), chance(task.run.job.request["seed"], index)
-            yield clean(audio, task.reader.rate, masks, recipe, generator, task.run.stop_if_cancelled)
+            spans = task.sounding(index)
+            yield clean(audio, task.reader.rate, masks, recipe, generator, task.run.stop_if_cancelled, spans)
 
     def _pauses_db(self, device: torch.device) -> float:
         """How quiet the clip's pauses are without the steady noise, over all chunks."""
         levels = []
         for index in range(len(self.task.chunks)):
             self.task.run.stop_if_cancelled()
-            view = self._view(index).mean(0).to(device)
-            levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe).cpu())
+            view, spans = self._view(index).mean(0).to(device), self.task.sounding(index)
+            levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe, spans).cpu())
         return pauses_db(torch.cat(levels), self.recipe.speech)
 
     def _separate(self, device: torch.device) -> int:
@@ -189,13 +222,14 @@ class Denoising:
             sources=2,
             seed=task.run.job.request["seed"],
             device=device,
+            sounding=task.sounding,
         )
         for answer in task.run.follow(events):
             np.save(self._mask_file(answer.index), answer.masks.half().numpy())
             view = self._view(answer.index).mean(0, keepdim=True)
             stems = apply_masks(view, front.rate, answer.masks, front, recipe.separation.stems)
             for found, stem in zip(heard, stems, strict=True):
-                found.append(speech_evidence(stem[0], front.rate, recipe.speech))
+                found.append(speech_evidence(stem[0], front.rate, recipe.speech, task.sounding(answer.index)))
         return int(np.argmax([speech_likeness(found) for found in heard]))
 
     def _view(self, index: int) -> torch.Tensor:

@@ -103,7 +103,7 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
         _require_inside(boxes, reader, original["sources"])
         task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"])
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
-        source = fingerprint(reader, task.preset)
+        source = fingerprint(task)
         correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw, carry)
         if seed == session.request["seed"] and source == session.source:
             correction.kept, correction.separated = session.fits, session.separated
@@ -208,11 +208,13 @@ class Correction:
             redraw=self.redraw,
             carry=order,
             device=device,
+            sounding=self.task.sounding,
         )
         answers = self.task.run.follow(events)
         originals = [Path(path) for path in self.separated]
         with self.task.writer(paths) as writer:
             for chunk in self.task.chunks:
+                self.task.write_silence(writer, chunk.index, device, self._regions)
                 if chunk.index not in wanted:
                     self.task.run.stop_if_cancelled()
                     writer.copy(chunk, originals)
@@ -222,6 +224,7 @@ class Correction:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
                 self.task.write(writer, answer, device, regions[chunk.index])
+            self.task.write_silence(writer, len(self.task.chunks), device, self._regions)
 
     def _has_stems(self) -> bool:
         """Whether the separation's own stems are there, as it wrote them."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ... import presets
 from ...audio import postprocess
 from ...audio.files import ClipReader
-from ...audio.plan import Chunk, fit_view, plan
+from ...audio.plan import Chunk, fit_view, gaps, plan
+from ...audio.silence import signal_spans
 from ...audio.stems import StemWriter, file_name, null_db
 from ...domain import Clip, Manifest, Stem
 from ...engine.consistency import apply_masks
@@ -24,6 +25,7 @@ from ...engine.events import ChunkMasks, Fit
 from ...engine.recipe import ConsensusRecipe, PaperRecipe
 from ...engine.refinement import Region
 from ...engine.separation import separate as separate_chunks
+from ...engine.sounding import Spans
 from .. import device as devices
 from .. import fits
 from ..run import Run
@@ -45,7 +47,7 @@ def separate(run: Run, results: Path) -> Path:
         task = Task(run, reader, preset, request["sources"])
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
-        source = fingerprint(reader, preset)
+        source = fingerprint(task)
         manifest = task.publish(results, label, separation.write_stems, separation.judged)
         if leaves_fits(preset):
             kept = tuple(separation.kept)
@@ -60,14 +62,17 @@ def leaves_fits(preset: SeparationPreset) -> bool:
     return isinstance(preset.recipe, ConsensusRecipe) and preset.recipe.boxes is not None
 
 
-def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
-    """What a fit depends on beyond the request: the files as they are, and the numbers of the preset."""
-    recipe = preset.recipe
+def fingerprint(task: Task) -> str:
+    """What a fit depends on beyond the request: the files as they are, the numbers of the preset, where signal is."""
+    reader, preset, recipe = task.reader, task.preset, task.preset.recipe
     if isinstance(recipe, ConsensusRecipe):
         recipe = replace(recipe, boxes=None, counting=None)
     statuses = [Path(entry["path"]).stat() for entry in reader.inputs]
     files = [(entry, status.st_size, status.st_mtime_ns) for entry, status in zip(reader.inputs, statuses, strict=True)]
-    return hashlib.sha256(repr((files, preset.about.chunk, recipe)).encode()).hexdigest()
+    known: tuple[Any, ...] = (files, preset.about.chunk, recipe)
+    if task.padded:
+        known += (task.chunks,)
+    return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 @dataclass
@@ -81,13 +86,19 @@ class Task:
 
     def __post_init__(self) -> None:
         chunking = self.preset.about.chunk
-        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
+        spans = signal_spans(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
+        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s, spans)
+        self.padded = spans != ((0, self.reader.frames),)
         devices.require_memory(_memory_estimate(self.chunks, self.reader.channels, self.sources))
 
     def view(self, index: int) -> torch.Tensor:
         """What the engine looks at: (channels, samples) of a chunk at the front's rate."""
         audio = self._read(self.chunks[index])
         return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.front.rate))
+
+    def sounding(self, index: int) -> Spans:
+        """Where in a chunk there is signal."""
+        return self.chunks[index].sounding_s(self.reader.rate)
 
     def writer(self, paths: Sequence[Path]) -> StemWriter:
         return StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames)
@@ -96,18 +107,40 @@ class Task:
         self, writer: StemWriter, answer: ChunkMasks, device: torch.device, regions: Sequence[Region] = ()
     ) -> None:
         """Write a chunk's stems; `regions`: boxes that are kept exactly."""
-        chunk, recipe = self.chunks[answer.index], self.preset.recipe
+        chunk = self.chunks[answer.index]
+        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
+        writer.write(chunk, self._stems(chunk, answer.masks, device, regions), following)
+
+    def write_silence(
+        self,
+        writer: StemWriter,
+        index: int,
+        device: torch.device,
+        regions: Callable[[Chunk], Sequence[Region]] = lambda _: (),
+    ) -> None:
+        """Write what lies between chunk `index` and the one before it, or the clip's end: an even share to every stem,
+        but for the boxes that `regions` says are there.
+        """
+        even = torch.full((self.sources, self.preset.recipe.front.n_fft // 2 + 1, 1), 1 / self.sources)
+        for gap in gaps(self.chunks, index, self.reader.frames):
+            self.run.stop_if_cancelled()
+            writer.write(gap, self._stems(gap, even, device, regions(gap)), None)
+
+    def _stems(
+        self, chunk: Chunk, masks: torch.Tensor, device: torch.device, regions: Sequence[Region]
+    ) -> NDArray[np.float32]:
+        """(sources, channels, frames) of a chunk."""
+        recipe = self.preset.recipe
         stems = apply_masks(
             torch.from_numpy(self._read(chunk)).to(device),
             self.reader.rate,
-            answer.masks.to(device),
+            masks.to(device),
             recipe.front,
             recipe.stems,
             regions,
             recipe.boxes if isinstance(recipe, ConsensusRecipe) else None,
         )
-        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
-        writer.write(chunk, stems.cpu().numpy(), following)
+        return stems.cpu().numpy()
 
     def publish(
         self,
@@ -193,7 +226,9 @@ class Separation:
         """Separate on `device`, one stem to each of `paths`."""
         with self.task.writer(paths) as writer:
             for answer in self.answers(device):
+                self.task.write_silence(writer, answer.index, device)
                 self.task.write(writer, answer, device)
+            self.task.write_silence(writer, len(self.task.chunks), device)
         recipe = self.task.preset.recipe
         if self._sounds and isinstance(recipe, ConsensusRecipe) and recipe.counting:
             self.task.run.notes += suggestion(self._sounds, self.task.sources, recipe.counting.told_from)
@@ -209,6 +244,7 @@ class Separation:
             sources=self.task.sources,
             seed=self.seed,
             device=device,
+            sounding=self.task.sounding,
         )
         for answer in self.task.run.follow(events):
             if answer.confidence is not None:
