@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ... import presets
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk
 from ...audio.rates import CommonRate, mono_view
+from ...audio.silence import signal_spans
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, null_db
 from ...domain import Clip, Manifest, Stem
 from ...engine.coseparation import SharedPart, SharedSound
@@ -106,13 +107,16 @@ class Coseparation:
         return round(max(search, piece))
 
     def find(self, device: torch.device) -> None:
-        """Find what the clips share, on `device`."""
+        """Find what the clips share, on `device`; the silence around a clip is not searched, nor any measure of it."""
         self.parts.clear()
         self.sounds.clear()
         recipe, chunk = self.preset.recipe, self.preset.about.chunk
+        views = [self._view(reader) for reader in self.readers]
+        # the engine counts from where a view begins
+        starts = [round(start * self.rate / recipe.front.rate) for start, _ in views]
         answers = coseparate_clips(
-            [torch.from_numpy(mono_view(reader, recipe.front.rate)) for reader in self.readers],
-            lambda clip, start, frames: torch.from_numpy(self.clips[clip].read(start, frames)),
+            [torch.from_numpy(view) for _, view in views],
+            lambda clip, start, frames: torch.from_numpy(self.clips[clip].read(starts[clip] + start, frames)),
             [reader.channels for reader in self.readers],
             self.rate,
             recipe,
@@ -125,7 +129,15 @@ class Coseparation:
             if isinstance(answer, SharedSound):
                 self.sounds.append(answer.audio.numpy())
             elif isinstance(answer, SharedPart):
-                self.parts.append(answer)
+                self.parts.append(replace(answer, start=starts[answer.clip] + answer.start))
+
+    def _view(self, reader: ClipReader) -> tuple[int, NDArray[np.float32]]:
+        """A clip at the rate of the search, from its first signal to its last, and where that begins: (frames,)."""
+        rate = self.preset.recipe.front.rate
+        spans = signal_spans(reader, self.preset.about.silence, self.run.stop_if_cancelled)
+        view = mono_view(reader, rate)
+        start = min(round(spans[0][0] * rate / reader.rate), len(view) - 1)
+        return start, view[start : max(start + 1, round(spans[-1][1] * rate / reader.rate))]
 
     def write(self, index: int, paths: tuple[Path, Path]) -> dict[str, Any]:
         """Write the shared sound and the rest of clip `index`; returns what the manifest says of the clip."""

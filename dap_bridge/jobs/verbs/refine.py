@@ -211,20 +211,25 @@ class Correction:
             sounding=self.task.sounding,
         )
         answers = self.task.run.follow(events)
-        originals = [Path(path) for path in self.separated]
+        originals = [Path(path) for path in self.separated] if wanted is not regions else []
+        # where no chunk is asked for, silence has the boxes in it alone
+        edge = torch.full((self.task.sources, self.recipe.front.n_fft // 2 + 1, 1), 1 / self.task.sources)
         with self.task.writer(paths) as writer:
             for chunk in self.task.chunks:
-                self.task.write_silence(writer, chunk.index, device, self._regions)
-                if chunk.index not in wanted:
+                answer = next(answers) if chunk.index in wanted else None
+                if answer is not None and chunk.index == 0:
+                    edge = answer.masks[..., :1]
+                self.task.write_silence(writer, chunk.index, edge, device, self._regions, originals)
+                if answer is None:
                     self.task.run.stop_if_cancelled()
                     writer.copy(chunk, originals)
                     continue
-                answer = next(answers)
+                edge = answer.masks[..., -1:]
                 if order or regions[chunk.index]:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
                 self.task.write(writer, answer, device, regions[chunk.index])
-            self.task.write_silence(writer, len(self.task.chunks), device, self._regions)
+            self.task.write_silence(writer, len(self.task.chunks), edge, device, self._regions, originals)
 
     def _has_stems(self) -> bool:
         """Whether the separation's own stems are there, as it wrote them."""

@@ -115,16 +115,23 @@ class Task:
         self,
         writer: StemWriter,
         index: int,
+        masks: torch.Tensor,
         device: torch.device,
         regions: Callable[[Chunk], Sequence[Region]] = lambda _: (),
+        originals: Sequence[Path] = (),
     ) -> None:
-        """Write what lies between chunk `index` and the one before it, or the clip's end: an even share to every stem,
-        but for the boxes that `regions` says are there.
+        """Write what lies between chunk `index` and the one before it, or the clip's end.
+
+        masks: (sources, bins, 1), those of the nearest sound: what dies away goes on as it was. regions: the boxes that
+        are there; without any it is copied from `originals`, if these are given.
         """
-        even = torch.full((self.sources, self.preset.recipe.front.n_fft // 2 + 1, 1), 1 / self.sources)
         for gap in gaps(self.chunks, index, self.reader.frames):
             self.run.stop_if_cancelled()
-            writer.write(gap, self._stems(gap, even, device, regions(gap)), None)
+            inside = regions(gap)
+            if originals and not inside:
+                writer.copy(gap, originals)
+            else:
+                writer.write(gap, self._stems(gap, masks, device, inside), None)
 
     def _stems(
         self, chunk: Chunk, masks: torch.Tensor, device: torch.device, regions: Sequence[Region]
@@ -225,10 +232,14 @@ class Separation:
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """Separate on `device`, one stem to each of `paths`."""
         with self.task.writer(paths) as writer:
+            near: torch.Tensor | None = None
             for answer in self.answers(device):
-                self.task.write_silence(writer, answer.index, device)
+                near = answer.masks[..., :1] if near is None else near
+                self.task.write_silence(writer, answer.index, near, device)
                 self.task.write(writer, answer, device)
-            self.task.write_silence(writer, len(self.task.chunks), device)
+                near = answer.masks[..., -1:]
+            assert near is not None, "a clip has a chunk at least"
+            self.task.write_silence(writer, len(self.task.chunks), near, device)
         recipe = self.task.preset.recipe
         if self._sounds and isinstance(recipe, ConsensusRecipe) and recipe.counting:
             self.task.run.notes += suggestion(self._sounds, self.task.sources, recipe.counting.told_from)

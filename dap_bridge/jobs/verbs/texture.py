@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ... import presets
 from ...audio.files import ClipReader
-from ...audio.plan import Chunk
+from ...audio.plan import Chunk, Span
+from ...audio.silence import signal_spans
 from ...audio.stems import BLOCK_FRAMES, StemWriter
 from ...domain import Clip, Manifest, Stem
 from ...engine.recipe import TextureRecipe
@@ -33,7 +36,8 @@ def texture(run: Run, results: Path) -> Path:
     with ExitStack() as stack:
         reader = stack.enter_context(ClipReader(Clip.from_request(request)))
         after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
-        layout = plan(request, reader, after, preset.recipe)
+        signal = partial(signal_spans, rule=preset.about.silence, check=run.stop_if_cancelled)
+        layout = plan(request, reader, after, preset.recipe, signal)
         chunk = preset.about.chunk
         devices.require_memory(round(chunk.seconds * reader.rate) * reader.channels * WORKING_COPIES * 4)
 
@@ -56,15 +60,15 @@ def texture(run: Run, results: Path) -> Path:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Some frames of a clip."""
+    """Some frames of a clip, from span to span; what is silent between them is left out."""
 
     reader: ClipReader
-    start: int
-    frames: int
+    spans: tuple[Span, ...]
 
     def audio(self) -> torch.Tensor:
         """(channels, frames)"""
-        return torch.from_numpy(self.reader.read(self.start, self.frames))
+        parts = [self.reader.read(first, last - first) for first, last in self.spans]
+        return torch.from_numpy(np.concatenate(parts, axis=1))
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,26 @@ class Layout:
     after: Stretch | None
 
 
-def plan(request: dict[str, Any], reader: ClipReader, after: ClipReader | None, recipe: TextureRecipe) -> Layout:
-    """What to keep, what to make and what to listen to. Raises BadClip where there is nothing to go on from."""
+def plan(
+    request: dict[str, Any],
+    reader: ClipReader,
+    after: ClipReader | None,
+    recipe: TextureRecipe,
+    signal: Callable[[ClipReader], Sequence[Span]],
+) -> Layout:
+    """What to keep, what to make and what to listen to: signal alone, as silence is no texture. Raises BadClip where
+    there is nothing to go on from.
+    """
     length: int = request["length"]
     heard = max(1, round(recipe.source_s * reader.rate))
 
     def until(end: int) -> Stretch:
-        return Stretch(reader, max(0, end - heard), min(heard, end))
+        return Stretch(reader, _last(signal(reader), end, heard))
+
+    def beyond(clip: ClipReader, start: int) -> Stretch:
+        return Stretch(
+            clip, _turned(_last(_turned(signal(clip), clip.frames), clip.frames - start, heard), clip.frames)
+        )
 
     if request["mode"] == "extend":
         kept = min(length, reader.frames)
@@ -92,10 +109,10 @@ def plan(request: dict[str, Any], reader: ClipReader, after: ClipReader | None, 
         # a loop shorter than the clip ends with new audio all the same: it has to lead back
         joint = min(round(recipe.loop_s * reader.rate), length // 2)
         kept = min(length - joint, reader.frames)
-        return Layout(kept, length - kept, until(kept), Stretch(reader, 0, min(heard, reader.frames)))
+        return Layout(kept, length - kept, until(kept), beyond(reader, 0))
     if after is not None:
         _require_alike(reader, after)
-        return Layout(0, length, until(reader.frames), Stretch(after, 0, min(heard, after.frames)))
+        return Layout(0, length, until(reader.frames), beyond(after, 0))
     start: int = request["gap_start"]
     end = start + length
     if end >= reader.frames:
@@ -103,7 +120,23 @@ def plan(request: dict[str, Any], reader: ClipReader, after: ClipReader | None, 
             f"The gap ends at frame {end} of the clip, which has {reader.frames}: nothing is left after it.",
             "Give a gap that ends within the clip, or use the mode extend.",
         )
-    return Layout(0, length, until(start), Stretch(reader, end, min(heard, reader.frames - end)))
+    return Layout(0, length, until(start), beyond(reader, end))
+
+
+def _last(spans: Sequence[Span], end: int, frames: int) -> tuple[Span, ...]:
+    """The last so many frames of spans that lie before frame `end`, or of all that does where no span reaches in."""
+    found: list[Span] = []
+    for first, last in reversed([(first, min(last, end)) for first, last in spans if first < end] or [(0, end)]):
+        if frames <= 0:
+            break
+        found.append((max(first, last - frames), last))
+        frames -= last - first
+    return tuple(reversed(found))
+
+
+def _turned(spans: Sequence[Span], frames: int) -> tuple[Span, ...]:
+    """Spans as they lie in a clip of so many frames that runs backwards."""
+    return tuple((frames - last, frames - first) for first, last in reversed(spans))
 
 
 def _has_after(request: dict[str, Any]) -> bool:

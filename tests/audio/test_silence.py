@@ -1,0 +1,99 @@
+"""Where a clip holds signal: padding of every kind is told from what was recorded, however faint that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dap_bridge import presets
+from dap_bridge.audio.files import ClipReader
+from dap_bridge.audio.plan import Span
+from dap_bridge.audio.silence import signal_spans
+from dap_bridge.domain import ChannelRef, Clip
+
+RATE = 16_000
+RULE = presets.load("default").about.silence
+Find = Callable[..., tuple[Span, ...]]
+
+
+@pytest.fixture
+def find(write_clip: Callable[..., Path]) -> Find:
+    """find(audio (channels, frames)) -> where there is signal."""
+
+    def run(audio: np.ndarray) -> tuple[Span, ...]:
+        with ClipReader(Clip((ChannelRef(str(write_clip(audio, RATE))),))) as reader:
+            return signal_spans(reader, RULE, lambda: None)
+
+    return run
+
+
+def hiss(seconds: float, db: float, channels: int = 2) -> np.ndarray:
+    """White noise of that many dBFS: (channels, frames)."""
+    return 10 ** (db / 20) * np.random.default_rng(0).standard_normal((channels, round(seconds * RATE)))
+
+
+def dither(seconds: float, channels: int = 2) -> np.ndarray:
+    """What 16 bits make of nothing: triangular, rounded."""
+    generator = np.random.default_rng(1)
+    shape = (channels, round(seconds * RATE))
+    return np.round(generator.random(shape) - generator.random(shape)) / 2**15
+
+
+PADDING = {
+    "digital silence": lambda seconds: 0 * hiss(seconds, 0),
+    "an offset": lambda seconds: 0 * hiss(seconds, 0) + 0.01,
+    "dither": dither,
+    "-80 dBFS": lambda seconds: hiss(seconds, -80),
+}
+
+
+@pytest.mark.parametrize("seconds", [0.3, 4, 60])
+@pytest.mark.parametrize("kind", PADDING)
+def test_padding_is_no_signal_wherever_it_lies_and_however_much_there_is(find: Find, kind: str, seconds: float) -> None:
+    sound, pad = hiss(1, -25), PADDING[kind](seconds)
+    long, frames = pad.shape[1], sound.shape[1]
+    near = RULE.block_s * RATE
+    for parts, expected in (
+        ((pad, sound), [(long, long + frames)]),
+        ((sound, pad), [(0, frames)]),
+        ((sound, pad, sound), [(0, frames), (frames + long, 2 * frames + long)]),
+        ((pad, sound, pad), [(long, long + frames)]),
+    ):
+        found = find(np.concatenate(parts, axis=1))
+        assert len(found) == len(expected)
+        assert np.abs(np.subtract(found, expected)).max() <= near
+
+
+@pytest.mark.parametrize("db", [-25, -60, -80, -120])
+def test_a_quiet_recording_is_no_silence(find: Find, db: float) -> None:
+    audio = hiss(2, db)
+    assert find(audio) == ((0, audio.shape[1]),)
+
+
+def test_one_bang_does_not_make_silence_of_a_quiet_recording(find: Find) -> None:
+    audio = hiss(60, -60)
+    audio[:, 5000:6000] = hiss(1000 / RATE, -1)
+    assert find(audio) == ((0, audio.shape[1]),)
+
+
+def test_one_channel_alone_is_signal(find: Find) -> None:
+    audio = hiss(3, -25)
+    audio[1] = 0
+    audio[0, RATE : 2 * RATE] = 0
+    assert find(audio) == ((0, RATE), (2 * RATE, 3 * RATE))
+
+
+@pytest.mark.parametrize(("at", "where"), [(0, "before"), (RATE // 2, "within"), (RATE - 1600, "behind")])
+def test_a_moment_of_silence_is_part_of_the_sound(find: Find, at: int, where: str) -> None:
+    audio = hiss(1, -25)
+    audio[:, at : at + 1600] = 0
+    assert find(audio) == ((0, RATE),), where
+
+
+@pytest.mark.parametrize("frames", [1, 2, 159, 161])
+@pytest.mark.parametrize("level", [0.0, 1e-12, 0.5, 1e6])
+def test_every_signal_has_an_answer(find: Find, frames: int, level: float) -> None:
+    assert find(np.full((1, frames), level)) == ((0, frames),)
