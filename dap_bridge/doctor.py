@@ -107,7 +107,7 @@ def _osc_port(settings: Settings) -> Check:
 
 def _http_port(settings: Settings) -> Check:
     """The mask editor's: free, or held by this drop folder's daemon; and whether the page is there at all."""
-    from .transport.dropfolder import heartbeat
+    from .transport.heartbeat import heartbeat
     from .web import PAGE
 
     name = f"HTTP port {settings.http_port or '(any)'}"

@@ -22,7 +22,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from .. import atomic
-from ..errors import BadRequest, DaemonUnreachable, DapError
+from ..errors import BadRequest, DapError
 from . import protocol, verbs
 from .door import Handle
 from .events import Chosen, Event, Failed
@@ -39,9 +39,6 @@ STALE_ANSWER_S = 24 * 3600.0
 STALE_REJECTED_S = 30 * STALE_ANSWER_S
 # Names in the outbox: a job's latest event, and the result of the mask editor that the user has sent to the host.
 STATUS, CHOICE = ".status", ".chosen"
-HEARTBEAT = "daemon.status"
-# A daemon that has not written for so long has been killed.
-STALE_HEARTBEAT_S = 15.0
 CHANGES = frozenset({"created", "modified", "moved", "closed"})
 
 _Signature = tuple[int, int]
@@ -209,17 +206,6 @@ class DropFolder:
         except OSError as error:
             log.warning("%s cannot be removed: %s", path, error)
             self._stuck[path.name] = signature
-
-
-def heartbeat(spool: Path) -> dict[str, str]:
-    """What the daemon of this drop folder says of itself in daemon.status. Raises DaemonUnreachable."""
-    try:
-        path = spool / HEARTBEAT
-        if time.time() - path.stat().st_mtime < STALE_HEARTBEAT_S:
-            return dict(line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError):
-        pass
-    raise DaemonUnreachable(f"No daemon watches {spool}.")
 
 
 class _Answer:
