@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from . import __version__, atomic
+from . import __version__, atomic, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
 from .errors import BadRequest, BadSettings, DapError, UnknownJob
@@ -41,9 +41,8 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
 
     `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for name in ("asyncio", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.start()
+    os.umask(private.OTHERS)  # of the worker, too; what is published is given its own permissions
     asyncio.run(_serve(Daemon(settings, run, probe)))
     return 0
 
@@ -64,7 +63,7 @@ async def _serve(daemon: Daemon) -> None:
 
 
 def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    log.error("%s", context["message"], exc_info=context.get("exception"))
+    log.error(context["message"], exc_info=context.get("exception"))
 
 
 class Daemon:
@@ -102,6 +101,8 @@ class Daemon:
 
     async def _open(self) -> None:
         settings = self._settings
+        for folder in (settings.data, settings.spool):
+            private.folder(folder)
         locks = [self._lock(settings.data), self._lock(settings.spool)]
         store = Store(settings.data / "jobs.sqlite")
         self._cleanup.callback(store.close)
