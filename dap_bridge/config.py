@@ -44,6 +44,13 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, le=65535, description="TCP port of the mask editor; 0 takes the one of last time, or a free one."),
     ] = 0
+    open_osc: Annotated[
+        bool,
+        Field(
+            description="Serve OSC messages without a key: any program of any user of this machine may then have this "
+            "user's files read, and folders written."
+        ),
+    ] = False
     spool: Annotated[Folder, Field(description="Drop folder: inbox, outbox, rejected, daemon.status.")] = Field(
         default_factory=default_spool
     )

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from . import __version__, atomic
+from . import __version__, atomic, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
 from .errors import BadRequest, BadSettings, DapError, UnknownJob
@@ -23,10 +23,11 @@ from .jobs.sessions import Sessions
 from .jobs.store import Store
 from .transport import events, protocol, verbs
 from .transport.door import Sink
-from .transport.dropfolder import HEARTBEAT, DropFolder
+from .transport.dropfolder import DropFolder
 from .transport.events import Event
+from .transport.heartbeat import HEARTBEAT
 from .transport.http import HttpDoor
-from .transport.osc import OscDoor
+from .transport.osc import KEY_BYTES, OscDoor
 from .transport.verbs import JobVerb, Verb
 
 log = logging.getLogger(__name__)
@@ -40,9 +41,8 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
 
     `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for name in ("asyncio", "uvicorn"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logs.start()
+    os.umask(private.OTHERS)  # of the worker, too; what is published is given its own permissions
     asyncio.run(_serve(Daemon(settings, run, probe)))
     return 0
 
@@ -63,7 +63,7 @@ async def _serve(daemon: Daemon) -> None:
 
 
 def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    log.error("%s", context["message"], exc_info=context.get("exception"))
+    log.error(context["message"], exc_info=context.get("exception"))
 
 
 class Daemon:
@@ -75,7 +75,9 @@ class Daemon:
         self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
-        self._osc = OscDoor(self._handle)
+        # A new one each time: what was told to whoever took the port of a daemon that has ended opens nothing.
+        self._key = secrets.token_urlsafe(KEY_BYTES)
+        self._osc = OscDoor(self._handle, None if settings.open_osc else self._key)
         self._drop = DropFolder(
             settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
         )
@@ -99,6 +101,8 @@ class Daemon:
 
     async def _open(self) -> None:
         settings = self._settings
+        for folder in (settings.data, settings.spool):
+            private.folder(folder)
         locks = [self._lock(settings.data), self._lock(settings.spool)]
         store = Store(settings.data / "jobs.sqlite")
         self._cleanup.callback(store.close)
@@ -114,10 +118,11 @@ class Daemon:
         )
         self._sessions.trim()
         self._drop.prepare()
-        await self._osc.open(settings.osc_port)
-        self._cleanup.callback(self._osc.close)
         await self._http.open(settings.http_port)
         self._cleanup.push_async_callback(self._http.close)
+        await self._osc.open(settings.osc_port)
+        self._cleanup.callback(self._osc.close)
+        self._write_heartbeat()  # before the first message is looked at, which has to carry the key
         for lock in locks:
             lock.describe(osc_port=self._osc.port)
         self._queue.start()
@@ -126,6 +131,8 @@ class Daemon:
         self._cleanup.push_async_callback(self._drop.stop)
         heartbeat = asyncio.create_task(self._beat())
         self._cleanup.push_async_callback(self._still, heartbeat)
+        if settings.open_osc:
+            log.warning("open_osc is set: any user of this machine may have this user's files read over OSC")
         log.info("listening on OSC port %d, TCP port %d and in %s", self._osc.port, self._http.port, settings.spool)
 
     def _lock(self, folder: Path) -> FolderLock:
@@ -253,15 +260,17 @@ class Daemon:
 
     async def _beat(self) -> None:
         """Keep <spool>/daemon.status fresh: the sign of life for hosts that only read files."""
-        path = self._settings.spool / HEARTBEAT
         while True:
-            where = {"osc_port": self._osc.port, "editor": self._http.editor, "time": int(time.time())}
-            about = self._welcome().model_dump() | where
-            try:
-                atomic.write_text(path, protocol.lines(about))
-            except OSError as error:
-                log.warning("%s cannot be written: %s", path, error)
             await asyncio.sleep(self._settings.heartbeat_s)
+            self._write_heartbeat()
+
+    def _write_heartbeat(self) -> None:
+        path = self._settings.spool / HEARTBEAT
+        where = {"osc_port": self._osc.port, "key": self._key, "editor": self._http.editor, "time": int(time.time())}
+        try:
+            atomic.write_text(path, protocol.lines(self._welcome().model_dump() | where))
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error)
 
     async def _still(self, heartbeat: asyncio.Task[None]) -> None:
         heartbeat.cancel()

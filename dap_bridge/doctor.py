@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import __version__, presets
+from . import __version__, presets, private
 from .config import Settings
-from .errors import BadPreset, DaemonUnreachable, DeviceUnavailable
+from .errors import BadPreset, BadSettings, DaemonUnreachable, DeviceUnavailable
 
 OLDEST_PYTHON = (3, 11)
 
@@ -43,6 +43,7 @@ def examine(settings: Settings) -> list[Check]:
         _device(),
         _presets(),
         _osc_port(settings),
+        _osc_key(settings),
         _http_port(settings),
         *(_folder(name, path) for name, path in folders.items()),
         *(_codec(name, kind, subtype) for name, (kind, subtype) in CODECS.items()),
@@ -105,9 +106,16 @@ def _osc_port(settings: Settings) -> Check:
     return Check(name, True, "free; no daemon runs there")
 
 
+def _osc_key(settings: Settings) -> Check:
+    if not settings.open_osc:
+        return Check("OSC key", True, "asked for")
+    found = "not asked for (open_osc): any user of this machine may have your files read"
+    return Check("OSC key", True, found, "Take open_osc back, unless a controller cannot tell a key.")
+
+
 def _http_port(settings: Settings) -> Check:
     """The mask editor's: free, or held by this drop folder's daemon; and whether the page is there at all."""
-    from .transport.dropfolder import heartbeat
+    from .transport.heartbeat import heartbeat
     from .web import PAGE
 
     name = f"HTTP port {settings.http_port or '(any)'}"
@@ -126,13 +134,15 @@ def _http_port(settings: Settings) -> Check:
 
 def _folder(name: str, path: Path) -> Check:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        private.folder(path)
         with tempfile.TemporaryFile(dir=path):
             pass
     except OSError as error:
         return Check(
             name, False, f"{path}: {error.strerror}", "Make it writable, or choose another in the configuration."
         )
+    except BadSettings as error:
+        return Check(name, False, error.message, error.hint)
     return Check(name, True, str(path))
 
 

@@ -134,10 +134,10 @@ class PortTaken(DapError):
 
 
 class Forbidden(DapError):
-    """A request over HTTP that did not come from the page that the daemon opened."""
+    """A request over HTTP that did not come from the page that the daemon opened, or over OSC without its key."""
 
     code = "forbidden"
-    default_hint = "Open the page anew, with the address that `dap-bridge edit` gives."
+    default_hint = "Open the page anew, with the address that `dap-bridge edit` gives; over OSC, send the key."
 
 
 class MissingExtra(DapError):

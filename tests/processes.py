@@ -82,11 +82,16 @@ class Process:
         return dict(line.split("\t") for line in text.splitlines() if line)
 
     @property
-    def editor(self) -> str:
-        """The mask editor's address, to which a session's name is added."""
+    def told(self) -> dict[str, str]:
+        """What the daemon says of itself to its own user."""
         heartbeat = self.spool / "daemon.status"
         text = until(lambda: heartbeat.exists() and heartbeat.read_text(encoding="utf-8"))
-        return str(dict(line.split("\t", 1) for line in text.splitlines())["editor"])
+        return dict(line.split("\t", 1) for line in text.splitlines())
+
+    @property
+    def editor(self) -> str:
+        """The mask editor's address, to which a session's name is added."""
+        return self.told["editor"]
 
     def left(self) -> list[str]:
         """What jobs have left behind."""

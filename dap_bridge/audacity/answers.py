@@ -16,8 +16,9 @@ from .. import atomic
 from ..domain import Box, Op
 from ..errors import BadRequest, DaemonUnreachable, DapError, UnknownSession
 from ..transport import protocol
-from ..transport.dropfolder import CHOICE, STATUS, heartbeat
+from ..transport.dropfolder import CHOICE, STATUS
 from ..transport.events import Accepted, Failed, JobEvent
+from ..transport.heartbeat import heartbeat
 from . import edits, marks, stems
 from .edits import Edit
 from .marks import Mark

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnknownSession
 from ..transport.client import Client
-from ..transport.dropfolder import heartbeat
+from ..transport.heartbeat import heartbeat
 
 BLOCK_FRAMES = 1 << 16
 SILENCE_S = 0.5

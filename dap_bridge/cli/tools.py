@@ -92,7 +92,7 @@ def edit(session: str, browser: bool, spool: Path | None, as_json: bool) -> None
     import webbrowser
 
     from ..transport import protocol
-    from ..transport.dropfolder import heartbeat
+    from ..transport.heartbeat import heartbeat
 
     protocol.parse("status", {"job": session})  # refuses what cannot be a name
     address = heartbeat(settings(spool=spool).spool)["editor"] + session

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from .. import assets
+from .. import assets, private
 from ..config import Settings
 from ..errors import InstallFailed
 from . import folders
@@ -53,7 +53,7 @@ def install(plugins: Path, settings: Settings) -> list[str]:
     plugged = {path.name: path.read_text(encoding="utf-8").replace(SPOOL, placed).encode() for path in sources()}
     with folders.explained(plugins):
         plugins.mkdir(parents=True, exist_ok=True)
-        (settings.spool / "clips").mkdir(parents=True, exist_ok=True)
+        private.folder(settings.spool / "clips")
         return [folders.Ours(plugins, Path("dap-bridge")).install(plugged, {})]
 
 

@@ -89,7 +89,7 @@ class Sessions:
 
     def add(self, session: Session) -> None:
         """Remember the session, and let go of what is too old or too much. Raises OSError."""
-        self._sessions.mkdir(parents=True, exist_ok=True)
+        self._sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
         stamped = replace(session, created=time.time())
         atomic.write_text(self._session(session.id), json.dumps(asdict(stamped), ensure_ascii=False))
         self.trim()
@@ -115,7 +115,7 @@ class Sessions:
 
     def put_fit(self, content: bytes) -> str:
         """Keep a chunk's fit; returns its name, the same for the same content. Raises OSError."""
-        self._fits.mkdir(parents=True, exist_ok=True)
+        self._fits.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = hashlib.sha256(content).hexdigest()
         path = self._fit(name)
         if path.is_file():

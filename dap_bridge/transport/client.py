@@ -8,11 +8,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from ..config import LOOPBACK
 from ..domain import Progress
-from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
-from . import events, osc, protocol, verbs
+from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, Forbidden, JobConflict, UnknownJob
+from . import events, heartbeat, osc, protocol, verbs
 from .events import Event, JobEvent
 from .verbs import JobVerb, Verb
 
@@ -22,16 +23,23 @@ QUESTIONS = 5
 HELLO_AGAIN_S = 0.25
 RECEIVE_BYTES = 1 << 16
 # Errors of a message rather than of a job.
-REFUSALS = frozenset(kind.code for kind in (BadRequest, JobConflict, UnknownJob))
+REFUSALS = frozenset(kind.code for kind in (BadRequest, Forbidden, JobConflict, UnknownJob))
 ENDS = (events.Done, events.Failed, events.CancelledEvent, events.Interrupted)
+
+Listed = TypeVar("Listed", events.StatusEvent, events.SessionEvent)
 
 
 class Client:
-    """One UDP socket, connected to the daemon's port. A context manager."""
+    """One UDP socket, connected to the daemon's port. A context manager.
+
+    The daemon's `welcome` says where its drop folder is, and there its key is read, by whoever may.
+    """
 
     def __init__(self, port: int, silence_s: float = SILENCE_S) -> None:
         self._port = port
         self._silence_s = silence_s
+        self._spool: Path | None = None
+        self._key = ""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.connect((LOOPBACK, port))
 
@@ -52,37 +60,38 @@ class Client:
             event = self._receive(min(left, HELLO_AGAIN_S))
             while event is not None:
                 if isinstance(event, events.Welcome):
+                    self._spool = Path(event.spool)
                     return event
                 event = self._receive(min(left, HELLO_AGAIN_S))
         raise self._unreachable()
 
     def send(self, message: Verb) -> None:
-        """Send and forget."""
+        """Send and forget. Whatever is no `hello` comes after one, for it needs the key."""
+        self._key = self._read_key()
         with contextlib.suppress(ConnectionError):  # what an earlier packet met; the silence will tell
-            self._socket.send(osc.encode(message))
+            self._socket.send(osc.encode(message, self._key))
 
     def status(self) -> list[events.StatusEvent]:
-        """The jobs that have not ended. Raises DaemonUnreachable."""
-        jobs: dict[str, events.StatusEvent] = {}
-        for _ in range(QUESTIONS):
-            self.send(verbs.Status())
-            while (event := self._receive(self._silence_s)) is not None:
-                if isinstance(event, events.StatusEvent):
-                    if not event.job:
-                        return list(jobs.values())
-                    jobs[event.job] = event
-        raise self._unreachable()
+        """The jobs that have not ended. Raises DaemonUnreachable, Forbidden."""
+        return self._list(verbs.Status(), events.StatusEvent, lambda event: event.job)
 
     def sessions(self) -> list[events.SessionEvent]:
-        """The results that can be corrected. Raises DaemonUnreachable."""
-        found: dict[str, events.SessionEvent] = {}
+        """The results that can be corrected. Raises DaemonUnreachable, Forbidden."""
+        return self._list(verbs.ListSessions(), events.SessionEvent, lambda event: event.session)
+
+    def _list(self, question: Verb, kind: type[Listed], name: Callable[[Listed], str]) -> list[Listed]:
+        """What is answered with an event for each of several things, and one without a name after the last."""
+        self.hello()
+        found: dict[str, Listed] = {}
         for _ in range(QUESTIONS):
-            self.send(verbs.ListSessions())
+            self.send(question)
             while (event := self._receive(self._silence_s)) is not None:
-                if isinstance(event, events.SessionEvent):
-                    if not event.session:
+                if isinstance(event, kind):
+                    if not name(event):
                         return list(found.values())
-                    found[event.session] = event
+                    found[name(event)] = event
+                elif isinstance(event, events.Failed) and event.code == Forbidden.code and not event.job:
+                    raise as_error(event)
         raise self._unreachable()
 
     def request(self, message: JobVerb | verbs.Cancel | verbs.Resume) -> Iterator[JobEvent]:
@@ -90,7 +99,7 @@ class Client:
 
         The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
         that the message can be repeated without running the job twice. Raises DaemonUnreachable, or BadRequest,
-        UnknownJob or JobConflict where the message itself is refused.
+        Forbidden, UnknownJob or JobConflict where the message itself is refused.
         """
         if message.job is None:
             message = message.model_copy(update={"job": _new_name()})
@@ -153,7 +162,9 @@ class Client:
             self._socket.settimeout(left)
             try:
                 for message in osc.decode(self._socket.recv(RECEIVE_BYTES)):
-                    return protocol.parse_event(message.address, message.params)
+                    event = protocol.parse_event(message.address, message.params)
+                    if not self._outdated(event):
+                        return event
             except TimeoutError:
                 return None
             except ConnectionError:
@@ -161,6 +172,13 @@ class Client:
             except (osc.Malformed, BadRequest):
                 continue
         return None
+
+    def _read_key(self) -> str:
+        return heartbeat.key(self._spool, self._port) or "" if self._spool else ""
+
+    def _outdated(self, event: Event) -> bool:
+        """The message met a daemon that had just taken the place of another: as good as lost."""
+        return isinstance(event, events.Failed) and event.code == Forbidden.code and self._key != self._read_key()
 
     def _unreachable(self) -> DaemonUnreachable:
         return DaemonUnreachable(f"No daemon answers on OSC port {self._port}.")

@@ -11,7 +11,7 @@ from typing import Any
 from ..config import LOOPBACK, Settings, default_spool
 from ..domain import Manifest, State, Stem
 from ..errors import DapError
-from . import protocol
+from . import osc, protocol
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
 from .http import MAX_BODY
@@ -45,6 +45,11 @@ The daemon listens on {host}, port {port} unless told otherwise (`--osc-port`, o
 - Address: `/dap/VERB`; events come back as `/dap/EVENT`.
 - Arguments: key, value, key, value …, every key a string; what is left out takes its default. A field marked
   *repeated* is given once for each of its values, in order.
+- Every message but `hello` tells the daemon's key, as the argument `{key}`: it stands in `daemon.status` of the drop
+  folder, which only the user that the daemon runs as can read, and is a new one each time the daemon starts. Read it
+  anew for every message, and tell it to the port that `daemon.status` names and to no other. Without it a message is
+  refused with `forbidden`. (`open_osc = true` in the configuration opens the port to all; see
+  [security.md](security.md).)
 - Types: `i`, `h`, `f`, `d`, `s`. A whole number may come as a float (some hosts can send nothing else).
 - Bundles are taken apart, and their time tags ignored.
 - Answers go to `reply_port` if the message names one, else to the port that an earlier `hello` from the same socket
@@ -56,7 +61,10 @@ The daemon listens on {host}, port {port} unless told otherwise (`--osc-port`, o
 
 Example, as `oscsend` of liblo sends it:
 
-    oscsend osc.udp://{host}:{port} /dap/separate sssssi clip /music/clip.wav job take-1 sources 3
+    key=$(grep ^key {spool}/daemon.status | cut -f 2)
+    oscsend osc.udp://{host}:{port} /dap/separate sssssiss clip /music/clip.wav job take-1 sources 3 key "$key"
+
+(What is an argument of a program can be seen by all users while it runs; a program that sends by itself shows nothing.)
 """
 
 DROP_FOLDER = """\
@@ -76,8 +84,9 @@ DROP_FOLDER = """\
 - `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
 - `clips/`: where a host may put the audio of a selection that is no file yet, and take it away afterwards.
 - `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
-  `welcome`, `osc_port`, `time` (seconds since 1970), and `editor`: the address of the mask editor, to which a session's
-  name is added. Only the user that the daemon runs as can read this file, for whoever has the address has the page.
+  `welcome`, `osc_port`, `key` (see above), `time` (seconds since 1970), and `editor`: the address of the mask editor,
+  to which a session's name is added. Only the user that the daemon runs as can read this file, for whoever has the key
+  or the address may do what he may.
 
 Everything the daemon writes here is lines of `key<TAB>value`, with `event` as the first key of an event. Inside a
 value, backslash, tab, newline and carriage return are written as `\\\\`, `\\t`, `\\n` and `\\r`.
@@ -114,11 +123,18 @@ refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}
 def document() -> str:
     """The whole page."""
     defaults = Settings.model_fields
+    spool = Path("~") / default_spool().relative_to(Path.home())
     parts = [
         INTRODUCTION.format(states=", ".join(f"`{state}`" for state in State)),
-        OSC.format(host=LOOPBACK, port=defaults["osc_port"].default, datagram=protocol.MAX_DATAGRAM),
+        OSC.format(
+            host=LOOPBACK,
+            port=defaults["osc_port"].default,
+            datagram=protocol.MAX_DATAGRAM,
+            key=osc.KEY,
+            spool=spool,
+        ),
         DROP_FOLDER.format(
-            spool=Path("~") / default_spool().relative_to(Path.home()),
+            spool=spool,
             bytes=MAX_BYTES,
             heartbeat=defaults["heartbeat_s"].default,
         ),

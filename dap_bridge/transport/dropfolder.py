@@ -21,8 +21,8 @@ from typing import Any
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
-from .. import atomic
-from ..errors import BadRequest, DaemonUnreachable, DapError
+from .. import atomic, private
+from ..errors import BadRequest, DapError, Forbidden
 from . import protocol, verbs
 from .door import Handle
 from .events import Chosen, Event, Failed
@@ -39,9 +39,6 @@ STALE_ANSWER_S = 24 * 3600.0
 STALE_REJECTED_S = 30 * STALE_ANSWER_S
 # Names in the outbox: a job's latest event, and the result of the mask editor that the user has sent to the host.
 STATUS, CHOICE = ".status", ".chosen"
-HEARTBEAT = "daemon.status"
-# A daemon that has not written for so long has been killed.
-STALE_HEARTBEAT_S = 15.0
 CHANGES = frozenset({"created", "modified", "moved", "closed"})
 
 _Signature = tuple[int, int]
@@ -69,9 +66,9 @@ class DropFolder:
         self._observer: Any = None
 
     def prepare(self) -> None:
-        """Make the folders, and remove what earlier daemons left there for long enough. Raises OSError."""
+        """Make the folders, and remove what earlier daemons left there for long enough. Raises BadSettings, OSError."""
         for folder in (self.inbox, self.outbox, self.rejected, self.clips):
-            folder.mkdir(parents=True, exist_ok=True)
+            private.folder(folder)
         for folder in (self._spool, self.outbox, self.rejected):
             for unfinished in folder.glob(".*.tmp"):
                 unfinished.unlink(missing_ok=True)
@@ -211,17 +208,6 @@ class DropFolder:
             self._stuck[path.name] = signature
 
 
-def heartbeat(spool: Path) -> dict[str, str]:
-    """What the daemon of this drop folder says of itself in daemon.status. Raises DaemonUnreachable."""
-    try:
-        path = spool / HEARTBEAT
-        if time.time() - path.stat().st_mtime < STALE_HEARTBEAT_S:
-            return dict(line.split("\t", 1) for line in path.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError):
-        pass
-    raise DaemonUnreachable(f"No daemon watches {spool}.")
-
-
 class _Answer:
     """The file that answers a request which makes no job: what is said at once, then in its place what follows."""
 
@@ -254,10 +240,12 @@ class _Watcher(FileSystemEventHandler):
 
 
 def _read(path: Path) -> Any:
-    """The JSON value in a file. Raises _Unfinished, BadRequest, FileNotFoundError."""
+    """The JSON value in a file. Raises _Unfinished, BadRequest, Forbidden, FileNotFoundError."""
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise BadRequest("It is not a regular file.", "Write the request itself into the inbox, as a file.")
+    if not private.is_own(status):
+        raise Forbidden("The file is another user's.", "The drop folder serves the user that the daemon runs as.")
     if status.st_size > MAX_BYTES:
         raise BadRequest(f"The file is larger than {MAX_BYTES} bytes.", "Send paths to audio, not audio.")
     try:

@@ -33,6 +33,7 @@ from ..config import LOOPBACK
 from ..errors import BadRequest, ClipUnreadable, DapError, Forbidden, JobConflict, PortTaken, UnknownJob, UnknownSession
 from ..web import PAGE
 from . import events, protocol
+from .connection import BACKLOG, Connection
 from .door import Handle
 from .events import Event
 
@@ -47,6 +48,8 @@ KEPT_TILES = 64
 PING_S = 15.0
 # Of a page that does not read: the oldest are left out.
 MAX_WAITING = 200
+# Pages that are told what happens; beyond, the oldest has to ask anew.
+MAX_STREAMS = 16
 GRACE_S = 1
 
 MEDIA = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -76,7 +79,7 @@ class HttpDoor:
         self.port = 0
         self._handle, self._find, self._greet, self._note = handle, find, greet, note
         self._token = ""
-        self._streams: set[_Stream] = set()
+        self._streams: dict[_Stream, None] = {}
         self._painters = ThreadPoolExecutor(PAINTERS, "painter")
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -95,7 +98,8 @@ class HttpDoor:
         guarded = _Guard(self._application(), self._token, self.port)
         config = uvicorn.Config(
             guarded,
-            http="h11",
+            http=Connection,
+            backlog=BACKLOG,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -177,7 +181,11 @@ class HttpDoor:
                 self._handle(protocol.parse("status", {"job": job}), stream)
             except DapError as error:
                 stream.send(events.Failed(job=protocol.job_named({"job": job}), **error.as_dict()))
-        self._streams.add(stream)
+        if len(self._streams) >= MAX_STREAMS:
+            oldest = next(iter(self._streams))
+            del self._streams[oldest]
+            oldest.end()
+        self._streams[stream] = None
         return StreamingResponse(self._told(stream), headers=CHANGING, media_type="text/event-stream")
 
     async def _told(self, stream: _Stream) -> AsyncIterator[str]:
@@ -185,7 +193,7 @@ class HttpDoor:
             async for text in stream.texts():
                 yield text
         finally:
-            self._streams.discard(stream)
+            self._streams.pop(stream, None)
 
     def _named(self, request: Request) -> tuple[str, Path]:
         """The session that an address names, and its manifest. Raises what `find` raises."""
@@ -223,6 +231,7 @@ class _Guard:
             log.info("refused %s over HTTP: %s", scope["method"], reason)
             await _error(Forbidden(reason))(scope, receive, send_guarded)
         else:
+            scope["state"]["connection"].known = True
             inner = {**scope, "path": scope["path"].removeprefix(self._prefix) or "/"}
             await self._app(inner, receive, send_guarded)
 

@@ -1,15 +1,18 @@
 """OSC over UDP: datagrams to messages of the protocol and back.
 
-Only loopback is listened on. What is no OSC is counted and never answered; a well-formed message under /dap/ always is.
+Only loopback is listened on, where any user of the machine may speak: whoever asks for more than `hello` tells the key
+that the daemon wrote where its own user alone can read it. What is no OSC is counted and never answered; a well-formed
+message under /dap/ always is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import struct
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +21,9 @@ from pythonosc.osc_message import ParseError as MessageParseError
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing import osc_types
 
-from ..config import LOOPBACK
-from ..errors import DapError, PortTaken
-from . import events, protocol, verbs
+from .. import config
+from ..errors import DapError, Forbidden, PortTaken
+from . import events, heartbeat, protocol, verbs
 from .door import Handle
 from .events import Event, Failed
 from .messages import Message
@@ -32,6 +35,9 @@ log = logging.getLogger(__name__)
 BUNDLE = b"#bundle\0"
 BUNDLE_HEADER = len(BUNDLE) + 8  # and the time tag, which is not waited for
 BUNDLE_DEPTH = 8
+# The argument that carries the key; OSC's own, and no field of any verb.
+KEY = "key"
+KEY_BYTES = 24
 TYPES = frozenset("ihfdsbrmtTFN[]")
 # Text of an error that must fit into a datagram.
 SHORT_TEXT = 500
@@ -83,8 +89,16 @@ def _message(datagram: bytes) -> OscMessage:
         raise Malformed from error
 
 
-def encode(message: Message) -> bytes:
-    """A message as one datagram; an error's text is shortened where it does not fit."""
+def encode(message: Message, key: str | None = None) -> bytes:
+    """A message as one datagram; an error's text is shortened where it does not fit.
+
+    `key`: of the daemon that is asked, empty for none; left out: that of the user's own, which the settings tell of.
+    """
+    if isinstance(message, Verb) and not isinstance(message, Hello):
+        if key is None:
+            settings = config.load()
+            key = heartbeat.key(settings.spool, settings.osc_port)
+        return _encode(message, [KEY, key] if key else [])
     datagram = _encode(message)
     if len(datagram) > MAX_DATAGRAM and isinstance(message, Failed):
         short = {name: protocol.shorten(getattr(message, name), SHORT_TEXT) for name in ("message", "hint")}
@@ -92,12 +106,12 @@ def encode(message: Message) -> bytes:
     return datagram
 
 
-def _encode(message: Message) -> bytes:
+def _encode(message: Message, more: Iterable[str] = ()) -> bytes:
     address, arguments = protocol.osc_arguments(message)
     builder = OscMessageBuilder(address)
     # Every host reads single precision; what is asked of the daemon is told it exactly.
     precision = OscMessageBuilder.ARG_TYPE_DOUBLE if isinstance(message, Verb) else OscMessageBuilder.ARG_TYPE_FLOAT
-    for value in arguments:
+    for value in (*arguments, *more):
         builder.add_arg(value, precision if isinstance(value, float) else None)
     return builder.build().dgram
 
@@ -112,12 +126,12 @@ class _AddressSink:
 
 
 class OscDoor(asyncio.DatagramProtocol):
-    """The daemon's UDP port."""
+    """The daemon's UDP port. `key`: what senders have to tell; None: nothing."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, key: str | None) -> None:
         self.malformed = 0
         self.port = 0
-        self._handle = handle
+        self._handle, self._key = handle, key
         self._transport: asyncio.DatagramTransport | None = None
         self._reply_ports: OrderedDict[Address, int] = OrderedDict()
 
@@ -125,7 +139,7 @@ class OscDoor(asyncio.DatagramProtocol):
         """Listen on `port` of loopback; 0 takes a free one. Raises PortTaken."""
         try:
             loop = asyncio.get_running_loop()
-            await loop.create_datagram_endpoint(lambda: self, local_addr=(LOOPBACK, port))
+            await loop.create_datagram_endpoint(lambda: self, local_addr=(config.LOOPBACK, port))
         except OSError as error:
             raise PortTaken(f"UDP port {port} cannot be opened: {error.strerror}.") from error
 
@@ -161,12 +175,24 @@ class OscDoor(asyncio.DatagramProtocol):
         fields: dict[str, Any] = {}
         try:
             name, fields = protocol.osc_fields(address, arguments)
+            self._admit(name, fields.pop(KEY, ""))
             verb = protocol.parse(name, fields)
             self._handle(verb, self._sink(verb, sender))
         except DapError as error:
             log.info("refused a message: %s", error.message)
             failed = Failed(job=protocol.job_named(fields), **error.as_dict())
             self.send(failed, self._reply_address(protocol.port_named(fields), sender))
+
+    def _admit(self, name: str, key: Any) -> None:
+        """Raises Forbidden."""
+        if self._key is None or name == Hello.name:
+            return
+        if not (isinstance(key, str) and secrets.compare_digest(key.encode(), self._key.encode())):
+            raise Forbidden(
+                f"{protocol.shorten(name)} came without this daemon's key.",
+                "It stands in daemon.status of the drop folder that `welcome` names, for the daemon's user alone. "
+                "A host's scripts know it once `dap-bridge install reaper` (or ardour) has run again.",
+            )
 
     def _sink(self, verb: Verb, sender: Address) -> _AddressSink:
         if isinstance(verb, Hello):

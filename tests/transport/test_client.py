@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pytest
 
 from dap_bridge.config import LOOPBACK
-from dap_bridge.errors import DaemonUnreachable, UnknownJob
+from dap_bridge.errors import DaemonUnreachable, Forbidden, UnknownJob
 from dap_bridge.transport import events, osc, protocol, verbs
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.events import Event
@@ -20,6 +22,7 @@ WELCOME = events.Welcome(version="1", pid=1, device="cpu", device_reason="", spo
 ACCEPTED = events.Accepted(job="a", verb="separate")
 DONE = events.Done(job="a", manifest="/m.json")
 CANCELLED = events.CancelledEvent(job="a")
+FORBIDDEN = events.Failed(job="a", **Forbidden("No key.").as_dict())
 UNKNOWN = events.Failed(job="a", **UnknownJob("There is no job a.").as_dict())
 REQUEST = verbs.Separate(job="a", clip="/a.wav")
 
@@ -27,8 +30,10 @@ REQUEST = verbs.Separate(job="a", clip="/a.wav")
 class FakeDaemon:
     """Greets; answers the nth message of each other kind with the nth of its lines, then says no more."""
 
-    def __init__(self, **lines: list[list[Event]]) -> None:
+    def __init__(self, spool: Path = Path("/"), **lines: Iterable[list[Event]]) -> None:
         self.heard: list[Verb] = []
+        self.keys: list[str | None] = []
+        self._welcome = WELCOME.model_copy(update={"spool": str(spool)})
         self._lines = {verb: iter(answers) for verb, answers in lines.items()}
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind((LOOPBACK, 0))
@@ -39,9 +44,11 @@ class FakeDaemon:
         while True:
             datagram, sender = self._socket.recvfrom(65536)
             (message,) = osc.decode(datagram)
-            verb = protocol.parse(*protocol.osc_fields(message.address, message.params))
+            name, fields = protocol.osc_fields(message.address, message.params)
+            self.keys.append(fields.pop("key", None))
+            verb = protocol.parse(name, fields)
             self.heard.append(verb)
-            for event in [WELCOME] if verb.name == "hello" else next(self._lines.get(verb.name, iter(())), []):
+            for event in [self._welcome] if verb.name == "hello" else next(self._lines.get(verb.name, iter(())), []):
                 self._socket.sendto(osc.encode(event), sender)
 
 
@@ -69,6 +76,39 @@ def test_a_lost_result_is_asked_for(client: Callable[[FakeDaemon], Client]) -> N
     end = events.StatusEvent(job="", jobs=1)
     daemon = FakeDaemon(separate=[[ACCEPTED]], status=[[], [listing, DONE, end]])
     assert list(client(daemon).request(REQUEST)) == [ACCEPTED, DONE]
+
+
+def test_a_daemon_that_takes_the_place_of_another_wants_its_own_key(
+    client: Callable[[FakeDaemon], Client], tmp_path: Path
+) -> None:
+    def says(key: str) -> None:
+        (tmp_path / "daemon.status").write_text(f"osc_port\t{daemon.port}\nkey\t{key}\n")
+
+    def answers() -> Iterator[list[Event]]:
+        says("new")
+        yield [FORBIDDEN]
+        yield [ACCEPTED, DONE]
+
+    daemon = FakeDaemon(tmp_path, separate=answers(), status=[[UNKNOWN]])
+    says("old")
+    assert list(client(daemon).request(REQUEST)) == [ACCEPTED, DONE]
+    assert daemon.keys == [None, "old", "new", "new"]
+
+
+def test_a_daemon_that_knows_another_key_is_no_use(client: Callable[[FakeDaemon], Client]) -> None:
+    with pytest.raises(Forbidden):
+        list(client(FakeDaemon(separate=[[FORBIDDEN]])).request(REQUEST))
+    for answer in (FORBIDDEN, FORBIDDEN.model_copy(update={"job": ""})):
+        with pytest.raises(Forbidden if not answer.job else DaemonUnreachable):
+            client(FakeDaemon(status=[[answer]])).status()
+
+
+def test_what_is_no_daemon_status_holds_no_key(client: Callable[[FakeDaemon], Client], tmp_path: Path) -> None:
+    """Whoever welcomes names the folder: a pipe in it, which nobody writes to, must not keep a program waiting."""
+    os.mkfifo(tmp_path / "daemon.status")
+    daemon = FakeDaemon(tmp_path, separate=[[ACCEPTED, DONE]])
+    assert list(client(daemon).request(REQUEST)) == [ACCEPTED, DONE]
+    assert daemon.keys == [None, None]
 
 
 def test_what_concerns_others_is_passed_over(client: Callable[[FakeDaemon], Client]) -> None:

@@ -28,11 +28,11 @@ def bundle(*elements: bytes) -> bytes:
 
 
 class Rig:
-    """A door whose handler welcomes everybody, and refuses to cancel."""
+    """A door whose handler welcomes everybody, and refuses to cancel. `key`: what has to be told first."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: str | None = None) -> None:
         self.seen: list[Verb] = []
-        self.door = OscDoor(self._handle)
+        self.door = OscDoor(self._handle, key)
 
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
         self.seen.append(verb)
@@ -68,9 +68,9 @@ class Caller:
             self._socket.recv(65536)
 
 
-def play(scene: Callable[[Rig], Any]) -> None:
+def play(scene: Callable[[Rig], Any], key: str | None = None) -> None:
     async def main() -> None:
-        rig = Rig()
+        rig = Rig(key)
         await rig.door.open(0)
         try:
             await asyncio.wait_for(scene(rig), 30)
@@ -131,6 +131,41 @@ def test_a_refused_message_is_answered_with_the_reason_and_its_job() -> None:
         assert "sources" in refused.message
 
     play(scene)
+
+
+def keyed(*key: Any) -> bytes:
+    """A request to cancel that tells this of a key."""
+    message = osc.OscMessageBuilder("/dap/cancel")
+    for value in ("job", "a", *key):
+        message.add_arg(value)
+    return message.build().dgram
+
+
+def test_whoever_does_not_know_the_key_gets_no_further_than_hello(caplog: pytest.LogCaptureFixture) -> None:
+    key = "right-é"
+    right = osc.encode(verbs.Status(job="a"), key)
+    wrong = [(), ("key", ""), ("key", "right"), ("key", f"{key}x"), ("key", 1), ("key", None), ("key", [key])]
+
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        for told in wrong:
+            caller.send(keyed(*told))
+            refused = await caller.receive()
+            assert isinstance(refused, events.Failed)
+            assert (refused.job, refused.code) == ("a", "forbidden"), told
+            assert "daemon.status" in refused.hint and key not in str(refused)
+        caller.send(keyed("key", key, "key", key))
+        assert (await caller.receive()).model_dump()["code"] == "bad_request"
+        caller.send(HELLO)
+        caller.send(right)
+        caller.send(bundle(right, keyed(), right))
+        names = [(await caller.receive()).name for _ in range(5)]
+        assert names == ["welcome", "welcome", "welcome", "failed", "welcome"]
+        assert [verb.name for verb in rig.seen] == ["hello", "status", "status", "status"]
+
+    with caplog.at_level("DEBUG"):
+        play(scene, key)
+    assert key not in caplog.text
 
 
 def test_what_is_not_for_us_is_not_answered() -> None:
@@ -239,7 +274,7 @@ def test_an_error_too_long_for_a_datagram_is_shortened() -> None:
 def test_a_taken_port_is_said_so() -> None:
     async def scene(rig: Rig) -> None:
         with pytest.raises(PortTaken, match=str(rig.door.port)):
-            await OscDoor(lambda *_: None).open(rig.door.port)
+            await OscDoor(lambda *_: None, None).open(rig.door.port)
 
     play(scene)
 

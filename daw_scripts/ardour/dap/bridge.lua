@@ -11,9 +11,12 @@ local bridge = {}
 local STALE_S = 5
 local LARGEST_INT = 2 ^ 31 - 1
 
--- What the bridge says of itself, or nil where none runs.
+-- What the bridge says of itself; of one that was killed, what it said last.
+local function about() return lines.decode(files.read(settings.spool .. "/daemon.status") or "") end
+
+-- The same, or nil where none runs.
 function bridge.welcome()
-  local said = lines.decode(files.read(settings.spool .. "/daemon.status") or "")
+  local said = about()
   local time = tonumber(said.time)
   return time and math.abs(os.time() - time) < STALE_S and said or nil
 end
@@ -27,31 +30,34 @@ end
 local function padded(text) return #text + 4 - #text % 4 end
 
 -- Types, values and size of a message: key, value, key, value …; a list is given as its values, one after the other.
-local function arguments(fields)
+-- `key`: what the bridge wants to be told; nil where it is not known.
+local function arguments(fields, key)
   local types, values, size = {}, {}, 0
-  local function add(key, value)
+  local function add(name, value)
     if type(value) == "boolean" then value = tostring(value) end
     local whole = math.type(value) == "integer" and value <= LARGEST_INT
     types[#types + 1] = type(value) == "string" and "ss" or whole and "si" or "sd"
-    values[#values + 1], values[#values + 2] = key, value
-    size = size + padded(key) + (type(value) == "string" and padded(value) or 8)
+    values[#values + 1], values[#values + 2] = name, value
+    size = size + padded(name) + (type(value) == "string" and padded(value) or 8)
   end
-  for key, value in pairs(fields) do
-    for _, single in ipairs(type(value) == "table" and value or { value }) do add(key, single) end
+  for name, value in pairs(fields) do
+    for _, single in ipairs(type(value) == "table" and value or { value }) do add(name, single) end
   end
+  if key then add("key", key) end
   return table.concat(types), values, size + #values + 8
 end
 
 -- Ask something. A request that no datagram can hold goes through the drop folder. Returns true, or nil and the reason.
 function bridge.send(verb, fields)
-  local types, values, size = arguments(fields)
+  local said = about()
+  local types, values, size = arguments(fields, said.key)
   local address = constants.prefix .. verb
   if size + padded(address) > constants.max_datagram then
     local request = { verb = verb }
     for name, value in pairs(fields) do request[name] = value end
     return files.write(("%s/inbox/%s.json"):format(settings.spool, fields.job), json.encode(request))
   end
-  local port = (bridge.welcome() or {}).osc_port or settings.osc_port
+  local port = said.osc_port or settings.osc_port
   ARDOUR.LuaOSC.Address("osc.udp://127.0.0.1:" .. port):send(address, types, table.unpack(values))
   return true
 end

@@ -14,9 +14,12 @@ local function answer(name) return settings.spool .. "/outbox/" .. name .. ".sta
 
 function folder.open() return setmetatable({ asked = {}, way = "drop folder" }, folder) end
 
--- What the bridge says of itself, or nil where none runs.
+-- What the bridge says of itself; of one that was killed, what it said last.
+function folder.about() return lines.decode(files.read(settings.spool .. "/daemon.status") or "") end
+
+-- The same, or nil where none runs.
 function folder.welcome()
-  local said = lines.decode(files.read(settings.spool .. "/daemon.status") or "")
+  local said = folder.about()
   local time = tonumber(said.time)
   return time and math.abs(os.time() - time) < STALE_S and said or nil
 end

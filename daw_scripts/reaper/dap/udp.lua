@@ -1,5 +1,6 @@
 -- OSC over UDP, where a sockets module can be loaded (Mavriq-Lua-Sockets of ReaPack, or LuaSocket).
 local constants = require("dap.constants")
+local folder = require("dap.folder")
 local osc = require("dap.osc")
 local settings = require("dap.settings")
 
@@ -29,8 +30,16 @@ function udp.open()
   if not socket then return nil end
   socket:settimeout(0)
   socket:setsockname("127.0.0.1", 0)
-  socket:setpeername("127.0.0.1", settings.osc_port)
-  return setmetatable({ socket = socket, events = {}, heard = -math.huge, way = "OSC" }, udp)
+  local port = tonumber(folder.about().osc_port) or settings.osc_port
+  socket:setpeername("127.0.0.1", port)
+  return setmetatable({ socket = socket, port = port, events = {}, heard = -math.huge, way = "OSC" }, udp)
+end
+
+-- What the bridge wants to be told: for its own port alone, for whoever listens on another one is a stranger. Nil where
+-- this user's drop folder knows of no such bridge.
+local function key(self)
+  local said = folder.about()
+  return tonumber(said.osc_port) == self.port and said.key or nil
 end
 
 -- Returns true, or nil where the message does not fit into one datagram.
@@ -41,6 +50,11 @@ function udp:send(verb, fields)
       arguments[#arguments + 1] = name
       arguments[#arguments + 1] = single
     end
+  end
+  self.key = key(self)
+  if self.key then
+    arguments[#arguments + 1] = "key"
+    arguments[#arguments + 1] = self.key
   end
   local datagram = osc.encode(constants.prefix .. verb, arguments)
   if #datagram > constants.max_datagram then return nil, "the request is too long for OSC" end
@@ -59,8 +73,10 @@ function udp:receive()
       local said = { event = name }
       for index = 1, #arguments - 1, 2 do said[arguments[index]] = tostring(arguments[index + 1]) end
       if name == "welcome" then self.said = said end
+      -- A message that met a bridge which had just taken the place of another is as good as lost.
+      local outdated = said.code == "forbidden" and self.key ~= key(self)
       -- `status` says a job's state in words; the event that follows it says everything.
-      if name ~= "status" and said.job then self.events[said.job] = said end
+      if name ~= "status" and said.job and not outdated then self.events[said.job] = said end
     end
   end
 end

@@ -60,12 +60,16 @@ class Link:
     def __init__(self):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        self._socket.connect((HOST, dap_settings.osc_port()))
+        self._port = dap_settings.osc_port()
+        self._socket.connect((HOST, self._port))
+        self._key = None
         self.heard = time.monotonic()
 
     def send(self, verb, fields):
         """Send a verb; False where it does not fit into one datagram."""
         pairs = [part for pair in fields.items() for part in pair]
+        self._key = self._read_key()
+        pairs += ["key", self._key] if self._key else []
         datagram = encode(PREFIX + verb, pairs)
         if len(datagram) > MAX_DATAGRAM:
             return False
@@ -87,7 +91,18 @@ class Link:
                 continue
             self.heard = time.monotonic()
             keys = iter(arguments)
-            found.append({"event": address[len(PREFIX) :], **dict(zip(keys, keys))})
+            event = {"event": address[len(PREFIX) :], **dict(zip(keys, keys))}
+            # A message that met a bridge which had just taken the place of another is as good as lost.
+            if event.get("code") != "forbidden" or self._key == self._read_key():
+                found.append(event)
+
+    def _read_key(self):
+        """What the bridge wants to be told: for its own port alone, for whoever listens on another one is a stranger.
+
+        None where this user's drop folder knows of no such bridge.
+        """
+        said = dap_settings.about()
+        return said.get("key") if said.get("osc_port") == str(self._port) else None
 
     def silent(self):
         return time.monotonic() - self.heard > SILENT_S

@@ -3,24 +3,37 @@
 import os
 import re
 
-from dap_constants import OSC_PORT
+from dap_constants import OSC_PORT, SPOOL
 
 WRITTEN = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bridge.tsv")
 ESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 
-def _written():
+def _lines(path):
+    """The pairs of a file of `key<TAB>value` lines; none where it cannot be read."""
     try:
-        with open(WRITTEN, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             pairs = [line.split("\t", 1) for line in file.read().split("\n") if "\t" in line]
-    except OSError:
+    except (OSError, ValueError):
         return {}
     return {key: re.sub(r"\\[\\tnr]", lambda found: ESCAPES[found.group()], value) for key, value in pairs}
 
 
+def _spool():
+    usual = os.path.join(os.path.expanduser("~"), SPOOL)
+    return os.environ.get("DAP_BRIDGE_SPOOL") or _lines(WRITTEN).get("spool") or usual
+
+
+def about():
+    """What the bridge says of itself in the drop folder; of one that was killed, what it said last."""
+    return _lines(os.path.join(_spool(), "daemon.status"))
+
+
 def osc_port():
-    return int(os.environ.get("DAP_BRIDGE_OSC_PORT") or _written().get("osc_port") or OSC_PORT)
+    """Where the bridge listens: as it says itself, or as it was told to."""
+    written = _lines(WRITTEN).get("osc_port")
+    return int(about().get("osc_port") or os.environ.get("DAP_BRIDGE_OSC_PORT") or written or OSC_PORT)
 
 
 def command():
-    return _written().get("command") or "dap-bridge"
+    return _lines(WRITTEN).get("command") or "dap-bridge"

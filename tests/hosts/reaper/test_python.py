@@ -33,8 +33,12 @@ Sound = Callable[..., np.ndarray]
 Write = Callable[..., Path]
 
 
-def run(action: str, port: int | None, scene: dict[str, Any], folder: Path = PYTHON) -> dict[str, Any]:
-    where = {} if port is None else {"DAP_BRIDGE_OSC_PORT": str(port)}
+def at(daemon: Process) -> dict[str, str]:
+    """Where a REAPER finds it."""
+    return {"DAP_BRIDGE_OSC_PORT": str(daemon.port), "DAP_BRIDGE_SPOOL": str(daemon.spool)}
+
+
+def run(action: str, where: dict[str, str], scene: dict[str, Any], folder: Path = PYTHON) -> dict[str, Any]:
     result = subprocess.run(
         [sys.executable, "-m", reaper_stub.__name__, str(folder / f"{action}.py")],
         input=json.dumps(scene),
@@ -61,7 +65,7 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
         for name in names
     ]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}, "mode": "other tab"}
-    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
     tracks, other = answer["tracks"]
     found = [(track["name"], track["depth"]) for track in tracks]
     assert found == [
@@ -95,14 +99,14 @@ def test_what_is_ready_may_be_placed_by_itself(
 ) -> None:
     items = [{"file": str(write_clip(sound(), RATE)), "name": name} for name in ("a", "b")]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick", "together": "no"}}
-    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
     assert answer["undo"] == ["Separate with DAP: a", "Separate with DAP: b"]
 
 
 def test_a_failure_opens_the_console(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     items = [{"file": str(write_clip(sound(), RATE)), "name": "a"}]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "nothing"}}
-    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
     assert "nothing" in answer["console"][-1]
     assert not answer["console"][-1].startswith("!SHOW:")
     assert len(answer["tracks"][0]) == 1
@@ -112,7 +116,7 @@ def test_a_failure_opens_the_console(bridge: Process, sound: Sound, write_clip: 
 def test_a_warning_is_said_once_the_stems_are_placed(bridge: Process, write_clip: Write, tmp_path: Path) -> None:
     items = [{"file": str(write_clip(np.zeros(RATE, np.float32), RATE)), "name": "nothing"}]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}}
-    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
     (said,) = answer["messages"]
     assert said.startswith("nothing: The clip is silent")
     assert len(answer["tracks"][0]) > 1
@@ -120,14 +124,14 @@ def test_a_warning_is_said_once_the_stems_are_placed(bridge: Process, write_clip
 
 def test_an_empty_item_is_left_out(bridge: Process, tmp_path: Path) -> None:
     scene = {"path": str(tmp_path / "song"), "items": [{}]}
-    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
     assert answer["messages"] == ["Left out: an empty item", "Select one or more audio items first."]
 
 
 def test_what_only_lua_can_read_is_left_to_it(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "a", "take": {"D_PLAYRATE": 1.5}}
     scene = {"path": str(tmp_path), "items": [item]}
-    answer = run("DAP_Separate selected items (OSC)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
     assert "DAP_Separate selected items.lua" in answer["messages"][0]
     assert len(answer["tracks"][0]) == 1
 
@@ -136,7 +140,7 @@ def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
     inputs = ["quick,9,0,auto,yes,yes", "quick, 3,7,cpu,no,no"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
-    answer = run("DAP_Separate selected items (OSC, options)", bridge.port, scene)
+    answer = run("DAP_Separate selected items (OSC, options)", at(bridge), scene)
     assert len(answer["messages"]) == 1
     assert len(answer["tracks"][0]) == 5
     assert answer["tracks"][0][0]["items"][0]["B_MUTE"] == 0
@@ -149,7 +153,7 @@ def test_an_item_is_denoised(bridge: Process, sound: Sound, write_clip: Write, t
     item = {"file": str(write_clip(sound(), RATE)), "name": "talk"}
     inputs = ["denoise,1.5,no,0,auto,yes,yes", "denoise,0.5,maybe,0,auto,yes,yes", "denoise,0.5,yes,0,auto,yes,yes"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
-    answer = run("DAP_Denoise selected items (OSC, options)", bridge.port, scene)
+    answer = run("DAP_Denoise selected items (OSC, options)", at(bridge), scene)
     assert answer["messages"] == ["strength is a number from 0 to 1.", "swap is yes or no."]
     assert answer["undo"] == ["Denoise with DAP: talk"]
     assert [track["name"] for track in answer["tracks"][0]][:2] == ["Source", "talk - stems"]
@@ -159,15 +163,13 @@ def test_an_item_is_denoised(bridge: Process, sound: Sound, write_clip: Write, t
 
 def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     scene: dict[str, Any] = {"path": str(tmp_path)}
-    assert "is running" in run("DAP_Bridge status (OSC)", bridge.port, scene)["messages"][0]
-    assert "no jobs" in run("DAP_Cancel jobs (OSC)", bridge.port, scene)["messages"][0]
+    assert "is running" in run("DAP_Bridge status (OSC)", at(bridge), scene)["messages"][0]
+    assert "no jobs" in run("DAP_Cancel jobs (OSC)", at(bridge), scene)["messages"][0]
     clip = str(write_clip(sound(2, seconds=20), RATE))
     next(bridge.client.request(verbs.Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
     waiting = {"waiting": {"long": "kept"}}
-    assert (
-        "waits for the stems of 1 item" in run("DAP_Bridge status (OSC)", bridge.port, scene | waiting)["messages"][0]
-    )
-    answer = run("DAP_Cancel jobs (OSC)", bridge.port, scene | waiting)
+    assert "waits for the stems of 1 item" in run("DAP_Bridge status (OSC)", at(bridge), scene | waiting)["messages"][0]
+    answer = run("DAP_Cancel jobs (OSC)", at(bridge), scene | waiting)
     assert answer["waiting"] == {}
     assert bridge.status_file("long")["event"] == "cancelled"
 
@@ -181,7 +183,7 @@ def test_the_bridge_is_started_where_the_installer_wrote_it_down(
     reaper.install(tmp_path, config.load(osc_port=port))
     (tmp_path / "config.toml").write_text(f"osc_port = {port}\n", encoding="utf-8")
     monkeypatch.setenv("DAP_BRIDGE_CONFIG", str(tmp_path / "config.toml"))
-    answer = run("DAP_Start bridge (OSC)", None, {"path": str(tmp_path)}, tmp_path / reaper.FOLDER / "python")
+    answer = run("DAP_Start bridge (OSC)", {}, {"path": str(tmp_path)}, tmp_path / reaper.FOLDER / "python")
     with Client(port) as client:
         bridge = psutil.Process(client.hello().pid)
         bridge.terminate()
@@ -200,7 +202,7 @@ def test_a_daemon_killed_in_mid_job_and_started_again(
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
     scene = {"path": str(tmp_path / "song"), "items": [item], "ext": {"separate.preset": "mine"}}
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(run, "DAP_Separate selected items (OSC)", daemon.port, scene)
+        answer = pool.submit(run, "DAP_Separate selected items (OSC)", at(daemon), scene)
         until(lambda: [job.state for job in daemon.client.status()] == ["running"], 60)
         daemon.end(9)
         (own / "mine.toml").write_text(quick, encoding="utf-8")
@@ -222,7 +224,7 @@ def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_bridge_that_does_not_run_is_said(tmp_path: Path) -> None:
-    answer = run("DAP_Bridge status (OSC)", 1, {"path": str(tmp_path)})
+    answer = run("DAP_Bridge status (OSC)", {"DAP_BRIDGE_OSC_PORT": "1"}, {"path": str(tmp_path)})
     assert "dap-bridge serve" in answer["messages"][0]
     assert answer["slowest"] < 0.005
 
