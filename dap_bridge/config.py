@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import platformdirs
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from .errors import BadSettings
@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     )
     presets_dir: Annotated[Folder | None, Field(description="A folder of further presets.")] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="What `auto` jobs run on.")] = "auto"
+    format: Annotated[
+        Literal["float32", "24", "16", "flac"],
+        BeforeValidator(str),
+        Field(description="What results are written as where a request does not say: WAV of that kind, or FLAC."),
+    ] = "float32"
     rescan_s: Annotated[Seconds, Field(description="Between two looks at an inbox that seems quiet.")] = 5.0
     settle_s: Annotated[Seconds, Field(description="A file that is no JSON for so long, unchanged, is rejected.")] = 2.0
     heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0

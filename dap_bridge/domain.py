@@ -54,6 +54,25 @@ class Clip:
         return clips
 
 
+class Format(StrEnum):
+    """How results are written: WAV of 32-bit floats, of 24-bit or of 16-bit integers, or FLAC of 24 bits."""
+
+    FLOAT32 = "float32"
+    PCM24 = "24"
+    PCM16 = "16"
+    FLAC = "flac"
+
+    @property
+    def bits(self) -> int:
+        """Of a sample. FLAC: 24, whatever the clip has, for stems are computed and lie on no clip's grid."""
+        return {Format.FLOAT32: 32, Format.PCM16: 16}.get(self, 24)
+
+    @property
+    def suffix(self) -> str:
+        """Of the files' names."""
+        return ".flac" if self is Format.FLAC else ".wav"
+
+
 class State(StrEnum):
     """Life of a job. `interrupted`: the daemon ended in mid-job; the job can be resumed."""
 
@@ -202,7 +221,7 @@ class Stem:
     index: int = _means("Counts from 1.")
     name: str = _means("For the track: the label or the file's name, and the number.")
     role: str = _means("`source`, `residual`, `shared`, `texture`, `speech` or `noise`.")
-    path: str = _means("Relative to the manifest's folder.")
+    path: str = _means("Relative to the manifest's folder; ends with `.wav` or `.flac`.")
     input: int | None = _means(
         "`coseparate`: which clip the stem is a part of, from 1; null for the shared sound by itself, which has the "
         "highest of the clips' rates and a length of its own. Null for verbs of one clip.",
@@ -238,6 +257,7 @@ class Manifest:
         "(`start`, `gain_db`)."
     )
     stems: tuple[Stem, ...] = _means("See below.")
+    format: str = _means("How the stems are written: `float32`, `24`, `16` or `flac`.", default="float32")
     parent: str | None = _means("The session that this one corrects, null for a separation.", default=None)
     boxes: tuple[dict[str, Any], ...] = _means(
         "All corrections of the masks in force, in order: the fields of `refine`'s `box`, each by its name.", default=()

@@ -10,7 +10,8 @@ import numpy as np
 import soundfile
 
 from ..errors import BadPreset
-from .stems import BLOCK_FRAMES, SUBTYPE, forget_when
+from .plan import Chunk
+from .stems import BLOCK_FRAMES, StemWriter
 
 # Block by block, its latency compensation swallows the first second of the stem (pedalboard 0.9).
 NOT_STREAMABLE = {"PitchShift"}
@@ -36,22 +37,19 @@ def build(chain: Sequence[dict[str, Any]]) -> Any:
     return pedalboard.Pedalboard(plugins)
 
 
-def run(chain: Sequence[dict[str, Any]], path: Path) -> None:
-    """Replace the stem at `path` by its processed self: same rate, channels and length, a block at a time.
+def run(chain: Sequence[dict[str, Any]], path: Path, writer: StemWriter) -> None:
+    """Write the stem at `path`, processed: same rate, channels and length, a block at a time.
 
     The latency of an effect is made up for; a tail that outlasts the clip is cut at its end.
     """
     board = build(chain)
-    processed = path.with_suffix(".processed.wav")
     with soundfile.SoundFile(path) as dry:
-        rate, channels, frames = dry.samplerate, dry.channels, dry.frames
-        with soundfile.SoundFile(processed, "w", rate, channels, subtype=SUBTYPE, format=dry.format) as wet:
-            while wet.frames < frames:
-                # Past the end silence goes in, to drive out what a latent effect still holds.
-                block = dry.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
-                if len(block) == 0:
-                    block = np.zeros((BLOCK_FRAMES, channels), dtype=np.float32)
-                out = board.process(block.T, rate, reset=False)
-                wet.write(out.T[: frames - wet.frames])
-    forget_when(processed)
-    processed.replace(path)
+        left = dry.frames
+        while left:
+            # Past the end silence goes in, to drive out what a latent effect still holds.
+            block = dry.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+            if len(block) == 0:
+                block = np.zeros((BLOCK_FRAMES, dry.channels), dtype=np.float32)
+            out = board.process(block.T, dry.samplerate, reset=False)[:, :left]
+            left -= out.shape[1]
+            writer.write(Chunk(0, 0, out.shape[1], 0), out[None], None)

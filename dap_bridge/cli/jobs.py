@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .. import console
-from ..domain import Job, Progress
+from ..domain import Format, Job, Progress
 from .root import json_option, main, port_option, settings
 
 if TYPE_CHECKING:
@@ -79,13 +79,15 @@ def job_verb(name: str, *options: Option) -> Callable[[Fields], Fields]:
 
         must = click.option("--out", type=FOLDER, required=True, help="Folder for the results.")
         may = click.option("--out", type=FOLDER, help="Left out: a folder of the daemon's.")
+        kind = click.Choice(list(Format))
+        written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
         called = click.option("--job", help="Name for the job; left out: a new one.")
         for group, run, more in (
             (main, here, (must, json_option)),
             (send, sent, (may, called, wait_option, port_option, json_option)),
         ):
             command: Callable[..., Any] = run
-            for option in reversed((*options, *more)):
+            for option in reversed((*options, written, *more)):
                 command = option(command)
             group.command(name, help=fields.__doc__)(command)
         return fields

@@ -35,7 +35,7 @@ def run(out: Path, seed: int, as_json: bool) -> None:
     folder = _free(out.absolute())
     with _daemon() as client, console.progress_bar("separate") as show:
         began = time.monotonic()
-        request = Separate(clip=str(CLIP), out=str(folder), seed=seed)
+        request = Separate(clip=str(CLIP), out=str(folder), seed=seed, format="float32")
         manifest = client.run(request, show)
         took = time.monotonic() - began
     result = json.loads(manifest.read_text(encoding="utf-8"))

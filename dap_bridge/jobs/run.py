@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
 
-from .. import atomic
-from ..domain import Job, Manifest, Progress
+from .. import atomic, config
+from ..domain import Format, Job, Manifest, Progress
 from ..engine.events import Note, Step
 from ..errors import Cancelled, OutOfMemory
 from . import device as devices
@@ -64,6 +64,11 @@ class Run:
     @property
     def elapsed_s(self) -> float:
         return round(time.monotonic() - self._began, 3)
+
+    def format(self, session: Mapping[str, Any] | None = None) -> Format:
+        """What to write: as asked, else as the request of the session that is corrected asked, else as is set."""
+        asked = self.job.request.get("format") or (session or {}).get("format")
+        return Format(asked or config.load().format)
 
     def stop_if_cancelled(self) -> None:
         """Raises Cancelled once the user wants the job to stop."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..domain import MAX_BOXES, Box
 
@@ -48,6 +48,11 @@ def _session(text: str) -> str:
     return text if re.fullmatch(JOB_ID, text) else _absolute(text)
 
 
+def _whole_number_as_text(value: Any) -> Any:
+    """24 is meant by whoever sends the number 24."""
+    return str(value) if isinstance(value, int) else value
+
+
 def _boxes(texts: tuple[str, ...]) -> tuple[str, ...]:
     for number, text in enumerate(texts, 1):
         try:
@@ -67,6 +72,7 @@ SessionName = Annotated[
 BoxTexts = Annotated[
     tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=MAX_BOXES), AfterValidator(_boxes)
 ]
+FormatName = Annotated[Literal["float32", "24", "16", "flac"], BeforeValidator(_whole_number_as_text)]
 PathText = Annotated[str, Field(min_length=1, max_length=4096), AfterValidator(_absolute)]
 ChannelText = Annotated[str, Field(pattern=r"^[0-9]{1,4}:.+$", max_length=4101), AfterValidator(_channel)]
 ItemText = Annotated[

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from .messages import (
     BoxTexts,
     ChannelText,
+    FormatName,
     Frames,
     ItemChannelText,
     ItemText,
@@ -51,6 +52,14 @@ class JobVerb(Verb):
     out: Annotated[
         PathText | None,
         Field(description="Folder for manifest and stems, absolute path; left out: a folder of the daemon's."),
+    ] = None
+
+    format: Annotated[
+        FormatName | None,
+        Field(
+            description="What results are written as: WAV of 32-bit floats, of 24-bit or of 16-bit integers, or FLAC "
+            "of 24 bits; left out: as the session that is corrected, else as the setting `format` says."
+        ),
     ] = None
 
     def request(self) -> dict[str, Any]:

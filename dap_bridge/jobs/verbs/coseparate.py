@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 
 from ... import presets
+from ...audio import metadata
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk
 from ...audio.rates import CommonRate, mono_view
 from ...audio.silence import signal_spans
-from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, null_db
-from ...domain import Clip, Manifest, Stem
+from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, null_db, require_writable
+from ...domain import Clip, Format, Manifest, Stem
 from ...engine.coseparation import SharedPart, SharedSound
 from ...engine.coseparation import coseparate as coseparate_clips
 from ...engine.recipe import CoseparationRecipe
@@ -38,8 +39,11 @@ def coseparate(run: Run, results: Path) -> Path:
     preset = presets.load_one_of(request["preset"], CoseparationRecipe)
     with ExitStack() as stack:
         readers = [stack.enter_context(ClipReader(clip)) for clip in Clip.several_from_request(request)]
-        names = [file_name(index) for index in range(1, 2 * len(readers) + 2)]
-        task = Coseparation(run, readers, preset)
+        form = run.format()
+        for reader in readers:
+            require_writable(form, reader.rate, reader.channels)
+        names = [file_name(index, form) for index in range(1, 2 * len(readers) + 2)]
+        task = Coseparation(run, readers, preset, form)
         devices.require_memory(task.memory_estimate())
 
         def make(folder: Path) -> Manifest:
@@ -56,6 +60,7 @@ def coseparate(run: Run, results: Path) -> Path:
             if alone:
                 stems.append(Stem(len(names), request["label"] or "shared sound", "shared", names[-1]))
             return run.manifest(
+                format=form,
                 preset=preset.name,
                 rate=readers[0].rate,
                 channels=readers[0].channels,
@@ -87,6 +92,7 @@ class Coseparation:
     run: Run
     readers: list[ClipReader]
     preset: presets.Preset[CoseparationRecipe]
+    form: Format
     # of each place, of each shared sound, of each clip's shared stem in dB
     parts: list[SharedPart] = field(default_factory=list)
     sounds: list[NDArray[np.float32]] = field(default_factory=list)
@@ -145,7 +151,9 @@ class Coseparation:
         places = [part for part in self.parts if part.clip == index]
         local = [self.clips[index].back(part.start, part.audio.numpy()) for part in places]
         power = own = 0.0
-        with StemWriter(paths, reader.rate, reader.channels, reader.frames) as writer:
+        carried = metadata.carried(reader, self.form)
+        shape = (reader.rate, reader.channels, reader.frames)
+        with StemWriter(paths, *shape, self.form, carried, reader.read) as writer:
             for start in range(0, reader.frames, BLOCK_FRAMES):
                 self.run.stop_if_cancelled()
                 clip = reader.read(start, min(BLOCK_FRAMES, reader.frames - start))
@@ -157,6 +165,7 @@ class Coseparation:
                 power += float(np.sum(clip.astype(np.float64) ** 2))
                 own += float(np.sum(shared.astype(np.float64) ** 2))
                 writer.write(Chunk(0, start, clip.shape[1], 0), np.stack([shared, clip - shared]), None)
+        self.run.notes += [f"Clip {index + 1}: {note}" for note in carried.warnings] + writer.warnings
         level = 10 * math.log10(own / power) if own and power else -math.inf
         self.levels.append(level)
         return {
@@ -175,8 +184,9 @@ class Coseparation:
             return False
         width = max(sound.shape[0] for sound in self.sounds)
         audio = np.concatenate([np.broadcast_to(s, (width, s.shape[1])) for s in self.sounds], axis=1)
-        with StemWriter([path], self.rate, width, audio.shape[1]) as writer:
+        with StemWriter([path], self.rate, width, audio.shape[1], self.form) as writer:
             writer.write(Chunk(0, 0, audio.shape[1], 0), audio[None], None)
+        self.run.notes += writer.warnings
         return True
 
     def tell(self, labels: list[str]) -> None:

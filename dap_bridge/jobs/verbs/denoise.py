@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from ... import presets
+from ...audio import metadata
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk, fit_view, gaps, plan
 from ...audio.silence import signal_spans
-from ...audio.stems import StemWriter, file_name, null_db
-from ...domain import Clip, Manifest, Stem
+from ...audio.stems import StemWriter, file_name, null_db, require_writable
+from ...domain import Clip, Format, Manifest, Stem
 from ...engine import network_prior
 from ...engine.consistency import apply_masks
 from ...engine.denoising import (
@@ -47,20 +48,23 @@ def denoise(run: Run, results: Path) -> Path:
     request = run.job.request
     preset: DenoisingPreset = presets.load_one_of(request["preset"], DenoisingRecipe, NetworkPriorRecipe)
     with ClipReader(Clip.from_request(request)) as reader, tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder:
-        task = Task(run, reader, preset)
+        form = run.format()
+        require_writable(form, reader.rate, reader.channels)
+        task = Task(run, reader, preset, form)
         method: Denoising | NetworkPrior
         if isinstance(preset.recipe, DenoisingRecipe):
             method = Denoising(task, preset.recipe, Path(folder))
         else:
             method = NetworkPrior(task, preset.recipe)
         devices.require_memory(method.memory_estimate())
-        names = [file_name(1), file_name(2)]
+        names = [file_name(1, form), file_name(2, form)]
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
 
         def make(stage: Path) -> Manifest:
             paths = [stage / name for name in names]
             run.compute(lambda device: task.write_stems(method.speech(device), method.residue, paths))
             return run.manifest(
+                format=form,
                 preset=preset.name,
                 rate=reader.rate,
                 channels=reader.channels,
@@ -83,6 +87,7 @@ class Task:
     run: Run
     reader: ClipReader
     preset: DenoisingPreset
+    form: Format
     chunks: tuple[Chunk, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -113,12 +118,15 @@ class Task:
 
         residue: the gain of the silence that is in no chunk.
         """
-        with StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames) as writer:
+        reader, carried = self.reader, metadata.carried(self.reader, self.form)
+        shape = (reader.rate, reader.channels, reader.frames)
+        with StemWriter(paths, *shape, self.form, carried, reader.read) as writer:
             for index, cleaned in enumerate(speech):
                 self._write_silence(writer, index, residue)
                 following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
                 self._write(writer, self.chunks[index], self.audio(index).to(cleaned.device), cleaned, following)
             self._write_silence(writer, len(self.chunks), residue)
+        self.run.notes += [*carried.warnings, *writer.warnings]
 
     def _write_silence(self, writer: StemWriter, index: int, residue: float) -> None:
         """What lies between chunk `index` and the one before it, or the clip's end."""

@@ -16,8 +16,8 @@ import torch
 from ... import presets
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk
-from ...audio.stems import NULL_FLOOR_DB
-from ...domain import MAX_BOXES, Box, Clip, Op
+from ...audio.stems import NULL_FLOOR_DB, bits
+from ...domain import MAX_BOXES, Box, Clip, Format, Op
 from ...engine.events import Fit
 from ...engine.recipe import ConsensusRecipe
 from ...engine.refinement import Region
@@ -84,6 +84,7 @@ def _of_manifest(path: Path, manifest: dict[str, Any]) -> Session:
             "sources": len(manifest["stems"]),
             "preset": str(manifest["preset"]),
             "seed": int(manifest["seed"]),
+            "format": Format(manifest.get("format", Format.FLOAT32)),
         }
         boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in manifest["boxes"])
         carry = manifest.get("carry") is not False
@@ -98,10 +99,11 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
     if preset.recipe.boxes is None:
         raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
     seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
-    original = session.request | {"seed": seed}
+    form = run.format(session.request)
+    original = session.request | {"seed": seed, "format": form}
     with ClipReader(Clip.from_request(original)) as reader, tempfile.TemporaryDirectory() as scratch:
         _require_inside(boxes, reader, original["sources"])
-        task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"])
+        task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"], form)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(task)
         correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw, carry)
@@ -232,9 +234,12 @@ class Correction:
             self.task.write_silence(writer, len(self.task.chunks), edge, device, self._regions, originals)
 
     def _has_stems(self) -> bool:
-        """Whether the separation's own stems are there, as it wrote them."""
+        """Whether the separation's own stems are there, as it wrote them, and as fine as what is to be written."""
         try:
-            return bool(self.separated) and all(stamp(Path(path)) == seen for path, seen in self.separated.items())
+            return bool(self.separated) and all(
+                stamp(Path(path)) == seen and bits(Path(path)) >= self.task.form.bits
+                for path, seen in self.separated.items()
+            )
         except OSError:
             return False
 

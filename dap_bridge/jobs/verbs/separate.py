@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from ... import presets
-from ...audio import postprocess
+from ...audio import metadata, postprocess
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk, fit_view, gaps, plan
 from ...audio.silence import signal_spans
-from ...audio.stems import StemWriter, file_name, null_db
-from ...domain import Clip, Manifest, Stem
+from ...audio.stems import StemWriter, file_name, null_db, require_writable
+from ...domain import Clip, Format, Manifest, Stem
 from ...engine.consistency import apply_masks
 from ...engine.events import ChunkMasks, Fit
 from ...engine.recipe import ConsensusRecipe, PaperRecipe
@@ -44,7 +46,7 @@ def separate(run: Run, results: Path) -> Path:
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], ConsensusRecipe, PaperRecipe)
     with ClipReader(Clip.from_request(request)) as reader:
-        task = Task(run, reader, preset, request["sources"])
+        task = Task(run, reader, preset, request["sources"], run.format())
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
         source = fingerprint(task)
@@ -77,14 +79,18 @@ def fingerprint(task: Task) -> str:
 
 @dataclass
 class Task:
-    """A clip that is read, and written again as stems, chunk by chunk."""
+    """A clip that is read, and written again as stems, chunk by chunk. clipped: whether any went beyond full scale."""
 
     run: Run
     reader: ClipReader
     preset: SeparationPreset
     sources: int
+    form: Format
+    clipped: bool = False
 
     def __post_init__(self) -> None:
+        require_writable(self.form, self.reader.rate, self.reader.channels)
+        self.carried = metadata.carried(self.reader, self.form)
         chunking = self.preset.about.chunk
         spans = signal_spans(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
         self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s, spans)
@@ -100,8 +106,27 @@ class Task:
         """Where in a chunk there is signal."""
         return self.chunks[index].sounding_s(self.reader.rate)
 
-    def writer(self, paths: Sequence[Path]) -> StemWriter:
-        return StemWriter(paths, self.reader.rate, self.reader.channels, self.reader.frames)
+    @property
+    def names(self) -> list[str]:
+        """Of the stems' files."""
+        return [file_name(index, self.form) for index in range(1, self.sources + 1)]
+
+    @contextmanager
+    def writer(self, paths: Sequence[Path]) -> Iterator[StemWriter]:
+        """Writes the stems, which sum to the clip; those that effects are run on, for these alone."""
+        reader = self.reader
+        shape = (reader.rate, reader.channels, reader.frames)
+        if self.preset.about.postprocess:
+            with StemWriter(paths, *shape) as writer:
+                yield writer
+        else:
+            with StemWriter(paths, *shape, self.form, self.carried, reader.read) as writer:
+                yield writer
+            self._tell(writer)
+
+    def _tell(self, writer: StemWriter) -> None:
+        self.run.notes += writer.warnings
+        self.clipped |= bool(writer.warnings)
 
     def write(
         self, writer: StemWriter, answer: ChunkMasks, device: torch.device, regions: Sequence[Region] = ()
@@ -158,17 +183,17 @@ class Task:
     ) -> Path:
         """Have the stems written, and the manifest with what `more` then says; returns the manifest's path."""
         run, reader, preset = self.run, self.reader, self.preset
-        names = [file_name(index) for index in range(1, self.sources + 1)]
+        names = self.names
 
         def make(folder: Path) -> Manifest:
             paths = [folder / name for name in names]
-            run.compute(lambda device: write_stems(device, paths))
-            for path in paths if preset.about.postprocess else ():
-                run.stop_if_cancelled()
-                postprocess.run(preset.about.postprocess, path)
             if preset.about.postprocess:
-                run.notes.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
+                self._process(write_stems, paths)
+            else:
+                run.compute(lambda device: write_stems(device, paths))
+            run.notes += self.carried.warnings
             return run.manifest(
+                format=self.form,
                 preset=preset.name,
                 rate=reader.rate,
                 channels=reader.channels,
@@ -182,11 +207,24 @@ class Task:
 
         return run.publish(results, names, make)
 
+    def _process(self, write_stems: Callable[[torch.device, list[Path]], None], paths: list[Path]) -> None:
+        """Have the stems written elsewhere, and with the preset's effects at `paths`."""
+        with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
+            dry = [Path(folder) / path.name for path in paths]
+            self.run.compute(lambda device: write_stems(device, dry))
+            for source, path in zip(dry, paths, strict=True):
+                self.run.stop_if_cancelled()
+                reader = self.reader
+                with StemWriter([path], reader.rate, reader.channels, reader.frames, self.form, self.carried) as writer:
+                    postprocess.run(self.preset.about.postprocess, source, writer)
+                self._tell(writer)
+        self.run.notes.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
+
     def stamps(self, manifest: Path) -> dict[str, str]:
-        """The stems beside `manifest`, for `Session.separated`; none where effects were run on them."""
-        if self.preset.about.postprocess:
+        """The stems beside `manifest`, for `Session.separated`; none where effects or clipping changed them."""
+        if self.preset.about.postprocess or self.clipped:
             return {}
-        paths = [manifest.with_name(file_name(index)) for index in range(1, self.sources + 1)]
+        paths = [manifest.with_name(name) for name in self.names]
         try:
             return {str(path): stamp(path) for path in paths}
         except OSError:  # somebody was quick to take them away

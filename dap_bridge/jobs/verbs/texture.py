@@ -13,11 +13,13 @@ import numpy as np
 import torch
 
 from ... import presets
+from ...audio import metadata
 from ...audio.files import ClipReader
+from ...audio.metadata import Carried
 from ...audio.plan import Chunk, Span
 from ...audio.silence import signal_spans
-from ...audio.stems import BLOCK_FRAMES, StemWriter
-from ...domain import Clip, Manifest, Stem
+from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, require_writable
+from ...domain import Clip, Format, Manifest, Stem
 from ...engine.recipe import TextureRecipe
 from ...engine.texture import extend
 from ...errors import BadClip
@@ -32,20 +34,25 @@ def texture(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: presets.Preset[TextureRecipe] = presets.load_one_of(request["preset"], TextureRecipe)
-    names = [f"texture-{index}.wav" for index in range(1, request["variations"] + 1)]
+    form = run.format()
+    names = [file_name(index, form, "texture") for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
         reader = stack.enter_context(ClipReader(Clip.from_request(request)))
         after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
+        require_writable(form, reader.rate, reader.channels)
         signal = partial(signal_spans, rule=preset.about.silence, check=run.stop_if_cancelled)
         layout = plan(request, reader, after, preset.recipe, signal)
+        carried = metadata.carried(reader, form, *layout.stands_for(request["gap_start"]))
         chunk = preset.about.chunk
         devices.require_memory(round(chunk.seconds * reader.rate) * reader.channels * WORKING_COPIES * 4)
 
         def make(folder: Path) -> Manifest:
             paths = [folder / name for name in names]
-            run.compute(lambda device: _Writing(run, reader, layout, preset, device).write(paths))
+            run.compute(lambda device: _Writing(run, reader, layout, preset, form, carried, device).write(paths))
+            run.notes += carried.warnings
             label = request["label"] or Path(reader.inputs[0]["path"]).stem
             return run.manifest(
+                format=form,
                 preset=preset.name,
                 rate=reader.rate,
                 channels=reader.channels,
@@ -79,6 +86,15 @@ class Layout:
     made: int
     before: Stretch
     after: Stretch | None
+
+    def stands_for(self, gap_start: int | None) -> tuple[int, int]:
+        """First frame and number of the clip's frames whose times and markers are those of the result.
+
+        It begins with the clip, or where the gap does, in it (`gap_start`) or at its end.
+        """
+        if self.kept:
+            return 0, self.kept
+        return (self.before.reader.frames, 0) if gap_start is None else (gap_start, self.made)
 
 
 def plan(
@@ -172,6 +188,8 @@ class _Writing:
     reader: ClipReader
     layout: Layout
     preset: presets.Preset[TextureRecipe]
+    form: Format
+    carried: Carried
     device: torch.device
 
     def write(self, paths: list[Path]) -> None:
@@ -179,9 +197,9 @@ class _Writing:
         made = self._made(len(paths))
         held = next(made, None)
         for index, path in enumerate(paths):
-            with StemWriter(
-                [path], self.reader.rate, self.reader.channels, self.layout.kept + self.layout.made
-            ) as file:
+            frames = self.layout.kept + self.layout.made
+            shape = (self.reader.rate, self.reader.channels, frames)
+            with StemWriter([path], *shape, self.form, self.carried) as file:
                 for start in range(0, self.layout.kept, BLOCK_FRAMES):
                     self.run.stop_if_cancelled()
                     frames = min(BLOCK_FRAMES, self.layout.kept - start)
@@ -189,6 +207,7 @@ class _Writing:
                 while held is not None and held[0] == index:
                     _append(file, held[1])
                     held = next(made, None)
+            self.run.notes += file.warnings
 
     def _made(self, count: int) -> Iterator[tuple[int, torch.Tensor]]:
         """New audio: index of the result, and a piece of it (channels, frames)."""
