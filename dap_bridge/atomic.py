@@ -73,16 +73,18 @@ def flush_folder(folder: Path) -> None:
 
 
 def read_json(path: Path, parse: Callable[[Any], Value], lost: str) -> Value | None:
-    """What `parse` makes of the JSON in a file of ours; None where there is none. `parse` may raise ValueError.
+    """What `parse` makes of the JSON in a file of ours; None where there is none.
 
-    A damaged file is set aside, and a warning says what was `lost` with it: nobody is kept from going on.
+    A damaged one, at which `parse` raises, is set aside, and a warning says what was `lost` with it: nobody is kept
+    from going on.
     """
     try:
         return parse(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (ValueError, RecursionError) as error:
-        set_aside(path, f"is damaged ({_first_line(error)})", lost)
+    except (ValueError, TypeError, LookupError, RecursionError) as error:
+        # libraries tell a story of many lines
+        set_aside(path, f"is damaged ({' '.join(str(error).split())[:200]})", lost)
     except OSError as error:
         if path.is_dir():
             set_aside(path, "is a folder", lost)
@@ -100,10 +102,6 @@ def set_aside(path: Path, why: str, lost: str) -> None:
         log.warning("%s %s and was set aside as %s: %s", path, why, aside.name, lost)
     except OSError as error:
         log.warning("%s %s and cannot be set aside (%s): %s", path, why, error.strerror, lost)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -258,7 +258,7 @@ class Daemon:
             where = {"osc_port": self._osc.port, "editor": self._http.editor, "time": int(time.time())}
             about = self._welcome().model_dump() | where
             try:
-                atomic.write_text(path, protocol.lines(about))
+                atomic.write_text(path, protocol.lines(about), durable=False)
             except OSError as error:
                 log.warning("%s cannot be written: %s", path, error)
             await asyncio.sleep(self._settings.heartbeat_s)

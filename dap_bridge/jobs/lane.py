@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter
 
 from .. import atomic
 from ..domain import Job
@@ -37,6 +37,10 @@ PROBE_ATTEMPTS = 3
 # Below the DAW and the daemon.
 NICENESS = 10
 PREDECESSOR_TIMEOUT_S = 5.0
+
+
+# pid and time of creation of each process
+_NOTE = TypeAdapter(list[tuple[int, float]])
 
 
 class WorkerGone(Exception):
@@ -71,12 +75,9 @@ class Lane:
 
     def end_predecessor(self) -> None:
         """End the process that a killed daemon left, if it has not noticed yet. Call before the first `warm`."""
-        try:
-            noted = json.loads(self._note.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return
-        for pid, created in noted:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        lost = "a worker that a killed daemon left may be running still"
+        for pid, created in atomic.read_json(self._note, _NOTE.validate_python, lost) or ():
+            with contextlib.suppress(psutil.Error, ValueError):
                 process = psutil.Process(pid)
                 if process.create_time() == created:
                     process.kill()
@@ -137,9 +138,9 @@ class Lane:
         if not started:
             return
         self._processes = list(started)
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):
             noted = [(process.pid, psutil.Process(process.pid).create_time()) for process in started]
-            atomic.write_text(self._note, json.dumps(noted))
+            atomic.write_json(self._note, noted)
 
     def _drop(self) -> None:
         if self._executor is not None:
