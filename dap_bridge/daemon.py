@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from . import __version__, atomic
+from . import __version__, atomic, console
 from .config import Settings
 from .domain import Job, Progress, State
 from .errors import BadRequest, BadSettings, DapError, UnknownJob
@@ -36,7 +36,7 @@ MAX_FOLLOWERS = 16
 
 
 def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
-    """Run a daemon until it is told to end by SIGINT or SIGTERM; returns the exit status.
+    """Run a daemon until it is told to end by SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
     """
@@ -51,7 +51,7 @@ async def _serve(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_unforeseen)
     end = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in console.endings():
         try:
             loop.add_signal_handler(number, end.set)
         except NotImplementedError:  # Windows

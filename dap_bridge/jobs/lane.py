@@ -37,6 +37,8 @@ PROBE_ATTEMPTS = 3
 # Below the DAW and the daemon.
 NICENESS = 10
 PREDECESSOR_TIMEOUT_S = 5.0
+# What reaches every process of a terminal is the daemon's to handle.
+_FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
 
 
 # pid and time of creation of each process
@@ -156,7 +158,8 @@ def _call(name: str, *arguments: Any) -> Any:
 
 def _begin() -> None:
     """First thing in a new worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the daemon's to handle
+    for number in _FROM_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICENESS)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -171,11 +174,11 @@ def _end_with(sentinel: int) -> None:
 
 @contextlib.contextmanager
 def _interrupt_blocked() -> Iterator[None]:
-    """A process started in here inherits the mask: ctrl-C cannot reach it before `_begin` sees to that."""
+    """A process started in here inherits the mask: no ctrl-C can reach it before `_begin` sees to that."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
     try:
         yield
     finally:
