@@ -125,10 +125,10 @@ class Lane:
 
     async def _submit(self, name: str, *arguments: Any) -> Any:
         try:
-            if self._executor is None:
-                self._executor = self._new_executor()
             before = set(multiprocessing.active_children())
             with _interrupt_blocked():
+                if self._executor is None:
+                    self._executor = self._new_executor()
                 future = self._executor.submit(_call, name, *arguments)
             self._remember(set(multiprocessing.active_children()) - before)
             return await asyncio.wrap_future(future)
