@@ -11,12 +11,15 @@ import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from . import atomic
 from .errors import BadSettings
 
 APP = "dap-bridge"
 ENV_PREFIX = "DAP_BRIDGE_"
 # Whatever the daemon reads it reads on behalf of the user it runs as: no other machine may ask.
 LOOPBACK = "127.0.0.1"
+
+_DAMAGE = (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError)
 
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
@@ -98,5 +101,19 @@ def load(**flags: Any) -> Settings:
         name = ".".join(str(part) for part in first["loc"])
         known = ", ".join(Settings.model_fields)
         raise BadSettings(f"Setting {name}: {first['msg']}.", f"Settings: {known}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{config_file()} is not TOML: {error}.") from error
+    except _DAMAGE as error:
+        raise BadSettings(f"{config_file()} is not TOML: {error}.", "Correct it, or move it away.") from error
+    except OSError as error:
+        hint = "See that it can be read, or move it away."
+        raise BadSettings(f"{config_file()} cannot be read: {error.strerror}.", hint) from error
+
+
+def mend() -> None:
+    """Set a configuration file aside that is no TOML: a daemon starts all the same. A bad value is not damage."""
+    path = config_file()
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except _DAMAGE as error:
+        atomic.set_aside(path, f"is not TOML ({error})", "the settings in it do not hold")
+    except OSError:
+        pass  # none there, or one that `load` complains of

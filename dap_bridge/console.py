@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +22,33 @@ from .errors import DapError
 # Everything that is not the answer itself goes to stderr, so that --json leaves stdout to one object.
 stderr = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)
+
+
+def endings() -> tuple[int, ...]:
+    """The signals that end a command: ctrl-C, kill, a terminal that closes. Not those that nohup had it ignore."""
+    named = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    return tuple(number for number in named if number is not None and signal.getsignal(number) is not signal.SIG_IGN)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """What would end the command does so after the block: a process that is being started must not be lost sight of."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in endings()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
+
+
+def forgive_encoding() -> None:
+    """What a terminal's encoding cannot show (a name that is no UTF-8) is escaped, and ends no command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager
@@ -65,7 +95,7 @@ def _detail(progress: JobProgress) -> str:
 
 def answer(value: dict[str, Any], as_json: bool, text: str) -> None:
     """The answer of a command: one JSON object, or a line a person can read."""
-    click.echo(json.dumps(value, ensure_ascii=False) if as_json else text)
+    click.echo(_json(value) if as_json else text)
 
 
 def complain(error: DapError, as_json: bool) -> None:
@@ -75,7 +105,16 @@ def complain(error: DapError, as_json: bool) -> None:
     if error.hint:
         stderr.print(error.hint, markup=False, soft_wrap=True)
     if as_json:
-        click.echo(json.dumps({"error": error.as_dict()}, ensure_ascii=False))
+        click.echo(_json({"error": error.as_dict()}))
+
+
+def _json(value: dict[str, Any]) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value)
+    return text
 
 
 def table(*headings: str) -> Table:

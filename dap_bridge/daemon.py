@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from . import __version__, atomic, logs, private
+from . import __version__, atomic, console, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
 from .errors import BadRequest, BadSettings, DapError, UnknownJob
@@ -37,7 +37,7 @@ MAX_FOLLOWERS = 16
 
 
 def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
-    """Run a daemon until it is told to end by SIGINT or SIGTERM; returns the exit status.
+    """Run a daemon until it is told to end by SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
     `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
     """
@@ -51,7 +51,7 @@ async def _serve(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_unforeseen)
     end = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in console.endings():
         try:
             loop.add_signal_handler(number, end.set)
         except NotImplementedError:  # Windows
@@ -268,7 +268,7 @@ class Daemon:
         path = self._settings.spool / HEARTBEAT
         where = {"osc_port": self._osc.port, "key": self._key, "editor": self._http.editor, "time": int(time.time())}
         try:
-            atomic.write_text(path, protocol.lines(self._welcome().model_dump() | where))
+            atomic.write_text(path, protocol.lines(self._welcome().model_dump() | where), durable=False)
         except OSError as error:
             log.warning("%s cannot be written: %s", path, error)
 

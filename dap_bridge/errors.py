@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 
 class DapError(Exception):
     """Something that was not foreseen.
@@ -75,6 +77,30 @@ class OutputUnwritable(DapError):
 
     code = "output_unwritable"
     default_hint = "Choose another folder: results are never written over what is there."
+
+    @classmethod
+    def because(cls, place: object, reason: BaseException) -> OutputUnwritable:
+        """Nothing can be written in `place`, in the system's words where it has said why."""
+        code = (isinstance(reason, OSError) and reason.errno) or 0
+        words = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason).rstrip(".")
+        return cls(f"Nothing can be written in {place}: {words}.", _REMEDIES.get(code, "Choose another folder."))
+
+
+_FULL = "Make room on that disk, or choose a folder on another one."
+_GONE = "The folder is gone, or its disk was taken out: choose another one."
+_FORBIDDEN = "Choose a folder that you may write to."
+_REMEDIES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: "A file may not be as large there (the disk's format, or a limit: ulimit -f): choose another folder.",
+    errno.EROFS: _FORBIDDEN,
+    errno.EACCES: _FORBIDDEN,
+    errno.EPERM: _FORBIDDEN,
+    errno.ENAMETOOLONG: "Choose a folder with a shorter path.",
+    errno.ENOENT: _GONE,
+    errno.ENOTDIR: _GONE,
+    errno.ESTALE: _GONE,
+}
 
 
 class DeviceUnavailable(DapError):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
 from tests.conftest import Start
+from tests.processes import free_port, until
 
 RATE = 44_100
 
@@ -138,23 +140,78 @@ def test_nothing_is_overwritten(clip: Path, tmp_path: Path) -> None:
     assert "manifest.json" in result.stderr.replace("\n", "") or "stem-1.wav" in result.stderr.replace("\n", "")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for one process")
-def test_ctrl_c_cancels_and_leaves_nothing(
-    tmp_path: Path, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]
+def begin(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "dap_bridge", *map(str, arguments)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=60)
+    return process.returncode, errors
+
+
+POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals for one process")
+ENDINGS = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
+
+
+@POSIX
+@pytest.mark.parametrize("number", ENDINGS)
+def test_whatever_ends_a_job_leaves_nothing(
+    tmp_path: Path, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], number: int
 ) -> None:
+    """ctrl-C, kill, and the terminal that is closed."""
     clip = write_clip(noise(2, 30 * RATE), RATE)
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "dap_bridge", "separate", str(clip), "--out", str(out)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 60
-    while not out.exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert out.exists(), "the job never began"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 130
+    out = tmp_path / "a" / "out"
+    process = begin("separate", clip, "--out", out, TMPDIR=str(tmp_path))
+    until(out.exists, 60)
+    process.send_signal(number)
+    status, errors = ended(process)
+    assert status == 130
     assert "Traceback" not in errors
-    assert not out.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.wav"]
+
+
+@POSIX
+@pytest.mark.parametrize("number", ENDINGS)
+def test_whatever_ends_a_sender_that_waits_cancels_the_job(tmp_path: Path, start: Start, number: int) -> None:
+    daemon = start()
+    out = daemon.home / "out-a"
+    job = ("--label", "sleep 60", "--out", out, "--job", "a", "--osc-port", daemon.port, "--wait")
+    process = begin("send", "refine", "session", *job)
+    until(out.exists)
+    process.send_signal(number)
+    status, errors = ended(process)
+    assert (status, "Traceback" in errors) == (130, False)
+    assert daemon.left() == []
+
+
+@POSIX
+def test_a_demo_that_is_ended_takes_its_daemon_along(tmp_path: Path) -> None:
+    process = begin("demo", "--out", tmp_path / "demo", TMPDIR=str(tmp_path))
+    child = until(lambda: psutil.Process(process.pid).children(), 60)[0]
+    process.terminate()
+    assert ended(process)[0] == 130
+    assert not child.is_running()
+    assert list(tmp_path.iterdir()) == []
+
+
+@POSIX
+def test_what_nohup_had_a_command_ignore_it_ignores(tmp_path: Path, start: Start) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    command = [sys.executable, "-m", "dap_bridge", "serve", "--osc-port", str(free_port())]
+    folders = ["--data", str(tmp_path / "data"), "--spool", str(tmp_path / "spool")]
+    for before, hung_up in ((ignore, False), (None, True)):
+        with subprocess.Popen([*command, *folders], preexec_fn=before, stderr=subprocess.DEVNULL) as daemon:
+            until((tmp_path / "spool" / "daemon.status").exists)
+            daemon.send_signal(signal.SIGHUP)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                daemon.wait(timeout=20 if hung_up else 1)
+            assert (daemon.poll() == 0) == hung_up
+            daemon.terminate()
+            assert daemon.wait(20) == 0
+        assert not (tmp_path / "spool" / "daemon.status").exists()
 
 
 def test_presets_are_listed_and_a_bad_one_is_explained(

@@ -186,7 +186,7 @@ def test_the_client_outlives_a_restart_of_the_daemon(start: Start) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)])
 def test_ending_leaves_nothing_behind(start: Start, number: int) -> None:
     daemon = start()
     until((daemon.spool / "daemon.status").exists)
@@ -205,11 +205,12 @@ def test_ending_leaves_nothing_behind(start: Start, number: int) -> None:
         daemon.client.hello(0.3)
 
 
-def test_ctrl_c_in_the_terminal_reaches_the_whole_group_and_is_still_clean(start: Start) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)])
+def test_what_a_terminal_sends_reaches_the_whole_group_and_is_still_clean(start: Start, number: int) -> None:
     daemon = start("home", "-c", f"import os, runpy; os.setsid(); runpy.run_module('{STUB}', run_name='__main__')")
     daemon.client.send(daemon.separate("a", "sleep 60"))
     daemon.running("a")
-    os.killpg(daemon.process.pid, signal.SIGINT)
+    os.killpg(daemon.process.pid, number)
     assert daemon.process.wait(timeout=20) == 0
     assert "Traceback" not in daemon.log.read_text()
     assert daemon.status_file("a")["event"] == "interrupted"

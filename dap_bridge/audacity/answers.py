@@ -55,7 +55,8 @@ class Answers(threading.Thread):
         while not self._over.wait(POLL_S):
             with contextlib.suppress(OSError):  # the drop folder is not there, perhaps not yet
                 if time.monotonic() - beaten > BEAT_S:
-                    atomic.write_text(self._spool / ALIVE, protocol.lines({"time": int(time.time())}))
+                    alive = protocol.lines({"time": int(time.time())})
+                    atomic.write_text(self._spool / ALIVE, alive, durable=False)
                     beaten = time.monotonic()
                 for mark in marks.claimed(self._spool):
                     self._answer(mark)

@@ -296,7 +296,7 @@ def send_status(osc_port: int | None, as_json: bool) -> None:
 
 
 def _run_here(job: Job) -> Path:
-    """Run a job in this process, with a bar; ctrl-C cancels it."""
+    """Run a job in this process, with a bar; ctrl-C and its kind cancel it."""
     with console.progress_bar(job.verb) as show, tempfile.TemporaryDirectory() as folder:
         show(Progress(stage="loading"))
         from ..jobs import worker
@@ -304,14 +304,17 @@ def _run_here(job: Job) -> Path:
         from ..jobs.sessions import Sessions
 
         output, sessions = Output(Path(folder) / "output.json"), Sessions.below(settings().data)
-        with _ForegroundControl(show, output, sessions) as control:
-            manifest = worker.run(job, control, Path.cwd())
-            control.output.keep()
-            return manifest
+        try:
+            with _ForegroundControl(show, output, sessions) as control:
+                manifest = worker.run(job, control, Path.cwd())
+                output.keep()
+                return manifest
+        finally:
+            output.discard()
 
 
 class _ForegroundControl:
-    """Progress goes to the bar; the first ctrl-C asks the job to stop, between two iterations."""
+    """Progress goes to the bar; the first ctrl-C or its kind asks the job to stop, between two iterations."""
 
     def __init__(self, show: Callable[[Progress], None], output: Output, sessions: Sessions) -> None:
         self.output, self.sessions = output, sessions
@@ -325,11 +328,12 @@ class _ForegroundControl:
         return self._stop
 
     def __enter__(self) -> _ForegroundControl:
-        self._before = signal.signal(signal.SIGINT, self._interrupt)
+        self._before = {number: signal.signal(number, self._interrupt) for number in console.endings()}
         return self
 
     def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _interrupt(self, *_: object) -> None:
         if self._stop:

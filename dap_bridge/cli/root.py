@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import __version__, console
-from ..errors import BadPreset, BadRequest, BadSettings, Cancelled, DapError
+from ..errors import BadPreset, BadRequest, BadSettings, Cancelled, DapError, OutputUnwritable
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -20,14 +23,29 @@ class _Commands(click.Group):
     """Turns errors into a sentence and an exit status, for every command below it."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        console.forgive_encoding()
+        for number in console.endings():
+            signal.signal(number, _interrupt)
         try:
             return super().invoke(ctx)
         except DapError as error:
             console.complain(error, "--json" in sys.argv)
             ctx.exit(BAD_ARGUMENTS if isinstance(error, BadRequest | BadPreset | BadSettings) else FAILED)
         except (Cancelled, KeyboardInterrupt):
-            console.stderr.print("Cancelled; nothing was left behind.")
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                console.stderr.print("Cancelled; nothing was left behind.")
             ctx.exit(CANCELLED)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever was to read has seen enough: click ends in silence
+                raise
+            place = error.filename or "the output, or a temporary folder"
+            console.complain(OutputUnwritable.because(place, error), "--json" in sys.argv)
+            ctx.exit(FAILED)
+
+
+def _interrupt(*_: object) -> None:
+    """However the user or the system ends a command, it ends as with ctrl-C."""
+    raise KeyboardInterrupt
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -77,8 +77,10 @@ spool_option = click.option("--spool", type=click.Path(file_okay=False, path_typ
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where jobs and results are kept.")
 def serve(**flags: Any) -> None:
     """Run the daemon until ctrl-C: OSC over UDP on loopback, a drop folder, and the mask editor's page."""
+    from .. import config
     from ..daemon import serve as run
 
+    config.mend()
     sys.exit(run(settings(**flags)))
 
 

@@ -28,6 +28,7 @@ CLIP = AUDIO / "tabla_and_crow.flac"
 PARTS = {"tabla": AUDIO / "tabla.flac", "crow": AUDIO / "crow.flac"}
 PICTURE = "spectrograms.png"
 STARTING = 30.0  # seconds a daemon may take to answer on a machine that is busy installing things
+ENDING = 10.0
 
 
 def run(out: Path, seed: int, as_json: bool) -> None:
@@ -75,15 +76,26 @@ def _daemon() -> Iterator[Client]:
         command = [sys.executable, "-m", "dap_bridge", "serve", "--osc-port", str(port)]
         folders = ["--spool", f"{home}/spool", "--data", f"{home}/data"]
         log = Path(home) / "log"
-        with log.open("wb") as file:
-            process = subprocess.Popen([*command, *folders], stdout=file, stderr=file)
+        process: subprocess.Popen[bytes] | None = None
         try:
+            with log.open("wb") as file, console.uninterrupted():
+                # in a session of its own: ctrl-C is handled here, which ends the daemon as well
+                process = subprocess.Popen([*command, *folders], stdout=file, stderr=file, start_new_session=True)
             with Client(port) as client:
                 _wait_for(client, process, log)
                 yield client
         finally:
-            process.terminate()
-            process.wait(timeout=10)
+            if process is not None:
+                _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=ENDING)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_for(client: Client, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from pydantic import TypeAdapter
 
 from .. import atomic
 from ..domain import Job
@@ -37,6 +37,12 @@ PROBE_ATTEMPTS = 3
 # Below the DAW and the daemon.
 NICENESS = 10
 PREDECESSOR_TIMEOUT_S = 5.0
+# What reaches every process of a terminal is the daemon's to handle.
+_FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+
+
+# pid and time of creation of each process
+_NOTE = TypeAdapter(list[tuple[int, float]])
 
 
 class WorkerGone(Exception):
@@ -71,12 +77,9 @@ class Lane:
 
     def end_predecessor(self) -> None:
         """End the process that a killed daemon left, if it has not noticed yet. Call before the first `warm`."""
-        try:
-            noted = json.loads(self._note.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return
-        for pid, created in noted:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        lost = "a worker that a killed daemon left may be running still"
+        for pid, created in atomic.read_json(self._note, _NOTE.validate_python, lost) or ():
+            with contextlib.suppress(psutil.Error, ValueError):
                 process = psutil.Process(pid)
                 if process.create_time() == created:
                     process.kill()
@@ -122,10 +125,10 @@ class Lane:
 
     async def _submit(self, name: str, *arguments: Any) -> Any:
         try:
-            if self._executor is None:
-                self._executor = self._new_executor()
             before = set(multiprocessing.active_children())
             with _interrupt_blocked():
+                if self._executor is None:
+                    self._executor = self._new_executor()
                 future = self._executor.submit(_call, name, *arguments)
             self._remember(set(multiprocessing.active_children()) - before)
             return await asyncio.wrap_future(future)
@@ -137,9 +140,9 @@ class Lane:
         if not started:
             return
         self._processes = list(started)
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):
             noted = [(process.pid, psutil.Process(process.pid).create_time()) for process in started]
-            atomic.write_text(self._note, json.dumps(noted))
+            atomic.write_json(self._note, noted)
 
     def _drop(self) -> None:
         if self._executor is not None:
@@ -155,7 +158,8 @@ def _call(name: str, *arguments: Any) -> Any:
 
 def _begin() -> None:
     """First thing in a new worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C is the daemon's to handle
+    for number in _FROM_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICENESS)
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -170,11 +174,11 @@ def _end_with(sentinel: int) -> None:
 
 @contextlib.contextmanager
 def _interrupt_blocked() -> Iterator[None]:
-    """A process started in here inherits the mask: ctrl-C cannot reach it before `_begin` sees to that."""
+    """A process started in here inherits the mask: no ctrl-C can reach it before `_begin` sees to that."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
     try:
         yield
     finally:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 from pathlib import Path
 from typing import IO, Any
 
+from .. import atomic
 from ..errors import AlreadyRunning
 
 
@@ -27,17 +29,19 @@ class FolderLock:
         self.describe(**about)
 
     def describe(self, **about: Any) -> None:
-        """What to tell whoever finds the lock taken."""
-        self._about.write_text(json.dumps({"pid": os.getpid(), **about}), encoding="utf-8")
+        """What to tell whoever finds the lock taken; the lock holds without it, too."""
+        with contextlib.suppress(OSError):
+            atomic.write_json(self._about, {"pid": os.getpid(), **about}, durable=False)
 
     def release(self) -> None:
-        self._about.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._about.unlink(missing_ok=True)
         self._file.close()
 
     def _holder(self) -> str:
         try:
-            about = json.loads(self._about.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            about = dict(json.loads(self._about.read_bytes()))
+        except (OSError, ValueError, TypeError):
             return ""
         return " (" + ", ".join(f"{key} {value}" for key, value in about.items()) + ")"
 

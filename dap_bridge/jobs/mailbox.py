@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import time
 from dataclasses import asdict
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from .. import atomic
 from ..domain import Progress
@@ -20,6 +23,10 @@ from .sessions import Sessions
 
 # A report is a file written and renamed; nobody looks more often than this.
 REPORT_S = 0.1
+
+_PROGRESS = TypeAdapter(Progress)
+
+log = logging.getLogger(__name__)
 
 
 class Mailbox:
@@ -43,8 +50,8 @@ class Mailbox:
         if now - self._reported < REPORT_S:
             return
         self._reported = now
-        with contextlib.suppress(PermissionError):  # Windows: the daemon is reading; the next report will do
-            atomic.write_text(self._progress, json.dumps(asdict(progress)))
+        with contextlib.suppress(OSError):  # the disk is full; Windows: the daemon is reading; the next one will do
+            atomic.write_json(self._progress, asdict(progress), durable=False)
 
     def cancelled(self) -> bool:
         """Whether the user wants the job to stop: one stat of a file."""
@@ -56,15 +63,18 @@ class Mailbox:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def progress(self) -> Progress | None:
-        """The last report, None before the first."""
+        """The last report, None before the first, and where it cannot be read: the next one will do."""
         try:
-            return Progress(**json.loads(self._progress.read_text(encoding="utf-8")))
-        except (FileNotFoundError, PermissionError):
+            return _PROGRESS.validate_python(json.loads(self._progress.read_bytes()))
+        except (OSError, ValueError):
             return None
 
     def cancel(self) -> None:
         """Ask the worker to stop."""
-        self._cancel.touch()
+        try:
+            self._cancel.touch()
+        except OSError as error:  # it will be ended
+            log.warning("a worker cannot be told to stop: %s", error)
 
     def close(self, keep_output: bool) -> None:
         """End of a run: its output becomes the user's or is removed, and the mailbox is emptied."""
@@ -74,6 +84,7 @@ class Mailbox:
             self.output.discard()
         # A worker killed between writing and renaming leaves a temporary file behind.
         for path in (self._progress, self._cancel, *self.folder.glob(".*.tmp")):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # never made, or results lie in it
             self.folder.rmdir()

@@ -1,116 +1,300 @@
 """A job's results on their way to the user's folder: staged out of sight, published together, or removed without trace.
 
-Every step is written to a ledger before it is taken, so that whoever survives a killed worker can undo the rest.
-Only what the ledger proves to be the job's own is ever removed: a file is recognised by its identity, not by its name.
+A ledger tells of everything that the job has made, so that whoever survives a killed worker can undo it. Only what the
+ledger proves to be the job's own is ever removed: the stage by a token that lies in it, files and folders by their
+identity, nothing by its name alone.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
+import logging
 import os
-import shutil
-from collections.abc import Iterable
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from pydantic import TypeAdapter
 
 from .. import atomic
 from ..errors import OutputUnwritable
 
+log = logging.getLogger(__name__)
+
 STAGE_PREFIX = ".dap-"
+# In the stage: whose it is.
+TOKEN = ".job"
+# Whoever refused to write says why when so many bytes more are to be written.
+PROBE_BYTES = 1 << 20
+# A result may be written to by the group that may write to the clip, and by nobody else.
+MOST_OPEN, PRIVATE, PRIVATE_FOLDER = 0o664, 0o600, 0o700
 
 
 @dataclass
 class _Ledger:
-    """made: folders that did not exist; placed: path -> (device, inode) of each file on its way out of `stage`."""
+    """stage, token: the stage, and what lies in it as TOKEN. made: folders that did not exist, the outermost first;
+    placed: files on their way out of the stage; each path with its identity.
+    """
 
     stage: str = ""
-    made: list[str] = field(default_factory=list)
+    token: str = ""
+    made: dict[str, list[int]] = field(default_factory=dict)
     placed: dict[str, list[int]] = field(default_factory=dict)
+
+
+_LEDGER = TypeAdapter(_Ledger)
 
 
 class Output:
     """The results of one job.
 
     ```
-    stage = output.stage(folder, job, ["stem-1.wav", "manifest.json"])   # write into `stage`
+    stage = output.stage(folder, job, ["stem-1.wav", "manifest.json"])   # write files into `stage`
     manifest = output.publish(last="manifest.json")                      # all of it appears in `folder`
     ```
     """
 
     def __init__(self, ledger: Path) -> None:
-        self._ledger = ledger
+        self._path = ledger
+        self._ledger: _Ledger | None = None
 
     def stage(self, folder: Path, job: str, names: Iterable[str] = ()) -> Path:
-        """Make `folder` if need be, and the hidden folder in it that holds the results until they are complete.
+        """Make `folder` if need be, and a new hidden one in it that holds the results until they are complete.
 
         Raises OutputUnwritable where the folder cannot be written, or already holds one of `names`.
         """
-        _require_free(folder, names)
-        stage = folder / f"{STAGE_PREFIX}{job}"
-        self._write(_Ledger(str(stage), [str(path) for path in (folder, *folder.parents) if not path.exists()]))
+        self._ledger = ledger = _Ledger(token=f"{job} {secrets.token_hex(16)}")
         try:
-            stage.mkdir(parents=True)
-        except OSError as error:
+            _require_free(folder, names)
+            _make(folder, ledger)
+            # Known at once to whoever outlives this process, and then also to who outlives the machine.
+            for durable in (False, True):
+                self._write(ledger, durable=durable)
+        except BaseException as error:
             self.discard()
-            raise OutputUnwritable(f"Nothing can be written in {folder}: {error.strerror}.") from error
-        return stage
+            if isinstance(error, OSError):
+                raise OutputUnwritable.because(folder, error) from error
+            raise
+        return Path(ledger.stage)
 
-    def publish(self, last: str) -> Path:
+    def publish(self, last: str, like: Sequence[Path] = ()) -> Path:
         """Move everything staged into the folder, `last` after all others; returns its path there.
 
-        Raises OutputUnwritable where a name has been taken meanwhile; nothing is moved then.
+        The results can be read by whoever can read all of `like`, the files that they were made from; without any, by
+        the user alone. Raises OutputUnwritable where a name has been taken meanwhile; nothing is left behind then.
         """
         ledger = self._read()
         stage = Path(ledger.stage)
         folder = stage.parent
-        names = sorted((path.name for path in stage.iterdir()), key=lambda name: (name == last, name))
-        _require_free(folder, names)
-        ledger.placed = {str(folder / name): _identity(stage / name) for name in names}
-        self._write(ledger)
         try:
+            staged = (path.name for path in stage.iterdir() if path.name != TOKEN)
+            names = sorted(staged, key=lambda name: (name == last, name))
             for name in names:
-                (stage / name).rename(folder / name)
-            stage.rmdir()
+                _settle(stage / name, like)
+            ledger.placed = {str(folder / name): _identity(stage / name) for name in names}
+            self._write(ledger)
+            for made in ledger.made:
+                _open_folder(Path(made), stage / last)
+            for name in names:
+                _place(stage / name, folder / name)
         except OSError as error:
-            raise OutputUnwritable(f"Nothing can be written in {folder}: {error.strerror}.") from error
+            self.discard()
+            raise OutputUnwritable.because(folder, error) from error
+        except OutputUnwritable:
+            self.discard()
+            raise
+        atomic.flush_folder(folder)
+        _remove_stage(ledger)
         return folder / last
 
     def discard(self) -> None:
         """Remove everything the job has made, published or not. What the job did not make stays."""
-        ledger = self._read()
-        for name, identity in ledger.placed.items():
-            path = Path(name)
-            if path.exists() and _identity(path) == identity:
-                path.unlink()
-        stage = Path(ledger.stage)
-        if stage.name.startswith(STAGE_PREFIX):
-            shutil.rmtree(stage, ignore_errors=True)
-        for made in ledger.made:
-            with contextlib.suppress(OSError):  # something else lies in it by now
-                Path(made).rmdir()
+        _undo(self._read())
         self.keep()
 
     def keep(self) -> None:
         """The results are the user's from now on."""
-        self._ledger.unlink(missing_ok=True)
+        self._ledger = None
+        try:
+            self._path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s cannot be removed: %s", self._path, error)
 
     def _read(self) -> _Ledger:
-        try:
-            return _Ledger(**json.loads(self._ledger.read_text(encoding="utf-8")))
-        except FileNotFoundError:
-            return _Ledger()
+        lost = "a hidden folder of the job's may be left where its results were to go"
+        return self._ledger or atomic.read_json(self._path, _LEDGER.validate_python, lost) or _Ledger()
 
-    def _write(self, ledger: _Ledger) -> None:
-        atomic.write_text(self._ledger, json.dumps(asdict(ledger)))
+    def _write(self, ledger: _Ledger, *, durable: bool = True) -> None:
+        try:
+            atomic.write_json(self._path, asdict(ledger), durable=durable)
+        except OSError as error:
+            raise OutputUnwritable.because(self._path.parent, error) from error
+
+
+def why(folder: Path, error: Exception) -> BaseException:
+    """The system's own error behind one that does not tell, found by writing once more in `folder`; or `error`."""
+    if isinstance(error, OSError) and error.strerror:
+        return error
+    try:
+        for path in (*folder.iterdir(), folder / "probe"):
+            with path.open("ab") as file:
+                file.write(bytes(PROBE_BYTES))
+                atomic.flush(file)
+    except OSError as reason:
+        return reason
+    return error
 
 
 def _require_free(folder: Path, names: Iterable[str]) -> None:
     for name in names:
-        if (folder / name).exists():
-            raise OutputUnwritable(f"{folder} already holds {name}.")
+        if os.path.lexists(folder / name):
+            raise _taken(folder / name)
+
+
+def _taken(path: Path) -> OutputUnwritable:
+    kind = "a link of that name" if path.is_symlink() else "it"
+    return OutputUnwritable(f"{path.parent} already holds {path.name}: {kind} is not replaced.")
+
+
+def _make(folder: Path, ledger: _Ledger) -> None:
+    """Make the folder, and the stage in it. Raises OSError; the ledger tells of what there is by then."""
+    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+        try:
+            missing.mkdir(PRIVATE_FOLDER)
+        except FileExistsError:
+            if not missing.is_dir():
+                raise
+        else:
+            ledger.made[str(missing)] = _identity(missing)
+    ledger.stage = tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=folder)
+    (Path(ledger.stage) / TOKEN).write_text(ledger.token, encoding="utf-8")
+
+
+def _settle(path: Path, like: Sequence[Path]) -> None:
+    """Give a result its permissions, and have it on disk. Raises OSError."""
+    with contextlib.suppress(OSError):  # a file system without permissions
+        path.chmod(_mode(like, path.stat().st_gid))
+    with path.open("rb+") as file:
+        atomic.flush(file)
+
+
+def _mode(like: Sequence[Path], group: int) -> int:
+    """Permissions of a file of `group` that is as open as all of `like` are."""
+    mode = MOST_OPEN if like else PRIVATE
+    for path in like:
+        try:
+            status = path.stat()
+        except OSError:  # nobody can say any more
+            return PRIVATE
+        bits = status.st_mode
+        if status.st_gid != group:
+            # others over there may be the group here: both get what both have
+            both = bits & bits >> 3 & 0o7
+            bits = both << 3 | both
+        mode &= bits
+    return mode | PRIVATE
+
+
+def _open_folder(folder: Path, result: Path) -> None:
+    """Let those into a folder that the job made who can read the result."""
+    readable = result.stat().st_mode & 0o044
+    with contextlib.suppress(OSError):  # a file system without permissions
+        folder.chmod(PRIVATE_FOLDER | readable | readable >> 2)
+
+
+def _place(source: Path, target: Path) -> None:
+    """Move a file to a name in the same file system that is free. Raises OutputUnwritable where it is not, OSError."""
+    try:
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links: take the name first, then replace one's own
+            os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+            try:
+                source.replace(target)
+            except OSError:
+                target.unlink()
+                raise
+        else:
+            source.unlink()
+    except FileExistsError as error:
+        raise _taken(target) from error
+
+
+def _undo(ledger: _Ledger) -> None:
+    for name, identity in ledger.placed.items():
+        _remove(Path(name), identity)
+    _remove_stage(ledger)
+    for name, identity in reversed(ledger.made.items()):
+        _remove(Path(name), identity)
+
+
+def _remove(path: Path, identity: list[int]) -> None:
+    """Remove a file, or a folder with nothing in it, unless it is another one by now."""
+    try:
+        if _identity(path) == identity:
+            if path.is_dir():
+                with contextlib.suppress(OSError):  # something else lies in it by now
+                    path.rmdir()
+            else:
+                path.unlink()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("%s cannot be removed: %s", path, error)
 
 
 def _identity(path: Path) -> list[int]:
-    status = os.lstat(path)
-    return [status.st_dev, status.st_ino]
+    """Device and inode; of a file, which may be given the inode of one that is gone, size and time of writing too."""
+    status = path.lstat()
+    identity = [status.st_dev, status.st_ino]
+    return identity if stat.S_ISDIR(status.st_mode) else [*identity, status.st_size, status.st_mtime_ns]
+
+
+def _remove_stage(ledger: _Ledger) -> None:
+    """Remove the stage and the files in it, if the token in it is the ledger's; no link is followed on the way."""
+    stage = Path(ledger.stage)
+    if not stage.name.startswith(STAGE_PREFIX):
+        return
+    try:
+        with _entered(stage) as at:
+            if _token(stage, at) == ledger.token:
+                with os.scandir(stage if at is None else at) as entries:
+                    names = [entry.name for entry in entries]
+                # the token last: whoever has to go on from here needs it
+                for name in sorted(names, key=TOKEN.__eq__):
+                    os.unlink(stage / name if at is None else name, dir_fd=at)
+        stage.rmdir()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("%s cannot be removed: %s", stage, error)
+
+
+@contextlib.contextmanager
+def _entered(folder: Path) -> Iterator[int | None]:
+    """A handle of the folder, which stays the same folder whatever becomes of its name; None on Windows."""
+    if os.unlink not in os.supports_dir_fd:
+        if folder.is_symlink():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        yield None
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _token(stage: Path, at: int | None) -> str | None:
+    try:
+        handle = os.open(stage / TOKEN if at is None else TOKEN, os.O_RDONLY, dir_fd=at)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(handle, encoding="utf-8", errors="replace") as file:
+        return file.read()

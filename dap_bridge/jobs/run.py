@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import soundfile
 import torch
 
 from .. import atomic, config
 from ..domain import Format, Job, Manifest, Progress
 from ..engine.events import Note, Step
-from ..errors import Cancelled, OutOfMemory
+from ..errors import Cancelled, OutOfMemory, OutputUnwritable
 from . import device as devices
 from .device import Device
-from .output import Output
+from .output import Output, why
 from .sessions import Sessions
 
 MANIFEST = "manifest.json"
@@ -43,6 +44,18 @@ class Control(Protocol):
 
     def cancelled(self) -> bool:
         """Whether the user wants the job to stop."""
+
+
+@contextlib.contextmanager
+def writing_to(folder: Path, called: Path | None = None) -> Iterator[None]:
+    """What the system refuses of writing in `folder` becomes OutputUnwritable, with the reason that libsndfile hides.
+
+    called: what the person knows the folder as.
+    """
+    try:
+        yield
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise OutputUnwritable.because(called or folder, why(folder, error)) from error
 
 
 class Run:
@@ -111,13 +124,16 @@ class Run:
 
         All of it appears in request["out"] (or `results`) at once, or, whatever goes wrong, nothing.
         """
-        output = self._control.output
-        stage = output.stage(Path(self.job.request["out"] or results), self.job.id, [*names, MANIFEST])
+        output, out = self._control.output, self.job.request["out"]
+        stage = output.stage(Path(out or results), self.job.id, [*names, MANIFEST])
         try:
-            manifest = make(stage)
-            self.stop_if_cancelled()
-            atomic.write_text(stage / MANIFEST, json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n")
-            return output.publish(last=MANIFEST)
+            with writing_to(stage, called=stage.parent):
+                manifest = make(stage)
+                self.stop_if_cancelled()
+                atomic.write_json(stage / MANIFEST, manifest.as_dict(), indent=1)
+            clips = [Path(entry["path"]) for entry in manifest.inputs]
+            # what nobody named a folder for is nobody else's to read
+            return output.publish(last=MANIFEST, like=clips if out else ())
         except BaseException:
             output.discard()
             raise

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import time
@@ -17,8 +16,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from .. import atomic, config
-from ..domain import Box, Op
+from ..domain import Box
 from ..errors import UnknownSession
 
 DAY_S = 86_400.0
@@ -48,24 +49,33 @@ class Session:
     separated: dict[str, str] = field(default_factory=dict)
     created: float = 0.0
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Those that the clip lies in."""
+        if self.request.get("clip") is not None:
+            return (self.request["clip"],)
+        return tuple(dict.fromkeys(channel.partition(":")[2] for channel in self.request["channel"]))
+
     def about(self, stored: bool) -> dict[str, Any]:
         """What a list of sessions says of it: plain JSON values."""
-        clip = self.request.get("clip") or self.request["channel"][0].partition(":")[2]
         return {
             "session": self.id,
             "label": self.label,
-            "clip": clip,
+            "clip": self.files[0],
             "boxes": len(self.boxes),
             "stored": stored,
             "manifest": self.manifest,
         }
 
     @classmethod
-    def from_json(cls, text: str) -> Session:
-        """Raises ValueError, KeyError or TypeError where it is none."""
-        value = json.loads(text)
-        boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in value.pop("boxes"))
-        return cls(**{**value, "fits": tuple(value["fits"]), "boxes": boxes})
+    def from_json(cls, value: Any) -> Session:
+        """Raises ValueError, LookupError or TypeError where it is none."""
+        session = _SESSION.validate_python(value)
+        session.about(stored=False)
+        return session
+
+
+_SESSION = TypeAdapter(Session)
 
 
 def stamp(path: Path) -> str:
@@ -90,15 +100,16 @@ class Sessions:
     def add(self, session: Session) -> None:
         """Remember the session, and let go of what is too old or too much. Raises OSError."""
         self._sessions.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stamped = replace(session, created=time.time())
-        atomic.write_text(self._session(session.id), json.dumps(asdict(stamped), ensure_ascii=False))
+        atomic.write_json(self._session(session.id), asdict(replace(session, created=time.time())))
         self.trim()
 
     def get(self, name: str) -> Session:
         """Raises UnknownSession."""
         if NAME.fullmatch(name):
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                return Session.from_json(self._session(name).read_text(encoding="utf-8"))
+            lost = f"session {name} can be corrected by its manifest, without its fit"
+            session = atomic.read_json(self._session(name), Session.from_json, lost)
+            if session is not None:
+                return session
         raise UnknownSession(f"There is no session {name[:64]!r}.")
 
     def all(self) -> list[Session]:
@@ -143,12 +154,13 @@ class Sessions:
         named: set[str] = set()
         for session in self.all():
             if now - session.created > self._oldest_s:
-                self._session(session.id).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self._session(session.id).unlink(missing_ok=True)
             else:
                 named.update(session.fits)
         kept = []
         for path in self._fits.glob("*"):
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 status = path.stat()
                 if path.stem not in named and now - status.st_mtime > UNNAMED_S:
                     path.unlink()
@@ -158,8 +170,9 @@ class Sessions:
         for _, size, path in sorted(kept):
             if left <= self._most_bytes:
                 break
-            path.unlink(missing_ok=True)
-            left -= size
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+                left -= size
 
     def _session(self, name: str) -> Path:
         return self._sessions / f"{name}.json"

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sqlite3
 import time
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from .. import atomic
 from ..domain import Job, State
 from ..errors import BadSettings, JobConflict, UnknownJob
+
+log = logging.getLogger(__name__)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -29,23 +36,61 @@ CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
 COLUMNS = "id, verb, request, state, manifest, error, created, updated"
 ACTIVE = tuple(state.value for state in State if not state.ended)
 ENDED = tuple(state.value for state in State if state.ended)
+_JOB = TypeAdapter(Job)
 
 
 class Store:
     """The table of jobs. To be used from one thread."""
 
     def __init__(self, path: Path) -> None:
-        """Raises BadSettings when the file is no such table."""
+        """Raises BadSettings when the table cannot be used. One that is damaged is set aside, and a new one begun."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            if not _is_damaged(path, error):
+                raise _unusable(path, error) from error
+            for part in _parts(path):
+                if os.path.lexists(part):
+                    atomic.set_aside(part, f"is damaged ({error})", "the jobs in it are forgotten, their results stay")
+            try:
+                self._open(path)
+            except sqlite3.DatabaseError as again:
+                raise _unusable(path, again) from again
+        self._set_aside_damaged_rows()
+
+    def _open(self, path: Path) -> None:
+        """Raises sqlite3.DatabaseError, and leaves nothing open then."""
+        if path.is_file() and path.stat().st_size == 0:
+            log.warning("%s is empty: whatever jobs there were are forgotten", path)
         self._db = sqlite3.connect(path, isolation_level=None)
         try:
             # With a write-ahead log a killed process loses nothing; only a power cut may lose the last moment.
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(SCHEMA)
-        except sqlite3.DatabaseError as error:
+            found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if found != "ok":
+                raise sqlite3.DatabaseError(found)
+            self._db.execute(f"SELECT {COLUMNS}, place, attempts FROM jobs LIMIT 0")
+        except BaseException:
             self._db.close()
-            raise BadSettings(f"{path} cannot be used: {error}.", "Move it away; a new one will be made.") from error
+            raise
+
+    def _set_aside_damaged_rows(self) -> None:
+        """One row that cannot be read must not keep the others from being served."""
+        rows = self._db.execute(f"SELECT rowid, {COLUMNS} FROM jobs").fetchall()
+        for number, *row in rows:
+            try:
+                _JOB.validate_python(vars(_job(*row)))
+            except (ValueError, TypeError) as error:
+                why = " ".join(str(error).split())[:200]
+                log.warning("job %r is damaged (%s) and was put into the table `damaged`: it is forgotten", row[0], why)
+                self._db.executescript(
+                    "CREATE TABLE IF NOT EXISTS damaged AS SELECT * FROM jobs LIMIT 0;"
+                    f"INSERT INTO damaged SELECT * FROM jobs WHERE rowid = {number};"
+                    f"DELETE FROM jobs WHERE rowid = {number};"
+                )
 
     def close(self) -> None:
         self._db.close()
@@ -129,7 +174,36 @@ class Store:
 
     def _select(self, condition: str, values: tuple[str | int, ...]) -> list[Job]:
         rows = self._db.execute(f"SELECT {COLUMNS} FROM jobs {condition}", values).fetchall()
-        return [
-            Job(name, verb, json.loads(request), State(state), manifest, error and json.loads(error), created, updated)
-            for name, verb, request, state, manifest, error, created, updated in rows
-        ]
+        return [_job(*row) for row in rows]
+
+
+def _job(
+    name: str,
+    verb: str,
+    request: str,
+    state: str,
+    manifest: str | None,
+    error: str | None,
+    created: float,
+    updated: float,
+) -> Job:
+    """A row as a job. Raises ValueError or TypeError where it is none."""
+    failure = None if error is None else json.loads(error)
+    return Job(name, verb, json.loads(request), State(state), manifest, failure, created, updated)
+
+
+def _is_damaged(path: Path, error: sqlite3.DatabaseError) -> bool:
+    """Whether it is the file's fault, and not that it is locked, forbidden, or on a full disk."""
+    # without a code: what the check found; SQLITE_ERROR: a table of other columns
+    codes = (None, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    code = getattr(error, "sqlite_errorcode", None)
+    return code in codes or any(part.is_dir() for part in _parts(path))
+
+
+def _parts(path: Path) -> list[Path]:
+    """The table and what sqlite keeps beside it."""
+    return [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
+
+
+def _unusable(path: Path, error: sqlite3.DatabaseError) -> BadSettings:
+    return BadSettings(f"{path} cannot be used: {error}.", "Free the disk, or name another folder: --data DIR.")

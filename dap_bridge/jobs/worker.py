@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..domain import Job
+from ..errors import OutputUnwritable
 from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
@@ -33,7 +35,10 @@ def run(job: Job, control: Control, results: Path) -> Path:
 
     Raises DapError, or Cancelled once the control says so; nothing of the result is left behind then.
     """
-    return VERBS[job.verb](Run(job, control), results)
+    try:
+        return VERBS[job.verb](Run(job, control), results)
+    except OSError as error:  # of what is neither a clip nor a result: the temporary folder
+        raise OutputUnwritable.because(error.filename or tempfile.gettempdir(), error) from error
 
 
 def run_job(job: Job, folder: str) -> dict[str, Any]:

@@ -111,7 +111,7 @@ class DropFolder:
     def _write(self, name: str, *events: Event) -> None:
         try:
             text = "\n".join(protocol.as_lines(event) for event in events)
-            atomic.write_text(self.outbox / name, text)
+            atomic.write_text(self.outbox / name, text, durable=False)
         except (OSError, ValueError) as error:
             log.warning("%s could not be written: %s", name, error)
 

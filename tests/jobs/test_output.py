@@ -1,5 +1,11 @@
 """A job's output: all of it or none of it, and nothing that is not the job's own."""
 
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -29,14 +35,23 @@ class Killed(BaseException):
 
 
 def killed_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    rename = Path.rename
+    link = os.link
 
-    def dies(self: Path, target: Path) -> Path:
-        if self.name == name:
+    def dies(source: Path, target: Path) -> None:
+        if source.name == name:
             raise Killed
-        return rename(self, target)
+        link(source, target)
 
-    monkeypatch.setattr(Path, "rename", dies)
+    monkeypatch.setattr(os, "link", dies)
+
+
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on FAT, and some network shares."""
+
+    def refuses(source: Path, target: Path) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuses)
 
 
 def test_published_results_lie_in_the_folder_and_nothing_else_does(tmp_path: Path, output: Output) -> None:
@@ -106,6 +121,167 @@ def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path, output: Output)
     with pytest.raises(OutputUnwritable):
         output.stage(tmp_path / "file" / "out", "job")
     assert left(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_nothing_is_written_over_while_it_is_published(
+    tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    """The name is taken after all was found free, as a race would have it: by a file, and by a link into nowhere."""
+    if not links:
+        without_links(monkeypatch)
+    for kind in ("file", "link"):
+        out = tmp_path / kind
+        fill(output.stage(out, "job", NAMES))
+        taken = out / "stem-1.wav"
+        if kind == "file":
+            taken.write_text("the user's")
+        else:
+            taken.symlink_to(tmp_path / "nowhere")
+        with pytest.raises(OutputUnwritable, match=r"stem-1\.wav"):
+            output.publish(last="manifest.json")
+        assert left(out) == ["stem-1.wav"], "what had been placed was taken back"
+        assert taken.is_symlink() or taken.read_text() == "the user's"
+        assert not (tmp_path / "nowhere").exists()
+
+
+def test_without_hard_links_it_is_published_all_the_same(
+    tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_links(monkeypatch)
+    fill(output.stage(tmp_path / "out", "job", NAMES))
+    output.publish(last="manifest.json")
+    assert left(tmp_path / "out") == sorted(NAMES)
+    assert (tmp_path / "out" / "stem-1.wav").read_text() == "stem-1.wav"
+
+
+def test_a_dangling_link_takes_a_name(tmp_path: Path, output: Output) -> None:
+    (tmp_path / "stem-1.wav").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputUnwritable, match=r"stem-1\.wav: a link"):
+        output.stage(tmp_path, "job", NAMES)
+
+
+def test_a_folder_called_as_a_stage_might_be_is_nobodys_stage(tmp_path: Path, output: Output) -> None:
+    """Job `bridge` in the home folder, where ~/.dap-bridge is the drop folder."""
+    theirs = tmp_path / ".dap-bridge" / "spool" / "take.wav"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    for end in (output.discard, lambda: output.publish(last="manifest.json")):
+        fill(output.stage(tmp_path, "bridge", NAMES))
+        end()
+        assert theirs.read_text() == "mine"
+
+
+def test_nothing_is_removed_that_the_ledger_cannot_prove_its_own(tmp_path: Path, output: Output) -> None:
+    """In the places that the ledger names, there are other things by now: folders, files, links."""
+    out = tmp_path / "made" / "out"
+    stage = output.stage(out, "job", NAMES)
+    fill(stage)
+    music = tmp_path / "music"
+    music.mkdir()
+    (music / "song.wav").write_text("mine")
+    stage.rename(tmp_path / "moved")
+    stage.symlink_to(music)
+    Output(tmp_path / "ledger.json").discard()
+    assert (music / "song.wav").exists()
+    assert stage.is_symlink()
+
+    stage.unlink()
+    out.rmdir()
+    out.mkdir()
+    stage = output.stage(out, "job", NAMES)
+    stage.rename(tmp_path / "moved too")
+    music.rename(stage)
+    Output(tmp_path / "ledger.json").discard()
+    assert (stage / "song.wav").read_text() == "mine"
+
+
+def test_a_folder_that_was_made_again_by_another_stays(tmp_path: Path, output: Output) -> None:
+    out = tmp_path / "out"
+    output.stage(out, "job", NAMES)
+    out.rename(tmp_path / "kept, so that its inode is not given again")
+    out.mkdir()
+    Output(tmp_path / "ledger.json").discard()
+    assert out.is_dir()
+
+
+def test_a_result_that_was_edited_is_the_users(tmp_path: Path, output: Output) -> None:
+    fill(output.stage(tmp_path / "out", "job", NAMES))
+    output.publish(last="manifest.json")
+    (tmp_path / "out" / "stem-1.wav").write_text("edited")
+    Output(tmp_path / "ledger.json").discard()
+    assert left(tmp_path / "out") == ["stem-1.wav"]
+
+
+@pytest.mark.parametrize("ledger", ["", "{", "[]", '{"stage": 3}', '{"stage": ".dap-x", "made": {"a": 1}}', "\0" * 80])
+def test_a_damaged_ledger_is_set_aside(
+    tmp_path: Path, output: Output, caplog: pytest.LogCaptureFixture, ledger: str
+) -> None:
+    fill(output.stage(tmp_path / "out", "job", NAMES))
+    (tmp_path / "ledger.json").write_text(ledger)
+    Output(tmp_path / "ledger.json").discard()
+    assert "ledger.json.damaged-1" in caplog.text
+    assert (tmp_path / "ledger.json.damaged-1").read_text() == ledger
+    assert not (tmp_path / "ledger.json").exists()
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other permissions")
+@pytest.mark.parametrize(
+    ("clips", "file", "folder"),
+    [
+        ([0o600], 0o600, 0o700),
+        ([0o640], 0o640, 0o750),
+        ([0o644], 0o644, 0o755),
+        ([0o444], 0o644, 0o755),
+        ([0o777], 0o664, 0o755),
+        ([0o644, 0o660], 0o640, 0o750),
+        ([], 0o600, 0o700),
+    ],
+)
+def test_a_result_is_as_open_as_what_it_was_made_from(
+    tmp_path: Path, output: Output, clips: list[int], file: int, folder: int
+) -> None:
+    like = []
+    for number, bits in enumerate(clips):
+        like.append(tmp_path / f"{number}.wav")
+        like[-1].touch()
+        like[-1].chmod(bits)
+    out = tmp_path / "a" / "b"
+    stage = output.stage(out, "job", NAMES)
+    fill(stage)
+    assert {mode(stage), mode(out), mode(out.parent)} == {0o700}, "nobody looks on while it is made"
+    output.publish(last="manifest.json", like=like)
+    assert {mode(out / name) for name in NAMES} == {file}
+    assert {mode(out), mode(out.parent)} == {folder}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files to others")
+def test_permissions_of_another_group_are_not_given_to_ones_own(tmp_path: Path, output: Output) -> None:
+    clip = tmp_path / "clip.wav"
+    clip.touch()
+    for bits, expected in ((0o660, 0o600), (0o644, 0o644), (0o604, 0o600)):
+        os.chown(clip, -1, os.getegid() + 1)
+        clip.chmod(bits)
+        out = tmp_path / oct(bits)
+        fill(output.stage(out, "job", NAMES))
+        output.publish(last="manifest.json", like=[clip])
+        assert mode(out / "stem-1.wav") == expected
+
+
+def test_the_systems_reason_is_told(tmp_path: Path, output: Output) -> None:
+    with pytest.raises(OutputUnwritable, match="File name too long") as caught:
+        output.stage(tmp_path / ("x" * 300), "job", NAMES)
+    assert "shorter" in caught.value.hint
+    stage = output.stage(tmp_path / "out", "job", NAMES)
+    fill(stage)
+    shutil.rmtree(tmp_path / "out")
+    with pytest.raises(OutputUnwritable, match="No such file or directory"):
+        output.publish(last="manifest.json")
+    assert left(tmp_path) == []
 
 
 def test_only_a_hidden_folder_of_ours_is_ever_removed_whole(tmp_path: Path, output: Output) -> None:

@@ -16,7 +16,7 @@ BOX = Box(1, Op.ACTIVATE, 0.5, 1.0, 100.0, 200.0, 0.5, None)
 
 
 def session(name: str, *fits: str) -> Session:
-    return Session(name, {"clip": "/a.wav"}, "source", "label", "/out/manifest.json", fits, (BOX,), "parent")
+    return Session(name, {"clip": "/a.wav"}, "source", "label", "/out/manifest.json", fits, (BOX,), parent="parent")
 
 
 def aged(path: Path, days: float) -> None:

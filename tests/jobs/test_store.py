@@ -1,12 +1,13 @@
 """The table of jobs: what was written survives, a name means one request, order is kept."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dap_bridge.domain import State
-from dap_bridge.errors import JobConflict, UnknownJob
+from dap_bridge.errors import BadSettings, JobConflict, UnknownJob
 from dap_bridge.jobs.store import Store
 
 REQUEST = {"clip": "/é.wav", "sources": 2}
@@ -89,3 +90,92 @@ def test_history_is_bounded_and_active_jobs_are_never_forgotten(store: Store) ->
     assert store.prune(keep=2) == []
     assert [job.id for job in store.active()] == ["j4", "j5"]
     assert store.get("j3").state is State.DONE
+
+
+def damage(path: Path, change: str) -> None:
+    with sqlite3.connect(path) as db:
+        db.execute(change)
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "state = 'sleeping'",
+        "state = x'80'",
+        "request = '{'",
+        "request = ''",
+        "request = '[]'",
+        "error = '{'",
+        "error = '3'",
+        "created = 'yesterday'",
+        "manifest = x'ff'",
+    ],
+)
+def test_a_damaged_row_is_set_aside_and_hides_no_other(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture, change: str
+) -> None:
+    for name in "abc":
+        store.add(name, "separate", REQUEST)
+    store.close()
+    path = tmp_path / "data" / "jobs.sqlite"
+    damage(path, f"UPDATE jobs SET {change} WHERE id = 'b'")
+    store = Store(path)
+    assert [job.id for job in store.active()] == ["a", "c"]
+    assert "'b' is damaged" in caplog.text
+    assert store.add("b", "separate", REQUEST)[1], "its name can be used again"
+    store.close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT id FROM damaged").fetchall() == [("b",)]
+    db.close()
+
+
+@pytest.mark.parametrize("kind", ["garbage", "empty", "half", "one page lost", "folder", "log is a folder", "other"])
+def test_a_damaged_table_is_set_aside_and_a_new_one_begun(
+    tmp_path: Path, store: Store, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    for number in range(300):
+        store.add(f"j{number}", "separate", REQUEST)
+    store.close()
+    path = tmp_path / "data" / "jobs.sqlite"
+    content = path.read_bytes()
+    if kind == "log is a folder":
+        path.with_name("jobs.sqlite-wal").mkdir()
+    else:
+        path.unlink()
+    match kind:
+        case "garbage":
+            path.write_bytes(bytes(range(256)) * 100)
+        case "empty":
+            path.touch()
+        case "half":
+            path.write_bytes(content[: len(content) // 2])
+        case "one page lost":
+            path.write_bytes(content[:4096] + bytes(4096) + content[8192:])
+        case "folder":
+            path.mkdir()
+        case "other":
+            with sqlite3.connect(path) as db:
+                db.execute("CREATE TABLE jobs (title TEXT)")
+            db.close()
+    store = Store(path)
+    assert store.add("a", "separate", REQUEST)[1]
+    assert [job.id for job in store.active()] == ["a"]
+    store.close()
+    assert "forgotten" in caplog.text
+    if kind not in ("empty", "log is a folder"):
+        aside = path.with_name("jobs.sqlite.damaged-1")
+        assert aside.is_dir() or aside.stat().st_size > 0
+
+
+def test_a_table_that_another_uses_is_not_damaged(tmp_path: Path, store: Store) -> None:
+    path = tmp_path / "data" / "jobs.sqlite"
+    store.add("a", "separate", REQUEST)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("PRAGMA locking_mode = EXCLUSIVE")
+    store.close()
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(BadSettings, match="locked"):
+        Store(path)
+    holder.close()
+    assert Store(path).get("a").state is State.QUEUED

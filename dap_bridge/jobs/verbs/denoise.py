@@ -33,7 +33,7 @@ from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
 from ...engine.sounding import Spans
 from .. import device as devices
-from ..run import Run
+from ..run import Run, writing_to
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
@@ -233,7 +233,8 @@ class Denoising:
             sounding=task.sounding,
         )
         for answer in task.run.follow(events):
-            np.save(self._mask_file(answer.index), answer.masks.half().numpy())
+            with writing_to(self.folder):
+                np.save(self._mask_file(answer.index), answer.masks.half().numpy())
             view = self._view(answer.index).mean(0, keepdim=True)
             stems = apply_masks(view, front.rate, answer.masks, front, recipe.separation.stems)
             for found, stem in zip(heard, stems, strict=True):

@@ -309,7 +309,9 @@ class Separation:
         try:
             self.kept.append(self.sessions.put_fit(fits.dump(learned)))
         except OSError as error:
-            log.warning("a fit cannot be kept: %s", error)
+            self.task.run.notes.append(
+                f"The fit could not be kept ({error.strerror}): a correction will separate the clip again first."
+            )
             self.sessions = None
             self.kept.clear()
 
