@@ -81,6 +81,7 @@ class Lab:
 
     def __init__(self, seed: int = 0, scale: float = 1.0) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dap-trust-"))
+        self.seed = seed
         self.dice = random.Random(seed)
         self._scale = scale
         self._daemons: list[Process] = []

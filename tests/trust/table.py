@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dap_bridge import atomic
-from tests.trust import kills
+from tests.trust import inputs, kills
 from tests.trust.harness import Lab, NotTried, Tally, is_root
 
 SEED = 19
@@ -39,6 +39,8 @@ class Check:
 
 CHECKS = [
     Check("kills", "kills of daemon and worker at random moments, all verbs", kills.check),
+    Check("audio", "audio headers of ten formats, mutated: opened, first and last block read", inputs.check_audio),
+    Check("presets", "presets, mutated", inputs.check_presets),
 ]
 
 
