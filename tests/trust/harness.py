@@ -19,7 +19,7 @@ import psutil
 import soundfile
 
 from dap_bridge.domain import State
-from dap_bridge.transport import verbs
+from dap_bridge.transport import protocol, verbs
 from dap_bridge.transport.verbs import JobVerb
 from tests import quick
 from tests.processes import STUB, Process, until
@@ -123,7 +123,7 @@ class Lab:
         }
 
     def daemon(self, name: str = "home", *arguments: str, **environment: str) -> Process:
-        """A daemon as a user starts it; `arguments`: another module in its place."""
+        """A daemon as a user starts it; `arguments`: another module in its place; `environment`: over `self`'s."""
         home = self.home(name)
         daemon = Process(home, *(arguments or REAL), **(self.environment(home) | environment))
         self._daemons.append(daemon)
@@ -248,3 +248,18 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def key(daemon: Process) -> str:
+    """What the daemon asks of whoever speaks OSC to it, as its own user reads it; empty where it asks nothing."""
+    text = (daemon.spool / "daemon.status").read_text(encoding="utf-8")
+    return protocol.parse_lines(text).get("key", "")
+
+
+def workers_of(home: Path) -> list[psutil.Process]:
+    """Workers whose daemon, which had this home, has been killed and that have not noticed yet."""
+    try:
+        noted = json.loads((home / "data" / "lane.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [psutil.Process(pid) for pid, _ in noted if psutil.pid_exists(pid)]

@@ -40,7 +40,7 @@ class Campaign:
         self._results = lab.home("home") / "results"
         self._foreign = self._make_foreign()
         self._before = harness.fingerprint(*self._foreign)
-        self._daemon = lab.daemon(RESCAN_S="0.5")
+        self._daemon = lab.daemon(DAP_BRIDGE_RESCAN_S="0.5")
         self._ends: dict[str, tuple[float, int]] = {}
         self.asked: dict[str, JobVerb] = {}
         self.killed = {"daemon": 0, "worker": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from rich.console import Console
 from rich.table import Table
 
 from dap_bridge import atomic
-from tests.trust import inputs, kills
+from tests.trust import faults, inputs, kills, leaks, load, messages, strangers
 from tests.trust.harness import Lab, NotTried, Tally, is_root
 
 SEED = 19
 QUICK = 0.1
 # Rows run two at a time: most of them wait.
 AT_ONCE = 2
+# Of what a wrong row saw, so many lines are shown.
+MOST_NOTES = 12
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,25 @@ CHECKS = [
     Check("kills", "kills of daemon and worker at random moments, all verbs", kills.check),
     Check("audio", "audio headers of ten formats, mutated: opened, first and last block read", inputs.check_audio),
     Check("presets", "presets, mutated", inputs.check_presets),
+    Check("osc", "OSC datagrams, mutated, to a real daemon", messages.check_osc),
+    Check("json", "JSON files in the drop folder, mutated", messages.check_json),
+    Check("http", "HTTP requests, mutated", messages.check_http),
+    Check("load", "small jobs from 20 clients at once, and hello meanwhile", load.check, alone=True),
+    Check("leaks", "real small jobs: memory and descriptors of daemon and worker", leaks.check),
+    Check("store", "the table of jobs is locked while a job ends", faults.store_locked),
+    Check("damaged", "small files damaged or empty at the start", faults.damaged),
+    Check("spool", "the spool, or a folder of it, is removed", faults.spool_removed),
+    Check("outbox-full", "no room in the spool when a job ends", faults.outbox_full),
+    Check("disk-full", "no room for results", faults.disk_full),
+    Check("stopped", "the worker is stopped in mid-job", faults.worker_stopped),
+    Check("special", "clips that are devices, pipes, folders, system files", faults.special_files),
+    Check("connections", "300 connections, 256 descriptors", faults.connections),
+    Check("taken", "names of results that are taken: files, links, folders", faults.output_taken),
+    Check("meanwhile", "names of results that are taken just before they are published", faults.taken_meanwhile),
+    Check("home", "results into the home folder, beside .dap-bridge", faults.home_as_output),
+    Check("signals", "SIGINT, SIGTERM, SIGHUP to the command line", faults.command_line),
+    Check("forgotten", "results without a folder of their own, once forgotten", faults.forgotten),
+    Check("strangers", "another user: OSC without the key, files, folders", strangers.check),
 ]
 
 
@@ -147,6 +169,7 @@ def main(out: Path | None, only: tuple[str, ...], quick: bool, seed: int, listed
 
 
 def _line(row: Row) -> str:
-    _, tried, counts, figures, seconds, verdict = row.cells()
-    notes = "".join(f"\n    {note}" for note in row.tally.notes)
-    return f"{verdict:9} {row.check.name}: {tried} tried, {counts}; {figures} ({seconds} s){notes}"
+    _, tried, count_list, figures, seconds, verdict = row.cells()
+    counts = Counter(row.tally.notes)
+    notes = "".join(f"\n    {count} × {note}" for note, count in counts.most_common(MOST_NOTES))
+    return f"{verdict:9} {row.check.name}: {tried} tried, {count_list}; {figures} ({seconds} s){notes}"
