@@ -28,7 +28,7 @@ test-hosts: venv  ## the host scripts alone, in the real Ardour and Audacity: in
 	.ci/install-hosts
 	DAP_BRIDGE_REQUIRE_HOSTS=1 $(BIN)/python -m pytest tests/hosts $(PYTEST_ARGS)
 
-trust: venv  ## what kills, bad bytes, load, faults and strangers do to a daemon: a table that must be all zero; also in TRUST
+trust: venv  ## what kills, bad bytes, load, faults and strangers do to a daemon: a table of what must be zero
 	$(BIN)/python -m tests.trust --out $(TRUST) $(TRUST_ARGS)
 
 lint: venv  ## ruff and mypy

@@ -13,13 +13,16 @@ from dap_bridge import assets, presets
 from dap_bridge.audio.files import ClipReader
 from dap_bridge.domain import Clip
 from dap_bridge.transport.verbs import Separate
-from tests.trust import mutations, pooled
+from tests.trust import mutations, pooled, unguarded
 from tests.trust.harness import Lab, Tally
 
 AUDIO = 10_000
 PRESETS = 1500
 RATE, FRAMES = 24_000, 6000
 BLOCK = 4096
+# No codec has more frames than this in a byte, of silence neither: a length beyond is the header's invention.
+DENSEST = 1 << 14
+BELIEVED = "absurd length believed"
 # name -> suffix, format and subtype, for soundfile; the marks behind which its numbers stand.
 FORMATS: dict[str, tuple[str, str, str, list[bytes]]] = {
     "wav": ("wav", "WAV", "PCM_16", [b"RIFF", b"fmt ", b"data", b"LIST"]),
@@ -36,9 +39,20 @@ FORMATS: dict[str, tuple[str, str, str, list[bytes]]] = {
 
 
 def check_audio(lab: Lab, tally: Tally) -> None:
-    count = lab.times(AUDIO)
-    pooled.run(tally, "tests.trust.inputs:audio", lab.folder, lab.seed, count, lab.environment(lab.home("home")))
-    tally.figures = f"{len(FORMATS)} formats"
+    tally.watch(BELIEVED)
+    environment = lab.environment(lab.home("home"))
+    pooled.run(tally, "tests.trust.inputs:audio", lab.folder / "guarded", lab.seed, lab.times(AUDIO), environment)
+    without = Tally()
+    pooled.run(
+        without,
+        "tests.trust.inputs:unguarded_audio",
+        lab.folder / "without",
+        lab.seed,
+        lab.times(AUDIO // 20),
+        environment,
+    )
+    shown = ", ".join(f"{name} {count}" for name, count in without.wrong.items() if count) or "nothing"
+    tally.figures = f"{len(FORMATS)} formats; guard away: {shown} of {without.tried}"
 
 
 def check_presets(lab: Lab, tally: Tally) -> None:
@@ -62,11 +76,19 @@ def audio(folder: Path) -> pooled.Trial:
         path.write_bytes(mutations.broken(dice, good[name], good[other], FORMATS[name][3]))
         clip = Clip.from_request(Separate(clip=str(path)).request())
         with ClipReader(clip) as reader:
+            if reader.frames > DENSEST * path.stat().st_size:
+                raise pooled.Seen(BELIEVED, f"{reader.frames} frames in {path.stat().st_size} bytes of {path.suffix}")
             block = min(BLOCK, reader.frames)
             reader.read(0, block)
             reader.read(reader.frames - block, block)
 
     return trial
+
+
+def unguarded_audio(folder: Path) -> pooled.Trial:
+    """The same with every header believed."""
+    unguarded.headers()
+    return audio(folder)
 
 
 # In the place of a preset's values.

@@ -1,15 +1,10 @@
-"""Trials by number in processes of their own, which may crash, hang or eat memory: each is seen, and the next goes on.
-
-`python -m tests.trust.pooled MODULE:FACTORY FOLDER SEED` is such a process: a number a line in, a verdict a line out.
-"""
+"""Trials by number in processes of their own, which may crash, hang or eat memory: each is seen, the next goes on."""
 
 from __future__ import annotations
 
 import os
-import pkgutil
 import queue
 import random
-import resource
 import selectors
 import subprocess
 import sys
@@ -17,9 +12,6 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import psutil
-
-from dap_bridge.errors import DapError
 from tests.processes import CHECKOUT
 from tests.trust import harness
 from tests.trust.harness import Tally
@@ -29,7 +21,7 @@ TRIAL_S = 10.0
 START_S = 60.0
 # What a trial may ask of memory beyond what its process has anyway.
 MEMORY = 1 << 30
-RIGHT = "right"
+RIGHT, SEPARATOR = "right", "\t"
 CRASHED, HUNG, INTERNAL = "crashed", "hung", "internal"
 
 # trial(dice): tries one input. Raises DapError where the input is refused.
@@ -68,9 +60,17 @@ def run(tally: Tally, factory: str, folder: Path, seed: int, count: int, environ
         thread.join()
 
 
+class Seen(Exception):
+    """A trial went wrong in a way that has a name of its own."""
+
+    def __init__(self, kind: str, what: str) -> None:
+        super().__init__(kind, what)
+        self.kind, self.what = kind, what
+
+
 class _Process:
     def __init__(self, factory: str, folder: Path, seed: int, environment: Mapping[str, str]) -> None:
-        self._arguments = [sys.executable, "-m", "tests.trust.pooled", factory, str(folder), str(seed)]
+        self._arguments = [sys.executable, "-m", "tests.trust.trial", factory, str(folder), str(seed)]
         self._environment = os.environ | dict(environment)
         self._process: subprocess.Popen[str] | None = None
 
@@ -87,7 +87,7 @@ class _Process:
             status = process.wait()
             self._process = None
             return CRASHED, f"status {status}"
-        kind, _, what = answer.strip().partition(" ")
+        kind, _, what = answer.strip().partition(SEPARATOR)
         return kind, what
 
     def close(self) -> None:
@@ -118,28 +118,3 @@ def _line(process: subprocess.Popen[str], seconds: float) -> str | None:
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         return process.stdout.readline() if selector.select(seconds) else None
-
-
-def main(factory: str, folder: str, seed: str) -> None:
-    trial: Trial = pkgutil.resolve_name(factory)(Path(folder))
-    most = psutil.Process().memory_info().vms + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    answers = os.fdopen(os.dup(1), "w")  # whatever a library prints is no verdict
-    os.dup2(2, 1)
-    print("ready", file=answers, flush=True)
-    for line in sys.stdin:
-        print(_verdict(trial, random.Random(f"{factory} {seed} {int(line)}")), file=answers, flush=True)
-
-
-def _verdict(trial: Trial, dice: random.Random) -> str:
-    try:
-        trial(dice)
-    except DapError as error:
-        return RIGHT if error.code != DapError.code else f"{INTERNAL} {error.message!r}"
-    except Exception as error:  # noqa: BLE001
-        return f"{INTERNAL} {error!r:.300}".replace("\n", " ")
-    return RIGHT
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
