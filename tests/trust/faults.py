@@ -309,8 +309,8 @@ def special_files(lab: Lab, tally: Tally) -> None:
     (folder / "zero.wav").symlink_to("/dev/zero")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / "socket.wav"))
-    system = ["/dev/zero", "/dev/full", "/dev/null", "/dev/tty", "/proc/self/maps", "/proc/kmsg", "/proc/self/pagemap"]
-    system += ["/proc/sysrq-trigger", "/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum"]
+    system = ["/dev/zero", "/dev/full", "/dev/null", "/dev/tty", "/proc/self/maps", "/proc/self/pagemap"]
+    system += ["/sys/kernel/mm/transparent_hugepage/enabled", "/sys/kernel/uevent_seqnum"]
     clips = [*sorted(folder.glob("*.wav")), *(Path(name) for name in system if os.path.lexists(name))]
     for number, clip in enumerate(clips):
         _ask(daemon, f"s{number}", clip)

@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -29,6 +30,10 @@ REAL = ("-m", "dap_bridge", "serve")
 ENDED = frozenset(state.value for state in State if state.ended)
 # Waiting for what should take a second or two; a machine that stands still meanwhile must not fail a row.
 PATIENCE_S = 60.0
+
+
+# Rows under way: they run in threads, which an interrupt does not reach.
+_open: set[Lab] = set()
 
 
 class NotTried(Exception):
@@ -88,6 +93,7 @@ class Lab:
         self._presets = self.folder / "presets"
         self._presets.mkdir()
         quick.write(self._presets)
+        _open.add(self)
 
     def __enter__(self) -> Lab:
         return self
@@ -102,6 +108,7 @@ class Lab:
             end(daemon.process.pid)
             daemon.process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+        _open.discard(self)
 
     def times(self, count: int) -> int:
         """So many, on the table's scale; at least one."""
@@ -207,10 +214,17 @@ def workers(daemon: Process) -> list[psutil.Process]:
 def end(pid: int) -> None:
     """End a process and all that it started, stopped ones too."""
     try:
-        family = [psutil.Process(pid)]
-        family += family[0].children(recursive=True)
+        process = psutil.Process(pid)
+        end_children(process)
+        process.kill()
+        process.wait(PATIENCE_S)
     except psutil.NoSuchProcess:
         return
+
+
+def end_children(parent: psutil.Process) -> None:
+    """End all that it started, and what those started."""
+    family = parent.children(recursive=True)
     for process in family:
         try:
             process.kill()
@@ -236,6 +250,17 @@ def _print(path: Path) -> tuple[Any, ...]:
     content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
     changed = 0 if path.is_dir() else status.st_mtime_ns
     return status.st_mode, status.st_dev, status.st_ino, changed, content
+
+
+def abandon() -> None:
+    """Everything that this process has started ends, and the folders of its rows are gone."""
+    end_children(psutil.Process())
+    for lab in tuple(_open):
+        for mount in lab.folder.rglob("*"):
+            if mount.is_mount():
+                subprocess.run(["umount", "-l", str(mount)], check=False)
+        lab.close()
+    end_children(psutil.Process())
 
 
 def is_root() -> bool:

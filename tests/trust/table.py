@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dap_bridge import atomic
-from tests.trust import faults, inputs, kills, leaks, load, messages, strangers
+from tests.trust import faults, harness, inputs, kills, leaks, load, messages, strangers
 from tests.trust.harness import Lab, NotTried, Tally, is_root
 
 SEED = 19
@@ -28,6 +29,7 @@ QUICK = 0.1
 AT_ONCE = 2
 # Of what a wrong row saw, so many lines are shown.
 MOST_NOTES = 12
+INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,9 @@ def run_all(checks: list[Check], seed: int, scale: float, show: Callable[[Row], 
         return row
 
     rows = {check.name: one(check) for check in checks if check.alone}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        shared = [check for check in checks if not check.alone]
-        rows |= {row.check.name: row for row in pool.map(one, shared)}
+    pool = ThreadPoolExecutor(AT_ONCE)  # no context manager: that would wait for the rows when interrupted
+    rows |= {row.check.name: row for row in pool.map(one, [check for check in checks if not check.alone])}
+    pool.shutdown()
     return [rows[check.name] for check in checks]
 
 
@@ -157,7 +159,12 @@ def main(out: Path | None, only: tuple[str, ...], quick: bool, seed: int, listed
         console.print("\n".join(f"{check.name:24} {check.what}" for check in CHECKS), highlight=False)
         raise SystemExit(0 if listed else 2)
     began = time.monotonic()
-    rows = run_all(checks, seed, QUICK if quick else 1.0, lambda row: console.print(_line(row), highlight=False))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        rows = run_all(checks, seed, QUICK if quick else 1.0, lambda row: console.print(_line(row), highlight=False))
+    except KeyboardInterrupt:
+        harness.abandon()
+        os._exit(INTERRUPTED)  # the rows' threads are not waited for
     seconds = time.monotonic() - began
     table = Table(*HEADINGS, title=machine())
     for row in rows:
