@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 OUT ?= demo-output
 
 INDEX ?= index.xml
+TRUST ?= trust.md
 
-.PHONY: demo test test-hosts lint bench docs reapack venv clean
+.PHONY: demo test test-hosts trust lint bench docs reapack venv clean
 
 venv: $(VENV)/.ready
 
@@ -26,6 +27,9 @@ test: venv  ## the whole suite, in two processes
 test-hosts: venv  ## the host scripts alone, in the real Ardour and Audacity: installs these where it may, or says what to install
 	.ci/install-hosts
 	DAP_BRIDGE_REQUIRE_HOSTS=1 $(BIN)/python -m pytest tests/hosts $(PYTEST_ARGS)
+
+trust: venv  ## what kills, bad bytes, load, faults and strangers do to a daemon: a table of what must be zero
+	$(BIN)/python -m tests.trust --out $(TRUST) $(TRUST_ARGS)
 
 lint: venv  ## ruff and mypy
 	$(BIN)/ruff check .

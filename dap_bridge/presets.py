@@ -112,12 +112,15 @@ def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
     """What a file says, its base included; users: the files whose base it is. Raises BadPreset."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    # ValueError: no TOML, no UTF-8, a number too long to be one; RecursionError: nested without end.
+    except (ValueError, RecursionError, OSError) as error:
         raise BadPreset(f"{path} cannot be read: {error}.") from error
     base = table.pop("base", None)
     if base is None:
         return table
     without = table.pop("without", [])
+    if not (isinstance(without, list) and all(isinstance(key, str) for key in without)):
+        raise BadPreset(f"{path}: without: it is a list of names, not {without!r}.")
     found = _find(str(base))
     if found in (path, *users):
         raise BadPreset(f"{path}: base: {base!r} is based on this file itself.", "Base it on another preset.")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import tomli_w
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from dap_bridge import assets
+from tests import quick
 from tests.processes import CHECKOUT, STUB, Process
 
 Start = Callable[..., Process]
@@ -41,34 +39,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 @pytest.fixture(scope="session")
 def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `quick`, `quick-texture`, `quick-coseparate`: presets cut to a few steps, every stage of them."""
+    """A folder with the presets of `quick.write`."""
     folder = tmp_path_factory.mktemp("presets")
-    table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
-    table["title"] = "Quick"
-    table["pool"] = [{**table["pool"][0], "runs": 1, "components": 6, "updates": 10}]
-    table["grouping"]["restarts"] = 1
-    table["grouping"]["iterations"] = 10
-    table["models"] |= {"runs": 1, "components": 3, "alone": 3, "together": 5}
-    table["counting"]["told_from"] = 1.0  # what six components say of the number of sounds is nothing to tell
-    if "refinement" in table:
-        table["refinement"]["iterations"] = 10
-    (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    table = tomllib.loads((assets.folder("presets") / "dnp.toml").read_text(encoding="utf-8"))
-    table["title"] = "Quick Deep Network Prior"
-    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
-    table["network"] |= {"filters": 2, "levels": 4}
-    table["fit"] |= {"iterations": 8}
-    table["fluctuations"] |= {"first": 3}
-    (folder / "quick-dnp.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    table = tomllib.loads((assets.folder("presets") / "texture.toml").read_text(encoding="utf-8"))
-    table["title"] = "Quick texture"
-    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
-    table["fit"]["iterations"] = table["phase"]["iterations"] = 8
-    table["matching"] |= {"rounds": 1, "iterations": 5}
-    (folder / "quick-texture.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    table = tomllib.loads((assets.folder("presets") / "coseparate.toml").read_text(encoding="utf-8"))
-    table["refinement"]["iterations"] = 3
-    (folder / "quick-coseparate.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    quick.write(folder)
     return folder
 
 

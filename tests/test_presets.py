@@ -41,6 +41,8 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ('view = "channels"', 'view = "sideways"', "front.view"),
         ('method = "consensus"', 'method = "magic"', "method"),
         ("[front]", "[front", "cannot be read"),
+        ("seconds =", f"seconds = {'9' * 5000} #", "cannot be read"),
+        ("seconds =", f"seconds = {'[' * 5000}", "cannot be read"),
         ("seconds =", "seconds_ =", "chunk.seconds"),
         ("relaxation = 1.8  # exponent", "relaxation = 2.0  # exponent", "stems.extension: Value error, relaxation"),
         ("relaxation = 1.8\n\n[[pool]]", "relaxation = 2.0\n\n[[pool]]", "pool.0: Value error, relaxation"),
@@ -111,6 +113,8 @@ def test_a_preset_may_hold_only_what_differs_from_its_base(tmp_path: Path, monke
         ('base = "nothing"', "no preset 'nothing'"),
         ('base = "default"\nwithout = ["magic"]', "'default' has no 'magic'"),
         ('base = "default"\nwithout = ["front"]', "front"),
+        ('base = "default"\nwithout = 1', "a list of names"),
+        ('base = "default"\nwithout = [[]]', "a list of names"),
         ('base = "default"\n[front]\nhopp = 1', "front.hopp"),
     ],
 )

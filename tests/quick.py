@@ -1,0 +1,40 @@
+"""Presets cut to a few steps, every stage of them: what a test of anything but the sound can afford."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import tomli_w
+
+from dap_bridge import assets
+
+
+def write(folder: Path) -> None:
+    """`quick`, `quick-dnp`, `quick-texture` and `quick-coseparate` into a folder that is there."""
+    table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
+    table["title"] = "Quick"
+    table["pool"] = [{**table["pool"][0], "runs": 1, "components": 6, "updates": 10}]
+    table["grouping"]["restarts"] = 1
+    table["grouping"]["iterations"] = 10
+    table["models"] |= {"runs": 1, "components": 3, "alone": 3, "together": 5}
+    table["counting"]["told_from"] = 1.0  # what six components say of the number of sounds is nothing to tell
+    if "refinement" in table:
+        table["refinement"]["iterations"] = 10
+    (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "dnp.toml").read_text(encoding="utf-8"))
+    table["title"] = "Quick Deep Network Prior"
+    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
+    table["network"] |= {"filters": 2, "levels": 4}
+    table["fit"] |= {"iterations": 8}
+    table["fluctuations"] |= {"first": 3}
+    (folder / "quick-dnp.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "texture.toml").read_text(encoding="utf-8"))
+    table["title"] = "Quick texture"
+    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.05}
+    table["fit"]["iterations"] = table["phase"]["iterations"] = 8
+    table["matching"] |= {"rounds": 1, "iterations": 5}
+    (folder / "quick-texture.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "coseparate.toml").read_text(encoding="utf-8"))
+    table["refinement"]["iterations"] = 3
+    (folder / "quick-coseparate.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
