@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -62,21 +63,27 @@ class StemWriter:
             stems = np.concatenate([head * rise + self._tail * (1 - rise), stems], axis=-1)
         keep = following.fade_in if following else 0
         ready = stems.shape[-1] - keep
-        for file, stem in zip(self._files, stems, strict=True):
-            file.write(stem[:, :ready].T)
+        self._put(stems[..., :ready])
         self._tail = stems[..., ready:].copy() if keep else None
 
     def copy(self, chunk: Chunk, originals: Sequence[Path]) -> None:
         """Add one chunk as it stands in other stems of the same length, with its overlaps on both sides."""
         start = chunk.start + (chunk.fade_in if self._tail is None else 0)
         self._tail = None
-        for file, path in zip(self._files, originals, strict=True):
-            with soundfile.SoundFile(path) as original:
-                original.seek(start)
-                for block in original.blocks(BLOCK_FRAMES, frames=chunk.end - start, dtype="float32", always_2d=True):
-                    file.write(block)
+        with ExitStack() as stack:
+            files = [stack.enter_context(soundfile.SoundFile(path)) for path in originals]
+            for file in files:
+                file.seek(start)
+            for at in range(start, chunk.end, BLOCK_FRAMES):
+                frames = min(BLOCK_FRAMES, chunk.end - at)
+                self._put(np.stack([file.read(frames, dtype="float32", always_2d=True).T for file in files]))
 
-    def __enter__(self) -> StemWriter:
+    def _put(self, stems: NDArray[np.float32]) -> None:
+        """stems: (sources, channels, frames), finished."""
+        for file, channels in zip(self._files, stems, strict=True):
+            file.write(channels.T)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
