@@ -36,6 +36,10 @@ class Silence(Section):
     block_s: float  # seconds
     least_s: float  # seconds: shorter silence is part of the sound
 
+    def __post_init__(self) -> None:
+        if not 0 < 3 * self.block_s <= self.least_s:
+            raise ValueError("silence: block_s is above 0, and least_s three times as long or longer")
+
 
 @dataclass(frozen=True)
 class About:

@@ -1,16 +1,26 @@
-"""Where a clip holds signal: what lies far below its own level is padding, dither or an edited gap."""
+"""A clip without its silence: what lies far below its own level, as padding, dither or an edited gap, tells nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from .files import ClipReader
-from .plan import Span
-from .stems import BLOCK_FRAMES
+from .plan import Chunk
+from .stems import BLOCK_FRAMES, StemWriter
+
+# First frame and the one after the last.
+Span = tuple[int, int]
+# Of a block of silence and its stems: its first frame in the clip, audio (channels, frames) -> (sources, channels,
+# frames).
+Fill = Callable[[int, NDArray[np.float32]], NDArray[np.float32]]
 
 
 class Rule(Protocol):
@@ -29,12 +39,100 @@ class Rule(Protocol):
     def least_s(self) -> float: ...
 
 
+class Signal:
+    """A clip whose silence is cut out: it is read, planned and learned from as if the rest were all there is.
+
+    rate: Hz; channels: how many; frames: of signal; spans: where in the clip these lie.
+    """
+
+    def __init__(self, reader: ClipReader, rule: Rule | None, check: Callable[[], None]) -> None:
+        """rule: None where everything is signal. check: called often; what it raises ends the work."""
+        self._reader = reader
+        self.rate, self.channels = reader.rate, reader.channels
+        self.spans = signal_spans(reader, rule, check)
+        # of the signal, how much lies before each span
+        self._before = [0, *accumulate(last - first for first, last in self.spans)]
+        self.frames = self._before[-1]
+
+    @property
+    def padded(self) -> bool:
+        return self.frames < self._reader.frames
+
+    @property
+    def gaps(self) -> list[tuple[int, Span]]:
+        """Every silence of the clip, and how much signal lies before it."""
+        edges = [0, *(edge for span in self.spans for edge in span), self._reader.frames]
+        silent = zip(edges[::2], edges[1::2], strict=True)
+        return [(at, gap) for at, gap in zip(self._before, silent, strict=True) if gap[0] < gap[1]]
+
+    def read(self, start: int, frames: int) -> NDArray[np.float32]:
+        """`frames` frames of signal from `start`: (channels, frames)."""
+        parts = [self._reader.read(first, last - first) for first, last in self.pieces(start, start + frames)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def pieces(self, start: int, end: int) -> list[Span]:
+        """Where in the clip the signal from frame `start` to `end` lies."""
+        lengths = zip(self.spans, self._before, strict=False)
+        cut = [(first + max(0, start - at), min(last, first + end - at)) for (first, last), at in lengths]
+        return [(first, last) for first, last in cut if first < last]
+
+    def position(self, frame: float) -> float:
+        """How much signal lies before a frame of the clip, which may be no whole one."""
+        index = max(0, bisect_right(self.spans, frame, key=lambda span: span[0]) - 1)
+        first, last = self.spans[index]
+        return self._before[index] + min(max(frame - first, 0), last - first)
+
+
+class PaddedWriter(StemWriter):
+    """Stems of a clip that are written as stems of its signal; silence is put in where it was.
+
+    fill: makes the stems of a silence, no longer than `longest` frames at once. It is set before each chunk is written,
+    or copied, for the silence before the first, within, and behind.
+    """
+
+    fill: Fill
+
+    def __init__(self, signal: Signal, reader: ClipReader, paths: Sequence[Path], longest: int, **more: Any) -> None:
+        super().__init__(paths, reader.rate, reader.channels, reader.frames, **more)
+        self._signal, self._reader, self._longest = signal, reader, max(longest, BLOCK_FRAMES)
+        self._gaps = signal.gaps
+        self._passed = 0
+
+    def copy(self, chunk: Chunk, originals: Sequence[Path]) -> None:
+        """Add one chunk as it stands in other stems of the same clip, with its overlaps on both sides."""
+        start = chunk.start + (chunk.fade_in if self._tail is None else 0)
+        for first, last in self._signal.pieces(start, chunk.end):
+            super().copy(Chunk(chunk.index, first, last - first, 0), originals)
+
+    def _put(self, stems: NDArray[np.float32]) -> None:
+        self._put_silence()
+        while self._gaps and self._gaps[0][0] <= self._passed + stems.shape[-1]:
+            ready = self._gaps[0][0] - self._passed
+            super()._put(stems[..., :ready])
+            stems, self._passed = stems[..., ready:], self._passed + ready
+            self._put_silence()
+        super()._put(stems)
+        self._passed += stems.shape[-1]
+
+    def _put_silence(self) -> None:
+        """What is silent here."""
+        while self._gaps and self._gaps[0][0] == self._passed:
+            first, last = self._gaps.pop(0)[1]
+            for start in range(first, last, self._longest):
+                super()._put(self.fill(start, self._reader.read(start, min(self._longest, last - start))))
+
+
+def original(paths: Sequence[Path], start: int, frames: int) -> NDArray[np.float32]:
+    """A stretch of stems as they are: (sources, channels, frames)."""
+    return np.stack([soundfile.read(path, frames, start, dtype="float32", always_2d=True)[0].T for path in paths])
+
+
 def signal_spans(reader: ClipReader, rule: Rule | None, check: Callable[[], None]) -> tuple[Span, ...]:
     """Where a clip holds signal, in order and apart; all of it where it is one level, however faint, or without a rule.
 
     Levels are those of blocks, offset left out, all channels added up. The clip's own level is their mean, each weighed
     by level^emphasis: neither much silence nor one bang decides it. What stays below_db under it for least_s or longer
-    is silence. check: called often; what it raises ends the work.
+    is silence, up to the sample that rises above it. check: called often; what it raises ends the work.
     """
     if rule is None:
         return ((0, reader.frames),)
@@ -42,23 +140,35 @@ def signal_spans(reader: ClipReader, rule: Rule | None, check: Callable[[], None
     levels = _levels(reader, size, check)
     weights = levels**rule.emphasis
     usual = float((weights @ levels) / max(float(weights.sum()), np.finfo(np.float64).tiny))
-    edges = np.flatnonzero(np.diff(levels > usual * 10 ** (-rule.below_db / 10), prepend=False, append=False))
-    found: list[Span] = []
-    for first, last in edges.reshape(-1, 2).tolist():
-        start, end = first * size, min(last * size, reader.frames)
-        if start - (found[-1][1] if found else 0) < rule.least_s * reader.rate:
-            start = found.pop()[0] if found else 0
-        found.append((start, end))
-    if not found:
+    loud = levels > usual * 10 ** (-rule.below_db / 10)
+    edges = [size * int(edge) for edge in np.flatnonzero(np.diff(loud, prepend=False, append=False))]
+    # silence, sound, silence …, in turn, from the clip's first frame to its last
+    turns = list(pairwise([0, *edges[:-1], min([*edges[-1:], reader.frames]), reader.frames]))
+    silent = [span for span in turns[::2] if span[1] - span[0] >= rule.least_s * reader.rate]
+    if not edges or not silent:
         return ((0, reader.frames),)
-    start, end = found[-1]
-    if reader.frames - end < rule.least_s * reader.rate:
-        found[-1] = (start, reader.frames)
-    return tuple(found)
+    trimmed = [
+        (first and first + size - _rise(np.flip(reader.read(first - size, 3 * size), 1), size), last)
+        for first, last in silent
+    ]
+    trimmed = [
+        (first, last if last == reader.frames else last - size + _rise(reader.read(last - 2 * size, 3 * size), size))
+        for first, last in trimmed
+    ]
+    bounds = [0, *(edge for span in trimmed for edge in span), reader.frames]
+    return tuple((first, last) for first, last in zip(bounds[::2], bounds[1::2], strict=True) if first < last)
+
+
+def _rise(audio: NDArray[np.float32], size: int) -> int:
+    """How many frames after the first block of silence in audio (channels, 3 x size) something rises above it."""
+    quiet, rest = np.split(audio, [size], axis=1)
+    offset = quiet.mean(axis=1, keepdims=True)
+    above = (np.abs(rest - offset) > np.abs(quiet - offset).max(axis=1, keepdims=True)).any(axis=0)
+    return int(above.argmax()) if above.any() else size
 
 
 def _levels(reader: ClipReader, size: int, check: Callable[[], None]) -> NDArray[np.float64]:
-    """Mean power of every block of so many frames, the last one as long as the clip lets it be: (blocks,)."""
+    """Power of every block of so many frames, the last one as long as the clip lets it be: (blocks,)."""
     found = []
     step = max(1, BLOCK_FRAMES // size) * size
     for start in range(0, reader.frames, step):
@@ -68,7 +178,7 @@ def _levels(reader: ClipReader, size: int, check: Callable[[], None]) -> NDArray
         blocks = audio[:, :whole].reshape(len(audio), -1, size)
         found.append(blocks.var(axis=2, dtype=np.float64).sum(axis=0))
         if whole < audio.shape[1]:
-            first = max(0, start + audio.shape[1] - size)
+            first = max(0, reader.frames - size)
             rest = reader.read(first, reader.frames - first)
             found.append(rest.var(axis=1, dtype=np.float64).sum(keepdims=True))
     return np.concatenate(found)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 import soundfile
@@ -125,7 +126,7 @@ class StemWriter:
                 file.write(channels.T)
             self._at += block.shape[-1]
 
-    def __enter__(self) -> StemWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -13,7 +13,6 @@ from torch import Tensor
 from .consistency import apply_masks
 from .gain import LARGEST_EXPONENT, both_ways, high_pass, least_snr, log_spectral_gain
 from .recipe import DenoisingRecipe, Floor, Speech, Vocabulary
-from .sounding import Frames, Spans
 from .stft import istft, stft
 
 _TINY = 1e-12
@@ -37,12 +36,11 @@ def clean(
     recipe: DenoisingRecipe,
     generator: torch.Generator,
     check: Callable[[], None],
-    spans: Spans = None,
 ) -> Tensor:
     """The speech of `mixture` (channels, frames) at `rate`: (channels, frames).
 
     masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is. check:
-    called often; what it raises ends the work. spans: where there is signal; elsewhere the gain is that nearby.
+    called often; what it raises ends the work.
     """
     cleaner, share = mixture, 1.0
     if masks is not None:
@@ -50,9 +48,7 @@ def clean(
         cleaner = apply_masks(mixture, rate, masks, recipe.separation.front, recipe.separation.stems)[0]
     n_fft, hop = _grid(rate, recipe.floor)
     spectrogram = stft(cleaner, n_fft, hop)
-    frames = Frames.of(spans, spectrogram.shape[-1], hop, rate)
-    power = frames.only(spectrogram.abs().square().mean(0))
-    gain = frames.all(1 - share + share * speech_gain(power, rate, recipe, generator, check))
+    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe, generator, check)
     return istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
 
 
@@ -172,14 +168,10 @@ def _followed(power: Tensor, start: Tensor, recipe: Floor) -> Tensor:
     return torch.stack(found, dim=1)
 
 
-def cleaned_levels(view: Tensor, rate: int, recipe: DenoisingRecipe, spans: Spans = None) -> Tensor:
-    """Power of every frame with signal in the band of speech once the steady floor is gone: (frames,).
-
-    view: (samples,); spans: where there is signal.
-    """
+def cleaned_levels(view: Tensor, rate: int, recipe: DenoisingRecipe) -> Tensor:
+    """Power of every frame in the band of speech once the steady floor is gone: (frames,); view: (samples,)."""
     n_fft, hop = _grid(rate, recipe.floor)
-    power = stft(view[None], n_fft, hop)[0].abs().square()
-    power = _lifted(Frames.of(spans, power.shape[-1], hop, rate).only(power), recipe.floor)
+    power = _lifted(stft(view[None], n_fft, hop)[0].abs().square(), recipe.floor)
     forwards, backwards = both_ways(power, noise_floor(power, rate, recipe.floor), recipe.gain)
     hertz = torch.linspace(0, rate / 2, len(power), device=view.device)
     band = (hertz >= recipe.speech.low) & (hertz <= recipe.speech.high)
@@ -196,8 +188,8 @@ def pauses_db(levels: Tensor, recipe: Speech) -> float:
     return float(10 * (quiet.clamp(min=_TINY * float(levels.max()) + 1e-30) / loud.clamp(min=1e-30)).log10())
 
 
-def speech_evidence(audio: Tensor, rate: int, recipe: Speech, spans: Spans = None) -> Evidence:
-    """How much a stem (samples,) at `rate` sounds like speech; spans: where its clip holds signal.
+def speech_evidence(audio: Tensor, rate: int, recipe: Speech) -> Evidence:
+    """How much a stem (samples,) at `rate` sounds like speech.
 
     voiced: the height of its autocorrelation's peak among the pitches of voices, mean over frames by energy. syllabic:
     the share of the changes of its level that come at the rate of syllables.
@@ -205,7 +197,6 @@ def speech_evidence(audio: Tensor, rate: int, recipe: Speech, spans: Spans = Non
     size, hop = round(recipe.frame_s * rate), round(recipe.frame_s * rate / 3)
     window = torch.hann_window(size, device=audio.device, dtype=audio.dtype)
     frames = F.pad(audio, (0, max(0, size - len(audio)))).unfold(0, size, hop) * window
-    frames = Frames.of(spans, len(frames), hop, rate, first=size / 2 / rate).only(frames.mT).mT
     energy = frames.square().sum(1)
     own, of_window = (torch.fft.irfft(torch.fft.rfft(x, 2 * size).abs().square()) for x in (frames, window))
     lags = slice(round(rate / recipe.highest_pitch), round(rate / recipe.lowest_pitch) + 1)

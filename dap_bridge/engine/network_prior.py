@@ -16,38 +16,28 @@ from .fit import Iteration, chance, fit, multiplies_halves
 from .gain import decision_directed_gain, high_pass
 from .networks import WaveUNet, draw_weights
 from .recipe import Fluctuations, Gain, NetworkPriorRecipe, WaveUNetShape
-from .sounding import Frames, Sounding, everywhere
-from .stft import frame_count, stft
+from .stft import stft
 
 _TINY = 1e-12
 
 
 def denoise(
-    read: Callable[[int], Tensor],
-    chunks: int,
-    recipe: NetworkPriorRecipe,
-    *,
-    seed: int,
-    device: torch.device,
-    sounding: Sounding = everywhere,
+    read: Callable[[int], Tensor], chunks: int, recipe: NetworkPriorRecipe, *, seed: int, device: torch.device
 ) -> Iterator[Event]:
     """Denoise a clip that is read chunk by chunk: a Step after every iteration, one ChunkMasks a chunk.
 
     read(i): (channels, samples) float32 at recipe.front.rate; the mean of the channels is listened to. The masks are
     the speech's and the noise's, in this order. Every chunk has a network and noise of its own, so that a clip's end
-    does not depend on its beginning. sounding(i): where there is signal; changes elsewhere are not compared.
+    does not depend on its beginning.
     """
     work = Work(total=chunks * recipe.fit.iterations)
     for index in range(chunks):
         audible = _without_rumble(read(index).mean(0).to(device), recipe)
-        frames = Frames.of(
-            sounding(index), frame_count(len(audible), recipe.front.hop), recipe.front.hop, recipe.front.rate
-        )
-        run = _accumulate(audible, frames, recipe, chance(seed, index))
+        run = _accumulate(audible, recipe, chance(seed, index))
         total = yield from relay(run, lambda at: work.step("fitting", at.index + 1, recipe.fit.iterations))
         gain = attenuated_gain(attenuation(total, recipe.fluctuations), recipe.gain)
         hertz = torch.linspace(0, recipe.front.rate / 2, len(gain), device=device)
-        gain = frames.all(gain * high_pass(hertz, recipe.gain)[:, None])
+        gain = gain * high_pass(hertz, recipe.gain)[:, None]
         yield ChunkMasks(index, torch.stack([gain, 1 - gain]).cpu())
 
 
@@ -59,11 +49,11 @@ def _without_rumble(audio: Tensor, recipe: NetworkPriorRecipe) -> Tensor:
 
 
 def _accumulate(
-    audio: Tensor, frames: Frames, recipe: NetworkPriorRecipe, generator: torch.Generator
+    audio: Tensor, recipe: NetworkPriorRecipe, generator: torch.Generator
 ) -> Generator[Iteration, None, Tensor]:
     """Fit the network to `audio` (samples,), from uniform noise that stays the same, by the squared error.
 
-    Yields every iteration, returns the sum of all relative changes of what is drawn: (bins, frames with signal).
+    Yields every iteration, returns the sum of all relative changes of what is drawn: (bins, frames).
     """
     front, heard = recipe.front, recipe.fluctuations
     network = _draw_network(recipe.network, generator).to(audio.device)
@@ -79,12 +69,12 @@ def _accumulate(
         return F.mse_loss(drawn, target)
 
     before = torch.empty(0)
-    total = torch.zeros_like(frames.only(stft(target[None], front.n_fft, front.hop)[0].abs()))
+    total = torch.zeros_like(stft(target[None], front.n_fft, front.hop)[0].abs())
     for step in fit(
         network.parameters(), objective, iterations=recipe.fit.iterations, learning_rate=recipe.fit.learning_rate
     ):
         if step.index + 1 >= heard.first:
-            now = frames.only(stft(drawn.detach()[None], front.n_fft, front.hop)[0].abs())
+            now = stft(drawn.detach()[None], front.n_fft, front.hop)[0].abs()
             if step.index + 1 > heard.first:
                 total += relative_change(now, before, heard.outlier)
             before = now

@@ -17,7 +17,6 @@ from .fit import fit
 from .latents import Latents, draw_latents, dynamics
 from .networks import UNet, draw_weights
 from .recipe import PaperLosses, PaperRecipe
-from .sounding import Frames, Sounding, everywhere
 
 
 @dataclass(frozen=True)
@@ -93,14 +92,12 @@ def separate_paper(
     seed: int,
     device: torch.device,
     observe: Observer | None = None,
-    sounding: Sounding = everywhere,
 ) -> Iterator[Event]:
     """Separate a clip that is read chunk by chunk, by the paper's fit alone.
 
-    read(i): (channels, samples) float32 at recipe.front.rate, of any length; their mean over channels is the mixture.
-    sounding(i): where in it there is signal, which alone is fitted. A chunk is cut into segments of
-    recipe.fit.segment_frames, the last one filled up with silence. Yields a Step after every iteration and one
-    ChunkMasks a chunk. `observe` sees what the networks gave in every iteration (Fig. 11).
+    read(i): (channels, samples) float32 at recipe.front.rate, of any length; their mean over channels is the mixture. A
+    chunk is cut into segments of recipe.fit.segment_frames, the last one filled up with silence. Yields a Step after
+    every iteration and one ChunkMasks a chunk. `observe` sees what the networks gave in every iteration (Fig. 11).
 
     Source k is the same sound in every chunk for two reasons. The networks of a chunk start from the weights and the
     static noise of the chunk before, which make that chunk's sounds. And the stems' mean spectra are compared with
@@ -114,12 +111,10 @@ def separate_paper(
     fitted: _Fitted | None = None
     known = torch.zeros(())
     for index in range(chunks):
-        whole = magnitude(read(index).to(device), recipe.front)[0]
-        frames = Frames.of(sounding(index), whole.shape[-1], recipe.front.hop, recipe.front.rate)
-        seen = frames.only(whole)
+        seen = magnitude(read(index).to(device), recipe.front)[0]
         loudness = seen.square().sum() / seen.sum()
         if not loudness >= torch.finfo(seen.dtype).tiny:  # of silence it is NaN
-            yield ChunkMasks(index, torch.full((sources, *whole.shape), 1 / sources))
+            yield ChunkMasks(index, torch.full((sources, *seen.shape), 1 / sources))
             continue
         mixture = split(seen * (recipe.fit.level / loudness), recipe.fit.segment_frames)
         fitted = yield from fitter.fit_chunk(index, mixture, fitted)
@@ -127,7 +122,7 @@ def separate_paper(
         spectra = (masks * seen).sum(-1).cpu()
         order = best_order(spectra, known.expand_as(spectra))
         fitted, known = fitted.reorder(order), known + spectra[order]
-        yield ChunkMasks(index, frames.all(masks[order]).cpu())
+        yield ChunkMasks(index, masks[order].cpu())
     if fitted is None:
         yield Note("The clip is silent: every stem is silence.")
 

@@ -25,8 +25,6 @@ from .events import ChunkMasks, Fit, Step, Work, relay
 from .fit import Iteration, chance
 from .models import blend, model_members
 from .recipe import Boxes, ConsensusRecipe, Front, Panel, Refinement
-from .sounding import Frames, Sounding, everywhere
-from .stft import frame_count
 
 _TINY = 1e-12
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
@@ -91,15 +89,10 @@ def grid(front: Front, bins: int, frames: int, device: torch.device) -> tuple[Te
     return hertz, torch.arange(frames, device=device) * (front.hop / front.rate)
 
 
-def on_front(
-    regions: Sequence[Region], masks: Tensor, front: Front, recipe: Boxes, frames: Frames | None = None
-) -> list[Tensor]:
-    """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on, or these frames of it
-    do.
-    """
-    frames = frames or Frames(masks.shape[2])
-    hertz, seconds = grid(front, masks.shape[1], frames.total, masks.device)
-    return [frames.only(membership(region, hertz, seconds, recipe.feather_octaves)) for region in regions]
+def on_front(regions: Sequence[Region], masks: Tensor, front: Front, recipe: Boxes) -> list[Tensor]:
+    """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
+    hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
+    return [membership(region, hertz, seconds, recipe.feather_octaves) for region in regions]
 
 
 @dataclass(frozen=True)
@@ -166,15 +159,13 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
 class _Part:
     """A panel's part in a chunk, as the separation left it.
 
-    frames: those of the chunk with signal, the others are left out. seen: (views, bins, frames), magnitudes;
-    components, modelled, masks: (members, sources, bins, frames), what each member's components said, what its models
-    made of that, its decoders of that. toward: `modelled` after what boxes elsewhere taught, as `masks` are then, too;
-    None where there were none.
+    seen: (views, bins, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
+    member's components said, what its models made of that, its decoders of that. toward: `modelled` after what boxes
+    elsewhere taught, as `masks` are then, too; None where there were none.
     """
 
     front: Front
     fit: Fit
-    frames: Frames
     seen: Tensor
     components: Tensor
     modelled: Tensor
@@ -198,7 +189,7 @@ class _Part:
     def relabelled(self, heard: Tensor, regions: Sequence[Region], recipe: Boxes) -> Tensor:
         """The components' labels by the evidence of regions; heard: (sources, bins, frames), what the user heard."""
         masks = resampled(heard, self.seen.shape[1])
-        belonging = on_front(regions, masks, self.front, recipe, self.frames)
+        belonging = on_front(regions, masks, self.front, recipe)
         return relabel(self.fit.labels, weigh(self.fit, masks, self.seen, regions, belonging, recipe), recipe)
 
     def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
@@ -227,21 +218,19 @@ def refine(
     redraw: bool,
     carry: Sequence[int] = (),
     device: torch.device,
-    sounding: Sounding = everywhere,
 ) -> Iterator[Step | Refined]:
     """Correct a separation by the boxes that a user drew; yields the masks of every chunk that is asked for, in order.
 
-    read(i): (channels, samples) of chunk i at recipe.front.rate, sounding(i): where there is signal, as for `separate`;
-    fits(i): what that separation learned of it; regions[i]: its boxes, as they were drawn one after the other. redraw
-    False leaves out the decoders and the models: the answer is there at once. The boxes of a chunk are evidence about
-    its components, wherever in it these sound, and its masks are made anew. carry: the chunks with boxes, in the order
-    in which they were first drawn into, where what these teach is carried to the chunks after it, and what all teach to
-    those without boxes; empty, the latter keep their masks. What is yielded are the masks around the boxes:
-    `consistency.apply_masks` fills these in, at the clip's own resolution.
+    read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; fits(i): what that separation
+    learned of it; regions[i]: its boxes, as they were drawn one after the other. redraw False leaves out the decoders
+    and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
+    these sound, and its masks are made anew. carry: the chunks with boxes, in the order in which they were first drawn
+    into, where what these teach is carried to the chunks after it, and what all teach to those without boxes; empty,
+    the latter keep their masks. What is yielded are the masks around the boxes: `consistency.apply_masks` fills these
+    in, at the clip's own resolution.
     """
     assert recipe.boxes is not None, "a separation by this recipe leaves no fit"
-    work = Work(_units(regions, recipe, redraw, len(carry)))
-    job = _Job(read, fits, regions, recipe, redraw, device, sounding, work)
+    job = _Job(read, fits, regions, recipe, redraw, device, Work(_units(regions, recipe, redraw, len(carry))))
     ready: dict[int, Refined] = {}
     for index in carry:
         ready[index] = yield from job.correct(index, teaches=True)
@@ -270,7 +259,6 @@ class _Job:
     recipe: ConsensusRecipe
     redraw: bool
     device: torch.device
-    sounding: Sounding
     work: Work
     examples: list[list[Example]] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
@@ -281,9 +269,7 @@ class _Job:
         assert recipe.boxes is not None
         audio = self.read(index).to(self.device)
         panels = zip(self.fits(index), recipe.panels, strict=True)
-        front, spans = recipe.front, self.sounding(index)
-        frames = Frames.of(spans, frame_count(audio.shape[-1], front.hop), front.hop, front.rate)
-        parts = [_as_separated(fit, panel, frames, magnitude(audio, panel.front), recipe) for fit, panel in panels]
+        parts = [_as_separated(fit, panel, magnitude(audio, panel.front), recipe) for fit, panel in panels]
         separated = heard = agreed([part.masks for part in parts], recipe.mask_exponent)
         if self.lessons:
             parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
@@ -297,14 +283,14 @@ class _Job:
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, recipe.mask_exponent)
-        belonging = on_front(inside, heard, front, recipe.boxes, frames)
+        belonging = on_front(inside, heard, recipe.front, recipe.boxes)
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - separated).square()).sum((1, 2))
         level = (outside * separated.square()).sum((1, 2))
         yield self.work.step("refining")
         if teaches:
             yield from self._learn([part.seen for part in parts], separated, fill(masks, inside, belonging))
-        return Refined(index, frames.all(masks).cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
+        return Refined(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
 
     def _learn(self, seen: Sequence[Tensor], before: Tensor, after: Tensor) -> Generator[Step, None, None]:
         """Another chunk teaches. seen: of each panel, (views, bins, frames)."""
@@ -334,7 +320,7 @@ def _refit(
     boxes = recipe.boxes
     if boxes is None or recipe.refinement is None or part.fit.decoders is None or not boxes.iterations:
         return part.moved(labels)
-    belonging = on_front(regions, part.masks[0], part.front, boxes, part.frames)
+    belonging = on_front(regions, part.masks[0], part.front, boxes)
     targets = torch.stack([fill(own, regions, belonging) for own in part.targets(labels)])
     run = _redraw(part, part.fit.decoders, targets, recipe.refinement, boxes, generator)
     masks = yield from relay(run, lambda at: work.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss)))
@@ -364,9 +350,8 @@ def _redraw(
     return masks
 
 
-def _as_separated(fit: Fit, panel: Panel, frames: Frames, whole: Tensor, recipe: ConsensusRecipe) -> _Part:
-    """The masks that a panel gave, made again from its fit; whole: (views, bins, all frames), magnitudes."""
-    seen = frames.only(whole)
+def _as_separated(fit: Fit, panel: Panel, seen: Tensor, recipe: ConsensusRecipe) -> _Part:
+    """The masks that a panel gave, made again from its fit."""
     components = modelled = member_masks(fit.pool, fit.labels.to(seen.device), len(seen), panel.members)
     if fit.models and recipe.models is not None:
         modelled = blend(components, fit.models, seen, recipe.models)
@@ -377,7 +362,7 @@ def _as_separated(fit: Fit, panel: Panel, frames: Frames, whole: Tensor, recipe:
             next(run)
         except StopIteration as end:
             masks = end.value
-    return _Part(panel.front, fit, frames, seen, components, modelled, masks)
+    return _Part(panel.front, fit, seen, components, modelled, masks)
 
 
 def _mean(seen: Tensor) -> Tensor:

@@ -30,7 +30,6 @@ from .grouping import Description, concatenate, describe, group_members, separab
 from .models import blend, model_members
 from .paper import separate_paper
 from .recipe import Confidence, ConsensusRecipe, Counting, Front, Models, Panel, PaperRecipe, Refinement
-from .sounding import Frames, Sounding, Spans, everywhere
 
 
 def separate(
@@ -41,23 +40,20 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
-    sounding: Sounding = everywhere,
 ) -> Iterator[Event]:
     """Separate a clip that is read chunk by chunk, by the method the recipe stands for.
 
-    read(i): (channels, samples) float32 at recipe.front.rate; sounding(i): where in it there is signal, which alone is
-    looked at. Yields the events of engine/events.py.
+    read(i): (channels, samples) float32 at recipe.front.rate. Yields the events of engine/events.py.
     """
     if isinstance(recipe, PaperRecipe):
-        return separate_paper(read, chunks, recipe, sources=sources, seed=seed, device=device, sounding=sounding)
-    return _separate_by_consensus(read, chunks, recipe, sounding, sources=sources, seed=seed, device=device)
+        return separate_paper(read, chunks, recipe, sources=sources, seed=seed, device=device)
+    return _separate_by_consensus(read, chunks, recipe, sources=sources, seed=seed, device=device)
 
 
 def _separate_by_consensus(
     read: Callable[[int], Tensor],
     chunks: int,
     recipe: ConsensusRecipe,
-    sounding: Sounding,
     *,
     sources: int,
     seed: int,
@@ -69,7 +65,7 @@ def _separate_by_consensus(
     of all chunks are grouped at once, by each member of the committee its own ones, which is why source k is the same
     sound everywhere. Between the two only the components' descriptions are kept: a clip of several chunks is factorised
     again, from the same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands
-    as there are sources is divided by them. Frames without signal get the masks of their neighbours.
+    as there are sources is divided by them.
     """
     work = Work(total=_units(recipe, sources, chunks))
     panels = recipe.panels
@@ -80,12 +76,12 @@ def _separate_by_consensus(
     silent = True
     found: list[dict[str, float]] = []
     for index in range(chunks):
-        frames, seen = _seen(read(index).to(device), sounding(index), panels)
+        seen = _seen(read(index).to(device), panels)
         silent = silent and not bool(seen[0].any())
         islands = _islands(seen[0], recipe, sources)
         looks = yield from _factorise(seen, recipe, islands, chance(seed, index), recipe.grouping.looks, work)
-        pools = looks[-1]
         descriptions.append([_described(look, recipe, len(seen[0])) for look in looks])
+        pools = looks[-1]
         if recipe.counting and islands is None and _tells(seen[0], recipe.front, recipe.counting):
             first, generator = pools[0][: len(recipe.pool)], chance(seed, chunks + index)
             said = evidence(first, len(seen[0]), recipe, recipe.counting, generator)
@@ -106,7 +102,7 @@ def _separate_by_consensus(
     for index, labels in enumerate(groups.labels.split(counts)):
         generator = chance(seed, index)
         if chunks > 1:
-            frames, seen = _seen(read(index).to(device), sounding(index), panels)
+            seen = _seen(read(index).to(device), panels)
             islands = _islands(seen[0], recipe, sources)
             (pools,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
         if islands is not None:
@@ -121,7 +117,7 @@ def _separate_by_consensus(
             masks, fit = yield from _answer(own, pool, share, panel.members, steps, generator, work)
             answers.append(masks)
             fits.append(fit)
-        masks = frames.all(agreed(answers, recipe.mask_exponent))
+        masks = agreed(answers, recipe.mask_exponent)
         yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, tuple(fits), counted)
 
 
@@ -164,12 +160,9 @@ def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + refining)
 
 
-def _seen(audio: Tensor, spans: Spans, panels: Sequence[Panel]) -> tuple[Frames, list[Tensor]]:
-    """The frames of `audio` with signal; what each panel of the committee sees of them: (views, its bins, frames)."""
-    seen = [magnitude(audio, panel.front) for panel in panels]
-    front = panels[0].front
-    frames = Frames.of(spans, seen[0].shape[2], front.hop, front.rate)
-    return frames, [frames.only(own) for own in seen]
+def _seen(audio: Tensor, panels: Sequence[Panel]) -> list[Tensor]:
+    """What each panel of the committee sees of `audio`: (views, its bins, frames)."""
+    return [magnitude(audio, panel.front) for panel in panels]
 
 
 def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | None:

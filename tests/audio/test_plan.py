@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dap_bridge.audio.plan import crossfade, fit_view, gaps, plan
+from dap_bridge.audio.plan import crossfade, fit_view, plan
 
 
 @pytest.mark.parametrize("frames", [1, 2, 7, 999, 1000, 1001, 1901, 12_345, 100_000])
@@ -58,54 +58,3 @@ def test_what_lies_above_the_view_does_not_fold_back() -> None:
 
 def test_one_sample_is_seen() -> None:
     assert fit_view(np.ones((2, 1), dtype=np.float32), 192000, 11000).shape == (2, 1)
-
-
-PADDED = [
-    [(0, 700)],
-    [(5000, 5600)],
-    [(300, 900), (1300, 1900)],
-    [(0, 600), (9000, 9600)],
-    [(100, 2500), (2900, 5200), (9000, 9001)],
-    [(start, start + 100) for start in range(50, 12_000, 400)],
-    [(start, start + 40) for start in range(0, 40_000, 990)],
-]
-
-
-@pytest.mark.parametrize("sounding", PADDED)
-def test_every_frame_with_signal_lies_in_a_chunk_and_silence_beside_them_in_none(
-    sounding: list[tuple[int, int]],
-) -> None:
-    frames = sounding[-1][1] + 3000
-    chunks = plan(frames, rate=100, seconds=10, overlap_s=1, sounding=sounding)
-    times = np.zeros(frames, int)
-    for chunk in chunks:
-        times[chunk.start : chunk.end] += 1
-        inside = chunk.sounding or ((0, chunk.frames),)
-        assert 0 < sum(last - first for first, last in inside) <= 1000, "a chunk holds no more than without silence"
-        assert chunk.frames <= 2000
-        assert inside[0][0] == 0 and inside[-1][1] == chunk.frames, "a chunk begins and ends with signal"
-    assert times.max() <= 2
-    assert all(times[first:last].min() >= 1 for first, last in sounding)
-    written = 0
-    for index, chunk in enumerate([*chunks, None]):
-        for gap in gaps(chunks, index, frames):
-            assert (gap.start, gap.fade_in) == (written, 0)
-            written = gap.end
-        if chunk is not None:
-            assert chunk.start + chunk.fade_in == written
-            written = chunk.end
-    assert written == frames
-
-
-@pytest.mark.parametrize("frames", [300, 1000, 3700])
-def test_a_padded_clip_is_cut_as_it_would_be_without_its_padding(frames: int) -> None:
-    plain = plan(frames, rate=100, seconds=10, overlap_s=1)
-    padded = plan(frames + 9000, rate=100, seconds=10, overlap_s=1, sounding=[(4000, 4000 + frames)])
-    assert [(c.start + 4000, c.frames, c.fade_in, c.sounding) for c in plain] == [
-        (c.start, c.frames, c.fade_in, c.sounding) for c in padded
-    ]
-
-
-def test_a_gap_takes_nothing_from_what_a_chunk_holds() -> None:
-    (chunk,) = plan(1400, rate=100, seconds=10, overlap_s=1, sounding=[(0, 500), (900, 1400)])
-    assert chunk.sounding == ((0, 500), (900, 1400))

@@ -10,8 +10,7 @@ import pytest
 
 from dap_bridge import presets
 from dap_bridge.audio.files import ClipReader
-from dap_bridge.audio.plan import Span
-from dap_bridge.audio.silence import signal_spans
+from dap_bridge.audio.silence import Span, signal_spans
 from dap_bridge.domain import ChannelRef, Clip
 
 RATE = 16_000

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ... import presets
 from ...audio import metadata
 from ...audio.files import ClipReader
-from ...audio.plan import Chunk, fit_view, gaps, plan
-from ...audio.silence import signal_spans
-from ...audio.stems import StemWriter, file_name, null_db, require_writable
+from ...audio.plan import Chunk, fit_view, plan
+from ...audio.silence import PaddedWriter, Signal
+from ...audio.stems import file_name, null_db, require_writable
 from ...domain import Clip, Format, Manifest, Stem
 from ...engine import network_prior
 from ...engine.consistency import apply_masks
@@ -31,7 +32,6 @@ from ...engine.denoising import (
 from ...engine.fit import chance
 from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
-from ...engine.sounding import Spans
 from .. import device as devices
 from ..run import Run, writing_to
 
@@ -82,7 +82,7 @@ def denoise(run: Run, results: Path) -> Path:
 
 @dataclass
 class Task:
-    """One clip, read chunk by chunk and written again as speech and noise."""
+    """One clip, read chunk by chunk and written again as speech and noise; chunks are of its signal alone."""
 
     run: Run
     reader: ClipReader
@@ -92,22 +92,18 @@ class Task:
 
     def __post_init__(self) -> None:
         chunking = self.preset.about.chunk
-        spans = signal_spans(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
-        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s, spans)
+        self.signal = Signal(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
+        self.chunks = plan(self.signal.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
 
     @property
     def longest(self) -> int:
         """Frames of the longest chunk, at the clip's rate."""
         return max(chunk.frames for chunk in self.chunks)
 
-    def sounding(self, index: int) -> Spans:
-        """Where in a chunk there is signal."""
-        return self.chunks[index].sounding_s(self.reader.rate)
-
     def audio(self, index: int) -> torch.Tensor:
         """A chunk as it is: (channels, frames)."""
         chunk = self.chunks[index]
-        return torch.from_numpy(self.reader.read(chunk.start, chunk.frames))
+        return torch.from_numpy(self.signal.read(chunk.start, chunk.frames))
 
     def view(self, index: int, rate: int) -> torch.Tensor:
         """A chunk at another rate: (channels, samples)."""
@@ -116,31 +112,25 @@ class Task:
     def write_stems(self, speech: Iterator[torch.Tensor], residue: float, paths: list[Path]) -> None:
         """speech: of every chunk, (channels, frames). It goes to the first of `paths`, the noise to the second.
 
-        residue: the gain of the silence that is in no chunk.
+        residue: what stays of silence in the speech, a gain: nobody speaks there.
         """
-        reader, carried = self.reader, metadata.carried(self.reader, self.form)
-        shape = (reader.rate, reader.channels, reader.frames)
-        with StemWriter(paths, *shape, self.form, carried, reader.read) as writer:
-            for index, cleaned in enumerate(speech):
-                self._write_silence(writer, index, residue)
-                following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
-                self._write(writer, self.chunks[index], self.audio(index).to(cleaned.device), cleaned, following)
-            self._write_silence(writer, len(self.chunks), residue)
-        self.run.notes += [*carried.warnings, *writer.warnings]
-
-    def _write_silence(self, writer: StemWriter, index: int, residue: float) -> None:
-        """What lies between chunk `index` and the one before it, or the clip's end."""
-        for gap in gaps(self.chunks, index, self.reader.frames):
-            self.run.stop_if_cancelled()
-            audio = torch.from_numpy(self.reader.read(gap.start, gap.frames))
-            self._write(writer, gap, audio, residue * audio, None)
-
-    def _write(
-        self, writer: StemWriter, chunk: Chunk, audio: torch.Tensor, cleaned: torch.Tensor, following: Chunk | None
-    ) -> None:
         request = self.run.job.request
-        stems = divide(audio, cleaned, strength=request["strength"], swap=request["swap"])
-        writer.write(chunk, torch.stack(stems).cpu().numpy(), following)
+
+        def stems(audio: torch.Tensor, cleaned: torch.Tensor) -> NDArray[np.float32]:
+            divided = divide(audio, cleaned, strength=request["strength"], swap=request["swap"])
+            return torch.stack(divided).cpu().numpy()
+
+        def fill(start: int, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+            return stems(torch.from_numpy(audio), torch.from_numpy(residue * audio))
+
+        carried = metadata.carried(self.reader, self.form)
+        more = {"form": self.form, "carried": carried, "whole": self.reader.read}
+        with PaddedWriter(self.signal, self.reader, paths, self.longest, **more) as writer:
+            writer.fill = fill
+            for index, cleaned in enumerate(speech):
+                following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
+                writer.write(self.chunks[index], stems(self.audio(index).to(cleaned.device), cleaned), following)
+        self.run.notes += [*carried.warnings, *writer.warnings]
 
 
 @dataclass
@@ -152,6 +142,7 @@ class NetworkPrior:
 
     @property
     def residue(self) -> float:
+        """What stays of noise at the least, a gain."""
         return 10 ** (self.recipe.fluctuations.least_db / 20)
 
     def memory_estimate(self) -> int:
@@ -170,7 +161,6 @@ class NetworkPrior:
             recipe,
             seed=task.run.job.request["seed"],
             device=device,
-            sounding=task.sounding,
         )
         for answer in task.run.follow(events):
             audio, masks = task.audio(answer.index).to(device), answer.masks.to(device)
@@ -190,6 +180,7 @@ class Denoising:
 
     @property
     def residue(self) -> float:
+        """What stays of noise at the least, a gain."""
         return 10 ** (self.recipe.vocabulary.residue_db / 20)
 
     def memory_estimate(self) -> int:
@@ -206,16 +197,15 @@ class Denoising:
             if masks is not None and speech == 1:
                 masks = masks.flip(0)
             audio, generator = task.audio(index).to(device), chance(task.run.job.request["seed"], index)
-            spans = task.sounding(index)
-            yield clean(audio, task.reader.rate, masks, recipe, generator, task.run.stop_if_cancelled, spans)
+            yield clean(audio, task.reader.rate, masks, recipe, generator, task.run.stop_if_cancelled)
 
     def _pauses_db(self, device: torch.device) -> float:
         """How quiet the clip's pauses are without the steady noise, over all chunks."""
         levels = []
         for index in range(len(self.task.chunks)):
             self.task.run.stop_if_cancelled()
-            view, spans = self._view(index).mean(0).to(device), self.task.sounding(index)
-            levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe, spans).cpu())
+            view = self._view(index).mean(0).to(device)
+            levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe).cpu())
         return pauses_db(torch.cat(levels), self.recipe.speech)
 
     def _separate(self, device: torch.device) -> int:
@@ -230,7 +220,6 @@ class Denoising:
             sources=2,
             seed=task.run.job.request["seed"],
             device=device,
-            sounding=task.sounding,
         )
         for answer in task.run.follow(events):
             with writing_to(self.folder):
@@ -238,7 +227,7 @@ class Denoising:
             view = self._view(answer.index).mean(0, keepdim=True)
             stems = apply_masks(view, front.rate, answer.masks, front, recipe.separation.stems)
             for found, stem in zip(heard, stems, strict=True):
-                found.append(speech_evidence(stem[0], front.rate, recipe.speech, task.sounding(answer.index)))
+                found.append(speech_evidence(stem[0], front.rate, recipe.speech))
         return int(np.argmax([speech_likeness(found) for found in heard]))
 
     def _view(self, index: int) -> torch.Tensor:

@@ -6,16 +6,19 @@ import json
 import math
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ... import presets
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk
+from ...audio.silence import Fill, original
 from ...audio.stems import NULL_FLOOR_DB, bits
 from ...domain import MAX_BOXES, Box, Clip, Format, Op
 from ...engine.events import Fit
@@ -158,6 +161,8 @@ class Correction:
     def __post_init__(self) -> None:
         self._change = [0.0] * self.task.sources
         self._level = [0.0] * self.task.sources
+        # the boxes as chunks know them, who know nothing of silence
+        self._heard = [self._of_signal(box) for box in self.boxes]
 
     @property
     def changes(self) -> tuple[dict[str, Any], ...]:
@@ -180,9 +185,9 @@ class Correction:
 
         heard = (
             chunk.index
-            for box in self.boxes
+            for box in self._heard
             for chunk in sorted(self.task.chunks, key=partial(missed, box))
-            if self._region(box, chunk)
+            if self._region(box, chunk.start, chunk.frames)
         )
         return tuple(dict.fromkeys(heard))
 
@@ -193,7 +198,8 @@ class Correction:
         nobody changed them.
         """
         self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
-        regions = {chunk.index: self._regions(chunk) for chunk in self.task.chunks}
+        regions = {chunk.index: self._regions(self._heard, chunk.start, chunk.frames) for chunk in self.task.chunks}
+        beside = partial(self._regions, self.boxes)
         wanted, order = regions, self.order
         if not order and self._has_stems():
             # the neighbours, too, which are cross-faded with what is new
@@ -210,28 +216,36 @@ class Correction:
             redraw=self.redraw,
             carry=order,
             device=device,
-            sounding=self.task.sounding,
         )
         answers = self.task.run.follow(events)
-        originals = [Path(path) for path in self.separated] if wanted is not regions else []
-        # where no chunk is asked for, silence has the boxes in it alone
-        edge = torch.full((self.task.sources, self.recipe.front.n_fft // 2 + 1, 1), 1 / self.task.sources)
+        originals = [Path(path) for path in self.separated]
         with self.task.writer(paths) as writer:
             for chunk in self.task.chunks:
-                answer = next(answers) if chunk.index in wanted else None
-                if answer is not None and chunk.index == 0:
-                    edge = answer.masks[..., :1]
-                self.task.write_silence(writer, chunk.index, edge, device, self._regions, originals)
-                if answer is None:
+                if chunk.index not in wanted:
                     self.task.run.stop_if_cancelled()
+                    writer.fill = self._copied(originals, beside, device)
                     writer.copy(chunk, originals)
                     continue
-                edge = answer.masks[..., -1:]
+                answer = next(answers)
                 if order or regions[chunk.index]:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
-                self.task.write(writer, answer, device, regions[chunk.index])
-            self.task.write_silence(writer, len(self.task.chunks), edge, device, self._regions, originals)
+                self.task.write(writer, answer, device, regions[chunk.index], beside)
+
+    def _copied(
+        self, originals: Sequence[Path], beside: Callable[[int, int], Sequence[Region]], device: torch.device
+    ) -> Fill:
+        """Silence beside chunks that are copied is copied, too, but where boxes are in it."""
+        front = self.recipe.front
+        even = torch.full((self.task.sources, front.n_fft // 2 + 1, 1), 1 / self.task.sources)
+
+        def fill(start: int, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+            inside = beside(start, audio.shape[1])
+            if inside:
+                return self.task.stems(audio, even, device, inside)
+            return original(originals, start, audio.shape[1])
+
+        return fill
 
     def _has_stems(self) -> bool:
         """Whether the separation's own stems are there, as it wrote them, and as fine as what is to be written."""
@@ -263,17 +277,26 @@ class Correction:
 
         return read
 
-    def _regions(self, chunk: Chunk) -> list[Region]:
-        """The boxes that a chunk hears of."""
-        return [region for box in self.boxes if (region := self._region(box, chunk)) is not None]
+    def _of_signal(self, box: Box) -> Box:
+        """A box in the signal's time; one that holds silence alone has no length there."""
+        if not self.task.signal.padded:
+            return box
+        rate, position = self.task.reader.rate, self.task.signal.position
+        return replace(box, start=position(box.start * rate) / rate, end=position(box.end * rate) / rate)
 
-    def _region(self, box: Box, chunk: Chunk) -> Region | None:
-        """A box as a chunk hears of it; None where it does not."""
+    def _regions(self, boxes: Sequence[Box], start: int, frames: int) -> list[Region]:
+        """The boxes that so many frames from a start hear of, in whose time they are."""
+        return [region for box in boxes if (region := self._region(box, start, frames)) is not None]
+
+    def _region(self, box: Box, start: int, frames: int) -> Region | None:
+        """A box as these frames hear of it; None where they do not."""
         assert self.recipe.boxes is not None
         rate = self.task.reader.rate
-        first, last = chunk.start / rate, chunk.end / rate
+        first, last = start / rate, (start + frames) / rate
         feather = self.recipe.boxes.feather_s if box.feather is None else box.feather
-        if not box.strength or box.start - feather >= last or box.end + feather <= first:
+        if not box.strength or box.start == box.end:
+            return None
+        if box.start - feather >= last or box.end + feather <= first:
             return None
         return Region(
             source=box.stem - 1,

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from ... import presets
 from ...audio import metadata, postprocess
 from ...audio.files import ClipReader
-from ...audio.plan import Chunk, fit_view, gaps, plan
-from ...audio.silence import signal_spans
+from ...audio.plan import Chunk, fit_view, plan
+from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import StemWriter, file_name, null_db, require_writable
 from ...domain import Clip, Format, Manifest, Stem
 from ...engine.consistency import apply_masks
@@ -27,7 +27,6 @@ from ...engine.events import ChunkMasks, Fit
 from ...engine.recipe import ConsensusRecipe, PaperRecipe
 from ...engine.refinement import Region
 from ...engine.separation import separate as separate_chunks
-from ...engine.sounding import Spans
 from .. import device as devices
 from .. import fits
 from ..run import Run
@@ -65,21 +64,22 @@ def leaves_fits(preset: SeparationPreset) -> bool:
 
 
 def fingerprint(task: Task) -> str:
-    """What a fit depends on beyond the request: the files as they are, the numbers of the preset, where signal is."""
+    """What a fit depends on beyond the request: the files as they are, the numbers of the preset, what is signal."""
     reader, preset, recipe = task.reader, task.preset, task.preset.recipe
     if isinstance(recipe, ConsensusRecipe):
         recipe = replace(recipe, boxes=None, counting=None)
     statuses = [Path(entry["path"]).stat() for entry in reader.inputs]
     files = [(entry, status.st_size, status.st_mtime_ns) for entry, status in zip(reader.inputs, statuses, strict=True)]
-    known: tuple[Any, ...] = (files, preset.about.chunk, recipe)
-    if task.padded:
-        known += (task.chunks,)
+    known = (files, preset.about.chunk, recipe, *(task.signal.spans if task.signal.padded else ()))
     return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 @dataclass
 class Task:
-    """A clip that is read, and written again as stems, chunk by chunk. clipped: whether any went beyond full scale."""
+    """A clip that is read, and written again as stems, chunk by chunk; chunks are of its signal alone.
+
+    clipped: whether any stem went beyond full scale.
+    """
 
     run: Run
     reader: ClipReader
@@ -92,9 +92,8 @@ class Task:
         require_writable(self.form, self.reader.rate, self.reader.channels)
         self.carried = metadata.carried(self.reader, self.form)
         chunking = self.preset.about.chunk
-        spans = signal_spans(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
-        self.chunks = plan(self.reader.frames, self.reader.rate, chunking.seconds, chunking.overlap_s, spans)
-        self.padded = spans != ((0, self.reader.frames),)
+        self.signal = Signal(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
+        self.chunks = plan(self.signal.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
         devices.require_memory(_memory_estimate(self.chunks, self.reader.channels, self.sources))
 
     def view(self, index: int) -> torch.Tensor:
@@ -102,69 +101,55 @@ class Task:
         audio = self._read(self.chunks[index])
         return torch.from_numpy(fit_view(audio, self.reader.rate, self.preset.recipe.front.rate))
 
-    def sounding(self, index: int) -> Spans:
-        """Where in a chunk there is signal."""
-        return self.chunks[index].sounding_s(self.reader.rate)
-
     @property
     def names(self) -> list[str]:
         """Of the stems' files."""
         return [file_name(index, self.form) for index in range(1, self.sources + 1)]
 
     @contextmanager
-    def writer(self, paths: Sequence[Path]) -> Iterator[StemWriter]:
+    def writer(self, paths: Sequence[Path]) -> Iterator[PaddedWriter]:
         """Writes the stems, which sum to the clip; those that effects are run on, for these alone."""
-        reader = self.reader
-        shape = (reader.rate, reader.channels, reader.frames)
-        if self.preset.about.postprocess:
-            with StemWriter(paths, *shape) as writer:
-                yield writer
-        else:
-            with StemWriter(paths, *shape, self.form, self.carried, reader.read) as writer:
-                yield writer
-            self._tell(writer)
+        final = {"form": self.form, "carried": self.carried, "whole": self.reader.read}
+        more = {} if self.preset.about.postprocess else final
+        longest = max(chunk.frames for chunk in self.chunks)
+        with PaddedWriter(self.signal, self.reader, paths, longest, **more) as writer:
+            yield writer
+        self._tell(writer)
 
     def _tell(self, writer: StemWriter) -> None:
         self.run.notes += writer.warnings
         self.clipped |= bool(writer.warnings)
 
     def write(
-        self, writer: StemWriter, answer: ChunkMasks, device: torch.device, regions: Sequence[Region] = ()
-    ) -> None:
-        """Write a chunk's stems; `regions`: boxes that are kept exactly."""
-        chunk = self.chunks[answer.index]
-        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
-        writer.write(chunk, self._stems(chunk, answer.masks, device, regions), following)
-
-    def write_silence(
         self,
-        writer: StemWriter,
-        index: int,
-        masks: torch.Tensor,
+        writer: PaddedWriter,
+        answer: ChunkMasks,
         device: torch.device,
-        regions: Callable[[Chunk], Sequence[Region]] = lambda _: (),
-        originals: Sequence[Path] = (),
+        regions: Sequence[Region] = (),
+        beside: Callable[[int, int], Sequence[Region]] = lambda start, frames: (),
     ) -> None:
-        """Write what lies between chunk `index` and the one before it, or the clip's end.
-
-        masks: (sources, bins, 1), those of the nearest sound: what dies away goes on as it was. regions: the boxes that
-        are there; without any it is copied from `originals`, if these are given.
+        """Write a chunk's stems; `regions`: boxes that are kept exactly; beside: those in so many frames of silence
+        from a frame of the clip.
         """
-        for gap in gaps(self.chunks, index, self.reader.frames):
-            self.run.stop_if_cancelled()
-            inside = regions(gap)
-            if originals and not inside:
-                writer.copy(gap, originals)
-            else:
-                writer.write(gap, self._stems(gap, masks, device, inside), None)
+        chunk, front = self.chunks[answer.index], self.preset.recipe.front
 
-    def _stems(
-        self, chunk: Chunk, masks: torch.Tensor, device: torch.device, regions: Sequence[Region]
+        def fill(start: int, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+            """Silence has the masks of what sounded last: what dies away goes on as it was."""
+            at = int((self.signal.position(start) - chunk.start) / self.reader.rate * front.rate / front.hop)
+            near = answer.masks[..., : at + 1][..., -1:]
+            return self.stems(audio, near, device, beside(start, audio.shape[1]))
+
+        writer.fill = fill
+        following = self.chunks[chunk.index + 1] if chunk.index + 1 < len(self.chunks) else None
+        writer.write(chunk, self.stems(self._read(chunk), answer.masks, device, regions), following)
+
+    def stems(
+        self, audio: NDArray[np.float32], masks: torch.Tensor, device: torch.device, regions: Sequence[Region]
     ) -> NDArray[np.float32]:
-        """(sources, channels, frames) of a chunk."""
+        """What masks on the front's grid make of audio (channels, frames): (sources, channels, frames)."""
         recipe = self.preset.recipe
         stems = apply_masks(
-            torch.from_numpy(self._read(chunk)).to(device),
+            torch.from_numpy(audio).to(device),
             self.reader.rate,
             masks.to(device),
             recipe.front,
@@ -239,7 +224,7 @@ class Task:
             log.warning("session %s cannot be kept: %s", session.id, error)
 
     def _read(self, chunk: Chunk) -> NDArray[np.float32]:
-        return self.reader.read(chunk.start, chunk.frames)
+        return self.signal.read(chunk.start, chunk.frames)
 
 
 @dataclass
@@ -270,14 +255,8 @@ class Separation:
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """Separate on `device`, one stem to each of `paths`."""
         with self.task.writer(paths) as writer:
-            near: torch.Tensor | None = None
             for answer in self.answers(device):
-                near = answer.masks[..., :1] if near is None else near
-                self.task.write_silence(writer, answer.index, near, device)
                 self.task.write(writer, answer, device)
-                near = answer.masks[..., -1:]
-            assert near is not None, "a clip has a chunk at least"
-            self.task.write_silence(writer, len(self.task.chunks), near, device)
         recipe = self.task.preset.recipe
         if self._sounds and isinstance(recipe, ConsensusRecipe) and recipe.counting:
             self.task.run.notes += suggestion(self._sounds, self.task.sources, recipe.counting.told_from)
@@ -293,7 +272,6 @@ class Separation:
             sources=self.task.sources,
             seed=self.seed,
             device=device,
-            sounding=self.task.sounding,
         )
         for answer in self.task.run.follow(events):
             if answer.confidence is not None:

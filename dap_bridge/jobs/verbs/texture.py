@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ... import presets
 from ...audio import metadata
 from ...audio.files import ClipReader
 from ...audio.metadata import Carried
-from ...audio.plan import Chunk, Span
-from ...audio.silence import signal_spans
+from ...audio.plan import Chunk
+from ...audio.silence import Signal
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, require_writable
 from ...domain import Clip, Format, Manifest, Stem
 from ...engine.recipe import TextureRecipe
@@ -40,7 +39,7 @@ def texture(run: Run, results: Path) -> Path:
         reader = stack.enter_context(ClipReader(Clip.from_request(request)))
         after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
         require_writable(form, reader.rate, reader.channels)
-        signal = partial(signal_spans, rule=preset.about.silence, check=run.stop_if_cancelled)
+        signal = partial(Signal, rule=preset.about.silence, check=run.stop_if_cancelled)
         layout = plan(request, reader, after, preset.recipe, signal)
         carried = metadata.carried(reader, form, *layout.stands_for(request["gap_start"]))
         chunk = preset.about.chunk
@@ -67,15 +66,15 @@ def texture(run: Run, results: Path) -> Path:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Some frames of a clip, from span to span; what is silent between them is left out."""
+    """Some frames of a clip, or of its signal."""
 
-    reader: ClipReader
-    spans: tuple[Span, ...]
+    reader: ClipReader | Signal
+    start: int
+    frames: int
 
     def audio(self) -> torch.Tensor:
         """(channels, frames)"""
-        parts = [self.reader.read(first, last - first) for first, last in self.spans]
-        return torch.from_numpy(np.concatenate(parts, axis=1))
+        return torch.from_numpy(self.reader.read(self.start, self.frames))
 
 
 @dataclass(frozen=True)
@@ -102,21 +101,25 @@ def plan(
     reader: ClipReader,
     after: ClipReader | None,
     recipe: TextureRecipe,
-    signal: Callable[[ClipReader], Sequence[Span]],
+    signal: Callable[[ClipReader], Signal],
 ) -> Layout:
-    """What to keep, what to make and what to listen to: signal alone, as silence is no texture. Raises BadClip where
-    there is nothing to go on from.
+    """What to keep, what to make and what to listen to: signal alone, for silence is no texture, but where there is
+    none on that side. Raises BadClip where there is nothing to go on from.
     """
     length: int = request["length"]
     heard = max(1, round(recipe.source_s * reader.rate))
 
     def until(end: int) -> Stretch:
-        return Stretch(reader, _last(signal(reader), end, heard))
+        sounding = signal(reader)
+        before = round(sounding.position(end))
+        source, stop = (sounding, before) if before else (reader, end)
+        return Stretch(source, max(0, stop - heard), min(heard, stop))
 
     def beyond(clip: ClipReader, start: int) -> Stretch:
-        return Stretch(
-            clip, _turned(_last(_turned(signal(clip), clip.frames), clip.frames - start, heard), clip.frames)
-        )
+        sounding = signal(clip)
+        before = round(sounding.position(start))
+        source, first = (sounding, before) if before < sounding.frames else (clip, start)
+        return Stretch(source, first, min(heard, source.frames - first))
 
     if request["mode"] == "extend":
         kept = min(length, reader.frames)
@@ -137,22 +140,6 @@ def plan(
             "Give a gap that ends within the clip, or use the mode extend.",
         )
     return Layout(0, length, until(start), beyond(reader, end))
-
-
-def _last(spans: Sequence[Span], end: int, frames: int) -> tuple[Span, ...]:
-    """The last so many frames of spans that lie before frame `end`, or of all that does where no span reaches in."""
-    found: list[Span] = []
-    for first, last in reversed([(first, min(last, end)) for first, last in spans if first < end] or [(0, end)]):
-        if frames <= 0:
-            break
-        found.append((max(first, last - frames), last))
-        frames -= last - first
-    return tuple(reversed(found))
-
-
-def _turned(spans: Sequence[Span], frames: int) -> tuple[Span, ...]:
-    """Spans as they lie in a clip of so many frames that runs backwards."""
-    return tuple((frames - last, frames - first) for first, last in reversed(spans))
 
 
 def _has_after(request: dict[str, Any]) -> bool:
