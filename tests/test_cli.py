@@ -250,8 +250,11 @@ def test_the_doctor_finds_this_machine_well() -> None:
 def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("DAP_BRIDGE_SPOOL", str(tmp_path / "file"))
+    monkeypatch.setenv("DAP_BRIDGE_OPEN_OSC", "true")
     result = dap("doctor", "--json")
-    broken = [check for check in json.loads(result.stdout)["checks"] if not check["ok"]]
+    checks = json.loads(result.stdout)["checks"]
+    assert "open_osc" in next(check["found"] for check in checks if check["name"] == "OSC key")
+    broken = [check for check in checks if not check["ok"]]
     assert result.returncode == 1
     assert [check["name"] for check in broken] == ["drop folder"]
     assert broken[0]["fix"]

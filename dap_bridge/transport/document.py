@@ -50,7 +50,9 @@ The daemon listens on {host}, port {port} unless told otherwise (`--osc-port`, o
   anew for every message, and tell it to the port that `daemon.status` names and to no other. Without it a message is
   refused with `forbidden`. (`open_osc = true` in the configuration opens the port to all; see
   [security.md](security.md).)
-- Types: `i`, `h`, `f`, `d`, `s`. A whole number may come as a float (some hosts can send nothing else).
+- Types: `i`, `h`, `f`, `d`, `s`. A whole number may come as a float (some hosts can send nothing else), or as text. A
+  float of 32 bits (`f`) tells whole numbers from 2^24 on no more apart, and is refused there: 2^24 frames are six
+  minutes.
 - Bundles are taken apart, and their time tags ignored.
 - Answers go to `reply_port` if the message names one, else to the port that an earlier `hello` from the same socket
   named, else to where the message came from.

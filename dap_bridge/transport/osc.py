@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import secrets
 import struct
 from collections import OrderedDict
@@ -22,7 +23,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing import osc_types
 
 from .. import config
-from ..errors import DapError, Forbidden, PortTaken
+from ..errors import BadRequest, DapError, Forbidden, PortTaken
 from . import events, heartbeat, protocol, verbs
 from .door import Handle
 from .events import Event, Failed
@@ -39,6 +40,8 @@ BUNDLE_DEPTH = 8
 KEY = "key"
 KEY_BYTES = 24
 TYPES = frozenset("ihfdsbrmtTFN[]")
+# Here and beyond, whole numbers that are neighbours are one and the same float of 32 bits.
+FLOAT_EXACT = 2**24
 # Text of an error that must fit into a datagram.
 SHORT_TEXT = 500
 # Senders whose hello named another port for the answers.
@@ -78,15 +81,30 @@ def _message(datagram: bytes) -> OscMessage:
     if not datagram.startswith(b"/"):
         raise Malformed
     try:
-        _, index = osc_types.get_string(datagram, 0)
-        if index < len(datagram):
-            types, _ = osc_types.get_string(datagram, index)
-            # python-osc skips types it does not know, with a line in the log for each.
-            if not TYPES.issuperset(types[1:]):
-                raise Malformed
+        # python-osc skips types it does not know, with a line in the log for each.
+        if not TYPES.issuperset(_types(datagram)):
+            raise Malformed
         return OscMessage(datagram)
     except (osc_types.ParseError, MessageParseError, ValueError, IndexError, struct.error) as error:
         raise Malformed from error
+
+
+def _types(datagram: bytes) -> str:
+    """Of a message's arguments, a letter each. Raises osc_types.ParseError."""
+    _, index = osc_types.get_string(datagram, 0)
+    return osc_types.get_string(datagram, index)[0][1:] if index < len(datagram) else ""
+
+
+def _require_exact(name: str, message: OscMessage) -> None:
+    """Raises BadRequest where a float may stand for a whole number that it is not."""
+    # An array is one argument of several types; no field takes one, so what is beyond it does not matter.
+    for at, (kind, value) in enumerate(zip(_types(message.dgram), message.params, strict=False)):
+        if kind == "f" and isinstance(value, float) and FLOAT_EXACT <= abs(value) < math.inf:
+            key = protocol.shorten(str(message.params[at - 1]))
+            raise BadRequest(
+                f"{name}: {key}: a float of 32 bits (f) does not tell {value:.0f} from the whole numbers beside it.",
+                "Send it as a whole number (i or h), as a double (d), or as text.",
+            )
 
 
 def encode(message: Message, key: str | None = None) -> bytes:
@@ -162,20 +180,22 @@ class OscDoor(asyncio.DatagramProtocol):
             self._count_malformed()
             return
         for message in messages:
-            self._receive(message.address, message.params, addr)
+            self._receive(message, addr)
 
     def error_received(self, exc: Exception) -> None:
         # Nobody listens there any more; a lost packet, as any other.
         log.debug("a datagram could not be delivered: %s", exc)
 
-    def _receive(self, address: str, arguments: list[Any], sender: Address) -> None:
+    def _receive(self, message: OscMessage, sender: Address) -> None:
+        address = message.address
         name = address.removeprefix(protocol.OSC_PREFIX)
         if not address.startswith(protocol.OSC_PREFIX) or (name in events.EVENTS and name not in verbs.VERBS):
             return  # for somebody else, or a daemon's answer: answering that could go on for ever
         fields: dict[str, Any] = {}
         try:
-            name, fields = protocol.osc_fields(address, arguments)
+            name, fields = protocol.osc_fields(address, message.params)
             self._admit(name, fields.pop(KEY, ""))
+            _require_exact(name, message)
             verb = protocol.parse(name, fields)
             self._handle(verb, self._sink(verb, sender))
         except DapError as error:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pythonosc.parsing import osc_types
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import PortTaken, UnknownJob
@@ -129,6 +130,68 @@ def test_a_refused_message_is_answered_with_the_reason_and_its_job() -> None:
         assert isinstance(refused, events.Failed)
         assert (refused.job, refused.code) == ("b", "bad_request")
         assert "sources" in refused.message
+
+    play(scene)
+
+
+def asking(start: Any, kind: str) -> bytes:
+    """A request that tells `start` in an argument of this type."""
+    message = osc.OscMessageBuilder("/dap/separate")
+    for value in ("job", "a", "clip", "/a.wav", "start"):
+        message.add_arg(value)
+    message.add_arg(start, kind)
+    return message.build().dgram
+
+
+@pytest.mark.parametrize("start", [2**24 + 1, 44_100 * 3600, 2**40 + 1])
+def test_a_whole_number_arrives_as_it_was_meant_or_not_at_all(start: int) -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        caller.send(asking(float(start), "f"))
+        refused = await caller.receive()
+        assert isinstance(refused, events.Failed)
+        assert (refused.job, refused.code) == ("a", "bad_request")
+        assert "start" in refused.message and all(f"({kind}" in refused.hint for kind in ("i or h", "d"))
+        exact = [(start, "h"), (float(start), "d"), (str(start), "s")] + [(start, "i")] * (start < 2**31)
+        for value, kind in exact:
+            caller.send(asking(value, kind))
+            assert await caller.receive() == WELCOME, kind
+        caller.send(asking(float(2**24 - 1), "f"))
+        assert await caller.receive() == WELCOME
+        assert [verb.model_dump()["start"] for verb in rig.seen] == [start] * len(exact) + [2**24 - 1]
+
+    play(scene)
+
+
+def test_an_array_is_refused_wherever_it_stands() -> None:
+    def message(types: str, *values: bytes) -> bytes:
+        return b"/dap/status\0" + osc_types.write_string(types) + b"".join(values)
+
+    key, large, small = osc_types.write_string("job"), struct.pack(">f", 2e9), struct.pack(">i", 1)
+
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        for datagram in (
+            message(",s[f]", key, large),
+            message(",[i]fsf", small, large, key, large),
+            message(",s[[f]f]", key, large, large),
+            message(",[]f", large),
+        ):
+            caller.send(datagram)
+            refused = await caller.receive()
+            assert isinstance(refused, events.Failed) and refused.code == "bad_request"
+
+    play(scene)
+
+
+def test_a_number_that_is_none_is_refused_by_any_type() -> None:
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        for value in (float("inf"), float("-inf"), float("nan"), -(2.0**30), 2.0**127):
+            for kind in "fd":
+                caller.send(asking(value, kind))
+                refused = await caller.receive()
+                assert isinstance(refused, events.Failed) and refused.code == "bad_request"
 
     play(scene)
 

@@ -223,6 +223,17 @@ def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) 
     assert protocol.parse_event(address, arguments) == event
 
 
+def test_a_bridge_whose_key_cannot_be_known_says_so(
+    bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path
+) -> None:
+    items = [{"file": str(write_clip(sound(), RATE)), "name": "a"}]
+    scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}}
+    elsewhere = {"DAP_BRIDGE_OSC_PORT": str(bridge.port), "DAP_BRIDGE_SPOOL": str(tmp_path)}
+    answer = run("DAP_Separate selected items (OSC)", elsewhere, scene)
+    assert "without this daemon's key" in answer["console"][-1] and "daemon.status" in answer["console"][-1]
+    assert len(answer["tracks"][0]) == 1
+
+
 def test_a_bridge_that_does_not_run_is_said(tmp_path: Path) -> None:
     answer = run("DAP_Bridge status (OSC)", {"DAP_BRIDGE_OSC_PORT": "1"}, {"path": str(tmp_path)})
     assert "dap-bridge serve" in answer["messages"][0]

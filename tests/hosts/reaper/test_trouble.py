@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import Start
+from tests.hosts.conftest import needed
 from tests.hosts.reaper.conftest import RATE
 from tests.hosts.reaper.host import Host
 from tests.hosts.reaper.test_separate import SEPARATE, add_item, use_sockets
@@ -59,6 +60,25 @@ def test_a_bridge_that_does_not_run_is_said_at_once(
     host.run("DAP_Bridge status")
     host.until()
     assert "not running" in host.messages[-1]
+    host.close()
+
+
+def test_a_bridge_whose_key_cannot_be_known_says_so(
+    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+) -> None:
+    """It is another user's, or keeps its drop folder elsewhere."""
+    reaper(bridge).close()
+    elsewhere = {"DAP_BRIDGE_SPOOL": str(tmp_path / "nowhere"), "DAP_BRIDGE_OSC_PORT": str(bridge.port)}
+    host = Host(needed("lua5.4"), tmp_path, **elsewhere)
+    host.lua("project = sim.model.project('', '/tmp')")
+    use_sockets(host)
+    item(host)
+    host.run(SEPARATE)
+    host.until(lambda: "without this daemon's key" in host.shown)
+    assert "daemon.status" in host.shown
+    assert len(host.tracks()) == 1
+    host.lua("sim.gfx.open = false")
+    host.until()
     host.close()
 
 
