@@ -79,7 +79,7 @@ def job_verb(name: str, *options: Option) -> Callable[[Fields], Fields]:
 
         must = click.option("--out", type=FOLDER, required=True, help="Folder for the results.")
         may = click.option("--out", type=FOLDER, help="Left out: a folder of the daemon's.")
-        kind = click.Choice(list(Format))
+        kind = click.Choice([form.value for form in Format])
         written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
         called = click.option("--job", help="Name for the job; left out: a new one.")
         for group, run, more in (
