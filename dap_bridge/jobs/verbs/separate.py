@@ -61,12 +61,13 @@ def leaves_fits(preset: SeparationPreset) -> bool:
 
 
 def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
-    """What a fit depends on beyond the request: the files as they are, and the numbers of the preset."""
+    """What a fit depends on beyond the request: the files as they are, wherever, and the numbers of the preset."""
     recipe = preset.recipe
     if isinstance(recipe, ConsensusRecipe):
         recipe = replace(recipe, boxes=None, counting=None)
-    statuses = [Path(entry["path"]).stat() for entry in reader.inputs]
-    files = [(entry, status.st_size, status.st_mtime_ns) for entry, status in zip(reader.inputs, statuses, strict=True)]
+    files = [
+        (entry["start"], entry["frames"], entry["channels"], stamp(Path(entry["path"]))) for entry in reader.inputs
+    ]
     return hashlib.sha256(repr((files, preset.about.chunk, recipe)).encode()).hexdigest()
 
 

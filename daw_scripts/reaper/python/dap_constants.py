@@ -224,6 +224,10 @@ FIELDS = {
             "type": "string",
             "longest": 4096,
         },
+        "clip": {
+            "type": "string",
+            "longest": 4096,
+        },
         "box": {
             "type": "array",
         },
@@ -268,6 +272,10 @@ FIELDS = {
             "longest": 4096,
         },
         "session": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "clip": {
             "type": "string",
             "longest": 4096,
         },
