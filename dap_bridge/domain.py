@@ -251,8 +251,9 @@ class Manifest:
     )
     session: str = _means("The job's name; where masks can be corrected, what `refine` and `undo` call this result.")
     inputs: tuple[dict[str, Any], ...] = _means(
-        "Per file: `path`, `start` and `frames` at `rate`, `channels` from 0. `coseparate` adds of the clip that the "
-        "file belongs to: its number `input` from 1, its `rate`, which its two stems have too, its `null_db`, "
+        "Per file: `path`, `start` and `frames` at `rate`, `channels` from 0, and `relative`: the way to it from the "
+        "manifest's folder, for folders that are moved together; null to another drive. `coseparate` adds of the clip "
+        "that the file belongs to: its number `input` from 1, its `rate`, which its two stems have too, its `null_db`, "
         "`shared_db` (level of its shared stem against the clip; null: silence) and `places` of the shared sound "
         "(`start`, `gain_db`)."
     )

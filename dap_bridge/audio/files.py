@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,8 @@ class _SoundFile:
     """soundfile (libsndfile): wav, flac, aiff, ogg, mp3, caf, w64, rf64 …"""
 
     def __init__(self, path: Path) -> None:
-        self._file = soundfile.SoundFile(path)
+        # names on Linux are bytes, and need not be text
+        self._file = soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))
         self.rate, self.channels, self.frames = self._file.samplerate, self._file.channels, self._file.frames
 
     def read(self, start: int, frames: int) -> NDArray[np.float32]:
@@ -63,8 +65,11 @@ class _PedalboardFile:
 
 
 def _open(path: Path) -> _File:
-    if not path.is_file():
-        raise ClipUnreadable(f"There is no file {path}.")
+    try:
+        if not path.is_file():
+            raise ClipUnreadable(f"There is no file {path}.")
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise ClipUnreadable(f"{path} cannot be reached: {error.strerror}.") from error
     try:
         return _SoundFile(path)
     except (soundfile.LibsndfileError, RuntimeError, OSError) as first:

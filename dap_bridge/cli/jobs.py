@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import tempfile
 import uuid
@@ -150,15 +151,17 @@ def denoise(clip: Path, start: float, length: float | None, **options: Any) -> d
 
 
 BOXES: tuple[Option, ...] = (
+    click.option("--clip", type=click.Path(path_type=Path), help="Where the session's clip lies now, if it was moved."),
     click.option("--label", help="What stems are named after; left out: as the session's."),
     click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
 )
 
 
-def session_field(session: str) -> str:
-    """A path, where there is one, as the protocol wants it; else a session's name."""
+def session_fields(session: str, clip: Path | None) -> dict[str, Any]:
+    """A path, where there is one, as the protocol wants it; else a session's name. And where its clip is."""
     path = Path(session)
-    return str(path.absolute()) if path.exists() else session
+    named = str(path.absolute()) if os.path.lexists(path) else session
+    return {"session": named, "clip": None if clip is None else str(clip.absolute())}
 
 
 @job_verb(
@@ -171,15 +174,15 @@ def session_field(session: str) -> str:
     click.option("--seed", type=int, help="Separate again with this seed; left out: the session's."),
     *BOXES,
 )
-def refine(session: str, **options: Any) -> dict[str, Any]:
+def refine(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
     """Correct SESSION (its name, or a manifest.json) where its masks are wrong: boxes say what is, and what is not."""
-    return {"session": session_field(session)} | options
+    return session_fields(session, clip) | options
 
 
 @job_verb("undo", click.argument("session"), *BOXES)
-def undo(session: str, **options: Any) -> dict[str, Any]:
+def undo(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
     """SESSION without the last of its boxes."""
-    return {"session": session_field(session)} | options
+    return session_fields(session, clip) | options
 
 
 @send.command("sessions")

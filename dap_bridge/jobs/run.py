@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -129,9 +131,11 @@ class Run:
         try:
             with writing_to(stage, called=stage.parent):
                 manifest = make(stage)
+                inputs = [entry | {"relative": _relative(entry["path"], stage.parent)} for entry in manifest.inputs]
+                manifest = replace(manifest, inputs=tuple(inputs))
                 self.stop_if_cancelled()
                 atomic.write_json(stage / MANIFEST, manifest.as_dict(), indent=1)
-            clips = [Path(entry["path"]) for entry in manifest.inputs]
+            clips = [Path(entry["path"]) for entry in inputs]
             # what nobody named a folder for is nobody else's to read
             return output.publish(last=MANIFEST, like=clips if out else ())
         except BaseException:
@@ -166,3 +170,11 @@ class Run:
             device=self.device.name,
             device_reason=self.device.reason,
         )
+
+
+def _relative(path: str, folder: Path) -> str | None:
+    """The way from the folder to the file, which holds where both are moved; None to another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return None

@@ -12,6 +12,7 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,22 @@ class Session:
         if self.request.get("clip") is not None:
             return (self.request["clip"],)
         return tuple(dict.fromkeys(channel.partition(":")[2] for channel in self.request["channel"]))
+
+    def elsewhere(self, where: Callable[[str], str]) -> Session:
+        """The same with each of the clip's files at where(file)."""
+        if self.request.get("clip") is not None:
+            return replace(self, request=self.request | {"clip": where(self.request["clip"])})
+        named = (channel.partition(":") for channel in self.request["channel"])
+        return replace(self, request=self.request | {"channel": [f"{i}:{where(path)}" for i, _, path in named]})
+
+    def moved(self, manifest: Path) -> Session:
+        """The same with all of its files around `manifest`, each in the place that it had around the former one."""
+
+        def where(path: str) -> str:
+            return os.path.normpath(manifest.parent / os.path.relpath(path, Path(self.manifest).parent))
+
+        separated = {where(path): seen for path, seen in self.separated.items()}
+        return replace(self.elsewhere(where), manifest=str(manifest), separated=separated)
 
     def about(self, stored: bool) -> dict[str, Any]:
         """What a list of sessions says of it: plain JSON values."""

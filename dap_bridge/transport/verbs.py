@@ -209,6 +209,13 @@ class Correction(JobVerb):
     """A job on a result that is there already. What it makes is a session of its own, and the other one stays."""
 
     session: SessionName
+    clip: Annotated[
+        PathText | None,
+        Field(
+            description="Where the clip lies now, absolute path: the file, or a folder that holds its files; left out: "
+            "where it was, or as it lay to a manifest that was moved with it."
+        ),
+    ] = None
     # here "not given" means something
     seed: Annotated[int | None, Field(ge=0, le=2**31 - 1, description=AGAIN)] = None  # type: ignore[assignment]
 

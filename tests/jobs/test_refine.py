@@ -17,7 +17,7 @@ from scipy.signal import stft
 
 from dap_bridge.domain import Job
 from dap_bridge.engine.refinement import refine as refine_chunks
-from dap_bridge.errors import BadPreset, BadRequest, DapError, UnknownSession
+from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
@@ -35,7 +35,7 @@ def do(tmp_path: Path) -> Do:
     sessions = Sessions(tmp_path / "sessions", most_bytes=1e9, most_days=1)
 
     def run(verb: str, name: str, **fields: Any) -> dict[str, Any]:
-        message = protocol.parse(verb, fields | {"out": str(tmp_path / name)})
+        message = protocol.parse(verb, {"out": str(tmp_path / name)} | fields)
         assert isinstance(message, verbs.JobVerb)
         mailbox = Mailbox(tmp_path / "jobs" / name, sessions)
         mailbox.open()
@@ -176,6 +176,76 @@ def test_a_manifest_is_enough(do: Do, clip: Path, tmp_path: Path) -> None:
         assert (other["boxes"], other["stems"]) == (named["boxes"], named["stems"])
     assert by_path["warnings"] == []
     assert named["stems"][0]["name"] == "Take - stem 1"
+
+
+AGAIN = "separated again"
+BOX = "stem=1,op=deactivate,start=0.5,end=1,low=200,high=4000"
+
+
+def separated_in(folder: Path, do: Do, clip: Path) -> dict[str, Any]:
+    """The clip in a folder of its own, and below it the stems."""
+    folder.mkdir()
+    shutil.copy2(clip, folder / "take.wav")
+    out = str(folder / "stems")
+    return do("separate", "stems", clip=str(folder / "take.wav"), preset="quick", seed=3, out=out)
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["with its fit", "by the manifest alone"])
+def test_a_project_folder_can_be_moved(do: Do, clip: Path, tmp_path: Path, kept: bool) -> None:
+    """The clip and all results in it, and a folder like it made anew in the former place, with another clip."""
+    project = tmp_path / "project"
+    separated_in(project, do, clip)
+    here = do("refine", "here", session=str(project / "stems"), box=[BOX], fit=False)
+    project.rename(tmp_path / "moved")
+    project.mkdir()
+    soundfile.write(project / "take.wav", np.zeros((RATE * 2, 2)), RATE)
+    if not kept:
+        shutil.rmtree(tmp_path / "sessions")
+    moved = tmp_path / "moved"
+    manifest, out = str(moved / "stems" / "manifest.json"), str(moved / "better")
+    there = do("refine", "better", session=manifest, box=[BOX], fit=False, out=out)
+    np.testing.assert_array_equal(there["audio"], here["audio"])
+    assert [entry["path"] for entry in there["inputs"]] == [str(moved / "take.wav")]
+    assert there["inputs"][0]["relative"] == "../take.wav"
+    assert any(AGAIN in warning for warning in there["warnings"]) != kept
+    moved.rename(tmp_path / "again")
+    undone = do("undo", "undone", session=str(tmp_path / "again" / "better"))
+    assert undone["boxes"] == []
+    assert not any(AGAIN in warning for warning in undone["warnings"])
+
+
+def test_a_clip_that_went_elsewhere_can_be_named(do: Do, clip: Path, tmp_path: Path) -> None:
+    separated_in(tmp_path / "project", do, clip)
+    (tmp_path / "project").rename(tmp_path / "moved")
+    with pytest.raises(ClipUnreadable, match=r"take\.wav") as caught:
+        do("refine", "none", session="stems", box=[BOX], fit=False)
+    assert "--clip" in caught.value.hint
+    assert "manifest.json" in caught.value.hint
+    for name, place in (("file", tmp_path / "moved" / "take.wav"), ("folder", tmp_path / "moved")):
+        result = do("refine", name, session="stems", clip=str(place), box=[BOX], fit=False)
+        assert result["inputs"][0]["path"] == str(tmp_path / "moved" / "take.wav")
+        assert not any(AGAIN in warning for warning in result["warnings"]), "it is the same clip"
+    other = do("refine", "other", session="stems", clip=str(clip), box=[BOX], fit=False)
+    assert not any(AGAIN in warning for warning in other["warnings"]), "a copy with its time of writing"
+    clip.touch()
+    other = do("refine", "touched", session="stems", clip=str(clip), box=[BOX], fit=False)
+    assert any(AGAIN in warning for warning in other["warnings"])
+
+
+def test_a_clip_of_several_files_is_found_by_their_folder(do: Do, clip: Path, tmp_path: Path) -> None:
+    samples, _ = soundfile.read(clip)
+    (tmp_path / "project").mkdir()
+    names = ["left.wav", "right.wav"]
+    for name, channel in zip(names, samples.T, strict=True):
+        soundfile.write(tmp_path / "project" / name, channel, RATE, subtype="FLOAT")
+    channels = [f"0:{tmp_path / 'project' / name}" for name in names]
+    do("separate", "stems", channel=channels, preset="quick")
+    (tmp_path / "project").rename(tmp_path / "moved")
+    with pytest.raises(BadRequest, match="2 files"):
+        do("refine", "one", session="stems", clip=str(tmp_path / "moved" / "left.wav"), box=[BOX], fit=False)
+    result = do("refine", "both", session="stems", clip=str(tmp_path / "moved"), box=[BOX], fit=False)
+    assert [entry["path"] for entry in result["inputs"]] == [str(tmp_path / "moved" / name) for name in names]
+    assert not any(AGAIN in warning for warning in result["warnings"])
 
 
 def test_a_clip_that_has_changed_is_separated_again(do: Do, clip: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -25,59 +27,106 @@ from ...engine.events import Fit
 from ...engine.recipe import ConsensusRecipe
 from ...engine.refinement import Region
 from ...engine.refinement import refine as refine_chunks
-from ...errors import BadRequest, UnknownSession
+from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSession
 from .. import fits
 from ..run import MANIFEST, Run
 from ..sessions import NAME, Session, Sessions, stamp
-from .separate import Separation, Task, fingerprint
+from .separate import Separation, SeparationPreset, Task, fingerprint
 
 
 def refine(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
-    session = _find(request["session"], run.sessions)
+    places = _find(request["session"], request["clip"], run.sessions)
+    session = places[0]
     drawn = tuple(Box.parse(text) for text in request["box"])
     boxes = (session.boxes if request["keep"] else ()) + drawn
     if len(boxes) > MAX_BOXES:
         raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
-    return _correct(run, results, session, boxes, redraw=request["fit"], carry=request["carry"])
+    return _correct(run, results, places, boxes, redraw=request["fit"], carry=request["carry"])
 
 
 def undo(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
-    session = _find(run.job.request["session"], run.sessions)
+    places = _find(run.job.request["session"], run.job.request["clip"], run.sessions)
+    session = places[0]
     if not session.boxes:
         raise BadRequest(f"Session {session.id} has no box that could be taken back.")
-    return _correct(run, results, session, session.boxes[:-1], redraw=True, carry=session.carry)
+    return _correct(run, results, places, session.boxes[:-1], redraw=True, carry=session.carry)
 
 
-def _find(name: str, sessions: Sessions | None) -> Session:
-    """The session of that name, or of the manifest at that path. Raises UnknownSession."""
+def _find(name: str, clip: str | None, sessions: Sessions | None) -> list[Session]:
+    """The session of that name, or of the manifest at that path; more than once where its clip may lie in more places.
+
+    The likeliest place is the first. `clip` names another one. Raises UnknownSession, BadRequest.
+    """
     if NAME.fullmatch(name):
         if sessions is None:
             raise UnknownSession(f"There is no session {name!r}.")
-        return sessions.get(name)
-    path = Path(name) / MANIFEST if Path(name).is_dir() else Path(name)
+        places = [sessions.get(name)]
+    else:
+        places = _at(Path(name), sessions)
+    return places if clip is None else [_with_clip(places[0], Path(clip))]
+
+
+def _with_clip(session: Session, clip: Path) -> Session:
+    """The session with its clip at `clip`, or the files of its clip in that folder."""
+    if clip.is_dir():
+        return session.elsewhere(lambda path: str(clip / Path(path).name))
+    if len(session.files) > 1:
+        raise BadRequest(
+            f"The clip of session {session.id} lies in {len(session.files)} files.", "Name the folder that holds them."
+        )
+    return session.elsewhere(lambda _: str(clip))
+
+
+def _at(path: Path, sessions: Sessions | None) -> list[Session]:
+    """As `_find`, by a manifest or its folder, which may have been moved with all that belongs to it."""
     try:
+        path = path / MANIFEST if path.is_dir() else path
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        if sessions is not None:
-            known = sessions.get(manifest["session"])
-            if Path(known.manifest) == path:
-                return known
-    except UnknownSession:
-        pass
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        stated = [_of_manifest(path, manifest, key) for key in ("relative", "path") if _names(manifest, key)]
+    except (OSError, ValueError, RecursionError) as error:
         raise UnknownSession(f"{path} is no manifest that can be read.") from error
-    return _of_manifest(path, manifest)
+    if not stated:
+        raise UnknownSession(f"{path} is not a manifest of this version.")
+    if sessions is not None:
+        with contextlib.suppress(UnknownSession):
+            known = sessions.get(stated[0].id)
+            if Path(known.manifest) == path:
+                return [known]
+            if _is_of(known, stated[-1]):
+                return [known.moved(path), known]
+    return stated
 
 
-def _of_manifest(path: Path, manifest: dict[str, Any]) -> Session:
-    """What a manifest alone says of its session: all but the fit. Raises UnknownSession."""
+def _names(manifest: Any, key: str) -> bool:
+    """Whether a manifest says by `key` where each of its inputs lies."""
+    try:
+        return all(isinstance(entry[key], str) for entry in manifest["inputs"])
+    except (KeyError, TypeError):
+        return False
+
+
+def _is_of(known: Session, stated: Session) -> bool:
+    """Whether a session that is known by the same name is the one that a manifest tells of."""
+    keys = ("seed", "preset", "sources", "start")
+    return (known.files, known.boxes) == (stated.files, stated.boxes) and all(
+        known.request.get(key) == stated.request[key] for key in keys
+    )
+
+
+def _of_manifest(path: Path, manifest: dict[str, Any], key: str) -> Session:
+    """What a manifest alone says of its session: all but the fit; `key`: where it says the clip lies.
+
+    Raises UnknownSession.
+    """
     try:
         if manifest["verb"] not in ("separate", "refine", "undo"):
             raise UnknownSession(f"{path} tells of {manifest['verb']!r}, which cannot be corrected.")
         inputs = manifest["inputs"]
-        channels = [f"{channel}:{one['path']}" for one in inputs for channel in one["channels"]]
+        files = [one[key] if key == "path" else os.path.normpath(path.parent / one[key]) for one in inputs]
+        channels = [f"{channel}:{file}" for one, file in zip(inputs, files, strict=True) for channel in one["channels"]]
         request = {
             "clip": None,
             "channel": channels,
@@ -92,23 +141,54 @@ def _of_manifest(path: Path, manifest: dict[str, Any]) -> Session:
         boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in manifest["boxes"])
         carry = manifest.get("carry") is not False
         label = manifest["stems"][0]["name"].removesuffix(" - stem 1")
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return Session(str(manifest["session"]), request, "", label, str(path), boxes=boxes, carry=carry)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise UnknownSession(f"{path} is not a manifest of this version.") from error
-    return Session(manifest["session"], request, "", label, str(path), boxes=boxes, carry=carry)
 
 
-def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], *, redraw: bool, carry: bool) -> Path:
-    preset: presets.Preset[ConsensusRecipe] = presets.load_one_of(session.request["preset"], ConsensusRecipe)
+def _open(
+    stack: contextlib.ExitStack, places: Sequence[Session], preset: SeparationPreset
+) -> tuple[ClipReader, Session]:
+    """The clip, and the session with it in its place: where it is the one that was separated, else where there is one.
+
+    Raises ClipUnreadable or BadClip.
+    """
+    found: list[tuple[ClipReader, Session]] = []
+    refused: list[DapError] = []
+    for place in places:
+        try:
+            reader = stack.enter_context(ClipReader(Clip.from_request(place.request)))
+        except (ClipUnreadable, BadClip) as error:
+            refused.append(error)
+            continue
+        if fingerprint(reader, preset) == place.source:
+            return reader, place
+        found.append((reader, place))
+    if found:
+        return found[0]
+    if all(Path(file).exists() for file in places[-1].files):
+        raise refused[-1]
+    raise ClipUnreadable(
+        refused[-1].message,
+        "If its folder was moved, name the manifest.json where it lies now; if the clip was, name that: --clip PATH.",
+    ) from refused[-1]
+
+
+def _correct(
+    run: Run, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
+) -> Path:
+    preset: presets.Preset[ConsensusRecipe] = presets.load_one_of(places[0].request["preset"], ConsensusRecipe)
     if preset.recipe.boxes is None:
         raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
-    seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
-    form = run.format(session.request)
-    original = session.request | {"seed": seed, "format": form}
-    with ClipReader(Clip.from_request(original)) as reader, tempfile.TemporaryDirectory() as scratch:
+    with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as scratch:
+        reader, session = _open(stack, places, presets.Preset(preset.name, preset.about, preset.recipe))
+        seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
+        form = run.format(session.request)
+        original = session.request | {"seed": seed, "format": form}
         _require_inside(boxes, reader, original["sources"])
         task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"], form)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
-        source = fingerprint(task)
+        source = fingerprint(reader, task.preset)
         correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw, carry)
         if seed == session.request["seed"] and source == session.source:
             correction.kept, correction.separated = session.fits, session.separated

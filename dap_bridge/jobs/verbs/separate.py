@@ -48,7 +48,7 @@ def separate(run: Run, results: Path) -> Path:
         task = Task(run, reader, preset, request["sources"], run.format())
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
-        source = fingerprint(task)
+        source = fingerprint(reader, task.preset)
         manifest = task.publish(results, label, separation.write_stems, separation.judged)
         if leaves_fits(preset):
             kept = tuple(separation.kept)
@@ -63,15 +63,15 @@ def leaves_fits(preset: SeparationPreset) -> bool:
     return isinstance(preset.recipe, ConsensusRecipe) and preset.recipe.boxes is not None
 
 
-def fingerprint(task: Task) -> str:
-    """What a fit depends on beyond the request: the files as they are, the numbers of the preset, what is signal."""
-    reader, preset, recipe = task.reader, task.preset, task.preset.recipe
+def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
+    """What a fit depends on beyond the request: the files as they are, wherever, and the numbers of the preset."""
+    recipe = preset.recipe
     if isinstance(recipe, ConsensusRecipe):
         recipe = replace(recipe, boxes=None, counting=None)
-    statuses = [Path(entry["path"]).stat() for entry in reader.inputs]
-    files = [(entry, status.st_size, status.st_mtime_ns) for entry, status in zip(reader.inputs, statuses, strict=True)]
-    known = (files, preset.about.chunk, recipe, *(task.signal.spans if task.signal.padded else ()))
-    return hashlib.sha256(repr(known).encode()).hexdigest()
+    files = [
+        (entry["start"], entry["frames"], entry["channels"], stamp(Path(entry["path"]))) for entry in reader.inputs
+    ]
+    return hashlib.sha256(repr((files, preset.about.chunk, preset.about.silence, recipe)).encode()).hexdigest()
 
 
 @dataclass

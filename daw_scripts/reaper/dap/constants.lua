@@ -240,6 +240,10 @@ return {
         type = "string",
         longest = 4096,
       },
+      clip = {
+        type = "string",
+        longest = 4096,
+      },
       box = {
         type = "array",
       },
@@ -288,6 +292,10 @@ return {
         one_of = { "float32", "24", "16", "flac" },
       },
       session = {
+        type = "string",
+        longest = 4096,
+      },
+      clip = {
         type = "string",
         longest = 4096,
       },

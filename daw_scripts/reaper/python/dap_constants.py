@@ -240,6 +240,10 @@ FIELDS = {
             "type": "string",
             "longest": 4096,
         },
+        "clip": {
+            "type": "string",
+            "longest": 4096,
+        },
         "box": {
             "type": "array",
         },
@@ -288,6 +292,10 @@ FIELDS = {
             "one_of": ["float32", "24", "16", "flac"],
         },
         "session": {
+            "type": "string",
+            "longest": 4096,
+        },
+        "clip": {
             "type": "string",
             "longest": 4096,
         },
