@@ -23,6 +23,7 @@ from ...engine.coseparation import coseparate as coseparate_clips
 from ...engine.recipe import CoseparationRecipe
 from .. import device as devices
 from ..run import Run
+from .clips import open_clip
 
 # Bytes a sample of one place of the shared sound takes while it is estimated: spectrograms of 8 bytes, overlapping, of
 # which half are kept, in several copies at the worst moment.
@@ -36,7 +37,7 @@ def coseparate(run: Run, results: Path) -> Path:
     request = run.job.request
     preset = presets.load_one_of(request["preset"], CoseparationRecipe)
     with ExitStack() as stack:
-        readers = [stack.enter_context(ClipReader(clip)) for clip in Clip.several_from_request(request)]
+        readers = [stack.enter_context(open_clip(run, clip)) for clip in Clip.several_from_request(request)]
         names = [file_name(index) for index in range(1, 2 * len(readers) + 2)]
         task = Coseparation(run, readers, preset)
         devices.require_memory(task.memory_estimate())

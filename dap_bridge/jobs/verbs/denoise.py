@@ -31,6 +31,7 @@ from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
 from .. import device as devices
 from ..run import Run
+from .clips import open_clip
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
@@ -44,7 +45,10 @@ def denoise(run: Run, results: Path) -> Path:
     """Returns the path of the manifest. Stem 1 is the speech, stem 2 the noise."""
     request = run.job.request
     preset: DenoisingPreset = presets.load_one_of(request["preset"], DenoisingRecipe, NetworkPriorRecipe)
-    with ClipReader(Clip.from_request(request)) as reader, tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder:
+    with (
+        open_clip(run, Clip.from_request(request)) as reader,
+        tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder,
+    ):
         task = Task(run, reader, preset)
         method: Denoising | NetworkPrior
         if isinstance(preset.recipe, DenoisingRecipe):

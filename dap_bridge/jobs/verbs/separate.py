@@ -28,6 +28,7 @@ from .. import device as devices
 from .. import fits
 from ..run import Run
 from ..sessions import Session, Sessions, stamp
+from .clips import open_clip
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def separate(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], ConsensusRecipe, PaperRecipe)
-    with ClipReader(Clip.from_request(request)) as reader:
+    with open_clip(run, Clip.from_request(request)) as reader:
         task = Task(run, reader, preset, request["sources"])
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem

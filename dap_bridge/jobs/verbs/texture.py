@@ -20,6 +20,7 @@ from ...engine.texture import extend
 from ...errors import BadClip
 from .. import device as devices
 from ..run import Run
+from .clips import open_clip
 
 # A piece is held as samples, as a spectrogram of fourfold overlap and as bands, in several copies at the worst moment.
 WORKING_COPIES = 60
@@ -31,8 +32,8 @@ def texture(run: Run, results: Path) -> Path:
     preset: presets.Preset[TextureRecipe] = presets.load_one_of(request["preset"], TextureRecipe)
     names = [f"texture-{index}.wav" for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
-        reader = stack.enter_context(ClipReader(Clip.from_request(request)))
-        after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
+        reader = stack.enter_context(open_clip(run, Clip.from_request(request)))
+        after = stack.enter_context(open_clip(run, _clip_after(request))) if _has_after(request) else None
         layout = plan(request, reader, after, preset.recipe)
         chunk = preset.about.chunk
         devices.require_memory(round(chunk.seconds * reader.rate) * reader.channels * WORKING_COPIES * 4)
