@@ -234,6 +234,19 @@ def test_mp3s_put_one_after_another_are_read_to_the_end(
         assert 2 * FRAMES <= reader.frames < 2 * FRAMES + 4 * 1152
 
 
+def test_mp3s_of_different_rates_put_one_after_another_are_refused(
+    tmp_path: Path, sound: np.ndarray, no_ffmpeg: None
+) -> None:
+    path = tmp_path / "several.mp3"
+    content = b""
+    for rate in (44100, 48000):
+        soundfile.write(path, sound.T, rate, format="MP3", subtype="MPEG_LAYER_III")
+        content += path.read_bytes()
+    path.write_bytes(content)
+    with pytest.raises(ClipUnreadable, match=r"from 2 channels at 44100 Hz to 2 at 48000 Hz"):
+        opened(path)
+
+
 def test_an_mp3_cut_short_is_read_and_the_rest_is_missed(encode: Callable[..., Path], no_ffmpeg: None) -> None:
     whole, _ = everything(mp3(encode, "VARIABLE"))
     audio, (warning,) = everything(cut(mp3(encode, "VARIABLE"), 0.6))
@@ -285,7 +298,7 @@ def test_an_ogg_without_its_last_page_is_read_and_the_end_is_missed(encode: Call
     audio, (warning,) = everything(path)
     np.testing.assert_array_equal(audio, whole[:, : audio.shape[1]])
     assert audio.shape[1] > FRAMES / 2
-    assert "no last page" in warning
+    assert "lacks the last page" in warning
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ FORMATS = (
 )
 # No network, no other file; said to ffmpeg and ffprobe alike, before the file's name.
 _READING = ("-v", "error", "-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-i")
+# Frames that an encoder fills up at most, so that its last block is whole.
+CODEC_BLOCK = 4096
 AU = struct.Struct(">4sIIIII")
 
 
@@ -50,7 +52,9 @@ def decode(path: Path, checkpoint: Callable[[], None]) -> tuple[Decoded, str]:
     checkpoint is called again and again meanwhile, and may raise. Raises ClipUnreadable, OutputUnwritable.
     """
     decoded, complaint = _decode(path, checkpoint)
-    decoded.frames = min(decoded.frames, _length(path, decoded) or decoded.frames)
+    length = _length(path, decoded)
+    if length is not None and 0 < decoded.frames - length <= CODEC_BLOCK:
+        decoded.frames = length
     return decoded, complaint
 
 
@@ -80,9 +84,9 @@ def _decode(path: Path, checkpoint: Callable[[], None], *options: str) -> tuple[
 
 
 def _length(path: Path, decoded: Decoded) -> int | None:
-    """Frames of the sound by the edit list of an MPEG-4 file, which ffmpeg fills up to whole blocks of the codec.
+    """Frames of the sound as an MPEG-4 file says; ffmpeg gives whole blocks of the codec.
 
-    None where there is none, or no ffprobe to tell.
+    None where it is no such file, or there is no ffprobe to tell.
     """
     probe = shutil.which("ffprobe")
     if probe is None:

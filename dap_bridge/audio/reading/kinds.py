@@ -37,7 +37,7 @@ RARE = (
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file with something in it; never one that waits for somebody: a pipe, a device, a socket.
+    """A file with something in it, never one that waits for somebody: a pipe, a device, a socket.
 
     Raises ClipUnreadable with the reason.
     """
@@ -50,11 +50,9 @@ def open_regular(path: Path) -> BinaryIO:
     except (OSError, ValueError) as error:
         raise ClipUnreadable(f"{path} cannot be opened: {getattr(error, 'strerror', None) or error}.") from error
     try:
-        status = os.fstat(file.fileno())
-        _require_regular(path, status)
-        if status.st_size == 0:
+        _require_regular(path, os.fstat(file.fileno()))
+        if not file.read(1):  # some claim a size
             raise ClipUnreadable(f"{path} is empty.")
-        file.read(1)
         file.seek(0)
     except OSError as error:
         file.close()

@@ -26,12 +26,24 @@ PADDED = 8
 
 @dataclass(frozen=True)
 class Frame:
-    """One frame's header. size: bytes with the header; samples: of each channel; like: what all of a stream share."""
+    """One frame's header. size: bytes with the header; samples: of each channel; info_at: where a Xing frame says so.
+
+    rate: Hz.
+    """
 
     size: int
     samples: int
-    like: tuple[int, int, int]
+    version: int
+    layer: int
+    rate: int
+    channels: int
     info_at: int
+
+    def like(self, other: Frame) -> bool:
+        """Whether both may be of one stream."""
+        return (self.version, self.layer, self.rate, self.channels) == (
+            *(other.version, other.layer, other.rate, other.channels),
+        )
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Stream:
     samples: int
     claimed: int | None = None
     fields: tuple[int, ...] = ()
+    changed: Frame | None = None
 
     @property
     def miscounted(self) -> bool:
@@ -77,7 +90,7 @@ def header(four: bytes) -> Frame | None:
     size = (samples // 8 // slot * kbits * 1000 // rate + padding) * slot
     mono = four[3] >> 6 == 3
     side = (17 if mono else 32) if one else (9 if mono else 17)
-    return Frame(size, samples, (version, layer, rate), 4 + side)
+    return Frame(size, samples, version, layer, rate, 1 if mono else 2, 4 + side)
 
 
 def after_tags(file: BinaryIO) -> int:
@@ -106,16 +119,16 @@ def find_first(file: BinaryIO, first: int) -> int | None:
 
 def _in_a_row(file: BinaryIO, at: int) -> bool:
     """Whether IN_A_ROW frames of one kind begin at byte `at`, or all that the file still holds, at least one."""
-    like = None
+    first = None
     for number in range(IN_A_ROW):
         file.seek(at)
         four = file.read(4)
         frame = header(four)
         if frame is None:
             return number > 0 and len(four) < 4
-        if like not in (None, frame.like):
+        if first is not None and not frame.like(first):
             return False
-        like = frame.like
+        first = frame
         at += frame.size
     return True
 
@@ -131,8 +144,10 @@ def walk(file: BinaryIO, first: int, size: int) -> Stream:
     frames, lost = 0, False
     while len(four := block.take(at, 4)) == 4:
         frame = header(four)
-        if frame is None or frame.like != opening.like or (lost and not _in_a_row(file, at)):
+        if frame is None or ((lost or not frame.like(opening)) and not _in_a_row(file, at)):
             at, lost = block.find(b"\xff", at + 1), True
+        elif not frame.like(opening):
+            return Stream(first, end, frames, opening.samples, claimed, fields, frame)
         elif (at := at + frame.size) <= size:
             frames += 1
             end, lost = at, False

@@ -12,7 +12,7 @@ BLOCK_BYTES = 1 << 16
 
 @dataclass
 class Link:
-    """One logical stream (or several that begin together): bytes first to end; whole: its last page is there."""
+    """One logical stream, or several that begin together: bytes first to end; whole: its last page is there."""
 
     first: int
     end: int
@@ -41,13 +41,13 @@ def links(file: BinaryIO, size: int) -> list[Link]:
 
 def _find(file: BinaryIO, at: int) -> int | None:
     """Where the next page begins, with the file standing there; None where there is none."""
-    while True:
+    file.seek(at)
+    block = file.read(4)  # as a rule pages stand close together
+    while (place := block.find(b"OggS")) < 0:
+        at += max(0, len(block) - 3)
         file.seek(at)
-        block = file.read(BLOCK_BYTES if at else _HEAD_BYTES)
-        place = block.find(b"OggS")
-        if place >= 0:
-            file.seek(at + place)
-            return at + place
+        block = file.read(BLOCK_BYTES)
         if len(block) < 4:
             return None
-        at += len(block) - 3
+    file.seek(at + place)
+    return at + place

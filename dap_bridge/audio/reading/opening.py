@@ -67,6 +67,11 @@ class _SoundFile(soundfile.SoundFile):
     def seekable(self) -> bool:
         return False
 
+    def close(self) -> None:
+        super().close()
+        if isinstance(self.name, View):
+            self.name.close()
+
 
 class _InPlace:
     """What libsndfile finds again by its number."""
@@ -137,7 +142,8 @@ def rate_of(path: Path) -> int:
                 with _PLANS[known](_File(path, file, os.fstat(file.fileno()).st_size, first), known).sound as sound:
                     return int(sound.samplerate)
     if ffmpeg.command():
-        return ffmpeg.rate(path)
+        with suppress(ClipUnreadable):
+            return ffmpeg.rate(path)
     source, _ = open_file(path)
     source.close()
     return source.rate
@@ -169,11 +175,7 @@ def _blocks(plan: _Plan, about: _File, checkpoint: Checkpoint, ends: list[str]) 
     for open_next in (lambda: first, *plan.following):
         with open_next() as sound:
             if (sound.samplerate, sound.channels) != (first.samplerate, first.channels):
-                raise ClipUnreadable(
-                    f"{about.path} changes at frame {frames} from {first.channels} channels at {first.samplerate} Hz "
-                    f"to {sound.channels} at {sound.samplerate} Hz.",
-                    "Bring it to one rate and one number of channels first.",
-                )
+                raise _changed(about.path, frames, first, sound.channels, sound.samplerate)
             while True:
                 checkpoint()
                 try:
@@ -257,6 +259,9 @@ def _mpeg(about: _File, known: Kind) -> _Plan:
     said = MPEG_SPREAD * about.size if stream.claimed is None else None
     mended = stream.counted() if stream.miscounted else {}
     sound = _opened(View(about.path, stream.first, stream.end, mended=mended, said=said), about.path)
+    if stream.changed:
+        samples_before = stream.frames * stream.samples
+        raise _changed(about.path, samples_before, sound, stream.changed.channels, stream.changed.rate)
     sound.seek(0)  # else mpg123 begins with other roundings than for whoever seeks
     return _Plan(sound, claimed=claimed, block=stream.samples)
 
@@ -268,8 +273,8 @@ def _ogg(about: _File, known: Kind) -> _Plan:
         raise ValueError("no page of it is whole")
     openers = [lambda link=link: _opened(View(about.path, link.first, link.end), about.path) for link in links]
     plan = _Plan(openers[0](), following=openers[1:])
-    if not links[-1].whole:
-        plan.warnings.append(f"{about.path} has no last page: its end may be missing.")
+    if not all(link.whole for link in links):
+        plan.warnings.append(f"{about.path} lacks the last page of a stream: its end may be missing.")
     return plan
 
 
@@ -339,6 +344,14 @@ def _require_possible(path: Path, frames: int, size: int) -> None:
         raise ClipUnreadable(
             f"{path} says that it holds {frames} frames, which {size} bytes cannot.", "Its header is damaged."
         )
+
+
+def _changed(path: Path, frame: int, first: _SoundFile, channels: int, rate: int) -> ClipUnreadable:
+    return ClipUnreadable(
+        f"{path} changes at frame {frame} from {first.channels} channels at {first.samplerate} Hz to {channels} at "
+        f"{rate} Hz.",
+        "Bring it to one rate and one number of channels first.",
+    )
 
 
 def _short(path: Path, there: int, claimed: float, rate: int) -> str:
