@@ -144,6 +144,15 @@ def test_a_wav_whose_32_bits_ran_over_is_read_beyond_them(tmp_path: Path) -> Non
         assert reader.warnings == []
 
 
+@pytest.mark.parametrize("share", [1, 0.6])
+def test_a_bw64_is_read_as_the_rf64_that_it_is(encode: Callable[..., Path], sound: np.ndarray, share: float) -> None:
+    path = cut(put(encode("clip.bin", format="RF64", subtype="FLOAT"), (0, b"BW64")), share)
+    audio, warnings = everything(path)
+    np.testing.assert_array_equal(audio, sound[:, : audio.shape[1]])
+    assert audio.shape[1] >= (share - 0.02) * FRAMES
+    assert bool(warnings) is (share < 1)
+
+
 def test_a_wav_that_says_it_is_empty_is_believed(tmp_path: Path) -> None:
     path = tmp_path / "empty.wav"
     soundfile.write(path, np.zeros(100), 8000, subtype="PCM_16")

@@ -41,6 +41,8 @@ LEAST_BITS = 4
 DENSEST = 1 << 13
 # Sound that anybody keeps lies between these, in Hz: from the ground's movements to bats and beyond.
 LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000
+# FLAC counts in 36 bits.
+MOST_FLAC = (1 << 36) - 1
 BLOCK_FRAMES = 1 << 16
 # mpg123 believes the bit rate of the first frame; the lowest is a 40th of the highest.
 MPEG_SPREAD = 64
@@ -228,17 +230,18 @@ def _flac(about: _File, known: Kind) -> _Plan:
     head = about.file.read(26)
     if len(head) < 26:
         raise ValueError("it ends within its header")
-    block, claimed = struct.unpack(">H", head[10:12])[0], int.from_bytes(head[21:26], "big") & (1 << 36) - 1
+    block, claimed = struct.unpack(">H", head[10:12])[0], int.from_bytes(head[21:26], "big") & MOST_FLAC
     _require_possible(about.path, claimed, about.size)
-    uncounted = {about.first + 21: bytes([head[21] & 0xF0, 0, 0, 0, 0])}
 
-    def without_count() -> _SoundFile:
-        return _opened(View(about.path, about.first, mended=uncounted), about.path)
+    def counting(frames: int) -> _SoundFile:
+        mended = {about.first + 21: bytes([head[21] & 0xF0 | frames >> 32]) + struct.pack(">I", frames & 0xFFFFFFFF)}
+        return _opened(View(about.path, about.first, mended=mended), about.path)
 
-    if claimed and _is_length(without_count(), claimed):
+    # Told of twice as many, libFLAC looks beyond the count, and finds what is near the end by halving.
+    if claimed and _is_length(counting(min(2 * claimed, MOST_FLAC)), claimed):
         return _Plan(_opened(_seen(about), about.path), in_place=True)
     # As much at once as one of FLAC's own blocks: of a block that ends in damage libsndfile hands nothing on.
-    return _Plan(without_count(), claimed=claimed, block=max(block, 1))
+    return _Plan(counting(0), claimed=claimed, block=max(block, 1))
 
 
 def _is_length(sound: _SoundFile, frames: int) -> bool:
