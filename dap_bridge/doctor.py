@@ -47,6 +47,7 @@ def examine(settings: Settings) -> list[Check]:
         _http_port(settings),
         *(_folder(name, path) for name, path in folders.items()),
         *(_codec(name, kind, subtype) for name, (kind, subtype) in CODECS.items()),
+        _ffmpeg(),
         _pedalboard(),
     ]
 
@@ -170,13 +171,21 @@ def _codec(name: str, kind: str, subtype: str) -> Check:
     return _attempt(name, round_trip, "Install soundfile again; it brings its own libsndfile.")
 
 
+def _ffmpeg() -> Check:
+    """Not needed, so never wrong."""
+    from .audio.reading import ffmpeg
+
+    found = ffmpeg.command()
+    return Check("ffmpeg", True, found or f"not there. {ffmpeg.INSTALL}")
+
+
 def _pedalboard() -> Check:
     def version() -> str:
         import pedalboard
 
         return str(pedalboard.__version__)
 
-    return _attempt("pedalboard", version, "pip install pedalboard (for presets with effects, and rarer formats).")
+    return _attempt("pedalboard", version, "pip install pedalboard (for presets with effects).")
 
 
 def _attempt(name: str, action: Callable[[], str], fix: str) -> Check:

@@ -62,7 +62,7 @@ class ClipUnreadable(DapError):
     """The file is missing, not audio, or damaged."""
 
     code = "clip_unreadable"
-    default_hint = "Check the path; wav, flac, aiff, ogg and mp3 files can be read."
+    default_hint = "Check the path; wav, flac, aiff, ogg and mp3 can be read, and much else where ffmpeg is installed."
 
 
 class BadClip(DapError):

@@ -244,7 +244,17 @@ def test_the_doctor_finds_this_machine_well() -> None:
     report = json.loads(result.stdout)
     assert (result.returncode, report["ok"]) == (0, True), report
     names = {check["name"] for check in report["checks"]}
-    assert {"Python", "torch", "device", "presets", "OSC port 39377", "data folder", "drop folder", "mp3"} <= names
+    assert {
+        "Python",
+        "torch",
+        "device",
+        "presets",
+        "OSC port 39377",
+        "data folder",
+        "drop folder",
+        "mp3",
+        "ffmpeg",
+    } <= names
 
 
 def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

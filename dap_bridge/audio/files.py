@@ -1,12 +1,12 @@
-"""Reading clips: whatever soundfile or pedalboard can open, a stretch at a time, channel by channel."""
+"""Reading clips: a stretch at a time, channel by channel, from whatever `reading` can open."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -14,87 +14,35 @@ from numpy.typing import NDArray
 
 from ..domain import Clip
 from ..errors import BadClip, ClipUnreadable
+from .reading import Source, open_file
 
 # Beyond this a square leaves float32's range; 1.0 is full scale, so nothing recorded comes near.
 PEAK_LIMIT = 1e9
 
 
-class _File(Protocol):
-    rate: int
-    channels: int
-    frames: int
-
-    def read(self, start: int, frames: int) -> NDArray[np.float32]: ...
-
-    def close(self) -> None: ...
-
-
-class _SoundFile:
-    """soundfile (libsndfile): wav, flac, aiff, ogg, mp3, caf, w64, rf64 …"""
-
-    def __init__(self, path: Path) -> None:
-        # names on Linux are bytes, and need not be text
-        self._file = soundfile.SoundFile(path if os.name == "nt" else os.fsencode(path))
-        self.rate, self.channels, self.frames = self._file.samplerate, self._file.channels, self._file.frames
-
-    def read(self, start: int, frames: int) -> NDArray[np.float32]:
-        self._file.seek(start)
-        return self._file.read(frames, dtype="float32", always_2d=True).T
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class _PedalboardFile:
-    """pedalboard (JUCE): what libsndfile refuses, such as wav with unusual codecs and, per system, m4a or wma."""
-
-    def __init__(self, path: Path) -> None:
-        # Imported here: most clips never need it.
-        from pedalboard.io import AudioFile
-
-        self._file: Any = AudioFile(str(path))
-        self.rate, self.channels = round(self._file.samplerate), self._file.num_channels
-        self.frames = self._file.frames
-
-    def read(self, start: int, frames: int) -> NDArray[np.float32]:
-        self._file.seek(start)
-        return self._file.read(frames)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-def _open(path: Path) -> _File:
-    try:
-        if not path.is_file():
-            raise ClipUnreadable(f"There is no file {path}.")
-    except OSError as error:  # a folder that may not be entered, a name that is too long
-        raise ClipUnreadable(f"{path} cannot be reached: {error.strerror}.") from error
-    try:
-        return _SoundFile(path)
-    except (soundfile.LibsndfileError, RuntimeError, OSError) as first:
-        try:
-            return _PedalboardFile(path)
-        except (ValueError, RuntimeError, OSError) as second:
-            raise ClipUnreadable(f"{path} is not audio that can be read: {first}".rstrip(".") + ".") from second
-
-
 class ClipReader:
     """A clip opened for reading; use it as a context manager.
 
-    rate: Hz; channels: how many; frames: the clip's length at `rate`.
+    rate: Hz; channels: how many; frames: the clip's length at `rate`; warnings: sentences on files that are not as they
+    say.
     """
 
-    def __init__(self, clip: Clip) -> None:
-        """Raises ClipUnreadable or BadClip, with both values named where the clip and the file disagree."""
+    def __init__(self, clip: Clip, checkpoint: Callable[[], None] = lambda: None) -> None:
+        """checkpoint is called again and again while a file is decoded, which may take a while; it may raise.
+
+        Raises ClipUnreadable or BadClip, with both values named where the clip and the file disagree, and
+        OutputUnwritable where there is no room for what is decoded.
+        """
         self._clip = clip
         self._stack = ExitStack()
-        self._files: dict[str, _File] = {}
+        self._files: dict[str, Source] = {}
+        self.warnings: list[str] = []
         with ExitStack() as opening:
             for path in dict.fromkeys(ref.path for ref in clip.channels):
-                opened = _open(Path(path))
+                opened, warnings = open_file(Path(path), checkpoint)
                 opening.callback(opened.close)
                 self._files[path] = opened
+                self.warnings += warnings
             self._picks = [
                 (ref.path, channel)
                 for ref in clip.channels

@@ -98,14 +98,12 @@ def job_verb(name: str, *options: Option) -> Callable[[Fields], Fields]:
 
 def clip_fields(clip: Path, start: float, length: float | None) -> dict[str, Any]:
     """What names a clip in the protocol: seconds at the user's edge become frames at the file's own rate."""
-    from ..audio.files import ClipReader
-    from ..domain import ChannelRef, Clip
+    from ..audio.reading import rate_of
 
-    path = str(clip.absolute())
-    with ClipReader(Clip((ChannelRef(path),))) as reader:
-        rate = reader.rate
+    path = clip.absolute()
+    rate = rate_of(path)
     return {
-        "clip": path,
+        "clip": str(path),
         "start": round(start * rate),
         "frames": None if length is None else max(1, round(length * rate)),
         "rate": rate,

@@ -90,6 +90,11 @@ class Run:
         if self._control.cancelled():
             raise Cancelled
 
+    def reading(self) -> None:
+        """Called again and again while a clip is opened: say that this is what takes so long. Raises Cancelled."""
+        self.stop_if_cancelled()
+        self._control.report(Progress(stage="reading", device=self.device.name, device_reason=self.device.reason))
+
     def follow(self, events: Iterable[Step | Note | Answer]) -> Iterator[Answer]:
         """Pass on what the engine answers; its steps are reported on the way, its notes kept.
 
@@ -111,11 +116,12 @@ class Run:
 
         Raises OutOfMemory where the machine itself has none left.
         """
+        known = list(self.notes)
         try:
             return attempt(torch.device(self.device.name))
         except torch.cuda.OutOfMemoryError:
             self.device = Device("cpu", f"CPU, because the GPU ran out of memory ({self.device.reason})")
-            self.notes[:] = [self.device.reason]
+            self.notes[:] = [*known, self.device.reason]
             self.iterations = 0
             return attempt(torch.device(self.device.name))
         except MemoryError as error:

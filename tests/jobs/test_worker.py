@@ -211,6 +211,26 @@ def test_a_cancelled_job_leaves_nothing_behind(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_clip_that_ends_before_its_header_says_is_separated_with_a_warning(
+    write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], separate: Separate
+) -> None:
+    path = write_clip(noise(1, 20_000), 44100)
+    path.write_bytes(path.read_bytes()[:-40_000])
+    result = separate(path)
+    assert result["frames"] == result["audio"].shape[2] == 10_000
+    assert any("shorter than its header" in warning for warning in result["warnings"])
+
+
+def test_a_job_can_be_cancelled_while_its_clip_is_decoded(
+    write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    clip = write_clip(noise(1, 200_000), 44100, "clip.ogg", subtype="VORBIS")
+    watcher = Watcher(tmp_path / "mailbox", cancel_after=1)
+    with pytest.raises(Cancelled):
+        worker.run(request(clip, out=str(tmp_path / "out")), watcher, tmp_path)
+    assert [report.stage for report in watcher.reports] == ["reading"]
+
+
 def test_a_presets_effects_are_run_and_owned_up_to(
     write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], separate: Separate, quick_presets: Path,
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -34,6 +34,7 @@ from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
 from .. import device as devices
 from ..run import Run, writing_to
+from .clips import RunReader
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
@@ -47,7 +48,10 @@ def denoise(run: Run, results: Path) -> Path:
     """Returns the path of the manifest. Stem 1 is the speech, stem 2 the noise."""
     request = run.job.request
     preset: DenoisingPreset = presets.load_one_of(request["preset"], DenoisingRecipe, NetworkPriorRecipe)
-    with ClipReader(Clip.from_request(request)) as reader, tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder:
+    with (
+        RunReader(Clip.from_request(request), run) as reader,
+        tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder,
+    ):
         form = run.format()
         require_writable(form, reader.rate, reader.channels)
         task = Task(run, reader, preset, form)

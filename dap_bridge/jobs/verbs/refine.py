@@ -31,6 +31,7 @@ from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSess
 from .. import fits
 from ..run import MANIFEST, Run
 from ..sessions import NAME, Session, Sessions, stamp
+from .clips import RunReader
 from .separate import Separation, SeparationPreset, Task, fingerprint
 
 
@@ -147,7 +148,7 @@ def _of_manifest(path: Path, manifest: dict[str, Any], key: str) -> Session:
 
 
 def _open(
-    stack: contextlib.ExitStack, places: Sequence[Session], preset: SeparationPreset
+    run: Run, stack: contextlib.ExitStack, places: Sequence[Session], preset: SeparationPreset
 ) -> tuple[ClipReader, Session]:
     """The clip, and the session with it in its place: where it is the one that was separated, else where there is one.
 
@@ -157,7 +158,7 @@ def _open(
     refused: list[DapError] = []
     for place in places:
         try:
-            reader = stack.enter_context(ClipReader(Clip.from_request(place.request)))
+            reader = stack.enter_context(RunReader(Clip.from_request(place.request), run))
         except (ClipUnreadable, BadClip) as error:
             refused.append(error)
             continue
@@ -181,7 +182,7 @@ def _correct(
     if preset.recipe.boxes is None:
         raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
     with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as scratch:
-        reader, session = _open(stack, places, presets.Preset(preset.name, preset.about, preset.recipe))
+        reader, session = _open(run, stack, places, presets.Preset(preset.name, preset.about, preset.recipe))
         seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
         form = run.format(session.request)
         original = session.request | {"seed": seed, "format": form}

@@ -31,6 +31,7 @@ from .. import device as devices
 from .. import fits
 from ..run import Run
 from ..sessions import Session, Sessions, stamp
+from .clips import RunReader
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def separate(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], ConsensusRecipe, PaperRecipe)
-    with ClipReader(Clip.from_request(request)) as reader:
+    with RunReader(Clip.from_request(request), run) as reader:
         task = Task(run, reader, preset, request["sources"], run.format())
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem

@@ -24,6 +24,7 @@ from ...engine.texture import extend
 from ...errors import BadClip
 from .. import device as devices
 from ..run import Run
+from .clips import RunReader
 
 # A piece is held as samples, as a spectrogram of fourfold overlap and as bands, in several copies at the worst moment.
 WORKING_COPIES = 60
@@ -36,8 +37,8 @@ def texture(run: Run, results: Path) -> Path:
     form = run.format()
     names = [file_name(index, form, "texture") for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
-        reader = stack.enter_context(ClipReader(Clip.from_request(request)))
-        after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
+        reader = stack.enter_context(RunReader(Clip.from_request(request), run))
+        after = stack.enter_context(RunReader(_clip_after(request), run)) if _has_after(request) else None
         require_writable(form, reader.rate, reader.channels)
         signal = partial(Signal, rule=preset.about.silence, check=run.stop_if_cancelled)
         layout = plan(request, reader, after, preset.recipe, signal)
