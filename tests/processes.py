@@ -19,7 +19,7 @@ from dap_bridge.transport.verbs import Separate
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 STUB = "tests.stub_daemon"
-START_S = 20.0
+START_S = 60.0
 
 
 class Process:
@@ -59,6 +59,10 @@ class Process:
             if isinstance(event, events.Progressed) and event.stage != "waiting":
                 return
 
+    def go(self, job: str) -> None:
+        """Let a job of the label `wait` come to its end."""
+        (self.home / f"{job}.go").touch()
+
     def runs(self, job: str) -> list[int]:
         """The processes that the job was run in, one after the other."""
         log = self.home / "runs.log"
@@ -67,7 +71,7 @@ class Process:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=60)
 
     def drop(self, name: str, content: dict[str, Any]) -> None:
         path = self.spool / "inbox" / f"{name}.tmp"
@@ -104,7 +108,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def until(condition: Callable[[], Any], timeout: float = 15.0) -> Any:
+def until(condition: Callable[[], Any], timeout: float = 60.0) -> Any:
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, "it never came to pass"

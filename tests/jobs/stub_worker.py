@@ -4,6 +4,7 @@ ok                 stage, publish, done
 sleep SECONDS      iterate, heeding cancel; then as ok
 burn SECONDS       keep a core busy, heeding cancel; then as ok
 stubborn SECONDS   the same without heeding cancel, its output half written
+wait               iterate until a file JOB.go lies beside the job's folder; then as ok
 die                kill the own process, every time
 die-once           kill the own process the first time, then as ok
 bad-clip           raise BadClip
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,8 @@ def probe(wanted: str) -> dict[str, str]:
 
 
 def slow_probe(wanted: str) -> dict[str, str]:
-    """As long as it takes to import torch on a busy machine."""
-    time.sleep(5)
+    """Longer than any test waits for it."""
+    time.sleep(60)
     return probe(wanted)
 
 
@@ -73,10 +75,17 @@ def stubborn(job: Job, mailbox: Mailbox, seconds: str) -> None:
     iterate(mailbox, float(seconds), pause=0.01, heed=False)
 
 
-def iterate(mailbox: Mailbox, seconds: float, pause: float, heed: bool) -> None:
+def wait(job: Job, mailbox: Mailbox) -> None:
+    go = Path(job.request["out"]).parent / f"{job.id}.go"
+    iterate(mailbox, 60.0, pause=0.01, heed=True, over=go.exists)
+
+
+def iterate(
+    mailbox: Mailbox, seconds: float, pause: float, heed: bool, over: Callable[[], bool] = lambda: False
+) -> None:
     began = reported = time.monotonic()
     iteration = 0
-    while (passed := time.monotonic() - began) < seconds:
+    while (passed := time.monotonic() - began) < seconds and not over():
         iteration += 1
         if heed and mailbox.cancelled():
             raise Cancelled
@@ -110,6 +119,7 @@ ACTIONS = {
     "sleep": sleep,
     "burn": burn,
     "stubborn": stubborn,
+    "wait": wait,
     "die": die,
     "die-once": die_once,
     "bad-clip": bad_clip,

@@ -25,7 +25,7 @@ from dap_bridge.jobs.store import Store
 
 STUB = "tests.jobs.stub_worker"
 # A cancel takes less than a second; a machine whose disk stalls under other work must not fail the suite.
-CANCEL_S = 5.0
+CANCEL_S = 30.0
 
 
 class Rig:
@@ -36,6 +36,7 @@ class Rig:
         folder: Path,
         probe: str = "probe",
         history: int = 100,
+        progress_s: float = 0.2,
         executor: Callable[[], Executor] = process_pool,
     ) -> None:
         self.folder = folder
@@ -43,6 +44,7 @@ class Rig:
         self.store = Store(folder / "jobs.sqlite")
         self.ended: list[Job] = []
         self.progress: list[Progress] = []
+        self.told_at: list[float] = []
         self.forgotten: list[str] = []
         self.queue = JobQueue(
             self.store,
@@ -50,7 +52,7 @@ class Rig:
             folder / "jobs",
             self._announce,
             self.forgotten.append,
-            progress_s=0.2,
+            progress_s=progress_s,
             cancel_grace_s=0.4,
             history=history,
         )
@@ -88,6 +90,7 @@ class Rig:
             self.ended.append(job)
         else:
             self.progress.append(progress)
+            self.told_at.append(time.monotonic())
 
 
 @asynccontextmanager
@@ -106,7 +109,7 @@ def play(folder: Path, scene: Callable[[Rig], Awaitable[None]], **options: Any) 
         async with rig(folder, **options) as made:
             await scene(made)
 
-    asyncio.run(asyncio.wait_for(main(), 60))
+    asyncio.run(asyncio.wait_for(main(), 150))
 
 
 def test_jobs_run_in_order_in_one_warm_process_and_end_as_their_worker_says(tmp_path: Path) -> None:
@@ -142,13 +145,15 @@ def test_a_repeated_job_is_not_run_twice(tmp_path: Path) -> None:
 
 def test_progress_is_relayed_but_not_too_often(tmp_path: Path) -> None:
     async def scene(rig: Rig) -> None:
-        rig.submit("a", "sleep 1.5")
-        await rig.end("a")
+        rig.submit("a", "sleep 60")
+        while len(rig.progress) < 3:
+            await asyncio.sleep(0.01)
         fractions = [progress.fraction for progress in rig.progress]
         assert fractions == sorted(fractions)
-        assert 3 <= len(fractions) <= 1.5 / 0.2 + 1
+        # once a second, where the worker reports ten times; the first may be told late, by a machine that stood still
+        assert rig.told_at[2] - rig.told_at[0] > 1
 
-    play(tmp_path, scene)
+    play(tmp_path, scene, progress_s=1.0)
 
 
 @pytest.mark.parametrize(("action", "heeds"), [("sleep 30", True), ("burn 30", True), ("stubborn 30", False)])
@@ -182,7 +187,8 @@ def test_a_waiting_job_is_cancelled_at_once_and_never_run(tmp_path: Path) -> Non
 
 def test_a_job_is_cancelled_at_once_while_the_worker_warms_up(tmp_path: Path) -> None:
     async def scene(rig: Rig) -> None:
-        await asyncio.sleep(0.5)
+        while not multiprocessing.active_children():
+            await asyncio.sleep(0.01)
         rig.submit("a", "ok")
         await asyncio.sleep(0.1)
         assert rig.queue.cancel("a")[0].state is State.CANCELLED

@@ -75,7 +75,7 @@ def play(tmp_path: Path, scene: Callable[[Rig], Awaitable[None]], rescan_s: floa
         rig = Rig(tmp_path / "spool", rescan_s)
         rig.door.start()
         try:
-            await asyncio.wait_for(scene(rig), 20)
+            await asyncio.wait_for(scene(rig), 60)
         finally:
             await rig.door.stop()
 

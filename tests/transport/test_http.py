@@ -127,7 +127,7 @@ def test_messages_are_those_of_the_other_doors(door: Door) -> None:
 
 def test_events_are_told_as_they_happen(door: Door) -> None:
     connection = http.client.HTTPConnection(door.address.hostname or "", door.address.port, timeout=20)
-    fields = door.daemon.separate("told", "sleep 1").model_dump(mode="json", exclude_none=True)
+    fields = door.daemon.separate("told", "wait").model_dump(mode="json", exclude_none=True)
     door.post({"verb": "separate", **fields})
     connection.request("GET", f"{door.root}events?job=told")
     answer = connection.getresponse()
@@ -137,6 +137,8 @@ def test_events_are_told_as_they_happen(door: Door) -> None:
         line = answer.readline().decode()
         if line.startswith("data: "):
             told.append(json.loads(line.removeprefix("data: ")))
+            if told[-1]["event"] == "progress":
+                door.daemon.go("told")
     connection.close()
     assert told[0]["event"] == "welcome"
     assert {"welcome", "status", "progress", "done"} <= {event["event"] for event in told}

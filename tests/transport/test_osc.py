@@ -57,7 +57,7 @@ class Caller:
         self._socket.sendto(datagram, (LOOPBACK, self._door.port))
 
     async def receive(self) -> Event:
-        datagram = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 65536), 5)
+        datagram = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._socket, 65536), 20)
         (message,) = osc.decode(datagram)
         return protocol.parse_event(message.address, message.params)
 
@@ -318,8 +318,8 @@ def test_a_flood_of_damaged_datagrams_is_counted_and_not_answered() -> None:
         for _ in range(2000):
             caller.send(damaged())
             await asyncio.sleep(0)
-        await asyncio.sleep(0.05)
-        assert rig.door.malformed > 1500
+        while rig.door.malformed <= 1500:
+            await asyncio.sleep(0.01)
         fresh = Caller(rig.door)
         await fresh.hears_nothing()
 
