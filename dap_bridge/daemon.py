@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import secrets
@@ -15,7 +16,7 @@ from typing import Any
 from . import __version__, atomic
 from .config import Settings
 from .domain import Job, Progress, State
-from .errors import BadRequest, BadSettings, DapError, UnknownJob
+from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
 from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
@@ -71,7 +72,7 @@ class Daemon:
 
     def __init__(self, settings: Settings, run: str, probe: str) -> None:
         self._settings = settings
-        self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
+        self._lane = Lane(settings.device, settings.data / "lane.json", run, probe, stall_s=settings.stall_s)
         self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
@@ -110,10 +111,13 @@ class Daemon:
             self._forget,
             progress_s=settings.progress_s,
             cancel_grace_s=settings.cancel_grace_s,
+            stall_s=settings.stall_s,
             history=settings.history,
+            results_days=settings.results_days,
         )
         self._sessions.trim()
         self._drop.prepare()
+        self._catch_up()
         await self._osc.open(settings.osc_port)
         self._cleanup.callback(self._osc.close)
         await self._http.open(settings.http_port)
@@ -190,7 +194,13 @@ class Daemon:
 
     def _choose(self, verb: verbs.Choose, sink: Sink | None) -> None:
         self._result(verb.job)
-        event = events.Chosen(job=verb.job, session=verb.session, manifest=str(self._result(verb.session)))
+        manifest = self._result(verb.session)
+        if not manifest.is_file():
+            raise UnknownSession(
+                f"The result of {verb.session} is no longer at {manifest}.",
+                "A job that names no folder is forgotten after a time, and its result removed: separate again.",
+            )
+        event = events.Chosen(job=verb.job, session=verb.session, manifest=str(manifest))
         self._drop.write_choice(event)
         _send(sink, event)
 
@@ -239,7 +249,18 @@ class Daemon:
             self._queue.get(job_id)
         except UnknownJob:
             return False
+        except StoreUnavailable:  # it may be one
+            return True
         return True
+
+    def _catch_up(self) -> None:
+        """Write what a killed daemon did not come to say: how jobs stand that have changed since their last answer."""
+        with contextlib.suppress(StoreUnavailable):
+            for name, written in self._drop.answers():
+                with contextlib.suppress(UnknownJob):
+                    job = self._queue.get(name)
+                    if job.updated > written:
+                        self._drop.write(name, _event(job, None))
 
     def _welcome(self) -> events.Welcome:
         return events.Welcome(
@@ -254,13 +275,18 @@ class Daemon:
     async def _beat(self) -> None:
         """Keep <spool>/daemon.status fresh: the sign of life for hosts that only read files."""
         path = self._settings.spool / HEARTBEAT
+        trouble = ""
         while True:
             where = {"osc_port": self._osc.port, "editor": self._http.editor, "time": int(time.time())}
             about = self._welcome().model_dump() | where
+            self._drop.mend()
             try:
                 atomic.write_text(path, protocol.lines(about))
+                trouble = ""
             except OSError as error:
-                log.warning("%s cannot be written: %s", path, error)
+                if str(error.strerror) != trouble:
+                    log.warning("%s cannot be written: %s", path, error)
+                trouble = str(error.strerror)
             await asyncio.sleep(self._settings.heartbeat_s)
 
     async def _still(self, heartbeat: asyncio.Task[None]) -> None:

@@ -322,6 +322,9 @@ class _ForegroundControl:
     def cancelled(self) -> bool:
         return self._stop
 
+    def publishing(self, staged: Path, manifest: Path) -> None:
+        pass  # nobody takes over from this process
+
     def __enter__(self) -> _ForegroundControl:
         self._before = signal.signal(signal.SIGINT, self._interrupt)
         return self

@@ -13,7 +13,7 @@ import torch
 from .. import atomic
 from ..domain import Job, Manifest, Progress
 from ..engine.events import Note, Step
-from ..errors import Cancelled, OutOfMemory
+from ..errors import Cancelled
 from . import device as devices
 from .device import Device
 from .output import Output
@@ -43,6 +43,9 @@ class Control(Protocol):
 
     def cancelled(self) -> bool:
         """Whether the user wants the job to stop."""
+
+    def publishing(self, staged: Path, manifest: Path) -> None:
+        """The result is complete, and appears next: `staged` becomes `manifest`, as the last file of it."""
 
 
 class Run:
@@ -87,10 +90,7 @@ class Run:
             self.stop_if_cancelled()
 
     def compute(self, attempt: Callable[[torch.device], Result]) -> Result:
-        """attempt(device), and again on the CPU where the GPU runs out of memory: the reason says so then.
-
-        Raises OutOfMemory where the machine itself has none left.
-        """
+        """attempt(device), and again on the CPU where the GPU runs out of memory: the reason says so then."""
         try:
             return attempt(torch.device(self.device.name))
         except torch.cuda.OutOfMemoryError:
@@ -98,20 +98,19 @@ class Run:
             self.notes[:] = [self.device.reason]
             self.iterations = 0
             return attempt(torch.device(self.device.name))
-        except MemoryError as error:
-            raise OutOfMemory("The machine ran out of memory.") from error
 
     def publish(self, results: Path, names: Iterable[str], make: Callable[[Path], Manifest]) -> Path:
         """make(folder) writes the files called `names` and tells of them; returns the path of the manifest.
 
         All of it appears in request["out"] (or `results`) at once, or, whatever goes wrong, nothing.
         """
-        output = self._control.output
-        stage = output.stage(Path(self.job.request["out"] or results), self.job.id, [*names, MANIFEST])
+        output, folder = self._control.output, Path(self.job.request["out"] or results)
+        stage = output.stage(folder, self.job.id, [*names, MANIFEST])
         try:
             manifest = make(stage)
             self.stop_if_cancelled()
             atomic.write_text(stage / MANIFEST, json.dumps(manifest.as_dict(), indent=1, ensure_ascii=False) + "\n")
+            self._control.publishing(stage / MANIFEST, folder / MANIFEST)
             return output.publish(last=MANIFEST)
         except BaseException:
             output.discard()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain import Job
+from ..errors import OutOfMemory
 from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
@@ -33,13 +34,19 @@ def run(job: Job, control: Control, results: Path) -> Path:
 
     Raises DapError, or Cancelled once the control says so; nothing of the result is left behind then.
     """
-    return VERBS[job.verb](Run(job, control), results)
+    try:
+        return VERBS[job.verb](Run(job, control), results)
+    except Exception as error:
+        if devices.tells_of_memory(error):
+            raise OutOfMemory("The machine ran out of memory.") from error
+        raise
 
 
 def run_job(job: Job, folder: str) -> dict[str, Any]:
     """The same for a process pool: progress and cancel go through the mailbox in `folder`, <data>/jobs/<job>."""
     sessions = Sessions.below(Path(folder).parent.parent)
-    manifest = run(job, Mailbox(folder, sessions), Path(folder) / "result")
+    mailbox = Mailbox(folder, sessions)
+    manifest = run(job, mailbox, mailbox.results())
     return {"manifest": str(manifest)}
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 
 from ..config import LOOPBACK
 from ..domain import Progress
-from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
+from ..errors import (
+    BadRequest,
+    Cancelled,
+    DaemonUnreachable,
+    DapError,
+    JobConflict,
+    StoreUnavailable,
+    UnknownJob,
+)
 from . import events, osc, protocol, verbs
 from .events import Event, JobEvent
 from .verbs import JobVerb, Verb
@@ -22,7 +30,7 @@ QUESTIONS = 5
 HELLO_AGAIN_S = 0.25
 RECEIVE_BYTES = 1 << 16
 # Errors of a message rather than of a job.
-REFUSALS = frozenset(kind.code for kind in (BadRequest, JobConflict, UnknownJob))
+REFUSALS = frozenset(kind.code for kind in (BadRequest, JobConflict, StoreUnavailable, UnknownJob))
 ENDS = (events.Done, events.Failed, events.CancelledEvent, events.Interrupted)
 
 
@@ -90,7 +98,7 @@ class Client:
 
         The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
         that the message can be repeated without running the job twice. Raises DaemonUnreachable, or BadRequest,
-        UnknownJob or JobConflict where the message itself is refused.
+        UnknownJob, JobConflict or StoreUnavailable where the message itself is refused.
         """
         if message.job is None:
             message = message.model_copy(update={"job": _new_name()})

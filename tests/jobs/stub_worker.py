@@ -51,6 +51,7 @@ def run(job: Job, folder: str) -> dict[str, Any]:
         (stage / "stem-1.wav").write_bytes(b"sound")
         ACTIONS[action](job, mailbox, *arguments)
         (stage / "manifest.json").write_text("{}")
+        mailbox.publishing(stage / "manifest.json", out / "manifest.json")
         return {"manifest": str(mailbox.output.publish(last="manifest.json"))}
     except (BadClip, Cancelled, RuntimeError):
         mailbox.output.discard()

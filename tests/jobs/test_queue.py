@@ -36,10 +36,13 @@ class Rig:
         folder: Path,
         probe: str = "probe",
         history: int = 100,
+        stall_s: float = 60.0,
+        results_days: float = 1.0,
         executor: Callable[[], Executor] = process_pool,
     ) -> None:
         self.folder = folder
-        self.lane = Lane("cpu", folder / "lane.json", f"{STUB}:run", f"{STUB}:{probe}", executor)
+        note = folder / "lane.json"
+        self.lane = Lane("cpu", note, f"{STUB}:run", f"{STUB}:{probe}", executor, stall_s=stall_s)
         self.store = Store(folder / "jobs.sqlite")
         self.ended: list[Job] = []
         self.progress: list[Progress] = []
@@ -52,7 +55,9 @@ class Rig:
             self.forgotten.append,
             progress_s=0.2,
             cancel_grace_s=0.4,
+            stall_s=stall_s,
             history=history,
+            results_days=results_days,
         )
 
     def submit(self, name: str, action: str, **fields: Any) -> None:
@@ -277,7 +282,7 @@ def test_the_worker_of_a_killed_daemon_is_ended_but_nobody_else_who_got_its_pid(
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
         created = psutil.Process(other.pid).create_time() - (0 if same else 100)
         (tmp_path / "lane.json").write_text(json.dumps([[other.pid, created]]))
-        Lane("cpu", tmp_path / "lane.json").end_predecessor()
+        Lane("cpu", tmp_path / "lane.json", stall_s=60).end_predecessor()
         assert (other.poll() is not None) == same
         other.kill()
 
