@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,11 @@ def build(chain: Sequence[dict[str, Any]]) -> Any:
     return pedalboard.Pedalboard(plugins)
 
 
-def run(chain: Sequence[dict[str, Any]], path: Path) -> None:
+def run(chain: Sequence[dict[str, Any]], path: Path, heed: Callable[[], None] = lambda: None) -> None:
     """Replace the stem at `path` by its processed self: same rate, channels and length, a block at a time.
 
-    The latency of an effect is made up for; a tail that outlasts the clip is cut at its end.
+    The latency of an effect is made up for; a tail that outlasts the clip is cut at its end. heed: called between two
+    blocks, may raise Cancelled.
     """
     board = build(chain)
     processed = path.with_suffix(".processed.wav")
@@ -47,6 +48,7 @@ def run(chain: Sequence[dict[str, Any]], path: Path) -> None:
         rate, channels, frames = dry.samplerate, dry.channels, dry.frames
         with soundfile.SoundFile(processed, "w", rate, channels, subtype=SUBTYPE, format=dry.format) as wet:
             while wet.frames < frames:
+                heed()
                 # Past the end silence goes in, to drive out what a latent effect still holds.
                 block = dry.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
                 if len(block) == 0:

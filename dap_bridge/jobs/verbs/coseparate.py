@@ -23,6 +23,7 @@ from ...engine.coseparation import coseparate as coseparate_clips
 from ...engine.recipe import CoseparationRecipe
 from .. import device as devices
 from ..run import Run
+from .reading import RunReader
 
 # Bytes a sample of one place of the shared sound takes while it is estimated: spectrograms of 8 bytes, overlapping, of
 # which half are kept, in several copies at the worst moment.
@@ -36,7 +37,7 @@ def coseparate(run: Run, results: Path) -> Path:
     request = run.job.request
     preset = presets.load_one_of(request["preset"], CoseparationRecipe)
     with ExitStack() as stack:
-        readers = [stack.enter_context(ClipReader(clip)) for clip in Clip.several_from_request(request)]
+        readers = [stack.enter_context(RunReader(clip, run)) for clip in Clip.several_from_request(request)]
         names = [file_name(index) for index in range(1, 2 * len(readers) + 2)]
         task = Coseparation(run, readers, preset)
         devices.require_memory(task.memory_estimate())
@@ -135,7 +136,6 @@ class Coseparation:
         power = own = 0.0
         with StemWriter(paths, reader.rate, reader.channels, reader.frames) as writer:
             for start in range(0, reader.frames, BLOCK_FRAMES):
-                self.run.stop_if_cancelled()
                 clip = reader.read(start, min(BLOCK_FRAMES, reader.frames - start))
                 shared = np.zeros_like(clip)
                 for begin, audio in local:

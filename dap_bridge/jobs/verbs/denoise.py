@@ -31,6 +31,7 @@ from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
 from .. import device as devices
 from ..run import Run
+from .reading import RunReader
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
@@ -44,7 +45,10 @@ def denoise(run: Run, results: Path) -> Path:
     """Returns the path of the manifest. Stem 1 is the speech, stem 2 the noise."""
     request = run.job.request
     preset: DenoisingPreset = presets.load_one_of(request["preset"], DenoisingRecipe, NetworkPriorRecipe)
-    with ClipReader(Clip.from_request(request)) as reader, tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder:
+    with (
+        RunReader(Clip.from_request(request), run) as reader,
+        tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder,
+    ):
         task = Task(run, reader, preset)
         method: Denoising | NetworkPrior
         if isinstance(preset.recipe, DenoisingRecipe):
@@ -172,7 +176,6 @@ class Denoising:
         """How quiet the clip's pauses are without the steady noise, over all chunks."""
         levels = []
         for index in range(len(self.task.chunks)):
-            self.task.run.stop_if_cancelled()
             view = self._view(index).mean(0).to(device)
             levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe).cpu())
         return pauses_db(torch.cat(levels), self.recipe.speech)

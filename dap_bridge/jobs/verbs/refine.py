@@ -26,6 +26,7 @@ from ...errors import BadRequest, UnknownSession
 from .. import fits
 from ..run import MANIFEST, Run
 from ..sessions import NAME, Session, Sessions, stamp
+from .reading import RunReader
 from .separate import Separation, Task, fingerprint
 
 
@@ -99,7 +100,7 @@ def _correct(run: Run, results: Path, session: Session, boxes: tuple[Box, ...], 
         raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
     seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
     original = session.request | {"seed": seed}
-    with ClipReader(Clip.from_request(original)) as reader, tempfile.TemporaryDirectory() as scratch:
+    with RunReader(Clip.from_request(original), run) as reader, tempfile.TemporaryDirectory() as scratch:
         _require_inside(boxes, reader, original["sources"])
         task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"])
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)

@@ -28,6 +28,7 @@ from .. import device as devices
 from .. import fits
 from ..run import Run
 from ..sessions import Session, Sessions, stamp
+from .reading import RunReader
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def separate(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], ConsensusRecipe, PaperRecipe)
-    with ClipReader(Clip.from_request(request)) as reader:
+    with RunReader(Clip.from_request(request), run) as reader:
         task = Task(run, reader, preset, request["sources"])
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
@@ -124,8 +125,7 @@ class Task:
             paths = [folder / name for name in names]
             run.compute(lambda device: write_stems(device, paths))
             for path in paths if preset.about.postprocess else ():
-                run.stop_if_cancelled()
-                postprocess.run(preset.about.postprocess, path)
+                postprocess.run(preset.about.postprocess, path, run.stop_if_cancelled)
             if preset.about.postprocess:
                 run.notes.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
             return run.manifest(

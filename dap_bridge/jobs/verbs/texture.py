@@ -20,6 +20,7 @@ from ...engine.texture import extend
 from ...errors import BadClip
 from .. import device as devices
 from ..run import Run
+from .reading import RunReader
 
 # A piece is held as samples, as a spectrogram of fourfold overlap and as bands, in several copies at the worst moment.
 WORKING_COPIES = 60
@@ -31,8 +32,8 @@ def texture(run: Run, results: Path) -> Path:
     preset: presets.Preset[TextureRecipe] = presets.load_one_of(request["preset"], TextureRecipe)
     names = [f"texture-{index}.wav" for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
-        reader = stack.enter_context(ClipReader(Clip.from_request(request)))
-        after = stack.enter_context(ClipReader(_clip_after(request))) if _has_after(request) else None
+        reader = stack.enter_context(RunReader(Clip.from_request(request), run))
+        after = stack.enter_context(RunReader(_clip_after(request), run)) if _has_after(request) else None
         layout = plan(request, reader, after, preset.recipe)
         chunk = preset.about.chunk
         devices.require_memory(round(chunk.seconds * reader.rate) * reader.channels * WORKING_COPIES * 4)
@@ -150,7 +151,6 @@ class _Writing:
                 [path], self.reader.rate, self.reader.channels, self.layout.kept + self.layout.made
             ) as file:
                 for start in range(0, self.layout.kept, BLOCK_FRAMES):
-                    self.run.stop_if_cancelled()
                     frames = min(BLOCK_FRAMES, self.layout.kept - start)
                     _append(file, torch.from_numpy(self.reader.read(start, frames)))
                 while held is not None and held[0] == index:
