@@ -18,7 +18,7 @@ import pkgutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ import psutil
 
 from .. import atomic
 from ..domain import Job
-from ..errors import DapError, WorkerStuck
+from ..errors import DapError, OutOfMemory, WorkerDied, WorkerStuck
+from .device import tells_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -157,11 +158,9 @@ class Lane:
 
     async def _submit(self, name: str, *arguments: Any) -> Any:
         try:
-            if self._executor is None:
-                self._executor = self._new_executor()
             before = set(multiprocessing.active_children())
             with _interrupt_blocked():
-                future = self._executor.submit(_call, name, *arguments)
+                future = self._start(name, *arguments)
             self._remember(set(multiprocessing.active_children()) - before)
             return await asyncio.wrap_future(future)
         except BrokenExecutor as error:
@@ -177,11 +176,23 @@ class Lane:
             await asyncio.sleep(REAPED_S)
         return next((process.exitcode for process in self._processes), None)
 
+    def _start(self, name: str, *arguments: Any) -> Future[Any]:
+        """Raises OutOfMemory or WorkerDied where the system lets no process be started."""
+        try:
+            if self._executor is None:
+                self._executor = self._new_executor()
+            return self._executor.submit(_call, name, *arguments)
+        except OSError as error:
+            self._drop()
+            if tells_of_memory(error):
+                raise OutOfMemory("There is no memory to start a worker process.") from error
+            raise WorkerDied(f"No worker process can be started: {error.strerror}.") from error
+
     def _remember(self, started: set[BaseProcess]) -> None:
         if not started:
             return
         self._processes = list(started)
-        with contextlib.suppress(psutil.NoSuchProcess):
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):  # a worker ends by itself with its daemon, mostly
             noted = [(process.pid, psutil.Process(process.pid).create_time()) for process in started]
             atomic.write_text(self._note, json.dumps(noted))
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -439,6 +441,31 @@ def test_a_worker_that_dies_after_publishing_has_done_its_job(tmp_path: Path) ->
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize(
+    ("trouble", "code"), [(errno.ENOMEM, "out_of_memory"), (errno.EAGAIN, "worker_died")], ids=["memory", "processes"]
+)
+def test_a_worker_that_cannot_be_started_fails_the_job_and_says_why(tmp_path: Path, trouble: int, code: str) -> None:
+    """As where the system has no room for another process: for the first of two jobs."""
+
+    def executor() -> Executor:
+        if rigs[0].queue.get("b").state is State.QUEUED and rigs[0].queue.get("a").state is not State.FAILED:
+            raise OSError(trouble, os.strerror(trouble))
+        return ThreadPoolExecutor(1)
+
+    async def scene(rig: Rig) -> None:
+        assert await rig.end("a", "b") == [State.FAILED, State.DONE]
+        error = rig.queue.get("a").error
+        assert error is not None and error["code"] == code
+
+    def before(rig: Rig) -> None:
+        rigs.append(rig)
+        rig.submit("a", "ok")
+        rig.submit("b", "ok")
+
+    rigs: list[Rig] = []
+    play(tmp_path, scene, before=before, executor=executor)
+
+
 def test_a_killed_worker_hints_at_memory(tmp_path: Path) -> None:
     async def scene(rig: Rig) -> None:
         rig.submit("a", "die")
@@ -450,7 +477,7 @@ def test_a_killed_worker_hints_at_memory(tmp_path: Path) -> None:
 
 
 class Crash:
-    """What a job has on disk at one moment of its run, when its daemon is killed. `run`: as the worker would."""
+    """What a job has on disk at one moment of its run, when its daemon is killed."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
