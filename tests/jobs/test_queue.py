@@ -337,15 +337,17 @@ def test_the_result_of_a_forgotten_job_goes_with_it_and_its_name_is_free_again(t
     play(tmp_path, scene, history=1)
 
 
-def test_what_is_left_of_a_forgotten_result_is_in_nobodys_way(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("manifest", "place"), [('{"stems": [{"path": "stem-1.wav"}]}', "result"), ("{", "result-2")])
+def test_what_is_left_of_a_forgotten_result_is_in_nobodys_way(tmp_path: Path, manifest: str, place: str) -> None:
     left = tmp_path / "jobs" / "a" / "result"
     left.mkdir(parents=True)
-    for name in STUB_RESULT:
-        (left / name).write_text("of old")
+    (left / "manifest.json").write_text(manifest)
+    (left / "stem-1.wav").write_text("of old")
 
     async def scene(rig: Rig) -> None:
         rig.submit("a", "ok", out=None)
         assert await rig.end("a") == [State.DONE]
+        assert rig.queue.get("a").manifest == str(tmp_path / "jobs" / "a" / place / "manifest.json")
 
     play(tmp_path, scene)
 

@@ -27,7 +27,7 @@ class Rig:
     def __init__(self, spool: Path, rescan_s: float = 30.0) -> None:
         self.seen: list[Verb] = []
         self.sinks: list[Sink] = []
-        self.full = False
+        self.refusals = 0
         self.door = DropFolder(spool, self._handle, self._knows, settle_s=SETTLE_S, rescan_s=rescan_s)
         self.door.prepare()
 
@@ -54,7 +54,8 @@ class Rig:
         return job == "taken"
 
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
-        if self.full and isinstance(verb, verbs.JobVerb):
+        if self.refusals and isinstance(verb, verbs.JobVerb):
+            self.refusals -= 1
             raise StoreUnavailable("The disk is full.")
         self.seen.append(verb)
         match verb:
@@ -73,9 +74,17 @@ def pairs(block: str) -> dict[str, str]:
     return dict(line.split("\t") for line in block.strip().splitlines())
 
 
-def play(tmp_path: Path, scene: Callable[[Rig], Awaitable[None]], rescan_s: float = 30.0) -> None:
+def play(
+    tmp_path: Path,
+    scene: Callable[[Rig], Awaitable[None]],
+    rescan_s: float = 30.0,
+    before: Callable[[Rig], None] = lambda _: None,
+    refusals: int = 0,
+) -> None:
     async def main() -> None:
         rig = Rig(tmp_path / "spool", rescan_s)
+        rig.refusals = refusals
+        before(rig)
         rig.door.start()
         try:
             await asyncio.wait_for(scene(rig), 20)
@@ -289,20 +298,17 @@ def test_answers_are_written_again_where_their_folder_was_taken_away_but_no_choi
 
 
 def test_jobs_wait_in_the_inbox_in_their_order_while_they_cannot_be_stored(tmp_path: Path) -> None:
-    async def scene(rig: Rig) -> None:
-        rig.full = True
-        for age, name in enumerate("ba"):
-            rig.drop(f"{name}.json", SEPARATE)
+    def drop(rig: Rig) -> None:
+        for age, (name, request) in enumerate({"b": SEPARATE, "a": SEPARATE, "ask": {"verb": "status"}}.items()):
+            rig.drop(f"{name}.json", request)
             os.utime(rig.door.inbox / f"{name}.json", (1000 + age, 1000 + age))
-        rig.drop("ask.json", {"verb": "status"})
-        while not (rig.door.outbox / "ask.status").exists():
-            await asyncio.sleep(0.01)
-        assert sorted(path.name for path in rig.door.inbox.glob("*.json")) == ["a.json", "b.json"]
-        rig.full = False
-        await rig.settled()
-        assert [verb.job for verb in rig.seen if isinstance(verb, verbs.Separate)] == ["b", "a"]
 
-    play(tmp_path, scene)
+    async def scene(rig: Rig) -> None:
+        await rig.settled()
+        assert [getattr(verb, "job", None) for verb in rig.seen] == [None, "b", "a"], "what asks alone does not wait"
+        assert list(rig.door.rejected.iterdir()) == []
+
+    play(tmp_path, scene, before=drop, refusals=1)
 
 
 def test_the_outbox_is_cleared_of_stale_answers_but_not_of_jobs(tmp_path: Path) -> None:
