@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # Of one job: the latest to ask are told.
 MAX_FOLLOWERS = 16
+# At the end, for killed worker processes to be gone.
+DEATH_S = 2.0
 
 
 def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
@@ -45,6 +48,12 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     for name in ("asyncio", "uvicorn"):
         logging.getLogger(name).setLevel(logging.WARNING)
     asyncio.run(_serve(Daemon(settings, run, probe)))
+    for worker in multiprocessing.active_children():
+        worker.join(DEATH_S)
+    if multiprocessing.active_children():
+        # It waits for a drive or a driver, and Python would wait for it at exit.
+        log.warning("a worker process cannot be ended, and is left to itself")
+        os._exit(0)
     return 0
 
 

@@ -339,6 +339,16 @@ def test_ending_leaves_nothing_behind(start: Start, number: int) -> None:
         daemon.client.hello(0.3)
 
 
+def test_a_worker_that_nothing_can_end_does_not_keep_the_daemon_from_ending(start: Start) -> None:
+    """One that waits in the kernel: here the daemon's means to end it do nothing."""
+    unkillable = "from multiprocessing.process import BaseProcess as P; P.kill = P.terminate = lambda _: None"
+    daemon = start("home", "-c", f"{unkillable}; import runpy; runpy.run_module('{STUB}', run_name='__main__')")
+    daemon.client.send(daemon.separate("a", "silent 60"))
+    until(lambda: daemon.runs("a"))
+    assert daemon.end() == 0
+    assert daemon.status_file("a")["event"] == "interrupted"
+
+
 def test_ctrl_c_in_the_terminal_reaches_the_whole_group_and_is_still_clean(start: Start) -> None:
     daemon = start("home", "-c", f"import os, runpy; os.setsid(); runpy.run_module('{STUB}', run_name='__main__')")
     daemon.client.send(daemon.separate("a", "sleep 60"))
