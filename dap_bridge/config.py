@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0
     progress_s: Annotated[Seconds, Field(description="Least time between two progress events of a job.")] = 0.25
     cancel_grace_s: Annotated[Seconds, Field(description="Time a job has to stop by itself before it is ended.")] = 0.5
+    stall_s: Annotated[Seconds, Field(description="A worker that is silent for so long is ended.")] = 120.0
     fits_gib: Annotated[
         float, Field(ge=0, le=10_000, description="Fits that are kept for corrections take at most so many GiB.")
     ] = 4.0
@@ -79,6 +80,10 @@ class Settings(BaseSettings):
         float, Field(gt=0, le=10_000, description="Sessions are remembered, and fits kept, so long.")
     ] = 30.0
     history: Annotated[int, Field(ge=1, le=1_000_000, description="Ended jobs that are remembered.")] = 1000
+    results_days: Annotated[
+        float,
+        Field(gt=0, le=10_000, description="Results in a folder of the daemon's, and their jobs, are kept so long."),
+    ] = 30.0
 
     @classmethod
     def settings_customise_sources(

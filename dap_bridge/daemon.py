@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import multiprocessing
 import os
 import secrets
 import signal
@@ -15,7 +17,7 @@ from typing import Any
 from . import __version__, atomic, console, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
-from .errors import BadRequest, BadSettings, DapError, UnknownJob
+from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
 from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
@@ -34,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # Of one job: the latest to ask are told.
 MAX_FOLLOWERS = 16
+# At the end, for killed worker processes to be gone.
+DEATH_S = 2.0
 
 
 def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
@@ -44,6 +48,12 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     logs.start()
     os.umask(private.OTHERS)  # of the worker, too; what is published is given its own permissions
     asyncio.run(_serve(Daemon(settings, run, probe)))
+    for worker in multiprocessing.active_children():
+        worker.join(DEATH_S)
+    if multiprocessing.active_children():
+        # It waits for a drive or a driver, and Python would wait for it at exit.
+        log.warning("a worker process cannot be ended, and is left to itself")
+        os._exit(0)
     return 0
 
 
@@ -71,7 +81,7 @@ class Daemon:
 
     def __init__(self, settings: Settings, run: str, probe: str) -> None:
         self._settings = settings
-        self._lane = Lane(settings.device, settings.data / "lane.json", run, probe)
+        self._lane = Lane(settings.device, settings.data / "lane.json", run, probe, stall_s=settings.stall_s)
         self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
@@ -114,10 +124,13 @@ class Daemon:
             self._forget,
             progress_s=settings.progress_s,
             cancel_grace_s=settings.cancel_grace_s,
+            stall_s=settings.stall_s,
             history=settings.history,
+            results_days=settings.results_days,
         )
         self._sessions.trim()
         self._drop.prepare()
+        self._catch_up()
         await self._http.open(settings.http_port)
         self._cleanup.push_async_callback(self._http.close)
         await self._osc.open(settings.osc_port)
@@ -197,7 +210,13 @@ class Daemon:
 
     def _choose(self, verb: verbs.Choose, sink: Sink | None) -> None:
         self._result(verb.job)
-        event = events.Chosen(job=verb.job, session=verb.session, manifest=str(self._result(verb.session)))
+        manifest = self._result(verb.session)
+        if not manifest.is_file():
+            raise UnknownSession(
+                f"The result of {verb.session} is no longer at {manifest}.",
+                "A job that names no folder is forgotten after a time, and its result removed: separate again.",
+            )
+        event = events.Chosen(job=verb.job, session=verb.session, manifest=str(manifest))
         self._drop.write_choice(event)
         _send(sink, event)
 
@@ -246,7 +265,18 @@ class Daemon:
             self._queue.get(job_id)
         except UnknownJob:
             return False
+        except StoreUnavailable:  # it may be one
+            return True
         return True
+
+    def _catch_up(self) -> None:
+        """Write what a killed daemon did not come to say: how jobs stand that have changed since their last answer."""
+        with contextlib.suppress(StoreUnavailable):
+            for name, written in self._drop.answers():
+                with contextlib.suppress(UnknownJob):
+                    job = self._queue.get(name)
+                    if job.updated > written:
+                        self._drop.write(name, _event(job, None))
 
     def _welcome(self) -> events.Welcome:
         return events.Welcome(
@@ -261,6 +291,7 @@ class Daemon:
     async def _beat(self) -> None:
         """Keep <spool>/daemon.status fresh: the sign of life for hosts that only read files."""
         while True:
+            self._drop.mend()
             await asyncio.sleep(self._settings.heartbeat_s)
             self._write_heartbeat()
 

@@ -131,6 +131,20 @@ class WorkerDied(DapError):
     default_hint = "Send the job again; if it fails again, try --device cpu and look at the daemon's log."
 
 
+class WorkerStuck(DapError):
+    """The worker process gave no sign of life for so long that it was ended."""
+
+    code = "worker_stuck"
+    default_hint = "See that the clip's drive and the GPU answer, and send the job again; `stall_s` sets the limit."
+
+
+class StoreUnavailable(DapError):
+    """The table of jobs cannot be read or written for now (locked by another program, disk full)."""
+
+    code = "store_unavailable"
+    default_hint = "Nothing was done: send it again in a moment, and look for a full disk if it persists."
+
+
 class DaemonUnreachable(DapError):
     """No daemon answers."""
 

@@ -19,7 +19,7 @@ HAS_OWNERS = hasattr(os, "geteuid")
 
 
 def folder(path: Path) -> None:
-    """Make `path` if need be, and close it to others, with all that lies in it where it was open.
+    """Make `path` if need be, and close it to others: whatever lies in it is out of their reach then.
 
     Raises BadSettings where it is another user's, and OSError.
     """
@@ -31,34 +31,16 @@ def folder(path: Path) -> None:
             raise BadSettings(
                 f"{place} belongs to another user.", "Choose another folder (--data, --spool), or have it given to you."
             )
-    if _is_open(path):
-        _close(path.resolve())
+    if not path.stat().st_mode & OTHERS:
+        return
+    with contextlib.suppress(OSError):  # this file system has no permissions
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
+    if path.stat().st_mode & OTHERS:
+        log.warning("%s stays open to other users: its file system keeps no permissions", path)
+    else:
+        log.info("%s was open to other users, and is closed to them now", path)
 
 
 def is_own(status: os.stat_result) -> bool:
     """Whether a file is this user's own, as far as the system knows owners."""
     return not HAS_OWNERS or status.st_uid == os.geteuid()
-
-
-def _is_open(path: Path) -> bool:
-    return bool(path.stat().st_mode & OTHERS)
-
-
-def _close(path: Path) -> None:
-    """From the outside to the inside: once the folder is closed nobody can interfere."""
-    _take_back(path)
-    for below, folders, files in os.walk(path):
-        for name in (*folders, *files):
-            _take_back(Path(below, name))
-    if _is_open(path):
-        log.warning("%s stays open to other users: its file system keeps no permissions", path)
-    else:
-        log.info("%s was open to other users, and is closed to them now, with all that lies in it", path)
-
-
-def _take_back(path: Path) -> None:
-    """What others may do with it; not with what a link leads to, or what is somebody else's."""
-    with contextlib.suppress(OSError):  # it has gone, or this file system has no permissions
-        mode = path.lstat().st_mode
-        if is_own(path.lstat()) and not stat.S_ISLNK(mode):
-            path.chmod(stat.S_IMODE(mode) & ~OTHERS)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,20 @@ import numpy as np
 import psutil
 import pytest
 
-from dap_bridge.errors import BadClip, Cancelled, DaemonUnreachable, DapError, JobConflict, UnknownJob
+from dap_bridge.errors import (
+    BadClip,
+    Cancelled,
+    DaemonUnreachable,
+    DapError,
+    JobConflict,
+    StoreUnavailable,
+    UnknownJob,
+)
 from dap_bridge.transport import events, osc, verbs
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.verbs import Separate
 from tests.conftest import Start
-from tests.processes import CHECKOUT, STUB, until
+from tests.processes import CHECKOUT, STUB, Process, locked, until
 
 # A cancel takes less than a second; a machine whose disk stalls under other work must not fail the suite.
 CANCEL_S = 30.0
@@ -178,6 +188,129 @@ def test_a_killed_daemon_loses_nothing(start: Start) -> None:
     assert daemon.left() == ["out-a", "out-b", "out-c", "out-d"]
 
 
+@contextmanager
+def locked_while_running(daemon: Process, job: str) -> Iterator[None]:
+    daemon.client.send(daemon.separate(job, "sleep 1"))
+    daemon.running(job)
+    with locked(daemon.data / "jobs.sqlite"):
+        yield
+
+
+def test_while_the_table_is_locked_every_door_answers_and_nothing_is_lost(start: Start) -> None:
+    daemon = start()
+    fields = daemon.separate("b").model_dump(mode="json", exclude_none=True)
+    with locked_while_running(daemon, "a"):
+        until((daemon.home / "out-a" / "manifest.json").exists)
+        daemon.drop("b", {"verb": "separate", **fields})
+        daemon.drop("ask", {"verb": "hello"})
+        until(lambda: daemon.status_file("ask").get("event") == "welcome")
+        assert [(event.job, event.state) for event in daemon.client.status()] == [("a", "running")]
+        with pytest.raises(StoreUnavailable, match="locked") as raised:
+            daemon.client.last_event(daemon.separate("c"))
+        assert "send it again" in raised.value.hint
+        daemon.client.send(verbs.Cancel(job="a"))
+        assert (daemon.spool / "inbox" / "b.json").exists()
+    until(lambda: daemon.status_file("b").get("event") == "done")
+    assert daemon.status_file("a")["event"] == "done", "it had been published when it was cancelled"
+    assert list((daemon.spool / "inbox").iterdir()) == []
+    assert isinstance(daemon.client.last_event(daemon.separate("c")), events.Done)
+    assert "Traceback" not in daemon.log.read_text()
+
+
+def test_a_result_whose_end_could_not_be_written_is_done_after_a_restart(start: Start) -> None:
+    daemon = start()
+    with locked_while_running(daemon, "a"):
+        until(lambda: "tried again and again" in daemon.log.read_text())
+        daemon.process.kill()
+        daemon.process.wait()
+    daemon.start()
+    until(lambda: daemon.status_file("a").get("event") == "done")
+    assert isinstance(daemon.client.last_event(verbs.Resume(job="a")), events.Done)
+    until(lambda: daemon.left() == ["out-a"])
+
+
+def test_what_a_killed_daemon_did_not_come_to_say_the_next_one_says(start: Start) -> None:
+    daemon = start()
+    assert isinstance(daemon.client.last_event(daemon.separate("a")), events.Done)
+    daemon.process.kill()
+    daemon.process.wait()
+    status = daemon.spool / "outbox" / "a.status"
+    status.write_text("event\tprogress\njob\ta\n")
+    os.utime(status, (time.time() - 60,) * 2)
+    daemon.start()
+    assert daemon.status_file("a")["event"] == "done"
+
+
+def test_a_daemon_killed_again_and_again_keeps_every_job_whole(start: Start) -> None:
+    daemon = start()
+    dice = random.Random(0)
+    names: list[str] = []
+    for turn in range(3):
+        mine = [f"j{turn}-{number}" for number in range(8)]
+        for job in mine:
+            daemon.client.send(daemon.separate(job))
+        until(lambda mine=mine: any(map(daemon.runs, mine)))
+        time.sleep(dice.uniform(0, 0.1))
+        daemon.process.kill()
+        daemon.process.wait()
+        daemon.start()
+        names += mine
+    for job in names:
+        out = daemon.home / f"out-{job}"
+        end = daemon.client.last_event(daemon.separate(job))
+        assert isinstance(end, events.Done) == (out / "manifest.json").exists()
+        if isinstance(end, events.Interrupted):
+            assert not out.exists()
+            end = daemon.client.last_event(verbs.Resume(job=job))
+        assert isinstance(end, events.Done)
+        assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "stem-1.wav"]
+    until(lambda: daemon.left() == sorted(f"out-{job}" for job in names))
+
+
+def test_a_spool_that_is_taken_away_is_made_again_and_says_how_jobs_stand(start: Start) -> None:
+    daemon = start()
+    daemon.client.send(daemon.separate("a", "sleep 60"))
+    daemon.running("a")
+    daemon.spool.rename(daemon.home / "taken")
+    until(lambda: daemon.status_file("a").get("event") == "progress")
+    until((daemon.spool / "daemon.status").exists)
+    for folder in (daemon.spool, *(daemon.spool / name for name in ("inbox", "outbox", "rejected", "clips"))):
+        assert folder.is_dir()
+        assert os.name != "posix" or folder.stat().st_mode & 0o777 == 0o700
+    daemon.drop("ask", {"verb": "hello"})
+    until(lambda: daemon.status_file("ask").get("event") == "welcome")
+
+
+def test_the_last_event_is_written_once_there_is_room(start: Start) -> None:
+    daemon = start()
+    daemon.client.send(daemon.separate("a", "sleep 60"))
+    daemon.running("a")
+    outbox = daemon.spool / "outbox"
+
+    def blocked() -> bool:
+        """A file in the folder's place, between two looks of the daemon."""
+        with suppress(OSError):
+            outbox.rename(daemon.home / f"taken-{time.monotonic_ns()}")
+        with suppress(OSError):
+            outbox.touch(exist_ok=False)
+        return outbox.is_file()
+
+    until(blocked)
+    assert daemon.client.last_event(verbs.Cancel(job="a")) == events.CancelledEvent(job="a")
+    outbox.unlink()
+    until(lambda: daemon.status_file("a").get("event") == "cancelled")
+
+
+def test_a_choice_of_a_result_that_is_gone_is_refused_with_a_sentence(start: Start) -> None:
+    daemon = start()
+    assert isinstance(daemon.client.last_event(daemon.separate("a")), events.Done)
+    shutil.rmtree(daemon.home / "out-a")
+    daemon.drop("pick", {"verb": "choose", "job": "a", "session": "a"})
+    until(lambda: daemon.status_file("pick").get("event") == "failed")
+    said = daemon.status_file("pick")
+    assert said["code"] == "unknown_session" and "no longer" in said["message"]
+
+
 def test_the_client_outlives_a_restart_of_the_daemon(start: Start) -> None:
     daemon = start()
     daemon.client.send(daemon.separate("first", "stubborn 60"))
@@ -210,6 +343,16 @@ def test_ending_leaves_nothing_behind(start: Start, number: int) -> None:
         probe.bind(("127.0.0.1", daemon.port))
     with pytest.raises(DaemonUnreachable):
         daemon.client.hello(0.3)
+
+
+def test_a_worker_that_nothing_can_end_does_not_keep_the_daemon_from_ending(start: Start) -> None:
+    """One that waits in the kernel: here the daemon's means to end it do nothing."""
+    unkillable = "from multiprocessing.process import BaseProcess as P; P.kill = P.terminate = lambda _: None"
+    daemon = start("home", "-c", f"{unkillable}; import runpy; runpy.run_module('{STUB}', run_name='__main__')")
+    daemon.client.send(daemon.separate("a", "silent 60"))
+    until(lambda: daemon.runs("a"))
+    assert daemon.end() == 0
+    assert daemon.status_file("a")["event"] == "interrupted"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +37,19 @@ def build(chain: Sequence[dict[str, Any]]) -> Any:
     return pedalboard.Pedalboard(plugins)
 
 
-def run(chain: Sequence[dict[str, Any]], path: Path, writer: StemWriter) -> None:
+def run(
+    chain: Sequence[dict[str, Any]], path: Path, writer: StemWriter, heed: Callable[[], None] = lambda: None
+) -> None:
     """Write the stem at `path`, processed: same rate, channels and length, a block at a time.
 
-    The latency of an effect is made up for; a tail that outlasts the clip is cut at its end.
+    The latency of an effect is made up for; a tail that outlasts the clip is cut at its end. heed: called between two
+    blocks, may raise Cancelled.
     """
     board = build(chain)
     with soundfile.SoundFile(path) as dry:
         left = dry.frames
         while left:
+            heed()
             # Past the end silence goes in, to drive out what a latent effect still holds.
             block = dry.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
             if len(block) == 0:

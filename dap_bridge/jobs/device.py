@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 import psutil
 
 from ..errors import DeviceUnavailable, OutOfMemory
+
+# How libraries put it that raise no MemoryError: torch, the C library, C++, libsndfile, the thread that gets no stack.
+NO_MEMORY = (
+    "can't allocate memory",
+    "cannot allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "malloc () failed",
+    "can't start new thread",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +56,19 @@ def _cuda_trouble() -> str | None:
     except RuntimeError as error:
         return f"a test kernel failed ({str(error).splitlines()[0]})."
     return None if total == 64.0**3 else "a test kernel gave a wrong answer."
+
+
+def tells_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or what brought it about, is that memory could not be had."""
+    while error is not None:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        # of soundfile's errors the reason alone: a file's name may say anything
+        reason = str(getattr(error, "error_string", error)).lower()
+        if isinstance(error, RuntimeError | ImportError) and any(words in reason for words in NO_MEMORY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def require_memory(estimate: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -16,7 +17,7 @@ import pkgutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from pydantic import TypeAdapter
 
 from .. import atomic
 from ..domain import Job
-from ..errors import DapError
+from ..errors import DapError, OutOfMemory, WorkerDied, WorkerStuck
+from .device import tells_of_memory
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +45,18 @@ _FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
 
 # pid and time of creation of each process
 _NOTE = TypeAdapter(list[tuple[int, float]])
+# How often work is looked at. Limits are counted in looks: no time passes while the daemon is stopped or the machine
+# sleeps, so that neither is held against the worker.
+POLL_S = 0.1
+REAPED_POLLS, REAPED_S = 50, 0.01
 
 
 class WorkerGone(Exception):
-    """The process ended before it answered."""
+    """The process ended before it answered. exit_code: negative for a signal, None where it is not known."""
+
+    def __init__(self, exit_code: int | None = None) -> None:
+        super().__init__()
+        self.exit_code = exit_code
 
 
 def process_pool() -> Executor:
@@ -55,7 +65,10 @@ def process_pool() -> Executor:
 
 
 class Lane:
-    """Runs one job at a time on `wanted`, the device to probe for; `note`: a file to remember its process in."""
+    """Runs one job at a time on `wanted`, the device to probe for; `note`: a file to remember its process in.
+
+    stall_s: how long a probe may take.
+    """
 
     def __init__(
         self,
@@ -64,8 +77,11 @@ class Lane:
         run: str = RUN,
         probe: str = PROBE,
         executor: Callable[[], Executor] = process_pool,
+        *,
+        stall_s: float,
     ) -> None:
         self.wanted = wanted
+        self._stall_s = stall_s
         self.device = ""
         self.device_reason = "The device is being probed."
         self._note = note
@@ -86,16 +102,19 @@ class Lane:
                     process.wait(PREDECESSOR_TIMEOUT_S)
 
     async def warm(self) -> None:
-        """Come back when the process is up and has loaded what it needs."""
+        """Come back when the process is up and has loaded what it needs. Raises WorkerStuck where it never is."""
         if self._warm:
             return
         for _ in range(PROBE_ATTEMPTS):
             try:
-                answer = await self._submit(self._probe, self.wanted)
+                answer = await self._probed()
                 self.device, self.device_reason = answer["device"], answer["device_reason"]
                 break
             except WorkerGone:
                 self.device_reason = "The worker process ended while it probed the device."
+            except WorkerStuck as error:
+                self.device, self.device_reason = "", error.message
+                raise
             except DapError as error:
                 self.device_reason = error.message
                 break
@@ -107,13 +126,30 @@ class Lane:
         log.info("device %s: %s", self.device or "unknown", self.device_reason)
         self._warm = True
 
+    async def _probed(self) -> dict[str, str]:
+        work = asyncio.ensure_future(self._submit(self._probe, self.wanted))
+        try:
+            for _ in range(math.ceil(self._stall_s / POLL_S)):
+                if (await asyncio.wait({work}, timeout=POLL_S))[0]:
+                    return work.result()
+        finally:
+            work.cancel()
+        self.kill()
+        raise WorkerStuck(
+            f"The worker process did not answer for {self._stall_s:g} s while it probed the device.",
+            "If the GPU does not answer, start the daemon with DAP_BRIDGE_DEVICE=cpu; `stall_s` sets the limit.",
+        )
+
     async def run(self, job: Job, folder: Path) -> dict[str, Any]:
         """Run the job. Raises what it raises, or WorkerGone."""
         answer: dict[str, Any] = await self._submit(self._run, job, str(folder))
         return answer
 
     def kill(self) -> None:
-        """End the process at once: what it was running raises WorkerGone; the next `warm` starts another."""
+        """End the process at once: what it was running raises WorkerGone; the next `warm` starts another.
+
+        A process that the system cannot end (it waits for a drive or a driver) is left to itself.
+        """
         for process in self._processes:
             process.kill()
         self._drop()
@@ -127,20 +163,39 @@ class Lane:
         try:
             before = set(multiprocessing.active_children())
             with _interrupt_blocked():
-                if self._executor is None:
-                    self._executor = self._new_executor()
-                future = self._executor.submit(_call, name, *arguments)
+                future = self._start(name, *arguments)
             self._remember(set(multiprocessing.active_children()) - before)
             return await asyncio.wrap_future(future)
         except BrokenExecutor as error:
+            gone = WorkerGone(await self._exit_code())
             self._drop()
-            raise WorkerGone from error
+            raise gone from error
+
+    async def _exit_code(self) -> int | None:
+        """How the process ended, which is known a moment later than that it did."""
+        for _ in range(REAPED_POLLS):
+            if all(process.exitcode is not None for process in self._processes):
+                break
+            await asyncio.sleep(REAPED_S)
+        return next((process.exitcode for process in self._processes), None)
+
+    def _start(self, name: str, *arguments: Any) -> Future[Any]:
+        """Raises OutOfMemory or WorkerDied where the system lets no process be started."""
+        try:
+            if self._executor is None:
+                self._executor = self._new_executor()
+            return self._executor.submit(_call, name, *arguments)
+        except OSError as error:
+            self._drop()
+            if tells_of_memory(error):
+                raise OutOfMemory("There is no memory to start a worker process.") from error
+            raise WorkerDied(f"No worker process can be started: {error.strerror}.") from error
 
     def _remember(self, started: set[BaseProcess]) -> None:
         if not started:
             return
         self._processes = list(started)
-        with contextlib.suppress(psutil.NoSuchProcess, OSError):
+        with contextlib.suppress(psutil.NoSuchProcess, OSError):  # a worker ends by itself with its daemon, mostly
             noted = [(process.pid, psutil.Process(process.pid).create_time()) for process in started]
             atomic.write_json(self._note, noted)
 

@@ -111,6 +111,16 @@ class Output:
         _remove_stage(ledger)
         return folder / last
 
+    def published(self) -> Path | None:
+        """What `publish` returned, or would have, to whoever was ended in it: the last file, which is in its place."""
+        last = next(reversed(self._read().placed.items()), None)
+        if last is None:
+            return None
+        with contextlib.suppress(OSError):
+            if _identity(Path(last[0])) == last[1]:
+                return Path(last[0])
+        return None
+
     def discard(self) -> None:
         """Remove everything the job has made, published or not. What the job did not make stays."""
         _undo(self._read())

@@ -16,7 +16,7 @@ import torch
 from .. import atomic, config
 from ..domain import Format, Job, Manifest, Progress
 from ..engine.events import Note, Step
-from ..errors import Cancelled, OutOfMemory, OutputUnwritable
+from ..errors import Cancelled, OutputUnwritable
 from . import device as devices
 from .device import Device
 from .output import Output, why
@@ -112,10 +112,7 @@ class Run:
             self.stop_if_cancelled()
 
     def compute(self, attempt: Callable[[torch.device], Result]) -> Result:
-        """attempt(device), and again on the CPU where the GPU runs out of memory: the reason says so then.
-
-        Raises OutOfMemory where the machine itself has none left.
-        """
+        """attempt(device), and again on the CPU where the GPU runs out of memory: the reason says so then."""
         known = list(self.notes)
         try:
             return attempt(torch.device(self.device.name))
@@ -124,8 +121,6 @@ class Run:
             self.notes[:] = [*known, self.device.reason]
             self.iterations = 0
             return attempt(torch.device(self.device.name))
-        except MemoryError as error:
-            raise OutOfMemory("The machine ran out of memory.") from error
 
     def publish(self, results: Path, names: Iterable[str], make: Callable[[Path], Manifest]) -> Path:
         """make(folder) writes the files called `names` and tells of them; returns the path of the manifest.

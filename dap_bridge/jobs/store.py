@@ -7,6 +7,8 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from pydantic import TypeAdapter
 
 from .. import atomic
 from ..domain import Job, State
-from ..errors import BadSettings, JobConflict, UnknownJob
+from ..errors import BadSettings, JobConflict, StoreUnavailable, UnknownJob
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +36,18 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
 """
 COLUMNS = "id, verb, request, state, manifest, error, created, updated"
+# The event loop stands still for as long as the file is locked, so what takes longer is tried again by the queue.
+BUSY_S = 0.05
 ACTIVE = tuple(state.value for state in State if not state.ended)
 ENDED = tuple(state.value for state in State if state.ended)
 _JOB = TypeAdapter(Job)
 
 
 class Store:
-    """The table of jobs. To be used from one thread."""
+    """The table of jobs. To be used from one thread.
+
+    Every method raises StoreUnavailable, and has changed nothing, where the file cannot be read or written for now.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises BadSettings when the table cannot be used. One that is damaged is set aside, and a new one begun."""
@@ -73,6 +80,7 @@ class Store:
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
             self._db.execute(f"SELECT {COLUMNS}, place, attempts FROM jobs LIMIT 0")
+            self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
         except BaseException:
             self._db.close()
             raise
@@ -103,12 +111,12 @@ class Store:
                 raise JobConflict(f"Job {job_id} exists already, with another request.")
             return known, False
         now = time.time()
-        self._db.execute(
+        self._execute(
             "INSERT INTO jobs (id, verb, request, state, created, updated, place, attempts) "
             "SELECT ?, ?, ?, ?, ?, ?, coalesce(max(place), 0) + 1, 0 FROM jobs",
             (job_id, verb, json.dumps(request), State.QUEUED, now, now),
         )
-        return self.get(job_id), True
+        return Job(job_id, verb, request, created=now, updated=now), True
 
     def get(self, job_id: str) -> Job:
         """Raises UnknownJob."""
@@ -119,11 +127,12 @@ class Store:
 
     def start(self, job_id: str) -> int:
         """The job runs; returns how often it has by now, this time included."""
-        self._db.execute(
-            "UPDATE jobs SET state = ?, attempts = attempts + 1, updated = ? WHERE id = ?",
-            (State.RUNNING, time.time(), job_id),
+        attempt = int(self._execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,))[0][0]) + 1
+        self._execute(
+            "UPDATE jobs SET state = ?, attempts = ?, updated = ? WHERE id = ?",
+            (State.RUNNING, attempt, time.time(), job_id),
         )
-        return int(self._db.execute("SELECT attempts FROM jobs WHERE id = ?", (job_id,)).fetchone()[0])
+        return attempt
 
     def requeue(self, job_id: str) -> Job:
         """The job is to run again, at its old place in the queue."""
@@ -131,10 +140,7 @@ class Store:
 
     def resume(self, job_id: str) -> Job:
         """An ended job is to run again, after all that wait, as if it were new."""
-        self._db.execute(
-            "UPDATE jobs SET attempts = 0, place = (SELECT max(place) + 1 FROM jobs) WHERE id = ?", (job_id,)
-        )
-        return self._set(job_id, State.QUEUED)
+        return self._set(job_id, State.QUEUED, more=", attempts = 0, place = (SELECT max(place) + 1 FROM jobs)")
 
     def end(self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None) -> Job:
         return self._set(job_id, state, manifest, error)
@@ -149,32 +155,49 @@ class Store:
         return self._select("WHERE state IN (?, ?) ORDER BY place LIMIT ?", (*ACTIVE, limit))
 
     def count_active(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM jobs WHERE state IN (?, ?)", ACTIVE).fetchone()[0])
+        return int(self._execute("SELECT count(*) FROM jobs WHERE state IN (?, ?)", ACTIVE)[0][0])
 
-    def prune(self, keep: int) -> list[str]:
-        """Forget ended jobs but the latest `keep`; returns the forgotten names."""
-        marks = ", ".join("?" * len(ENDED))
-        rows = self._db.execute(
-            f"SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?",
-            (*ENDED, keep),
-        ).fetchall()
-        self._db.executemany("DELETE FROM jobs WHERE id = ?", rows)
-        return [row[0] for row in rows]
-
-    def _set(self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None) -> Job:
-        self._db.execute(
-            "UPDATE jobs SET state = ?, manifest = ?, error = ?, updated = ? WHERE id = ?",
-            (state, manifest, None if error is None else json.dumps(error), time.time(), job_id),
+    def outlived(self, keep: int, below: Path, before: float) -> list[Job]:
+        """Ended jobs beyond the latest `keep`, and those with a result below that folder that ended before then."""
+        marks, prefix = ", ".join("?" * len(ENDED)), f"{below}{os.sep}"
+        return self._select(
+            f"WHERE state IN ({marks}) AND (updated < ? AND substr(manifest, 1, ?) = ? OR id IN "
+            f"(SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?))",
+            (*ENDED, before, len(prefix), prefix, *ENDED, keep),
         )
-        return self.get(job_id)
+
+    def forget(self, job_id: str) -> None:
+        """The name is free again."""
+        self._execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+
+    def _set(
+        self,
+        job_id: str,
+        state: State,
+        manifest: str | None = None,
+        error: dict[str, str] | None = None,
+        more: str = "",
+    ) -> Job:
+        job = replace(self.get(job_id), state=state, manifest=manifest, error=error, updated=time.time())
+        self._execute(
+            f"UPDATE jobs SET state = ?, manifest = ?, error = ?, updated = ?{more} WHERE id = ?",
+            (state, manifest, None if error is None else json.dumps(error), job.updated, job_id),
+        )
+        return job
 
     def _find(self, job_id: str) -> Job | None:
         rows = self._select("WHERE id = ?", (job_id,))
         return rows[0] if rows else None
 
-    def _select(self, condition: str, values: tuple[str | int, ...]) -> list[Job]:
-        rows = self._db.execute(f"SELECT {COLUMNS} FROM jobs {condition}", values).fetchall()
+    def _select(self, condition: str, values: Sequence[str | float]) -> list[Job]:
+        rows = self._execute(f"SELECT {COLUMNS} FROM jobs {condition}", values)
         return [_job(*row) for row in rows]
+
+    def _execute(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        try:
+            return self._db.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"The table of jobs cannot be used: {error}.") from error
 
 
 def _job(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain import Job
-from ..errors import OutputUnwritable
+from ..errors import OutOfMemory, OutputUnwritable
 from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
@@ -37,14 +37,19 @@ def run(job: Job, control: Control, results: Path) -> Path:
     """
     try:
         return VERBS[job.verb](Run(job, control), results)
-    except OSError as error:  # of what is neither a clip nor a result: the temporary folder
-        raise OutputUnwritable.because(error.filename or tempfile.gettempdir(), error) from error
+    except Exception as error:
+        if devices.tells_of_memory(error):
+            raise OutOfMemory("The machine ran out of memory.") from error
+        if isinstance(error, OSError):  # of what is neither a clip nor a result: the temporary folder
+            raise OutputUnwritable.because(error.filename or tempfile.gettempdir(), error) from error
+        raise
 
 
 def run_job(job: Job, folder: str) -> dict[str, Any]:
     """The same for a process pool: progress and cancel go through the mailbox in `folder`, <data>/jobs/<job>."""
     sessions = Sessions.below(Path(folder).parent.parent)
-    manifest = run(job, Mailbox(folder, sessions), Path(folder) / "result")
+    mailbox = Mailbox(folder, sessions)
+    manifest = run(job, mailbox, mailbox.results())
     return {"manifest": str(manifest)}
 
 

@@ -12,7 +12,16 @@ from typing import TypeVar
 
 from ..config import LOOPBACK
 from ..domain import Progress
-from ..errors import BadRequest, Cancelled, DaemonUnreachable, DapError, Forbidden, JobConflict, UnknownJob
+from ..errors import (
+    BadRequest,
+    Cancelled,
+    DaemonUnreachable,
+    DapError,
+    Forbidden,
+    JobConflict,
+    StoreUnavailable,
+    UnknownJob,
+)
 from . import events, heartbeat, osc, protocol, verbs
 from .events import Event, JobEvent
 from .verbs import JobVerb, Verb
@@ -23,7 +32,7 @@ QUESTIONS = 5
 HELLO_AGAIN_S = 0.25
 RECEIVE_BYTES = 1 << 16
 # Errors of a message rather than of a job.
-REFUSALS = frozenset(kind.code for kind in (BadRequest, Forbidden, JobConflict, UnknownJob))
+REFUSALS = frozenset(kind.code for kind in (BadRequest, Forbidden, JobConflict, StoreUnavailable, UnknownJob))
 ENDS = (events.Done, events.Failed, events.CancelledEvent, events.Interrupted)
 
 Listed = TypeVar("Listed", events.StatusEvent, events.SessionEvent)
@@ -99,7 +108,7 @@ class Client:
 
         The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
         that the message can be repeated without running the job twice. Raises DaemonUnreachable, or BadRequest,
-        Forbidden, UnknownJob or JobConflict where the message itself is refused.
+        Forbidden, UnknownJob, JobConflict or StoreUnavailable where the message itself is refused.
         """
         if message.job is None:
             message = message.model_copy(update={"job": _new_name()})

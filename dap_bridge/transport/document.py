@@ -32,7 +32,18 @@ A job's name makes a request safe to repeat: the same request under the same nam
 and is not run twice; another request under that name is refused with `job_conflict`. The job is on disk before it is
 `accepted`, so that neither a lost packet nor a killed daemon loses it. A job that was running when the daemon ended is
 `interrupted`; `resume` runs it again. Nothing of a job's output appears before all of it is complete, and nothing
-remains of a job that did not end as `done`.
+remains of a job that did not end as `done`; once all of it has appeared, the job is `done`, whatever happens then.
+
+What names no `out` goes to a folder of the daemon's, and stays there for as long as the job is remembered: until it is
+beyond the latest {history} that ended (setting `history`), or for {days:g} days (`results_days`). Then the daemon
+removes manifest and stems, and the job's name is unknown: asked again, it runs anew. The session can still be
+corrected. Name a folder for what a project is to refer to.
+
+While the table of jobs cannot be written (a full disk, another program that locks it), what would change it is refused
+with `store_unavailable`; send it again a moment later. A file in the inbox waits instead.
+
+A worker that gives no sign of life for {stall:g} s (setting `stall_s`) is ended, and its job fails with `worker_stuck`;
+from half that time on the `stage` of its progress is `not responding`.
 
 States of a job: {states}.
 """
@@ -85,6 +96,8 @@ DROP_FOLDER = """\
   was opened with the session JOB. A host removes it before it opens the page, and looks for it afterwards.
 - `rejected/NAME.json`: a request that could not be used, with the reason in `rejected/NAME.json.reason`.
 - `clips/`: where a host may put the audio of a selection that is no file yet, and take it away afterwards.
+- A folder of these that is taken away is made again, for this user alone, and what `outbox/` said of jobs is written
+  again. Where there is no room for an answer, it is written once there is.
 - `daemon.status`: rewritten every {heartbeat:g} s while the daemon runs, removed when it ends. It holds the fields of
   `welcome`, `osc_port`, `key` (see above), `time` (seconds since 1970), and `editor`: the address of the mask editor,
   to which a session's name is added. Only the user that the daemon runs as can read this file, for whoever has the key
@@ -127,7 +140,12 @@ def document() -> str:
     defaults = Settings.model_fields
     spool = Path("~") / default_spool().relative_to(Path.home())
     parts = [
-        INTRODUCTION.format(states=", ".join(f"`{state}`" for state in State)),
+        INTRODUCTION.format(
+            states=", ".join(f"`{state}`" for state in State),
+            history=defaults["history"].default,
+            days=defaults["results_days"].default,
+            stall=defaults["stall_s"].default,
+        ),
         OSC.format(
             host=LOOPBACK,
             port=defaults["osc_port"].default,

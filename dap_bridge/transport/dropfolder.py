@@ -14,7 +14,8 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from .. import atomic, private
-from ..errors import BadRequest, DapError, Forbidden
+from ..errors import BadRequest, DapError, Forbidden, StoreUnavailable
 from . import protocol, verbs
 from .door import Handle
 from .events import Chosen, Event, Failed
@@ -39,6 +40,8 @@ STALE_ANSWER_S = 24 * 3600.0
 STALE_REJECTED_S = 30 * STALE_ANSWER_S
 # Names in the outbox: a job's latest event, and the result of the mask editor that the user has sent to the host.
 STATUS, CHOICE = ".status", ".chosen"
+# Latest answers that are remembered: those that could not be written, or whose folder was removed, are written later.
+REMEMBERED = 1000
 CHANGES = frozenset({"created", "modified", "moved", "closed"})
 
 _Signature = tuple[int, int]
@@ -57,17 +60,24 @@ class DropFolder:
         self._spool = spool
         self.inbox, self.outbox, self.rejected = (spool / name for name in ("inbox", "outbox", "rejected"))
         self.clips = spool / "clips"
+        self._folders = (self.inbox, self.outbox, self.rejected, self.clips)
         self._handle, self._knows = handle, knows
         self._settle_s, self._rescan_s = settle_s, rescan_s
         self._unfinished: dict[str, tuple[_Signature, float]] = {}
         self._stuck: dict[str, _Signature] = {}
+        self._held: StoreUnavailable | None = None
+        # what each file of the outbox says, and those of which it is not there yet
+        self._said: OrderedDict[str, str] = OrderedDict()
+        self._owed: set[str] = set()
+        self._trouble = ""
+        self._watched: os.stat_result | None = None
         self._poke = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._observer: Any = None
 
     def prepare(self) -> None:
         """Make the folders, and remove what earlier daemons left there for long enough. Raises BadSettings, OSError."""
-        for folder in (self.inbox, self.outbox, self.rejected, self.clips):
+        for folder in (self._spool, *self._folders):
             private.folder(folder)
         for folder in (self._spool, self.outbox, self.rejected):
             for unfinished in folder.glob(".*.tmp"):
@@ -81,15 +91,12 @@ class DropFolder:
 
     def start(self) -> None:
         """Begin to watch the inbox."""
-        loop = asyncio.get_running_loop()
         self._observer = Observer()
         try:
-            self._observer.schedule(_Watcher(lambda: loop.call_soon_threadsafe(self._poke.set)), str(self.inbox))
             self._observer.start()
+            self._watch_inbox()
         except OSError as error:
-            log.warning("changes in %s are not reported (%s); looking every %g s", self.inbox, error, QUICK_S)
-            self._observer = None
-            self._rescan_s = QUICK_S
+            self._look_often(error)
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
@@ -100,6 +107,23 @@ class DropFolder:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def mend(self) -> None:
+        """Make again what has vanished of the folders, watch the inbox that is there now, and write what is owed."""
+        try:
+            self._make_folders()
+            self._watch_inbox()
+        except OSError as error:
+            self._complain(f"{error.filename or self._spool} cannot be used: {error.strerror}")
+            return
+        while self._owed and self._put(next(iter(self._owed))):
+            pass
+
+    def answers(self) -> Iterator[tuple[str, float]]:
+        """The names in the outbox, and when each was written, in seconds since the epoch."""
+        for path in self.outbox.glob(f"*{STATUS}"):
+            with contextlib.suppress(OSError):
+                yield path.stem, path.stat().st_mtime
+
     def write(self, name: str, *events: Event) -> None:
         """Put `events` in outbox/NAME.status, in the place of what it said before."""
         self._write(f"{name}{STATUS}", *events)
@@ -109,17 +133,65 @@ class DropFolder:
         self._write(f"{event.job}{CHOICE}", event)
 
     def _write(self, name: str, *events: Event) -> None:
+        self._said[name] = "\n".join(protocol.as_lines(event) for event in events)
+        self._said.move_to_end(name)
+        if len(self._said) > REMEMBERED:
+            self._owed.discard(self._said.popitem(last=False)[0])
+        self._put(name)
+
+    def _put(self, name: str) -> bool:
+        """Write an answer, now or, where that fails, once there is room for it."""
         try:
-            text = "\n".join(protocol.as_lines(event) for event in events)
-            atomic.write_text(self.outbox / name, text, durable=False)
-        except (OSError, ValueError) as error:
-            log.warning("%s could not be written: %s", name, error)
+            atomic.write_text(self.outbox / name, self._said[name], durable=False)
+        except OSError as error:
+            self._owed.add(name)
+            self._complain(f"{self.outbox / name} cannot be written: {error.strerror}")
+            return False
+        except ValueError as error:
+            log.warning("%s cannot be written: %s", name, error)
+        self._owed.discard(name)
+        self._trouble = ""
+        return True
+
+    def _complain(self, trouble: str) -> None:
+        """Once, and not with every try."""
+        if trouble != self._trouble:
+            log.warning("%s", trouble)
+        self._trouble = trouble
 
     def forget(self, name: str) -> None:
         """The job fell out of the history."""
         for kind in (STATUS, CHOICE):
+            self._said.pop(f"{name}{kind}", None)
+            self._owed.discard(f"{name}{kind}")
             with contextlib.suppress(OSError):
                 (self.outbox / f"{name}{kind}").unlink(missing_ok=True)
+
+    def _make_folders(self) -> None:
+        """Raises OSError."""
+        if not self.outbox.exists():
+            # a choice is not said again: the host may have heeded it, and taken it away
+            self._owed.update(name for name in self._said if name.endswith(STATUS))
+        for folder in (self._spool, *self._folders):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _watch_inbox(self) -> None:
+        """Have changes reported; what is watched is a folder, and not whichever has its name. Raises OSError."""
+        present = self.inbox.stat()
+        if self._observer is None or (self._watched and os.path.samestat(present, self._watched)):
+            return
+        loop = asyncio.get_running_loop()
+        self._observer.unschedule_all()
+        try:
+            self._observer.schedule(_Watcher(lambda: loop.call_soon_threadsafe(self._poke.set)), str(self.inbox))
+        except OSError as error:
+            self._look_often(error)
+        self._watched = present
+        self._poke.set()  # for what came before
+
+    def _look_often(self, error: OSError) -> None:
+        log.warning("changes in %s are not reported (%s); looking every %g s", self.inbox, error, QUICK_S)
+        self._rescan_s = QUICK_S
 
     async def _watch(self) -> None:
         while True:
@@ -128,12 +200,16 @@ class DropFolder:
             except OSError as error:
                 log.warning("the inbox cannot be read: %s", error)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poke.wait(), QUICK_S if self._unfinished else self._rescan_s)
+                await asyncio.wait_for(self._poke.wait(), self._pause_s())
             self._poke.clear()
+
+    def _pause_s(self) -> float:
+        return QUICK_S if self._unfinished or self._held else self._rescan_s
 
     async def _scan(self) -> None:
         """Look at every request once, the oldest first; other work gets its turn after each."""
-        self.inbox.mkdir(parents=True, exist_ok=True)
+        self.mend()
+        self._held = None
         found: dict[str, _Signature] = {}
         with os.scandir(self.inbox) as entries:
             for entry in entries:
@@ -166,6 +242,11 @@ class DropFolder:
                 self._unfinished[name] = (signature, time.monotonic())
                 return
             self._reject(path, signature, request, BadRequest(f"The file {error}."))
+        except StoreUnavailable as error:
+            if self._held is None:
+                log.info("%s waits: %s", path.name, error.message)
+            self._held = error
+            return
         except DapError as error:
             self._reject(path, signature, request, error)
         else:
@@ -175,6 +256,8 @@ class DropFolder:
     def _submit(self, name: str, request: Any) -> None:
         verb = protocol.parse_object(request)
         if isinstance(verb, JobVerb):
+            if self._held is not None:  # jobs that came later do not go first
+                raise self._held
             # A host that names no job finds the answer by the name of its own file.
             self._handle(verb if verb.job else verb.model_copy(update={"job": name}), None)
             return

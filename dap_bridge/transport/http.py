@@ -30,7 +30,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .. import atomic
 from ..config import LOOPBACK
-from ..errors import BadRequest, ClipUnreadable, DapError, Forbidden, JobConflict, PortTaken, UnknownJob, UnknownSession
+from ..errors import (
+    BadRequest,
+    ClipUnreadable,
+    DapError,
+    Forbidden,
+    JobConflict,
+    PortTaken,
+    StoreUnavailable,
+    UnknownJob,
+    UnknownSession,
+)
 from ..web import PAGE
 from . import events, protocol
 from .connection import BACKLOG, Connection
@@ -53,7 +63,15 @@ MAX_STREAMS = 16
 GRACE_S = 1
 
 MEDIA = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-STATUS = {Forbidden: 403, UnknownJob: 404, UnknownSession: 404, ClipUnreadable: 404, JobConflict: 409, BadRequest: 400}
+STATUS = {
+    Forbidden: 403,
+    UnknownJob: 404,
+    UnknownSession: 404,
+    ClipUnreadable: 404,
+    JobConflict: 409,
+    BadRequest: 400,
+    StoreUnavailable: 503,
+}
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

@@ -5,7 +5,10 @@ sleep SECONDS      iterate, heeding cancel; then as ok
 burn SECONDS       keep a core busy, heeding cancel; then as ok
 stubborn SECONDS   the same without heeding cancel, its output half written
 wait               iterate until a file JOB.go lies beside the job's folder; then as ok
+silent SECONDS     give no sign of life for so long, then as ok
+stop               be stopped, as by a debugger
 die                kill the own process, every time
+die-at-last        the same, after publishing
 die-once           kill the own process the first time, then as ok
 bad-clip           raise BadClip
 crash              raise what no one foresaw
@@ -37,6 +40,12 @@ def slow_probe(wanted: str) -> dict[str, str]:
     return probe(wanted)
 
 
+def stopped_probe(wanted: str) -> dict[str, str]:
+    """As a driver that never answers."""
+    stop()
+    return probe(wanted)
+
+
 def dying_probe(wanted: str) -> dict[str, str]:
     die()
     return probe(wanted)
@@ -44,16 +53,19 @@ def dying_probe(wanted: str) -> dict[str, str]:
 
 def run(job: Job, folder: str) -> dict[str, Any]:
     mailbox = Mailbox(folder)
-    out = Path(job.request["out"])
+    out = Path(job.request["out"] or mailbox.results())
     action, *arguments = (job.request["label"] or "ok").split()
-    with (out.parent / "runs.log").open("a") as log:
+    with (Path(job.request["out"] or mailbox.folder.parent).parent / "runs.log").open("a") as log:
         log.write(f"{job.id} {os.getpid()}\n")
     stage = mailbox.output.stage(out, job.id, ["stem-1.wav", "manifest.json"])
     try:
         (stage / "stem-1.wav").write_bytes(b"sound")
         ACTIONS[action](job, mailbox, *arguments)
-        (stage / "manifest.json").write_text("{}")
-        return {"manifest": str(mailbox.output.publish(last="manifest.json"))}
+        (stage / "manifest.json").write_text('{"stems": [{"path": "stem-1.wav"}]}')
+        manifest = mailbox.output.publish(last="manifest.json")
+        if action == "die-at-last":
+            die()
+        return {"manifest": str(manifest)}
     except (BadClip, Cancelled, RuntimeError):
         mailbox.output.discard()
         raise
@@ -73,6 +85,14 @@ def burn(job: Job, mailbox: Mailbox, seconds: str) -> None:
 
 def stubborn(job: Job, mailbox: Mailbox, seconds: str) -> None:
     iterate(mailbox, float(seconds), pause=0.01, heed=False)
+
+
+def silent(job: Job, mailbox: Mailbox, seconds: str) -> None:
+    time.sleep(float(seconds))
+
+
+def stop(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def wait(job: Job, mailbox: Mailbox) -> None:
@@ -120,7 +140,10 @@ ACTIONS = {
     "burn": burn,
     "stubborn": stubborn,
     "wait": wait,
+    "silent": silent,
+    "stop": stop,
     "die": die,
+    "die-at-last": ok,
     "die-once": die_once,
     "bad-clip": bad_clip,
     "crash": crash,

@@ -86,8 +86,10 @@ def test_history_is_bounded_and_active_jobs_are_never_forgotten(store: Store) ->
         store.add(f"j{number}", "separate", REQUEST)
     for number in range(4):
         store.end(f"j{number}", State.DONE)
-    assert sorted(store.prune(keep=2)) == ["j0", "j1"]
-    assert store.prune(keep=2) == []
+    assert sorted(job.id for job in store.outlived(2, Path("/data/jobs"), before=0)) == ["j0", "j1"]
+    for name in ("j0", "j1"):
+        store.forget(name)
+    assert store.outlived(2, Path("/data/jobs"), before=0) == []
     assert [job.id for job in store.active()] == ["j4", "j5"]
     assert store.get("j3").state is State.DONE
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dap_bridge.errors import JobConflict
+from dap_bridge.errors import JobConflict, StoreUnavailable
 from dap_bridge.transport import dropfolder, events, verbs
 from dap_bridge.transport.door import Sink
 from dap_bridge.transport.dropfolder import DropFolder
@@ -27,6 +27,7 @@ class Rig:
     def __init__(self, spool: Path, rescan_s: float = 30.0) -> None:
         self.seen: list[Verb] = []
         self.sinks: list[Sink] = []
+        self.refusals = 0
         self.door = DropFolder(spool, self._handle, self._knows, settle_s=SETTLE_S, rescan_s=rescan_s)
         self.door.prepare()
 
@@ -53,6 +54,9 @@ class Rig:
         return job == "taken"
 
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
+        if self.refusals and isinstance(verb, verbs.JobVerb):
+            self.refusals -= 1
+            raise StoreUnavailable("The disk is full.")
         self.seen.append(verb)
         match verb:
             case verbs.Separate(job=str(job)):
@@ -70,9 +74,17 @@ def pairs(block: str) -> dict[str, str]:
     return dict(line.split("\t") for line in block.strip().splitlines())
 
 
-def play(tmp_path: Path, scene: Callable[[Rig], Awaitable[None]], rescan_s: float = 30.0) -> None:
+def play(
+    tmp_path: Path,
+    scene: Callable[[Rig], Awaitable[None]],
+    rescan_s: float = 30.0,
+    before: Callable[[Rig], None] = lambda _: None,
+    refusals: int = 0,
+) -> None:
     async def main() -> None:
         rig = Rig(tmp_path / "spool", rescan_s)
+        rig.refusals = refusals
+        before(rig)
         rig.door.start()
         try:
             await asyncio.wait_for(scene(rig), 60)
@@ -254,6 +266,49 @@ def test_an_inbox_that_was_removed_comes_back(tmp_path: Path) -> None:
         assert len(rig.seen) == 1
 
     play(tmp_path, scene, rescan_s=0.2)
+
+
+def test_the_inbox_that_came_in_anothers_place_is_watched(tmp_path: Path) -> None:
+    async def scene(rig: Rig) -> None:
+        await asyncio.sleep(0.1)
+        rig.door.inbox.rename(tmp_path / "taken")
+        rig.door.mend()
+        await asyncio.sleep(0.1)  # for the look that follows
+        rig.drop("a.json", SEPARATE)
+        await rig.settled()
+        assert len(rig.seen) == 1
+
+    play(tmp_path, scene, rescan_s=3600)
+
+
+def test_answers_are_written_again_where_their_folder_was_taken_away_but_no_choice_is(tmp_path: Path) -> None:
+    async def scene(rig: Rig) -> None:
+        rig.door.write("a", events.Accepted(job="a", verb="separate"))
+        rig.door.write_choice(events.Chosen(job="a", session="a", manifest="/m.json"))
+        rig.door.outbox.rename(tmp_path / "taken")
+        rig.door.write("b", events.CancelledEvent(job="b"))
+        rig.door.mend()
+        assert sorted(path.name for path in rig.door.outbox.iterdir()) == ["a.status", "b.status"]
+        rig.door.forget("a")
+        rig.door.outbox.rename(tmp_path / "taken again")
+        rig.door.mend()
+        assert [path.name for path in rig.door.outbox.iterdir()] == ["b.status"]
+
+    play(tmp_path, scene, rescan_s=3600)
+
+
+def test_jobs_wait_in_the_inbox_in_their_order_while_they_cannot_be_stored(tmp_path: Path) -> None:
+    def drop(rig: Rig) -> None:
+        for age, (name, request) in enumerate({"b": SEPARATE, "a": SEPARATE, "ask": {"verb": "status"}}.items()):
+            rig.drop(f"{name}.json", request)
+            os.utime(rig.door.inbox / f"{name}.json", (1000 + age, 1000 + age))
+
+    async def scene(rig: Rig) -> None:
+        await rig.settled()
+        assert [getattr(verb, "job", None) for verb in rig.seen] == [None, "b", "a"], "what asks alone does not wait"
+        assert list(rig.door.rejected.iterdir()) == []
+
+    play(tmp_path, scene, before=drop, refusals=1)
 
 
 def test_the_outbox_is_cleared_of_stale_answers_but_not_of_jobs(tmp_path: Path) -> None:

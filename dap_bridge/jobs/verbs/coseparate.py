@@ -156,7 +156,6 @@ class Coseparation:
         shape = (reader.rate, reader.channels, reader.frames)
         with StemWriter(paths, *shape, self.form, carried, reader.read) as writer:
             for start in range(0, reader.frames, BLOCK_FRAMES):
-                self.run.stop_if_cancelled()
                 clip = reader.read(start, min(BLOCK_FRAMES, reader.frames - start))
                 shared = np.zeros_like(clip)
                 for begin, audio in local:

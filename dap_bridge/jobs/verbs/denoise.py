@@ -207,7 +207,6 @@ class Denoising:
         """How quiet the clip's pauses are without the steady noise, over all chunks."""
         levels = []
         for index in range(len(self.task.chunks)):
-            self.task.run.stop_if_cancelled()
             view = self._view(index).mean(0).to(device)
             levels.append(cleaned_levels(view, self.recipe.separation.front.rate, self.recipe).cpu())
         return pauses_db(torch.cat(levels), self.recipe.speech)

@@ -189,7 +189,6 @@ class _Writing:
             shape = (self.reader.rate, self.reader.channels, frames)
             with StemWriter([path], *shape, self.form, self.carried) as file:
                 for start in range(0, self.layout.kept, BLOCK_FRAMES):
-                    self.run.stop_if_cancelled()
                     frames = min(BLOCK_FRAMES, self.layout.kept - start)
                     _append(file, torch.from_numpy(self.reader.read(start, frames)))
                 while held is not None and held[0] == index:
