@@ -232,7 +232,7 @@ def test_a_flood_leaves_a_short_log(start: Start) -> None:
             if number % 50 == 0:
                 daemon.client.hello()
     get = b"GET /%s HTTP/1.1\r\nHost: x\r\n\r\n" % (b"y" * 4000)
-    for number in range(600):
+    for number in range(300):
         with connect(daemon) as web:
             web.sendall(get if number % 2 else b"\x1b[2J\r\n\r\n")
             web.recv(4096)
