@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import DapError
+from dap_bridge.jobs.sessions import Session, Sessions
 from dap_bridge.transport import verbs
 from tests.processes import CHECKOUT, Process
 from tests.trust import harness
@@ -91,17 +92,17 @@ def store_locked(lab: Lab, tally: Tally) -> None:
     _check_log(tally, daemon)
 
 
-# name -> where it lies below a daemon's home, and whether a warning must say what was lost with it.
+# Where each lies below a daemon's home, and whether a warning must say what was lost with it.
 SMALL_FILES = {
-    "the worker's note": ("data/lane.json", True),
-    "a ledger": ("data/jobs/b/output.json", True),
-    "a session": ("data/sessions/sessions/s.json", True),
-    "the editor's note": ("data/editor.json", False),
-    "the lock's note": ("data/.lock.json", False),
-    "the sign of life": ("spool/daemon.status", False),
-    "the configuration": ("config.toml", True),
-    "the table": ("data/jobs.sqlite", True),
+    "data/lane.json": True,
+    "data/jobs/b/output.json": True,
+    "data/sessions/sessions/s.json": True,
+    "config.toml": True,
+    "data/editor.json": False,
+    "data/.lock.json": False,
+    "spool/daemon.status": False,
 }
+TABLE = "data/jobs.sqlite"
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "half": lambda good: good[: len(good) // 2] or b"{",
@@ -120,24 +121,27 @@ def damaged(lab: Lab, tally: Tally) -> None:
     _check_done(tally, daemon, "a")
     daemon.client.send(daemon.separate("b", "stubborn 60"))
     daemon.running("b")
-    (home / "data/sessions/sessions").mkdir(parents=True, exist_ok=True)
-    (home / "data/sessions/sessions/s.json").write_text('{"id": "s"}')
+    session = Session("s", {"clip": "/nowhere/clip.wav"}, source="", label="", manifest="/nowhere/manifest.json")
+    Sessions(home / "data/sessions", most_bytes=1, most_days=1).add(session)
     harness.kill(daemon)
     happens(lambda: not harness.workers_of(home))
     good = lab.folder / "good"
     shutil.copytree(home, good)
-    for what, (place, warned) in SMALL_FILES.items():
-        for kind, damage in DAMAGES.items():
+    for kind, damage in DAMAGES.items():
+        for places in (list(SMALL_FILES), [TABLE]):
             _restore(good, home)
-            path = home / place
-            path.write_bytes(damage(path.read_bytes()))
-            _start_damaged(tally, daemon, f"{what}, {kind}", path.name if warned else "", knows=what != "the table")
+            for path in (home / place for place in places):
+                path.write_bytes(damage(path.read_bytes()))
+            warnings = [Path(place).name for place in places if SMALL_FILES.get(place, True)]
+            tally.tried += len(places)
+            _start_damaged(tally, daemon, kind, warnings, knows=TABLE not in places)
     for kind, column, value in (("no JSON", "request", "{"), ("no state", "state", "sideways"), ("null", "error", "7")):
         _restore(good, home)
-        table = sqlite3.connect(home / "data/jobs.sqlite", isolation_level=None)
+        table = sqlite3.connect(home / TABLE, isolation_level=None)
         table.execute(f"UPDATE jobs SET {column} = ? WHERE id = 'b'", (value,))
         table.close()
-        _start_damaged(tally, daemon, f"a row, {kind}", "" if column == "error" else "b", knows=True)
+        tally.tried += 1
+        _start_damaged(tally, daemon, f"a row, {kind}", [] if column == "error" else ["b"], knows=True)
 
 
 def _restore(good: Path, home: Path) -> None:
@@ -146,24 +150,24 @@ def _restore(good: Path, home: Path) -> None:
     (home / "log").write_bytes(b"")
 
 
-def _start_damaged(tally: Tally, daemon: Process, what: str, warning: str, knows: bool) -> None:
-    """It starts, warns by that name, still knows the job that was done, and does another."""
-    tally.tried += 1
+def _start_damaged(tally: Tally, daemon: Process, what: str, warnings: list[str], knows: bool) -> None:
+    """It starts, warns of each, still knows the job that was done if `knows`, and does another."""
     daemon.start(wait=False)
     try:
-        daemon.client.hello(20.0)
+        if not harness.starts(daemon):
+            last = daemon.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+            tally.note(WRONG, f"{what}: it does not start: {last}")
+            return
         _stub(daemon, "next")
-        row = harness.ended(daemon, "next", 20.0)
+        row = harness.ended(daemon, "next")
         tally.check(row.state == "done", WRONG, f"{what}: the next job is {row}")
         if knows:
             tally.check(harness.job(daemon, "a").state == "done", LOST, f"{what}: what was done is forgotten")
         log = daemon.log.read_text(encoding="utf-8")
-        warned = any(" WARNING " in line and warning in line for line in log.splitlines())
-        tally.check(warned or not warning, WRONG, f"{what}: no warning")
+        warned = [line for line in log.splitlines() if " WARNING " in line]
+        for name in warnings:
+            tally.check(any(name in line for line in warned), WRONG, f"{what}: no warning of {name}")
         tally.check("Traceback" not in log, WRONG, f"{what}: a traceback in the log")
-    except DapError:
-        last = daemon.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        tally.note(WRONG, f"{what}: it does not start: {last}")
     finally:
         harness.end(daemon.process.pid)
         daemon.process.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import psutil
 import soundfile
 
 from dap_bridge.domain import State
+from dap_bridge.errors import DaemonUnreachable
 from dap_bridge.transport import protocol, verbs
 from dap_bridge.transport.verbs import JobVerb
 from tests import quick
@@ -29,7 +31,7 @@ RATE = 22_050
 REAL = ("-m", "dap_bridge", "serve")
 ENDED = frozenset(state.value for state in State if state.ended)
 # Waiting for what should take a second or two; a machine that stands still meanwhile must not fail a row.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 # Rows under way: they run in threads, which an interrupt does not reach.
@@ -198,6 +200,17 @@ def happens(condition: Callable[[], Any], seconds: float = PATIENCE_S) -> bool:
     except AssertionError:
         return False
     return True
+
+
+def starts(daemon: Process) -> bool:
+    """Whether a daemon that is starting comes to answer; not if it ends instead."""
+
+    def answers() -> bool:
+        with contextlib.suppress(DaemonUnreachable):
+            return bool(daemon.client.hello(1.0))
+        return False
+
+    return happens(lambda: daemon.process.poll() is not None or answers()) and daemon.process.poll() is None
 
 
 def warm(daemon: Process) -> bool:

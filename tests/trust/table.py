@@ -173,6 +173,8 @@ def main(out: Path | None, only: tuple[str, ...], quick: bool, seed: int, listed
     try:
         rows = run_all(checks, seed, QUICK if quick else 1.0, lambda row: console.print(_line(row), highlight=False))
     except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         harness.abandon()
         os._exit(INTERRUPTED)  # the rows' threads are not waited for
     seconds = time.monotonic() - began
