@@ -97,7 +97,6 @@ SMALL_FILES = {
     "data/lane.json": True,
     "data/jobs/b/output.json": True,
     "data/sessions/sessions/s.json": True,
-    "config.toml": True,
     "data/editor.json": False,
     "data/.lock.json": False,
     "spool/daemon.status": False,
@@ -132,16 +131,22 @@ def damaged(lab: Lab, tally: Tally) -> None:
             _restore(good, home)
             for path in (home / place for place in places):
                 path.write_bytes(damage(path.read_bytes()))
-            warnings = [Path(place).name for place in places if SMALL_FILES.get(place, True)]
+            told = [place for place in places if SMALL_FILES.get(place)]
             tally.tried += len(places)
-            _start_damaged(tally, daemon, kind, warnings, knows=TABLE not in places)
+            _start_damaged(tally, daemon, kind, [Path(place).name for place in told])
+        if kind in ("half", "garbage"):  # the other kinds are configurations, though one that says nothing, or nonsense
+            _restore(good, home)
+            config = home / "config.toml"
+            config.write_bytes(damage(config.read_bytes()))
+            tally.tried += 1
+            _start_damaged(tally, daemon, f"configuration, {kind}", [config.name])
     for kind, column, value in (("no JSON", "request", "{"), ("no state", "state", "sideways"), ("null", "error", "7")):
         _restore(good, home)
         table = sqlite3.connect(home / TABLE, isolation_level=None)
         table.execute(f"UPDATE jobs SET {column} = ? WHERE id = 'b'", (value,))
         table.close()
         tally.tried += 1
-        _start_damaged(tally, daemon, f"a row, {kind}", [] if column == "error" else ["b"], knows=True)
+        _start_damaged(tally, daemon, f"a row, {kind}", [] if column == "error" else ["b"])
 
 
 def _restore(good: Path, home: Path) -> None:
@@ -150,8 +155,8 @@ def _restore(good: Path, home: Path) -> None:
     (home / "log").write_bytes(b"")
 
 
-def _start_damaged(tally: Tally, daemon: Process, what: str, warnings: list[str], knows: bool) -> None:
-    """It starts, warns of each, still knows the job that was done if `knows`, and does another."""
+def _start_damaged(tally: Tally, daemon: Process, what: str, warnings: list[str]) -> None:
+    """It starts, warns of each, does a job, and knows the one that was done, or says that the table is lost."""
     daemon.start(wait=False)
     try:
         if not harness.starts(daemon):
@@ -161,10 +166,11 @@ def _start_damaged(tally: Tally, daemon: Process, what: str, warnings: list[str]
         _stub(daemon, "next")
         row = harness.ended(daemon, "next")
         tally.check(row.state == "done", WRONG, f"{what}: the next job is {row}")
-        if knows:
-            tally.check(harness.job(daemon, "a").state == "done", LOST, f"{what}: what was done is forgotten")
         log = daemon.log.read_text(encoding="utf-8")
         warned = [line for line in log.splitlines() if " WARNING " in line]
+        known = harness.job(daemon, "a").state == "done"
+        told = any(Path(TABLE).name in line for line in warned)
+        tally.check(known or told, LOST, f"{what}: what was done is forgotten")
         for name in warnings:
             tally.check(any(name in line for line in warned), WRONG, f"{what}: no warning of {name}")
         tally.check("Traceback" not in log, WRONG, f"{what}: a traceback in the log")

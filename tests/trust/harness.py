@@ -32,6 +32,8 @@ REAL = ("-m", "dap_bridge", "serve")
 ENDED = frozenset(state.value for state in State if state.ended)
 # Waiting for what should take a second or two; a machine that stands still meanwhile must not fail a row.
 PATIENCE_S = 120.0
+# For processes that have been killed to be gone; where nobody reaps them they never are.
+END_S = 10.0
 
 
 # Rows under way: they run in threads, which an interrupt does not reach.
@@ -226,24 +228,17 @@ def workers(daemon: Process) -> list[psutil.Process]:
 
 def end(pid: int) -> None:
     """End a process and all that it started, stopped ones too."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        end_children(process)
-        process.kill()
-        process.wait(PATIENCE_S)
-    except psutil.NoSuchProcess:
-        return
+        _end([process, *process.children(recursive=True)])
 
 
-def end_children(parent: psutil.Process) -> None:
-    """End all that it started, and what those started."""
-    family = parent.children(recursive=True)
+def _end(family: list[psutil.Process]) -> None:
+    """Parents first, so that none waits for a child that nobody asks after."""
     for process in family:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=PATIENCE_S)
+    psutil.wait_procs(family, timeout=END_S)
 
 
 def kill(daemon: Process) -> None:
@@ -267,13 +262,13 @@ def _print(path: Path) -> tuple[Any, ...]:
 
 def abandon() -> None:
     """Everything that this process has started ends, and the folders of its rows are gone."""
-    end_children(psutil.Process())
+    _end(psutil.Process().children(recursive=True))
     for lab in tuple(_open):
         for mount in lab.folder.rglob("*"):
             if mount.is_mount():
                 subprocess.run(["umount", "-l", str(mount)], check=False)
         lab.close()
-    end_children(psutil.Process())
+    _end(psutil.Process().children(recursive=True))
 
 
 def is_root() -> bool:
