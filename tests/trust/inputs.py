@@ -51,7 +51,7 @@ def check_audio(lab: Lab, tally: Tally) -> None:
         "tests.trust.inputs:unguarded_audio",
         lab.folder / "without",
         lab.seed,
-        lab.times(AUDIO // 20),
+        lab.times(AUDIO // 10),
         environment,
     )
     shown = ", ".join(f"{name} {count}" for name, count in without.wrong.items() if count) or "nothing"

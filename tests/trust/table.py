@@ -127,12 +127,6 @@ def machine() -> str:
     return ", ".join([*parts, f"torch {version('torch')}", "as root" if is_root() else "as a user"])
 
 
-def _computed() -> float:
-    """Seconds of a core that this process and all that has ended below it took."""
-    times = psutil.Process().cpu_times()
-    return float(times.user + times.system + times.children_user + times.children_system)
-
-
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -144,7 +138,7 @@ def _processor() -> str:
 def markdown(rows: list[Row], seconds: float, seed: int) -> str:
     """The table as a page's section: a line that says when and where, then the rows."""
     lines = [
-        f"{machine()}; seed {seed}; {seconds / 60:.1f} minutes, {_computed() / 60:.1f} of a core's time.",
+        f"{machine()}; seed {seed}; {seconds / 60:.1f} minutes.",
         "",
         f"| {' | '.join(HEADINGS)} |",
     ]
@@ -181,7 +175,7 @@ def main(out: Path | None, only: tuple[str, ...], quick: bool, seed: int, listed
     table = Table(*HEADINGS, title=machine())
     for row in rows:
         table.add_row(*row.cells(), style="red" if row.wrong else None)
-    console.print(table, f"{seconds / 60:.1f} minutes, {_computed() / 60:.1f} of a core's time")
+    console.print(table, f"{seconds / 60:.1f} minutes")
     if out is not None:
         atomic.write_text(out, markdown(rows, seconds, seed))
     raise SystemExit(any(row.wrong for row in rows))
