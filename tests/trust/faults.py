@@ -114,8 +114,7 @@ def damaged(lab: Lab, tally: Tally) -> None:
     """Small files that a power cut left empty, half written or of something else: the daemon starts, and says so."""
     tally.watch(LOST, WRONG)
     home = lab.home("home")
-    (home / "config.toml").write_text("history = 500\n")
-    daemon = lab.stub(DAP_BRIDGE_CONFIG=str(home / "config.toml"))
+    daemon = lab.stub()
     _stub(daemon, "a")
     _check_done(tally, daemon, "a")
     daemon.client.send(daemon.separate("b", "stubborn 60"))
@@ -134,12 +133,6 @@ def damaged(lab: Lab, tally: Tally) -> None:
             told = [place for place in places if SMALL_FILES.get(place)]
             tally.tried += len(places)
             _start_damaged(tally, daemon, kind, [Path(place).name for place in told])
-        if kind in ("half", "garbage"):  # the other kinds are configurations, though one that says nothing, or nonsense
-            _restore(good, home)
-            config = home / "config.toml"
-            config.write_bytes(damage(config.read_bytes()))
-            tally.tried += 1
-            _start_damaged(tally, daemon, f"configuration, {kind}", [config.name])
     for kind, column, value in (("no JSON", "request", "{"), ("no state", "state", "sideways"), ("null", "error", "7")):
         _restore(good, home)
         table = sqlite3.connect(home / TABLE, isolation_level=None)
@@ -147,6 +140,22 @@ def damaged(lab: Lab, tally: Tally) -> None:
         table.close()
         tally.tried += 1
         _start_damaged(tally, daemon, f"a row, {kind}", [] if column == "error" else ["b"])
+
+    for kind in ("half", "garbage"):  # empty it says nothing, and something else is a setting to be corrected
+        tally.tried += 1
+        _start_configured(lab, tally, kind, DAMAGES[kind](b"history = 500"))
+
+
+def _start_configured(lab: Lab, tally: Tally, kind: str, content: bytes) -> None:
+    """A daemon as a user starts it, with that for a configuration."""
+    path = lab.home(f"configured-{kind}") / "config.toml"
+    path.write_bytes(content)
+    try:
+        daemon = lab.daemon(path.parent.name, DAP_BRIDGE_CONFIG=str(path))
+        warned = path.name in daemon.log.read_text(encoding="utf-8")
+        tally.check(warned, WRONG, f"configuration, {kind}: no warning")
+    except DapError as error:
+        tally.note(WRONG, f"configuration, {kind}: {error.message}")
 
 
 def _restore(good: Path, home: Path) -> None:
