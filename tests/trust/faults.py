@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import DapError
+from dap_bridge.jobs.sessions import Session, Sessions
 from dap_bridge.transport import verbs
 from tests.processes import CHECKOUT, Process
 from tests.trust import harness
@@ -91,17 +92,16 @@ def store_locked(lab: Lab, tally: Tally) -> None:
     _check_log(tally, daemon)
 
 
-# name -> where it lies below a daemon's home, and whether a warning must say what was lost with it.
+# Where each lies below a daemon's home, and whether a warning must say what was lost with it.
 SMALL_FILES = {
-    "the worker's note": ("data/lane.json", True),
-    "a ledger": ("data/jobs/b/output.json", True),
-    "a session": ("data/sessions/sessions/s.json", True),
-    "the editor's note": ("data/editor.json", False),
-    "the lock's note": ("data/.lock.json", False),
-    "the sign of life": ("spool/daemon.status", False),
-    "the configuration": ("config.toml", True),
-    "the table": ("data/jobs.sqlite", True),
+    "data/lane.json": True,
+    "data/jobs/b/output.json": True,
+    "data/sessions/sessions/s.json": True,
+    "data/editor.json": False,
+    "data/.lock.json": False,
+    "spool/daemon.status": False,
 }
+TABLE = "data/jobs.sqlite"
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "half": lambda good: good[: len(good) // 2] or b"{",
@@ -114,30 +114,48 @@ def damaged(lab: Lab, tally: Tally) -> None:
     """Small files that a power cut left empty, half written or of something else: the daemon starts, and says so."""
     tally.watch(LOST, WRONG)
     home = lab.home("home")
-    (home / "config.toml").write_text("history = 500\n")
-    daemon = lab.stub(DAP_BRIDGE_CONFIG=str(home / "config.toml"))
+    daemon = lab.stub()
     _stub(daemon, "a")
     _check_done(tally, daemon, "a")
     daemon.client.send(daemon.separate("b", "stubborn 60"))
     daemon.running("b")
-    (home / "data/sessions/sessions").mkdir(parents=True, exist_ok=True)
-    (home / "data/sessions/sessions/s.json").write_text('{"id": "s"}')
+    session = Session("s", {"clip": "/nowhere/clip.wav"}, source="", label="", manifest="/nowhere/manifest.json")
+    Sessions(home / "data/sessions", most_bytes=1, most_days=1).add(session)
     harness.kill(daemon)
     happens(lambda: not harness.workers_of(home))
     good = lab.folder / "good"
     shutil.copytree(home, good)
-    for what, (place, warned) in SMALL_FILES.items():
-        for kind, damage in DAMAGES.items():
+    for kind, damage in DAMAGES.items():
+        for places in (list(SMALL_FILES), [TABLE]):
             _restore(good, home)
-            path = home / place
-            path.write_bytes(damage(path.read_bytes()))
-            _start_damaged(tally, daemon, f"{what}, {kind}", path.name if warned else "", knows=what != "the table")
+            for path in (home / place for place in places):
+                path.write_bytes(damage(path.read_bytes()))
+            told = [place for place in places if SMALL_FILES.get(place)]
+            tally.tried += len(places)
+            _start_damaged(tally, daemon, kind, [Path(place).name for place in told])
     for kind, column, value in (("no JSON", "request", "{"), ("no state", "state", "sideways"), ("null", "error", "7")):
         _restore(good, home)
-        table = sqlite3.connect(home / "data/jobs.sqlite", isolation_level=None)
+        table = sqlite3.connect(home / TABLE, isolation_level=None)
         table.execute(f"UPDATE jobs SET {column} = ? WHERE id = 'b'", (value,))
         table.close()
-        _start_damaged(tally, daemon, f"a row, {kind}", "" if column == "error" else "b", knows=True)
+        tally.tried += 1
+        _start_damaged(tally, daemon, f"a row, {kind}", [] if column == "error" else ["b"])
+
+    for kind in ("half", "garbage"):  # empty it says nothing, and something else is a setting to be corrected
+        tally.tried += 1
+        _start_configured(lab, tally, kind, DAMAGES[kind](b"history = 500"))
+
+
+def _start_configured(lab: Lab, tally: Tally, kind: str, content: bytes) -> None:
+    """A daemon as a user starts it, with that for a configuration."""
+    path = lab.home(f"configured-{kind}") / "config.toml"
+    path.write_bytes(content)
+    try:
+        daemon = lab.daemon(path.parent.name, DAP_BRIDGE_CONFIG=str(path))
+        warned = path.name in daemon.log.read_text(encoding="utf-8")
+        tally.check(warned, WRONG, f"configuration, {kind}: no warning")
+    except DapError as error:
+        tally.note(WRONG, f"configuration, {kind}: {error.message}")
 
 
 def _restore(good: Path, home: Path) -> None:
@@ -146,24 +164,25 @@ def _restore(good: Path, home: Path) -> None:
     (home / "log").write_bytes(b"")
 
 
-def _start_damaged(tally: Tally, daemon: Process, what: str, warning: str, knows: bool) -> None:
-    """It starts, warns by that name, still knows the job that was done, and does another."""
-    tally.tried += 1
+def _start_damaged(tally: Tally, daemon: Process, what: str, warnings: list[str]) -> None:
+    """It starts, warns of each, does a job, and knows the one that was done, or says that the table is lost."""
     daemon.start(wait=False)
     try:
-        daemon.client.hello(20.0)
+        if not harness.starts(daemon):
+            last = daemon.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+            tally.note(WRONG, f"{what}: it does not start: {last}")
+            return
         _stub(daemon, "next")
-        row = harness.ended(daemon, "next", 20.0)
+        row = harness.ended(daemon, "next")
         tally.check(row.state == "done", WRONG, f"{what}: the next job is {row}")
-        if knows:
-            tally.check(harness.job(daemon, "a").state == "done", LOST, f"{what}: what was done is forgotten")
         log = daemon.log.read_text(encoding="utf-8")
-        warned = any(" WARNING " in line and warning in line for line in log.splitlines())
-        tally.check(warned or not warning, WRONG, f"{what}: no warning")
+        warned = [line for line in log.splitlines() if " WARNING " in line]
+        known = harness.job(daemon, "a").state == "done"
+        told = any(Path(TABLE).name in line for line in warned)
+        tally.check(known or told, LOST, f"{what}: what was done is forgotten")
+        for name in warnings:
+            tally.check(any(name in line for line in warned), WRONG, f"{what}: no warning of {name}")
         tally.check("Traceback" not in log, WRONG, f"{what}: a traceback in the log")
-    except DapError:
-        last = daemon.log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        tally.note(WRONG, f"{what}: it does not start: {last}")
     finally:
         harness.end(daemon.process.pid)
         daemon.process.wait()
@@ -275,7 +294,8 @@ def disk_full(lab: Lab, tally: Tally) -> None:
             tally.check(not os.path.lexists(disk / "cli"), WRONG, "the command line left something")
 
 
-STALL_S = 3.0
+# Longer than a new worker takes to come up on a busy machine.
+STALL_S = 15.0
 
 
 def worker_stopped(lab: Lab, tally: Tally) -> None:
@@ -289,7 +309,9 @@ def worker_stopped(lab: Lab, tally: Tally) -> None:
     daemon.running("a")
     (worker,) = harness.workers(daemon)
     worker.suspend()
-    tally.check(happens(lambda: not worker.is_running(), STALL_S + 30), WRONG, "the stopped worker is still there")
+    tally.check(
+        happens(lambda: not worker.is_running(), STALL_S + PATIENCE_S), WRONG, "the stopped worker is still there"
+    )
     row = harness.ended(daemon, "a")
     tally.check(row.state in ENDED, LOST, f"the stopped job is {row}")
     tally.check(row.error.get("code") != DapError.code, WRONG, f"the stopped job is {row}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -20,6 +21,7 @@ import psutil
 import soundfile
 
 from dap_bridge.domain import State
+from dap_bridge.errors import DaemonUnreachable
 from dap_bridge.transport import protocol, verbs
 from dap_bridge.transport.verbs import JobVerb
 from tests import quick
@@ -29,7 +31,9 @@ RATE = 22_050
 REAL = ("-m", "dap_bridge", "serve")
 ENDED = frozenset(state.value for state in State if state.ended)
 # Waiting for what should take a second or two; a machine that stands still meanwhile must not fail a row.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+# For processes that have been killed to be gone; where nobody reaps them they never are.
+END_S = 10.0
 
 
 # Rows under way: they run in threads, which an interrupt does not reach.
@@ -200,6 +204,17 @@ def happens(condition: Callable[[], Any], seconds: float = PATIENCE_S) -> bool:
     return True
 
 
+def starts(daemon: Process) -> bool:
+    """Whether a daemon that is starting comes to answer; not if it ends instead."""
+
+    def answers() -> bool:
+        with contextlib.suppress(DaemonUnreachable):
+            return bool(daemon.client.hello(1.0))
+        return False
+
+    return happens(lambda: daemon.process.poll() is not None or answers()) and daemon.process.poll() is None
+
+
 def warm(daemon: Process) -> bool:
     """Whether the worker gets ready."""
     return happens(lambda: daemon.client.hello(PATIENCE_S).device)
@@ -213,24 +228,17 @@ def workers(daemon: Process) -> list[psutil.Process]:
 
 def end(pid: int) -> None:
     """End a process and all that it started, stopped ones too."""
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        end_children(process)
-        process.kill()
-        process.wait(PATIENCE_S)
-    except psutil.NoSuchProcess:
-        return
+        _end([process, *process.children(recursive=True)])
 
 
-def end_children(parent: psutil.Process) -> None:
-    """End all that it started, and what those started."""
-    family = parent.children(recursive=True)
+def _end(family: list[psutil.Process]) -> None:
+    """Parents first, so that none waits for a child that nobody asks after."""
     for process in family:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=PATIENCE_S)
+    psutil.wait_procs(family, timeout=END_S)
 
 
 def kill(daemon: Process) -> None:
@@ -254,13 +262,13 @@ def _print(path: Path) -> tuple[Any, ...]:
 
 def abandon() -> None:
     """Everything that this process has started ends, and the folders of its rows are gone."""
-    end_children(psutil.Process())
+    _end(psutil.Process().children(recursive=True))
     for lab in tuple(_open):
         for mount in lab.folder.rglob("*"):
             if mount.is_mount():
                 subprocess.run(["umount", "-l", str(mount)], check=False)
         lab.close()
-    end_children(psutil.Process())
+    _end(psutil.Process().children(recursive=True))
 
 
 def is_root() -> bool:

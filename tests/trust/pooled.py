@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.processes import CHECKOUT
@@ -18,7 +19,7 @@ from tests.trust.harness import Tally
 
 PROCESSES = 2
 TRIAL_S = 10.0
-START_S = 60.0
+START_S = 120.0
 # What a trial may ask of memory beyond what its process has anyway.
 MEMORY = 1 << 30
 RIGHT, SEPARATOR = "right", "\t"
@@ -53,11 +54,8 @@ def run(tally: Tally, factory: str, folder: Path, seed: int, count: int, environ
         finally:
             process.close()
 
-    threads = [threading.Thread(target=serve, args=(f"pool-{n}",)) for n in range(PROCESSES)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(PROCESSES) as threads:
+        list(threads.map(serve, [f"pool-{n}" for n in range(PROCESSES)]))
 
 
 class Seen(Exception):

@@ -82,23 +82,24 @@ def _messages(clip: Path, theirs: Path) -> list[verbs.Verb]:
 
 
 def _as_stranger(daemon: Process, datagrams: list[bytes], files: list[Path], folders: list[Path]) -> dict[str, Any]:
-    """What stranger.py finds, run by a user who may nothing."""
-    asked = {"port": daemon.port, "datagrams": [datagram.hex() for datagram in datagrams]}
+    """What stranger.py finds, as a user who may nothing."""
+    asked: dict[str, Any] = {
+        "user": NOBODY,
+        "port": daemon.port,
+        "datagrams": [datagram.hex() for datagram in datagrams],
+    }
     asked |= {"files": [str(path) for path in files], "folders": [str(path) for path in folders]}
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", SOURCE.read_text(encoding="utf-8")],
         input=json.dumps(asked),
         cwd="/",
-        user=NOBODY,
-        group=NOBODY,
-        extra_groups=[],
         capture_output=True,
         text=True,
         timeout=2 * PATIENCE_S,
         check=False,
     )
     if done.returncode:
-        raise NotTried(f"another user cannot run {sys.executable}: {done.stderr.strip()[-100:]}")
+        raise RuntimeError(done.stderr.strip()[-200:])
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -137,7 +137,11 @@ def _processor() -> str:
 
 def markdown(rows: list[Row], seconds: float, seed: int) -> str:
     """The table as a page's section: a line that says when and where, then the rows."""
-    lines = [f"{machine()}; seed {seed}; {seconds / 60:.1f} minutes.", "", f"| {' | '.join(HEADINGS)} |"]
+    lines = [
+        f"{machine()}; seed {seed}; {seconds / 60:.1f} minutes.",
+        "",
+        f"| {' | '.join(HEADINGS)} |",
+    ]
     lines.append(f"|{'---|' * len(HEADINGS)}")
     lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row.cells())} |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -163,13 +167,15 @@ def main(out: Path | None, only: tuple[str, ...], quick: bool, seed: int, listed
     try:
         rows = run_all(checks, seed, QUICK if quick else 1.0, lambda row: console.print(_line(row), highlight=False))
     except KeyboardInterrupt:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         harness.abandon()
         os._exit(INTERRUPTED)  # the rows' threads are not waited for
     seconds = time.monotonic() - began
     table = Table(*HEADINGS, title=machine())
     for row in rows:
         table.add_row(*row.cells(), style="red" if row.wrong else None)
-    console.print(table)
+    console.print(table, f"{seconds / 60:.1f} minutes")
     if out is not None:
         atomic.write_text(out, markdown(rows, seconds, seed))
     raise SystemExit(any(row.wrong for row in rows))
