@@ -11,10 +11,10 @@ import os
 import struct
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 import numpy as np
 import soundfile
@@ -27,6 +27,7 @@ from .kinds import Kind, kind, open_regular
 from .sizes import Samples, samples
 from .view import View
 
+Answer = TypeVar("Answer")
 Checkpoint = Callable[[], None]
 # What libsndfile, or what stands in for it, raises at a file it cannot read.
 REFUSALS = (soundfile.LibsndfileError, RuntimeError, OSError, ValueError)
@@ -126,12 +127,9 @@ def open_file(path: Path, checkpoint: Checkpoint = lambda: None) -> tuple[Source
     with open_regular(path) as file:
         known, first = kind(file)
         about = _File(path, file, os.fstat(file.fileno()).st_size, first)
-        if known is None or known not in _PLANS:
-            return _by_others(about, known, checkpoint, "its first bytes are of no kind that is read here")
-        try:
-            plan = _PLANS[known](about, known)
-        except REFUSALS as error:
-            return _by_others(about, known, checkpoint, _reason(error))
+        plan = _planned(about, known)
+        if isinstance(plan, str):
+            return _by_others(about, known, checkpoint, plan)
         return _carry_out(plan, about, checkpoint)
 
 
@@ -139,16 +137,26 @@ def rate_of(path: Path) -> int:
     """The file's rate in Hz, as far as that goes without decoding all of it. Raises as `open_file` does."""
     with open_regular(path) as file:
         known, first = kind(file)
-        with suppress(*REFUSALS):
-            if known is not None and known in _PLANS:
-                with _PLANS[known](_File(path, file, os.fstat(file.fileno()).st_size, first), known).sound as sound:
-                    return int(sound.samplerate)
-    if ffmpeg.command():
-        with suppress(ClipUnreadable):
-            return ffmpeg.rate(path)
-    source, _ = open_file(path)
-    source.close()
-    return source.rate
+        about = _File(path, file, os.fstat(file.fileno()).st_size, first)
+        plan = _planned(about, known)
+        if not isinstance(plan, str):
+            with plan.sound as sound:
+                return int(sound.samplerate)
+        if ffmpeg.command():
+            return _by_ffmpeg(about, known, plan, ffmpeg.rate)
+        source, _ = _by_others(about, known, lambda: None, plan)
+        source.close()
+        return source.rate
+
+
+def _planned(about: _File, known: Kind | None) -> _Plan | str:
+    """How libsndfile reads the file, or why it does not. Raises ClipUnreadable at what nobody could."""
+    if known is None or known not in _PLANS:
+        return "its first bytes are of no kind that is read here"
+    try:
+        return _PLANS[known](about, known)
+    except REFUSALS as error:
+        return _reason(error)
 
 
 def _carry_out(plan: _Plan, about: _File, checkpoint: Checkpoint) -> tuple[Source, tuple[str, ...]]:
@@ -294,23 +302,29 @@ _PLANS: dict[Kind, Callable[[_File, Kind], _Plan]] = {
 def _by_others(about: _File, known: Kind | None, checkpoint: Checkpoint, reason: str) -> tuple[Source, tuple[str, ...]]:
     """What libsndfile does not read."""
     source: Source
-    refused = ClipUnreadable(f"{about.path} is not audio that can be read: {reason}.")
     if ffmpeg.command():
-        try:
-            source, complaint = ffmpeg.decode(about.path, checkpoint)
-        except ClipUnreadable as error:
-            raise refused if known in _PLANS else error from None
+        source, complaint = _by_ffmpeg(about, known, reason, lambda path: ffmpeg.decode(path, checkpoint))
         warnings = (f"{about.path}: ffmpeg read on after: {complaint}.",) if complaint else ()
     elif known in SYSTEM_READS.get(sys.platform, ()):
         source, warnings = _by_system(about, checkpoint), ()
     else:
-        raise ClipUnreadable(refused.message, ffmpeg.INSTALL)
+        raise ClipUnreadable(f"{about.path} is not audio that can be read: {reason}.", ffmpeg.INSTALL)
     try:
         _require_rate(about.path, source.rate)
     except ClipUnreadable:
         source.close()
         raise
     return source, warnings
+
+
+def _by_ffmpeg(about: _File, known: Kind | None, reason: str, ask: Callable[[Path], Answer]) -> Answer:
+    """ask(path). Where ffmpeg fails as well, libsndfile's reason is the better one, if the kind is its own."""
+    try:
+        return ask(about.path)
+    except ClipUnreadable as error:
+        if known not in _PLANS:
+            raise
+        raise ClipUnreadable(f"{about.path} is not audio that can be read: {reason}.") from error
 
 
 def _by_system(about: _File, checkpoint: Checkpoint) -> Decoded:
