@@ -111,7 +111,7 @@ def test_both_doors_read_the_same_request() -> None:
         ({**CLIP, "preset": "/etc/passwd"}, "preset"),
         ({**CLIP, "sauces": 2}, "sauces"),
         ({"clip": "\ud800"}, "clip"),
-        ({**CLIP, "\ud800": 1}, "unicode"),
+        ({**CLIP, "\ud800": 1}, "UTF-8"),
     ],
 )
 def test_a_bad_request_is_refused_by_the_name_of_what_is_wrong(fields: dict[str, Any], word: str) -> None:
