@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -105,7 +105,8 @@ def complain(error: DapError, as_json: bool) -> None:
     if error.hint:
         stderr.print(error.hint, markup=False, soft_wrap=True)
     if as_json:
-        click.echo(_json({"error": error.as_dict()}))
+        with suppress(OSError):  # it may be this very output that cannot be written
+            click.echo(_json({"error": error.as_dict()}))
 
 
 def _json(value: dict[str, Any]) -> str:

@@ -79,7 +79,7 @@ class OutputUnwritable(DapError):
     default_hint = "Choose another folder: results are never written over what is there."
 
     @classmethod
-    def because(cls, place: object, reason: BaseException) -> OutputUnwritable:
+    def because(cls, place: object, reason: object) -> OutputUnwritable:
         """Nothing can be written in `place`, in the system's words where it has said why."""
         code = (isinstance(reason, OSError) and reason.errno) or 0
         words = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason).rstrip(".")

@@ -145,18 +145,17 @@ class Output:
             raise OutputUnwritable.because(self._path.parent, error) from error
 
 
-def why(folder: Path, error: Exception) -> BaseException:
-    """The system's own error behind one that does not tell, found by writing once more in `folder`; or `error`."""
-    if isinstance(error, OSError) and error.strerror:
-        return error
+def refusal(folder: Path) -> OSError | None:
+    """Why nothing more can be written in `folder`, in files that are there or new ones; found by trying."""
     try:
         for path in (*folder.iterdir(), folder / "probe"):
-            with path.open("ab") as file:
-                file.write(bytes(PROBE_BYTES))
-                atomic.flush(file)
+            if path.name != TOKEN:
+                with path.open("ab") as file:
+                    file.write(bytes(PROBE_BYTES))
+                    atomic.flush(file)
     except OSError as reason:
         return reason
-    return error
+    return None
 
 
 def _require_free(folder: Path, names: Iterable[str]) -> None:

@@ -19,7 +19,7 @@ from ..engine.events import Note, Step
 from ..errors import Cancelled, OutputUnwritable
 from . import device as devices
 from .device import Device
-from .output import Output, why
+from .output import Output, refusal
 from .sessions import Sessions
 
 MANIFEST = "manifest.json"
@@ -56,8 +56,11 @@ def writing_to(folder: Path, called: Path | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise OutputUnwritable.because(called or folder, why(folder, error)) from error
+    except OSError as error:
+        reason = error if error.strerror else refusal(folder) or error
+        raise OutputUnwritable.because(called or folder, reason) from error
+    except soundfile.LibsndfileError as error:
+        raise OutputUnwritable.because(called or folder, refusal(folder) or error.error_string) from error
 
 
 class Run:

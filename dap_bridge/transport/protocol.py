@@ -37,7 +37,9 @@ def parse(verb: str, fields: Mapping[str, Any]) -> Verb:
         where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
         if first["type"] == "string_unicode":
             hint = "Rename the file or its folder: names go to and fro as UTF-8."
-            raise BadRequest(f"{verb}: {shorten(where)}: it holds bytes that are no UTF-8 text.", hint) from error
+            raise BadRequest(
+                f"{verb}: {shorten(where) or 'a field'}: it holds bytes that are no UTF-8 text.", hint
+            ) from error
         reason = first["msg"].removeprefix("Value error, ")
         known = ", ".join(model.model_fields)
         raise BadRequest(f"{verb}: {shorten(where) or 'message'}: {reason}.", f"Fields of {verb}: {known}.") from error
