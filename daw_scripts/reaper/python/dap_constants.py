@@ -51,6 +51,10 @@ FIELDS = {
             "type": "string",
             "longest": 4096,
         },
+        "format": {
+            "type": "string",
+            "one_of": ["float32", "24", "16", "flac"],
+        },
         "clip": {
             "type": "string",
             "longest": 4096,
@@ -113,6 +117,10 @@ FIELDS = {
             "type": "string",
             "longest": 4096,
         },
+        "format": {
+            "type": "string",
+            "one_of": ["float32", "24", "16", "flac"],
+        },
         "item": {
             "type": "array",
         },
@@ -154,6 +162,10 @@ FIELDS = {
         "out": {
             "type": "string",
             "longest": 4096,
+        },
+        "format": {
+            "type": "string",
+            "one_of": ["float32", "24", "16", "flac"],
         },
         "clip": {
             "type": "string",
@@ -220,6 +232,10 @@ FIELDS = {
             "type": "string",
             "longest": 4096,
         },
+        "format": {
+            "type": "string",
+            "one_of": ["float32", "24", "16", "flac"],
+        },
         "session": {
             "type": "string",
             "longest": 4096,
@@ -267,6 +283,10 @@ FIELDS = {
             "type": "string",
             "longest": 4096,
         },
+        "format": {
+            "type": "string",
+            "one_of": ["float32", "24", "16", "flac"],
+        },
         "session": {
             "type": "string",
             "longest": 4096,
@@ -306,6 +326,10 @@ FIELDS = {
         "out": {
             "type": "string",
             "longest": 4096,
+        },
+        "format": {
+            "type": "string",
+            "one_of": ["float32", "24", "16", "flac"],
         },
         "clip": {
             "type": "string",
