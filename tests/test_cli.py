@@ -50,6 +50,16 @@ def test_separate_says_in_words_where_the_stems_are(clip: Path, tmp_path: Path) 
     assert "null test" in result.stdout
 
 
+def test_the_format_is_asked_for_or_set(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAP_BRIDGE_FORMAT", "16")
+    for asked, name, subtype in (((), "stem-1.wav", "PCM_16"), (("--format", "flac"), "stem-1.flac", "PCM_24")):
+        out = tmp_path / subtype
+        result = dap("separate", clip, "--length", 0.2, "--preset", "quick", "--out", out, *asked, "--json")
+        assert result.returncode == 0, result.stderr
+        assert json.loads(result.stdout)["stems"][0]["path"] == name
+        assert soundfile.info(out / name).subtype == subtype
+
+
 def test_texture_makes_as_many_as_asked(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ["--seconds", 1.5, "--variations", 2, "--variation", 0.8, "--preset", "quick-texture", "--out", out]

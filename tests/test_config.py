@@ -27,6 +27,13 @@ def test_a_flag_beats_the_environment_beats_the_file_beats_the_default(
     assert config.load(osc_port=1003).history == 5
 
 
+@pytest.mark.parametrize("text", ["24", "'24'"])
+def test_a_format_may_be_a_number(file: Path, text: str) -> None:
+    assert config.load().format == "float32"
+    file.write_text(f"format = {text}")
+    assert config.load().format == "24"
+
+
 def test_the_configuration_folder_is_looked_into(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAP_BRIDGE_CONFIG", raising=False)
     path = config.config_file()
@@ -50,6 +57,7 @@ def test_folders_lie_in_the_home_folder_and_are_absolute(home: Path) -> None:
         ("osc_prot = 1", "osc_prot"),
         ("rescan_s = 0", "rescan_s"),
         ("device = 'tpu'", "device"),
+        ("format = 'mp3'", "format"),
         ("osc_host = '0.0.0.0'", "osc_host"),
         ("not toml", "config.toml"),
     ],

@@ -31,6 +31,7 @@ EXAMPLES: list[messages.Message] = [
         seed=5,
         device="cpu",
         label="tab\tand\nnewline \\",
+        format="24",
         out="/out",
     ),
     verbs.Refine(session="a", box=(BOX, BOX.replace("stem=1", "stem=2")), keep=False, fit=False, seed=3),
@@ -172,3 +173,13 @@ def test_what_a_job_is_does_not_depend_on_who_asks_or_by_what_name() -> None:
 def test_clips_that_are_not_named_once_each_are_refused(fields: dict[str, Any], named: str) -> None:
     with pytest.raises(BadRequest, match=named):
         protocol.parse("coseparate", fields)
+
+
+@pytest.mark.parametrize("sent", [24, "24"])
+def test_a_format_may_be_a_number(sent: object) -> None:
+    verb = protocol.parse("separate", CLIP | {"format": sent})
+    assert isinstance(verb, Separate)
+    assert verb.format == "24"
+    for other in (24.0, True, 8, "mp3"):
+        with pytest.raises(BadRequest, match="'float32', '24', '16' or 'flac'"):
+            protocol.parse("separate", CLIP | {"format": other})

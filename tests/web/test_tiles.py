@@ -50,6 +50,21 @@ def test_every_level_shows_the_same_sound(stems: list[Path], level: int) -> None
     assert (first[bin_of_sine, middle + 2 :] == 0).all()
 
 
+@pytest.mark.parametrize(("name", "options"), [("a.flac", {"format": "FLAC"}), ("b.wav", {})])
+def test_stems_of_integers_are_shown_and_played_as_well(
+    write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], name: str, options: dict[str, str]
+) -> None:
+    sound = noise(2, FRAMES)
+    floats, integers = write_clip(sound, RATE), write_clip(sound, RATE, name, subtype="PCM_24", **options)
+    for level in (0, GEOMETRY.levels - 1):
+        shown = [
+            np.frombuffer(tiles.tile([path], GEOMETRY, level, 0), np.uint8).astype(int) for path in (floats, integers)
+        ]
+        assert np.abs(shown[0] - shown[1]).max() <= 1
+    played = [np.frombuffer(tiles.samples(path, FRAMES // 3, 10_000), "<f4") for path in (floats, integers)]
+    np.testing.assert_allclose(played[0], played[1], atol=2**-23)
+
+
 def test_shares_are_the_masks(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> None:
     sound = noise(1, RATE)
     parts = [write_clip(gain * sound, RATE, f"{gain}.wav") for gain in (0.25, 0.5, 0.25)]
