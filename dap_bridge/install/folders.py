@@ -39,8 +39,9 @@ class Ours:
     def __init__(self, root: Path, home: Path) -> None:
         self._root, self._home = root, root / home
         path = self._home / RECORD
-        self.installed = path.exists()
-        self.record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if self.installed else {}
+        known = atomic.read_json(path, dict, "what was installed is not known to be ours")
+        self.installed = known is not None
+        self.record: dict[str, Any] = known or {}
 
     def install(self, files: Mapping[str, bytes], remember: Mapping[str, Any]) -> str:
         """Write `files`, by their paths below the root, and remove those of an earlier version that are gone.

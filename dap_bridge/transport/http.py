@@ -17,9 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import uvicorn
+from pydantic import Field, TypeAdapter
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -86,6 +87,14 @@ UNCHANGING = {"cache-control": "private, max-age=86400, immutable"}
 CHANGING = {"cache-control": "no-store"}
 
 
+class _Note(TypedDict):
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    port: Annotated[int, Field(ge=0, le=65535)]
+
+
+_NOTE = TypeAdapter(_Note)
+
+
 class HttpDoor:
     """The daemon's HTTP port.
 
@@ -112,7 +121,7 @@ class HttpDoor:
         self._token, last = self._remembered()
         listener = _listen(port, last)
         self.port = listener.getsockname()[1]
-        atomic.write_text(self._note, json.dumps({"token": self._token, "port": self.port}))
+        atomic.write_json(self._note, {"token": self._token, "port": self.port})
         guarded = _Guard(self._application(), self._token, self.port)
         config = uvicorn.Config(
             guarded,
@@ -138,11 +147,9 @@ class HttpDoor:
         self._painters.shutdown(wait=False, cancel_futures=True)
 
     def _remembered(self) -> tuple[str, int]:
-        try:
-            noted = json.loads(self._note.read_text(encoding="utf-8"))
-            return str(noted["token"]), int(noted["port"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            return secrets.token_urlsafe(TOKEN_BYTES), 0
+        lost = "pages that are open do not find this daemon"
+        noted = atomic.read_json(self._note, _NOTE.validate_python, lost)
+        return (noted["token"], noted["port"]) if noted else (secrets.token_urlsafe(TOKEN_BYTES), 0)
 
     def _application(self) -> Starlette:
         routes = [
