@@ -17,10 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
 import uvicorn
-from pydantic import Field, TypeAdapter
+from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -87,12 +87,9 @@ UNCHANGING = {"cache-control": "private, max-age=86400, immutable"}
 CHANGING = {"cache-control": "no-store"}
 
 
-class _Note(TypedDict):
+class _Note(BaseModel):
     token: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     port: Annotated[int, Field(ge=0, le=65535)]
-
-
-_NOTE = TypeAdapter(_Note)
 
 
 class HttpDoor:
@@ -148,8 +145,8 @@ class HttpDoor:
 
     def _remembered(self) -> tuple[str, int]:
         lost = "pages that are open do not find this daemon"
-        noted = atomic.read_json(self._note, _NOTE.validate_python, lost)
-        return (noted["token"], noted["port"]) if noted else (secrets.token_urlsafe(TOKEN_BYTES), 0)
+        noted = atomic.read_json(self._note, _Note.model_validate, lost)
+        return (noted.token, noted.port) if noted else (secrets.token_urlsafe(TOKEN_BYTES), 0)
 
     def _application(self) -> Starlette:
         routes = [
