@@ -21,8 +21,9 @@ from . import chunks, flac, riff
 from .chunks import Stretch
 from .files import ClipReader
 
-# Of one chunk; recorders write some kilobytes.
+# Of one chunk, and of one tag of a file that has none: recorders write some kilobytes.
 MOST_BYTES = 1 << 20
+LONGEST_TAG = 1 << 16
 # What is carried, in the order in which it is written, and what a person calls it.
 CARRIED = {
     b"bext": "broadcast extension (bext)",
@@ -152,7 +153,8 @@ def _read(path: Path) -> _File:
     found = _File()
     with contextlib.suppress(OSError, RuntimeError), soundfile.SoundFile(path) as sound:
         found.frames, found.channels = sound.frames, sound.channels
-        found.tags = {tag: text for tag, text in sound.copy_metadata().items() if tag in TAGS}
+        tags = sound.copy_metadata()
+        found.tags = {tag: tags[tag] for tag in TAGS if tag in tags and len(tags[tag]) <= LONGEST_TAG}
     with contextlib.suppress(OSError), path.open("rb") as file:
         head = file.read(12)
         if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:] == b"WAVE":

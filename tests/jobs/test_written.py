@@ -165,8 +165,12 @@ def test_clipped_stems_are_told_and_not_copied_from(
     first = do("separate", "first", clip=str(clip), preset=three_chunks, format="24")
     told = [warning for warning in first["warnings"] if "beyond full scale" in warning]
     assert [warning.split()[0] for warning in told] == ["stem-1.wav", "stem-2.wav"]
-    second = do("refine", "second", session="first", box=[BOX.replace("deactivate", "activate")], fit=False)
+    second = do("refine", "second", session="first", **AT_ONCE, carry=False)
+    for path in first["files"]:
+        path.unlink()
+    third = do("refine", "third", session="first", **AT_ONCE, carry=False)
     assert any("beyond full scale" in warning for warning in second["warnings"])
+    assert second["warnings"] == third["warnings"]
     assert not any("clipped" in w for w in do("separate", "float", clip=str(clip), preset="quick")["warnings"])
 
 
