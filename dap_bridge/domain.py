@@ -287,6 +287,11 @@ class Manifest:
         "where the method cannot say (`paper`; clips under four seconds; spectra that silence parts).",
         default=None,
     )
+    restarts: int | None = _means(
+        "`paper`: which start of the fit was kept, 0 for the first: one whose stems are not told apart starts again "
+        "from other chance. Null for other methods, and of silence.",
+        default=None,
+    )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

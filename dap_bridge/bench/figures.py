@@ -135,6 +135,8 @@ class Dynamics:
         from .fits import by_recipe, paper_recipe, shortened
 
         recipe = shortened(paper_recipe(self.preset), self.iterations)
+        # one fit is watched: of several the one that is kept need not be the last
+        recipe = replace(recipe, starts=replace(recipe.starts, restarts=0))
         sound = self.item.read()
         watch = _Watch(sound, recipe)
         estimates = by_recipe(sound, recipe, self.seed, self.device, observe=watch.observe)
@@ -172,7 +174,6 @@ class _Watch:
         self.gains: dict[int, float] = {}
 
     def observe(self, iteration: int, outputs: Outputs) -> None:
-        """A fit that starts anew overwrites what was seen of the one before."""
         if iteration not in self._at:
             return
         from ..engine.paper import join

@@ -111,7 +111,7 @@ class Iteration:
 
         recipe = paper_recipe(self.preset)
         # a restart would count as an iteration
-        steady = replace(recipe, collapse=replace(recipe.collapse, restarts=0))
+        steady = replace(recipe, starts=replace(recipe.starts, restarts=0))
         sound = demo().read()
         ends: list[float] = []
         repeated = np.tile(sound.mixture, 1 + round(CLIP_S * sound.rate) // sound.mixture.shape[1])

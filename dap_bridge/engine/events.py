@@ -55,7 +55,8 @@ class ChunkMasks:
     Yielded in the order of the chunks; source k is the same sound in every chunk. confidence: how sure the method is of
     its answer, 0..1, without any reference; None where it cannot say. fits: what boxes can correct, of every panel of
     the committee; empty where there is nothing of the kind. sounds: the chance that the clip holds 1, 2 ... of them,
-    the same in every chunk; None where the method cannot say.
+    the same in every chunk; None where the method cannot say. restarts: which start of the fit was kept, 0 the first,
+    the same in every chunk from the first one that was fitted; None before, and where a method starts but once.
     """
 
     index: int
@@ -63,6 +64,7 @@ class ChunkMasks:
     confidence: float | None = None
     fits: tuple[Fit, ...] = ()
     sounds: tuple[float, ...] | None = None
+    restarts: int | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from . import losses
 from .components import magnitude
-from .events import ChunkMasks, Event, Note, Step
+from .events import ChunkMasks, Event, Note, Step, relay
 from .fit import fit
 from .latents import Latents, draw_latents, dynamics
 from .networks import UNet, draw_weights
@@ -103,9 +103,12 @@ def separate_paper(
     static noise of the chunk before, which make that chunk's sounds. And the stems' mean spectra are compared with
     those of all the chunks before; where another order of the sources is more alike, masks and networks are reordered.
 
-    A fit that collapses (one stem silent) is restarted with new weights and noise, at most recipe.collapse.restarts
-    times. Only the first chunk's is: later on a source may well pause for a whole chunk, and a restart would lose its
-    identity.
+    A fit that has not separated is left for another one with new weights and noise, at most recipe.starts.restarts
+    times; where none separates, the one told apart best is gone on with. It has not separated where a stem has fallen
+    silent (`losses.is_collapsed`), or where in the end what the stems take from the mixture has much the same spectrum
+    (`losses.told_apart`). Neither the losses nor how decided the masks are would tell: a mixture that is cut in time
+    alone does as well by them. Only the first chunk is started again: later on a source may well pause for a whole
+    chunk, and another start would lose its identity.
     """
     fitter = _Fitter(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe)
     fitted: _Fitted | None = None
@@ -114,7 +117,8 @@ def separate_paper(
         seen = magnitude(read(index).to(device), recipe.front)[0]
         loudness = seen.square().sum() / seen.sum()
         if not loudness >= torch.finfo(seen.dtype).tiny:  # of silence it is NaN
-            yield ChunkMasks(index, torch.full((sources, *seen.shape), 1 / sources))
+            even = torch.full((sources, *seen.shape), 1 / sources)
+            yield ChunkMasks(index, even, restarts=fitted.restarts if fitted else None)
             continue
         mixture = split(seen * (recipe.fit.level / loudness), recipe.fit.segment_frames)
         fitted = yield from fitter.fit_chunk(index, mixture, fitted)
@@ -122,7 +126,7 @@ def separate_paper(
         spectra = (masks * seen).sum(-1).cpu()
         order = best_order(spectra, known.expand_as(spectra))
         fitted, known = fitted.reorder(order), known + spectra[order]
-        yield ChunkMasks(index, masks[order].cpu())
+        yield ChunkMasks(index, masks[order].cpu(), restarts=fitted.restarts)
     if fitted is None:
         yield Note("The clip is silent: every stem is silence.")
 
@@ -134,10 +138,25 @@ class _Fitted:
     networks: PaperNetworks
     latents: Latents
     stems: Tensor
+    restarts: int
 
     def reorder(self, order: Sequence[int]) -> _Fitted:
         self.networks.reorder(order)
-        return _Fitted(self.networks, self.latents.reorder(order), self.stems[list(order)])
+        return _Fitted(self.networks, self.latents.reorder(order), self.stems[list(order)], self.restarts)
+
+
+@dataclass
+class _Start:
+    """A fit from one draw of weights and noise, which can be left and gone on with.
+
+    number: 0 is the first; run: what is left of its iterations; told_apart: its stems, when they were last looked at.
+    """
+
+    number: int
+    networks: PaperNetworks
+    latents: Latents
+    run: Iterator[tuple[int, float, Outputs]]
+    told_apart: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -153,40 +172,69 @@ class _Fitter:
 
     def fit_chunk(self, index: int, mixture: Tensor, previous: _Fitted | None) -> Generator[Event, None, _Fitted]:
         """Fit to `mixture` (segments, bins, frames), from scratch (again if need be) or from the end of `previous`."""
-        iterations, rule = self.recipe.fit.iterations, self.recipe.collapse
-        checkpoints = {iterations * check // rule.checks for check in range(1, rule.checks + 1)}
-        restarts_left = 0 if previous else rule.restarts
-        furthest, collapsed = 0, False
-        while True:
-            networks, latents = self._start(mixture, previous)
-            for iteration, loss, outputs in self._fit(networks, latents, mixture):
-                furthest = max(furthest, iteration)
-                fraction = (index + furthest / iterations) / self.chunks
-                yield Step("fitting", iteration, iterations, fraction, loss)
-                collapsed = iteration in checkpoints and losses.is_collapsed(outputs.stems, rule.threshold)
-                if collapsed and restarts_left:
-                    break
-            else:
-                break
-            restarts_left -= 1
-        if collapsed and not previous:
-            yield Note(
-                f"The fit put nearly everything into one stem, even after {rule.restarts} restarts; try another seed."
-            )
-        with torch.no_grad():
-            stems = networks(latents, self._dynamics(iterations - 1)).stems
-        return _Fitted(networks, latents, stems)
+        iterations, furthest = self.recipe.fit.iterations, 0
 
-    def _start(self, mixture: Tensor, previous: _Fitted | None) -> tuple[PaperNetworks, Latents]:
+        def tell(done: tuple[int, float]) -> Step:
+            nonlocal furthest
+            furthest = max(furthest, done[0])
+            return Step("fitting", done[0], iterations, (index + furthest / iterations) / self.chunks, done[1])
+
+        if previous:
+            start = self._start(previous.restarts, mixture, previous)
+            yield from relay(self._go_on(start, mixture), tell)
+        else:
+            start = yield from relay(self._best_start(mixture), tell)
+            rule = self.recipe.starts
+            if start.told_apart <= rule.told_apart:
+                yield Note(f"The stems are hardly told apart, even after {rule.restarts} restarts; try another seed.")
+        with torch.no_grad():
+            stems = start.networks(start.latents, self._dynamics(iterations - 1)).stems
+        return _Fitted(start.networks, start.latents, stems, start.number)
+
+    def _best_start(self, mixture: Tensor) -> Generator[tuple[int, float], None, _Start]:
+        """The first start that separates, else of all of them the one told apart best; fitted to the end."""
+        best: _Start | None = None
+        for number in range(1 + self.recipe.starts.restarts):
+            start = self._start(number, mixture, None)
+            yield from self._go_on(start, mixture, leave=True)
+            if best is None or start.told_apart > best.told_apart:
+                best = start
+            if best.told_apart > self.recipe.starts.told_apart:
+                break
+        assert best is not None
+        yield from self._go_on(best, mixture)  # where it was left
+        return best
+
+    def _go_on(self, start: _Start, mixture: Tensor, leave: bool = False) -> Generator[tuple[int, float], None, None]:
+        """Fit on; with `leave` only up to the look that finds it has not separated. Yields iteration and loss."""
+        iterations, rule = self.recipe.fit.iterations, self.recipe.starts
+        looks = {iterations * look // rule.looks for look in range(1, rule.looks + 1)}
+        for iteration, loss, outputs in start.run:
+            yield iteration, loss
+            if iteration in looks:
+                start.told_apart = self._told_apart(outputs.stems, mixture)
+                enough = rule.told_apart if iteration >= rule.told_from * iterations else 0.0
+                if leave and start.told_apart <= enough:
+                    return
+
+    def _told_apart(self, stems: Tensor, mixture: Tensor) -> float:
+        """How well what the masks of these stems take from the mixture is told apart, 0 where one of them is silent."""
+        if losses.is_collapsed(stems, self.recipe.starts.collapsed):
+            return 0.0
+        masked = ratio_masks(stems, self.recipe.ratio_exponent) * mixture
+        return losses.told_apart(masked.square().sum((1, 3)))
+
+    def _start(self, number: int, mixture: Tensor, previous: _Fitted | None) -> _Start:
         if previous:
             networks, before = previous.networks, previous.latents
         else:
             networks, before = PaperNetworks(self.recipe, self.sources, self.generator), None
         segments, bins, frames = mixture.shape
-        latents = draw_latents(self.recipe.noise, self.sources, segments, bins, frames, self.generator, before)
+        drawn = draw_latents(self.recipe.noise, self.sources, segments, bins, frames, self.generator, before)
         # The CPU's convolutions are fastest in this layout, which torch's stub of Module.to does not know.
         networks = networks.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return networks, latents.to(self.device)
+        latents = drawn.to(self.device)
+        return _Start(number, networks, latents, self._fit(networks, latents, mixture))
 
     def _fit(self, networks: PaperNetworks, latents: Latents, mixture: Tensor) -> Iterator[tuple[int, float, Outputs]]:
         """One fit: after each iteration its number, counted from 1, the loss, and what the networks had given."""

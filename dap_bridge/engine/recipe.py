@@ -345,11 +345,13 @@ class PaperLosses(Section):
 
 
 @dataclass(frozen=True)
-class Collapse(Section):
-    """When a fit has put everything into one stem, and what then."""
+class Starts(Section):
+    """When a fit has not separated, and what then."""
 
-    threshold: float  # collapsed when exp(-(mean magnitude of the faintest stem)) is at least this
-    checks: int  # a fit, evenly spaced, the last one after the last iteration
+    collapsed: float  # when exp(-(mean magnitude of the faintest stem)) is at least this
+    told_apart: float  # 0..1: so much must a bin tell of the stem that sounds in it, and more
+    told_from: float  # fraction of the iterations from which that is asked
+    looks: int  # at the stems in a fit, evenly spaced, the last one after the last iteration
     restarts: int  # at most
 
 
@@ -363,7 +365,7 @@ class PaperRecipe(Section):
     noise: Noise
     fit: PaperFit
     losses: PaperLosses
-    collapse: Collapse
+    starts: Starts
     ratio_exponent: float  # p of the final masks s_k^p / sum s^p
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import tomli_w
 
+from dap_bridge import assets
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
@@ -174,6 +177,27 @@ def test_the_manifest_says_how_sure_the_method_is(
     apart = separate(write_clip(clicks + 0.1 * np.sin(2 * np.pi * 440 * time), 44100, "apart.wav"), out="apart")
     alike = separate(write_clip(noise(1, len(time)), 44100, "alike.wav"), out="alike")
     assert 0 <= alike["confidence"] < apart["confidence"] <= 1
+
+
+def test_the_manifest_says_which_start_of_the_papers_fit_was_kept(
+    separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    table = tomllib.loads((assets.folder("presets") / "paper.toml").read_text(encoding="utf-8"))
+    table["front"] |= {"n_fft": 62, "hop": 15}
+    table["network"] |= {"channels": [2, 2, 4], "skips": [0, 0, 2]}
+    table["fit"] |= {"iterations": 2}
+    for name, told_apart in {"easy": -1.0, "hard": 1.0}.items():
+        table["starts"] = {"collapsed": 2.0, "told_apart": told_apart, "told_from": 0.0, "looks": 1, "restarts": 2}
+        (tmp_path / f"{name}.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    clip = write_clip(noise(1, 2000), 11_000)
+    easy, hard = (separate(clip, out=name, preset=name) for name in ("easy", "hard"))
+    assert (easy["restarts"], easy["warnings"]) == (0, [])
+    assert hard["restarts"] in (0, 1, 2)
+    assert "after 2 restarts" in hard["warnings"][0]
+    assert (easy["iterations"], hard["iterations"]) == (2, 6)
+    assert separate(write_clip(np.zeros((1, 2000)), 11_000), out="silent", preset="easy")["restarts"] is None
 
 
 def test_what_is_there_is_never_overwritten(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import tomli_w
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from dap_bridge.demo import CLIP
 from dap_bridge.transport.verbs import Separate
@@ -22,6 +22,9 @@ from tests.web.finished import finished, tones
 TONES_RATE = 44_100
 TONES_S = 8.0
 LONG_S = 600
+# Generous: the machine may be busy.
+WAIT_MS = 60_000
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="package")
@@ -64,7 +67,7 @@ def edit(chromium: Browser, bridge: Process) -> Iterator[Callable[..., Editor]]:
 
     def open_one(session: str, **options: object) -> Editor:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(WAIT_MS)
         opened.append(Editor(context.new_page(), bridge, session))
         opened[-1].open()
         return opened[-1]

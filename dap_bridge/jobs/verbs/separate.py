@@ -238,6 +238,7 @@ class Separation:
     kept: list[str] = field(default_factory=list)
     _sounds: tuple[float, ...] | None = None
     _confidences: list[float] = field(default_factory=list)
+    _restarts: int | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -251,7 +252,11 @@ class Separation:
 
     def judged(self) -> dict[str, Any]:
         """What the manifest says of the separation."""
-        return {"confidence": self.confidence, "suggested_sources": self.suggested_sources}
+        return {
+            "confidence": self.confidence,
+            "suggested_sources": self.suggested_sources,
+            "restarts": self._restarts,
+        }
 
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """Separate on `device`, one stem to each of `paths`."""
@@ -278,6 +283,7 @@ class Separation:
             if answer.confidence is not None:
                 self._confidences.append(answer.confidence)
             self._sounds = answer.sounds
+            self._restarts = answer.restarts
             if answer.fits:
                 self._keep(answer.fits)
             yield answer

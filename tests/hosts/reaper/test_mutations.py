@@ -15,8 +15,6 @@ from tests.hosts.reaper.test_separate import SEPARATE, add_item
 from tests.hosts.reaper.test_static import wrong
 from tests.processes import Process
 
-END_S = 15.0
-
 
 def play(host: Host, clip: Path) -> None:
     """The main job, with a change of tabs in the middle, held against all that is promised of it."""
@@ -24,7 +22,7 @@ def play(host: Host, clip: Path) -> None:
     before, other = host.tracks(), host.tracks("other")
     host.run(SEPARATE)
     host.lua("sim.model.front = other")
-    host.until(timeout=END_S)
+    host.until()
     tracks = host.tracks()
     assert [track["info"]["I_FOLDERDEPTH"] for track in tracks] == [0, 1, 0, -1]
     assert [track["items"][0]["info"]["D_POSITION"] for track in tracks[2:]] == [1.25, 1.25]
