@@ -83,7 +83,8 @@ def pieces(
 
 def peaks(values: Iterable[float], places: Iterable[int]) -> bytes:
     """Content of a PEAK chunk: the loudest sample of every channel, and its frame. Its time of writing is left at 0."""
-    return struct.pack("<II", 1, 0) + b"".join(struct.pack("<fI", *one) for one in zip(values, places, strict=True))
+    found = zip(values, places, strict=True)
+    return struct.pack("<II", 1, 0) + b"".join(struct.pack("<fI", value, min(at, ELSEWHERE)) for value, at in found)
 
 
 class WavFile:
