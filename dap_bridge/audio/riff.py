@@ -19,6 +19,7 @@ from ..domain import Format
 # A RIFF header counts bytes in 32 bits, an RF64 one in 64.
 RIFF_LIMIT = 2**32 - 2**16
 ELSEWHERE = 2**32 - 1
+DS64 = struct.Struct("<QQQI")
 # Of one file; recorders and editors write a dozen.
 MOST_CHUNKS = 4096
 INTEGERS, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE
@@ -68,25 +69,22 @@ def pieces(
     if mask is not None:
         about += struct.pack("<HHIH", 22, form.bits, mask, kind) + SUBFORMAT
     samples = frames * channels * width
-    fmt, others = chunk(b"fmt ", about), [chunk(*one) for one in chunks]
-    floats = [
-        chunk(b"fact", struct.pack("<I", min(frames, ELSEWHERE))),
-        chunk(b"PEAK", peaks([0] * channels, [0] * channels)),
-    ]
-    beside = [fmt, *(floats if kind == FLOATS else []), *others]
-    size = 4 + sum(map(len, beside)) + 8 + samples + samples % 2
+    beside = [chunk(b"fmt ", about), *(chunk(*one) for one in chunks)]
+    if kind == FLOATS:
+        levels = chunk(b"PEAK", peaks([0] * channels, [0] * channels))
+        beside[1:1] = [chunk(b"fact", struct.pack("<I", min(frames, ELSEWHERE))), levels]
+    size = len(b"WAVE") + sum(map(len, beside)) + 8 + samples + samples % 2
     if size < RIFF_LIMIT:
         return [struct.pack("<4sI4s", b"RIFF", size, b"WAVE"), *beside, struct.pack("<4sI", b"data", samples)]
-    ds64 = chunk(b"ds64", struct.pack("<QQQI", 0, samples, frames, 0))
-    size = 4 + sum(map(len, [ds64, fmt, *others])) + 8 + samples + samples % 2
-    ds64 = chunk(b"ds64", struct.pack("<QQQI", size, samples, frames, 0))
+    ds64 = chunk(b"ds64", DS64.pack(size + 8 + DS64.size, samples, frames, 0))
     head = struct.pack("<4sI4s", b"RF64", ELSEWHERE, b"WAVE")
-    return [head, ds64, fmt, *others, struct.pack("<4sI", b"data", ELSEWHERE)]
+    return [head, ds64, *beside, struct.pack("<4sI", b"data", ELSEWHERE)]
 
 
 def peaks(values: Iterable[float], places: Iterable[int]) -> bytes:
     """Content of a PEAK chunk: the loudest sample of every channel, and its frame. Its time of writing is left at 0."""
-    return struct.pack("<II", 1, 0) + b"".join(struct.pack("<fI", *one) for one in zip(values, places, strict=True))
+    found = zip(values, places, strict=True)
+    return struct.pack("<II", 1, 0) + b"".join(struct.pack("<fI", value, min(at, ELSEWHERE)) for value, at in found)
 
 
 class WavFile:
@@ -97,7 +95,6 @@ class WavFile:
         self._form = form
         self._file = path.open("wb")
         self._file.write(b"".join(header))
-        # RF64 has none
         self._peak_at = next((i for i, piece in enumerate(header) if piece.startswith(b"PEAK")), None)
         self._before = sum(map(len, header[: self._peak_at]))
         self._written = 0
