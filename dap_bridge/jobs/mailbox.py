@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import shutil
 import stat
 import time
 from collections.abc import Iterator
@@ -41,14 +42,15 @@ log = logging.getLogger(__name__)
 class Mailbox:
     """The mailbox of one job.
 
-    The worker calls `report` and `cancelled`, writes through `output` and keeps fits in `sessions`; the
-    rest is the daemon's.
+    The worker calls `report` and `cancelled`, writes through `output`, keeps fits in `sessions`, and what it needs for a
+    while in `scratch`; the rest is the daemon's.
     """
 
     def __init__(self, folder: str | Path, sessions: Sessions | None = None) -> None:
         self.folder = Path(folder)
         self.sessions = sessions
         self.output = Output(self.folder / "output.json")
+        self.scratch = self.folder / "scratch"
         self._progress = self.folder / "progress.json"
         self._cancel = self.folder / "cancel"
         self._alive = self.folder / "alive"
@@ -120,6 +122,7 @@ class Mailbox:
             self.output.keep()
         else:
             self.output.discard()
+        shutil.rmtree(self.scratch, ignore_errors=True)
         # A worker killed between writing and renaming leaves a temporary file behind.
         for path in (self._progress, self._cancel, *self.folder.glob(".*.tmp"), self._alive):
             with contextlib.suppress(OSError):

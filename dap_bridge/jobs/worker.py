@@ -49,6 +49,8 @@ def run_job(job: Job, folder: str) -> dict[str, Any]:
     """The same for a process pool: progress and cancel go through the mailbox in `folder`, <data>/jobs/<job>."""
     sessions = Sessions.below(Path(folder).parent.parent)
     mailbox = Mailbox(folder, sessions)
+    mailbox.scratch.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(mailbox.scratch)  # what a killed worker leaves there is found, and removed
     manifest = run(job, mailbox, mailbox.results())
     return {"manifest": str(manifest)}
 

@@ -7,6 +7,7 @@ import json
 import math
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable
@@ -253,6 +254,24 @@ def test_a_job_can_be_cancelled_while_its_clip_is_decoded(
     with pytest.raises(Cancelled):
         worker.run(request(clip, out=str(tmp_path / "out")), watcher, tmp_path)
     assert [report.stage for report in watcher.reports] == ["reading"]
+
+
+def test_what_a_killed_worker_needed_for_a_while_is_removed_with_its_mailbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    left: list[Path] = []
+
+    def killed(*_: object) -> Path:
+        left.append(Path(tempfile.mkdtemp()))
+        raise Cancelled
+
+    monkeypatch.setitem(worker.VERBS, "separate", killed)
+    with pytest.raises(Cancelled):
+        worker.run_job(request(Path("/clip.wav")), str(tmp_path / "jobs" / "one"))
+    assert left[0].is_dir()
+    Mailbox(tmp_path / "jobs" / "one").close(keep_output=False)
+    assert list(tmp_path.glob("jobs/*")) == [] and not left[0].exists()
 
 
 def test_a_presets_effects_are_run_and_owned_up_to(

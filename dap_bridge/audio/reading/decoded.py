@@ -45,7 +45,7 @@ def unwritable(error: OSError) -> OutputUnwritable:
     """What to say where the temporary file cannot be written."""
     return OutputUnwritable(
         f"The decoded sound cannot be kept in {tempfile.gettempdir()}: {error.strerror or error}.",
-        "Make room there, or name another folder for temporary files in TMPDIR.",
+        "Make room there, or have it done on another disk: --data for a daemon, TMPDIR for a command.",
     )
 
 
