@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -337,12 +337,14 @@ def _plain(event: Event) -> dict[str, Any]:
 async def _body(request: Request) -> Any:
     """The JSON value of a request's body, read no further than the limit."""
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            raise BadRequest(f"A message has at most {MAX_BODY} bytes.")
     try:
+        async for part in request.stream():
+            body += part
+            if len(body) > MAX_BODY:
+                raise BadRequest(f"A message has at most {MAX_BODY} bytes.")
         return json.loads(body)
+    except ClientDisconnect as error:
+        raise BadRequest("The message was cut short.") from error
     except (ValueError, RecursionError) as error:
         raise BadRequest("The message is not JSON.") from error
 

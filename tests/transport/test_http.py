@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -237,6 +238,15 @@ def test_messages_that_are_none_are_refused_and_nothing_changes(door: Door) -> N
         assert (reply.status, reply.code) == (400, "bad_request"), message[:50]
     assert door.post({"verb": "hello"}, {"content-type": "text/plain"}).status == 400, "what a form can send"
     assert jobs(door) == before
+
+
+def test_a_message_that_is_cut_short_is_no_matter(door: Door) -> None:
+    head = f"POST {door.root}messages HTTP/1.1\r\nHost: {door.host}\r\nContent-Type: application/json\r\n"
+    for _ in range(5):
+        with socket.create_connection((door.address.hostname, door.address.port), 20) as connection:
+            connection.sendall(f'{head}Content-Length: 99\r\n\r\n{{"verb": '.encode())
+    assert door.get("edit/demo").status == 200
+    assert "Traceback" not in door.daemon.log.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
