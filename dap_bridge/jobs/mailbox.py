@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 class Mailbox:
     """The mailbox of one job.
 
-    The worker calls `report` and `cancelled`, writes through `output`, keeps fits in `sessions`, and in `scratch` what it
-    needs for a while; the rest is the daemon's.
+    The worker calls `report` and `cancelled`, writes through `output`, keeps fits in `sessions`, and what it needs for
+    a while in `scratch`; the rest is the daemon's.
     """
 
     def __init__(self, folder: str | Path, sessions: Sessions | None = None) -> None:
