@@ -18,6 +18,8 @@ from .stems import BLOCK_FRAMES, StemWriter
 
 # First frame and the one after the last.
 Span = tuple[int, int]
+# Of the highest sample of a block of silence: what the next blocks of it stay below.
+_RISE = 2
 # Of a block of silence and its stems: its first frame in the clip, audio (channels, frames) -> (sources, channels,
 # frames).
 Fill = Callable[[int, NDArray[np.float32]], NDArray[np.float32]]
@@ -132,7 +134,7 @@ def signal_spans(reader: ClipReader, rule: Rule | None, check: Callable[[], None
 
     Levels are those of blocks, offset left out, all channels added up. The clip's own level is their mean, each weighed
     by level^emphasis: neither much silence nor one bang decides it. What stays below_db under it for least_s or longer
-    is silence, up to the sample that rises above it. check: called often; what it raises ends the work.
+    is silence, up to the sample that rises out of it. check: called often; what it raises ends the work.
     """
     if rule is None:
         return ((0, reader.frames),)
@@ -160,10 +162,10 @@ def signal_spans(reader: ClipReader, rule: Rule | None, check: Callable[[], None
 
 
 def _rise(audio: NDArray[np.float32], size: int) -> int:
-    """How many frames after the first block of silence in audio (channels, 3 x size) something rises above it."""
+    """How many frames after the first block of silence in audio (channels, 3 x size) something rises out of it."""
     quiet, rest = np.split(audio, [size], axis=1)
     offset = quiet.mean(axis=1, keepdims=True)
-    above = (np.abs(rest - offset) > np.abs(quiet - offset).max(axis=1, keepdims=True)).any(axis=0)
+    above = (np.abs(rest - offset) > _RISE * np.abs(quiet - offset).max(axis=1, keepdims=True)).any(axis=0)
     return int(above.argmax()) if above.any() else size
 
 

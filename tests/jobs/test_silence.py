@@ -46,7 +46,7 @@ def pair() -> np.ndarray:
     """Two sounds in stereo, 3 s: (channels, frames)."""
     audio, rate = soundfile.read(RECORDINGS / "tabla_and_guitar.flac", always_2d=True)
     assert rate == SOUND_RATE
-    mono = audio.mean(axis=1)[: 3 * rate]
+    mono = audio.mean(axis=1)[rate // 2 : 7 * rate // 2]  # from the midst of it to the midst of it
     return np.stack([mono, 0.7 * mono])
 
 
@@ -68,8 +68,9 @@ def test_stems_of_a_clip_with_silence_around_it_are_those_without_to_the_bit(
         assert result[judged] == plain[judged]
 
 
-@pytest.mark.parametrize("pad", [nothing, dither, hiss])
-@pytest.mark.parametrize("where", ["before", "within", "behind"])
+@pytest.mark.parametrize(
+    ("pad", "where"), [(hiss, "before"), (nothing, "within"), (hiss, "within"), (dither, "behind")]
+)
 def test_padding_of_any_kind_changes_neither_stems_nor_what_is_said_of_them(
     do: Do,  # noqa: F811
     write_clip: WriteClip,
@@ -93,8 +94,8 @@ def test_what_dies_away_into_silence_stays_in_its_stem(do: Do, write_clip: Write
     drum = np.random.default_rng(0).standard_normal(len(time)) * np.exp(-((time % 0.25) * 40)) * (time < 1.5)
     clip = write_clip(0.1 * np.stack([bell + drum]), SOUND_RATE)
     stems = do("separate", "out", clip=str(clip), preset="draft")["audio"][:, 0]
-    tail = stems[:, int(3.6 * SOUND_RATE) :]
-    assert (tail**2).sum(axis=1).max() > 0.9 * (0.01 * bell[int(3.6 * SOUND_RATE) :] ** 2).sum()
+    own, other = sorted((stems[:, int(3.6 * SOUND_RATE) :] ** 2).sum(axis=1), reverse=True)
+    assert other < 0.1 * own, "an even share of it is no bell"
 
 
 def test_boxes_hold_in_a_padded_clip_and_in_its_padding(do: Do, write_clip: WriteClip, pair: np.ndarray) -> None:  # noqa: F811
@@ -121,8 +122,10 @@ def test_boxes_hold_in_a_padded_clip_and_in_its_padding(do: Do, write_clip: Writ
     assert step < 1e-6
 
 
-@pytest.mark.parametrize("pad", [nothing, dither, hiss])
-@pytest.mark.parametrize(("where", "seconds"), [("before", 0.3), ("before", 60), ("within", 0.3), ("behind", 4)])
+@pytest.mark.parametrize(
+    ("pad", "where", "seconds"),
+    [(nothing, "before", 0.3), (hiss, "before", 60), (hiss, "within", 0.3), (dither, "behind", 4)],
+)
 def test_padding_does_not_switch_the_separation_of_a_noise_that_fills_the_pauses_off(
     denoise: Denoise,  # noqa: F811
     write_clip: WriteClip,
@@ -149,8 +152,8 @@ def test_padding_makes_no_shared_sound_and_hides_none(
 ) -> None:
     clips = [soundfile.read(path, always_2d=True) for path in BELLS]
     paths = [
-        write_clip(padded(audio.T, pad, 20, at, rate), rate, f"{at}-{number}.wav")
-        for number, ((audio, rate), pad, at) in enumerate(zip(clips, (nothing, dither, hiss), (0, 0, 50), strict=True))
+        write_clip(padded(audio.T, pad, 20, 0, rate), rate, f"{number}.wav")
+        for number, ((audio, rate), pad) in enumerate(zip(clips, (nothing, dither, hiss), strict=True))
     ]
     plain = coseparate(*BELLS, out="plain", preset="quick-coseparate")
     result = coseparate(*paths, out="padded", preset="quick-coseparate")
