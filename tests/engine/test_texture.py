@@ -99,7 +99,7 @@ def test_phase_that_is_invented_goes_on_from_what_is_known() -> None:
         )
         torch.testing.assert_close(made[:, known], tone[:, known])
         alike.append(float(torch.cosine_similarity(made[0, beyond], tone[0, beyond], dim=0)))
-    # of five tones of any phase the mean is above a half once in eighty times
+    # of five tones of any phase the mean is above a half once in seventeen times
     assert sum(alike) / len(alike) > 0.5
 
 
