@@ -149,20 +149,25 @@ def signal_spans(reader: ClipReader, rule: Rule | None, check: Callable[[], None
     silent = [span for span in turns[::2] if span[1] - span[0] >= rule.least_s * reader.rate]
     if not edges or not silent:
         return ((0, reader.frames),)
-    trimmed = [
-        (first and first + size - _rise(np.flip(reader.read(first - size, 3 * size), 1), size), last)
-        for first, last in silent
-    ]
-    trimmed = [
-        (first, last if last == reader.frames else last - size + _rise(reader.read(last - 2 * size, 3 * size), size))
-        for first, last in trimmed
-    ]
-    bounds = [0, *(edge for span in trimmed for edge in span), reader.frames]
+    bounds = [0, *(edge for span in silent for edge in _to_the_sample(reader, span, size)), reader.frames]
     return tuple((first, last) for first, last in zip(bounds[::2], bounds[1::2], strict=True) if first < last)
 
 
+def _to_the_sample(reader: ClipReader, silent: Span, size: int) -> Span:
+    """A silence that is known to the block, from the last sample that rises out of it to the first that does."""
+    first, last = silent
+    if first > 0:
+        first += size - _rise(np.flip(reader.read(first - size, 3 * size), axis=1), size)
+    if last < reader.frames:
+        start, end = last - 2 * size, min(last + size, reader.frames)
+        last += _rise(reader.read(start, end - start), size) - size
+    return first, last
+
+
 def _rise(audio: NDArray[np.float32], size: int) -> int:
-    """How many frames after the first block of silence in audio (channels, 3 x size) something rises out of it."""
+    """How many frames after the first block of audio (channels, frames), which is silence, something rises out of it;
+    `size` where nothing does.
+    """
     quiet, rest = np.split(audio, [size], axis=1)
     offset = quiet.mean(axis=1, keepdims=True)
     above = (np.abs(rest - offset) > _RISE * np.abs(quiet - offset).max(axis=1, keepdims=True)).any(axis=0)

@@ -122,20 +122,21 @@ def _sparsest(audio: Tensor, rate: int, recipe: TextureRecipe) -> int:
 
 def doubts(audio: Tensor, rate: int, recipe: Steadiness) -> str | None:
     """Why a clip (channels, frames) may be no texture, as a sentence; None where nothing speaks against it."""
+    size = max(1, round(recipe.frame_s * rate))
+    frames = audio.shape[1] // size
+    if frames:
+        power = audio[:, : frames * size].square().sum(0).unflatten(0, (frames, size)).mean(1)
+        levels = 10 * (power + _TINY * power.max() + _TINY**2).log10()
+        low, high = (float(levels.quantile(q)) for q in (recipe.quantile, 1 - recipe.quantile))
+        if high - low > recipe.range_db:
+            return (
+                f"The clip may be no texture: its level ranges over {high - low:.0f} dB. What follows a course of its "
+                "own (speech, a melody, a single hit) is not continued, only its sound is; choose a steady stretch."
+            )
     seconds = audio.shape[1] / rate
     if seconds < recipe.least_s:
         return (
             f"The clip lasts {seconds:.2g} s, too short to show how it goes on; {recipe.least_s:g} s or more are "
             "better."
-        )
-    size = max(1, round(recipe.frame_s * rate))
-    frames = audio.shape[1] // size
-    power = audio[:, : frames * size].square().sum(0).unflatten(0, (frames, size)).mean(1)
-    levels = 10 * (power + _TINY * power.max() + _TINY**2).log10()
-    low, high = (float(levels.quantile(q)) for q in (recipe.quantile, 1 - recipe.quantile))
-    if high - low > recipe.range_db:
-        return (
-            f"The clip may be no texture: its level ranges over {high - low:.0f} dB. What follows a course of its own "
-            "(speech, a melody, a single hit) is not continued, only its sound is; choose a steady stretch."
         )
     return None
