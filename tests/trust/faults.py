@@ -322,7 +322,7 @@ def worker_stopped(lab: Lab, tally: Tally) -> None:
 def special_files(lab: Lab, tally: Tally) -> None:
     """Clips that are no files, or say that they are and have no end: refused, and the next job is done."""
     tally.watch(LOST, WRONG)
-    daemon = lab.daemon(DAP_BRIDGE_STALL_S="20")
+    daemon = lab.daemon(DAP_BRIDGE_STALL_S="60")
     folder = lab.home("special")
     os.mkfifo(folder / "fifo.wav")
     (folder / "folder.wav").mkdir()
