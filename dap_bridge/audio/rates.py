@@ -9,6 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from .files import ClipReader
+from .silence import Signal
 from .stems import BLOCK_FRAMES
 
 # On either side of a stretch, so that the resampler's own edges lie outside it; frames at the clip's rate.
@@ -18,7 +19,7 @@ MARGIN = 2048
 class CommonRate:
     """A clip as if it had another rate; times agree to the sample, whatever the two rates."""
 
-    def __init__(self, reader: ClipReader, rate: int) -> None:
+    def __init__(self, reader: ClipReader | Signal, rate: int) -> None:
         self._reader = reader
         self._rate = rate
         # so many frames of one are exactly so many of the other
@@ -52,7 +53,7 @@ class CommonRate:
         return np.pad(inside, ((0, 0), (first - start, start + frames - last)))
 
 
-def mono_view(reader: ClipReader, rate: int) -> NDArray[np.float32]:
+def mono_view(reader: ClipReader | Signal, rate: int) -> NDArray[np.float32]:
     """The mean of all channels of the whole clip at `rate`, at least one frame long: (frames,)."""
     stream = soxr.ResampleStream(reader.rate, rate, 1, dtype="float32", quality="HQ")
     found = []

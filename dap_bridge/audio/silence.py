@@ -78,6 +78,11 @@ class Signal:
         cut = [(first + max(0, start - at), min(last, first + end - at)) for (first, last), at in lengths]
         return [(first, last) for first, last in cut if first < last]
 
+    def place(self, at: int) -> int:
+        """Where in the clip a frame of the signal lies, also one before its beginning or behind its end."""
+        index = min(max(0, bisect_right(self._before, at) - 1), len(self.spans) - 1)
+        return self.spans[index][0] + at - self._before[index]
+
     def position(self, frame: float) -> float:
         """How much signal lies before a frame of the clip, which may be no whole one."""
         index = max(0, bisect_right(self.spans, frame, key=lambda span: span[0]) - 1)

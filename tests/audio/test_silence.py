@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from dap_bridge import presets
 from dap_bridge.audio.files import ClipReader
-from dap_bridge.audio.silence import Span, signal_spans
+from dap_bridge.audio.plan import plan
+from dap_bridge.audio.silence import PaddedWriter, Signal, Span, signal_spans
 from dap_bridge.domain import ChannelRef, Clip
 
 RATE = 16_000
@@ -96,3 +98,52 @@ def test_a_moment_of_silence_is_part_of_the_sound(find: Find, at: int, where: st
 @pytest.mark.parametrize("level", [0.0, 1e-12, 0.5, 1e6])
 def test_every_signal_has_an_answer(find: Find, frames: int, level: float) -> None:
     assert find(np.full((1, frames), level)) == ((0, frames),)
+
+
+@pytest.mark.parametrize("copied", [(), (0,), (1, 2), (0, 1, 2, 3)])
+def test_silence_is_put_back_where_it_was_whatever_chunks_overlap_there(
+    tmp_path: Path, write_clip: Callable[..., Path], copied: tuple[int, ...]
+) -> None:
+    sound, pad = hiss(0.75, -25, 1).astype(np.float32), dither(0.3, 1).astype(np.float32)
+    audio = np.concatenate([pad, sound, pad, sound, pad, pad, sound[:, :9000], pad], axis=1)
+    originals = [write_clip(audio, RATE), write_clip(-2 * audio, RATE, "twice.wav")]
+    paths = [tmp_path / "stem-1.wav", tmp_path / "stem-2.wav"]
+    filled: list[tuple[int, int]] = []
+
+    def both(audio: np.ndarray) -> np.ndarray:
+        return np.stack([audio, -2 * audio])
+
+    def fill(start: int, audio: np.ndarray) -> np.ndarray:
+        filled.append((start, start + audio.shape[1]))
+        return both(audio)
+
+    with ClipReader(Clip((ChannelRef(str(originals[0])),))) as reader:
+        signal = Signal(reader, RULE, lambda: None)
+        assert signal.frames == 2 * sound.shape[1] + 9000
+        chunks = plan(signal.frames, RATE, seconds=0.75, overlap_s=0.3)
+        assert len(chunks) == 4
+        with PaddedWriter(signal, reader, paths, chunks[0].frames) as writer:
+            writer.fill = fill
+            for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
+                if chunk.index in copied:
+                    writer.copy(chunk, originals)
+                else:
+                    writer.write(chunk, both(signal.read(chunk.start, chunk.frames)), following)
+    assert filled == [gap for _, gap in signal.gaps]
+    written = np.stack([soundfile.read(path, dtype="float32")[0] for path in paths])
+    assert np.abs(written - both(audio)[:, 0]).max() < 1e-7
+
+
+def test_a_frame_of_the_clip_is_found_in_the_signal_and_back(write_clip: Callable[..., Path]) -> None:
+    audio = np.concatenate([dither(1), hiss(1, -25), dither(2), hiss(1, -25)], axis=1)
+    with ClipReader(Clip((ChannelRef(str(write_clip(audio, RATE))),))) as reader:
+        signal = Signal(reader, RULE, lambda: None)
+        assert [signal.position(at * RATE) for at in (0, 0.5, 1, 1.25, 2, 3, 4, 4.5, 5)] == pytest.approx(
+            [at * RATE for at in (0, 0, 0, 0.25, 1, 1, 1, 1.5, 2)], abs=2
+        )
+        assert np.array_equal(
+            signal.read(RATE // 2, RATE),
+            np.concatenate(
+                [audio[:, first:last] for first, last in signal.pieces(RATE // 2, 3 * RATE // 2)], axis=1
+            ).astype(np.float32),
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from ...audio import metadata
 from ...audio.files import ClipReader
 from ...audio.plan import Chunk
 from ...audio.rates import CommonRate, mono_view
-from ...audio.silence import signal_spans
+from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, null_db, require_writable
 from ...domain import Clip, Format, Manifest, Stem
 from ...engine.coseparation import SharedPart, SharedSound
@@ -88,7 +88,7 @@ def _padded(labels: list[str], count: int) -> list[str]:
 
 @dataclass
 class Coseparation:
-    """Some clips on their way through the engine, which sees all of them at the highest of their rates."""
+    """Some clips on their way through the engine, which sees the signal of all at the highest of their rates."""
 
     run: Run
     readers: list[ClipReader]
@@ -101,7 +101,9 @@ class Coseparation:
 
     def __post_init__(self) -> None:
         self.rate = max(reader.rate for reader in self.readers)
-        self.clips = [CommonRate(reader, self.rate) for reader in self.readers]
+        silence, check = self.preset.about.silence, self.run.stop_if_cancelled
+        self.signals = [Signal(reader, silence, check) for reader in self.readers]
+        self.clips = [CommonRate(signal, self.rate) for signal in self.signals]
 
     def memory_estimate(self) -> int:
         """Bytes for the search, which holds all clips at its own rate, or for one piece of the shared sound."""
@@ -114,16 +116,13 @@ class Coseparation:
         return round(max(search, piece))
 
     def find(self, device: torch.device) -> None:
-        """Find what the clips share, on `device`; the silence around a clip is not searched, nor any measure of it."""
+        """Find what the clips share, on `device`."""
         self.parts.clear()
         self.sounds.clear()
         recipe, chunk = self.preset.recipe, self.preset.about.chunk
-        views = [self._view(reader) for reader in self.readers]
-        # the engine counts from where a view begins
-        starts = [round(start * self.rate / recipe.front.rate) for start, _ in views]
         answers = coseparate_clips(
-            [torch.from_numpy(view) for _, view in views],
-            lambda clip, start, frames: torch.from_numpy(self.clips[clip].read(starts[clip] + start, frames)),
+            [torch.from_numpy(mono_view(signal, recipe.front.rate)) for signal in self.signals],
+            lambda clip, start, frames: torch.from_numpy(self.clips[clip].read(start, frames)),
             [reader.channels for reader in self.readers],
             self.rate,
             recipe,
@@ -136,27 +135,20 @@ class Coseparation:
             if isinstance(answer, SharedSound):
                 self.sounds.append(answer.audio.numpy())
             elif isinstance(answer, SharedPart):
-                self.parts.append(replace(answer, start=starts[answer.clip] + answer.start))
-
-    def _view(self, reader: ClipReader) -> tuple[int, NDArray[np.float32]]:
-        """A clip at the rate of the search, from its first signal to its last, and where that begins: (frames,)."""
-        rate = self.preset.recipe.front.rate
-        spans = signal_spans(reader, self.preset.about.silence, self.run.stop_if_cancelled)
-        view = mono_view(reader, rate)
-        start = min(round(spans[0][0] * rate / reader.rate), len(view) - 1)
-        return start, view[start : max(start + 1, round(spans[-1][1] * rate / reader.rate))]
+                self.parts.append(answer)
 
     def write(self, index: int, paths: tuple[Path, Path]) -> dict[str, Any]:
         """Write the shared sound and the rest of clip `index`; returns what the manifest says of the clip."""
-        reader = self.readers[index]
+        reader, signal = self.readers[index], self.signals[index]
         places = [part for part in self.parts if part.clip == index]
         local = [self.clips[index].back(part.start, part.audio.numpy()) for part in places]
         power = own = 0.0
         carried = metadata.carried(reader, self.form)
-        shape = (reader.rate, reader.channels, reader.frames)
-        with StemWriter(paths, *shape, self.form, carried, reader.read) as writer:
-            for start in range(0, reader.frames, BLOCK_FRAMES):
-                clip = reader.read(start, min(BLOCK_FRAMES, reader.frames - start))
+        more = {"form": self.form, "carried": carried, "whole": reader.read}
+        with PaddedWriter(signal, reader, paths, BLOCK_FRAMES, **more) as writer:
+            writer.fill = lambda _, silence: np.stack([np.zeros_like(silence), silence])
+            for start in range(0, signal.frames, BLOCK_FRAMES):
+                clip = signal.read(start, min(BLOCK_FRAMES, signal.frames - start))
                 shared = np.zeros_like(clip)
                 for begin, audio in local:
                     first, last = max(start, begin), min(start + clip.shape[1], begin + audio.shape[1])
@@ -173,7 +165,10 @@ class Coseparation:
             "null_db": round(null_db(reader, paths), 1),
             "shared_db": round(level, 1) if own else None,
             "places": [
-                {"start": round(part.start * reader.rate / self.rate), "gain_db": round(part.gain_db, 2)}
+                {
+                    "start": signal.place(round(part.start * reader.rate / self.rate)),
+                    "gain_db": round(part.gain_db, 2),
+                }
                 for part in places
             ],
         }
