@@ -82,7 +82,9 @@ def test_a_daemon_lists_its_sessions_by_both_doors_and_refuses_bad_boxes(start: 
     request = {"clip": None, "channel": ["0:/music/take.wav"]}
     fit = kept.put_fit(b"fit")
     kept.add(Session("first", request, "", "Take", "/out/manifest.json", (fit,)))
-    kept.add(Session("second", request, "", "Take", "/out2/manifest.json", ("0" * 64,), (Box.parse(GOOD),), parent="first"))
+    kept.add(
+        Session("second", request, "", "Take", "/out2/manifest.json", ("0" * 64,), (Box.parse(GOOD),), parent="first")
+    )
     listed = {one.session: one for one in daemon.client.sessions()}
     assert {name: (one.stored, one.boxes) for name, one in listed.items()} == {"first": (True, 0), "second": (False, 1)}
     assert (listed["first"].label, listed["first"].clip) == ("Take", "/music/take.wav")
