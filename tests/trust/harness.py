@@ -222,8 +222,12 @@ def warm(daemon: Process) -> bool:
 
 def workers(daemon: Process) -> list[psutil.Process]:
     """The processes that compute for the daemon: Python's own helper of theirs (resource_tracker) is none."""
-    with_helper = psutil.Process(daemon.process.pid).children(recursive=True)
-    return [process for process in with_helper if "spawn_main" in " ".join(process.cmdline())]
+    found = []
+    for process in psutil.Process(daemon.process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # one that has just been killed
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def end(pid: int) -> None:
