@@ -1,6 +1,7 @@
 """Presets: TOML files that hold every number of an algorithm, checked before anything runs.
 
-A preset may name another as its `base` and hold only what differs; `without` names the base's tables that it lacks.
+A preset may name another as its `base` and hold only what differs; `without` names the base's tables that it lacks. As
+its `silence` it may name another that has such a table, too.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Silence(Section):
     emphasis: float  # each weighed by its own power to this exponent: 0 the plain mean, 1 what is loud alone
     block_s: float  # seconds
     least_s: float  # seconds: shorter silence is part of the sound
+    rise: float  # times the highest sample of a block of silence: what rises above it ends it, to the sample
 
     def __post_init__(self) -> None:
         if not 0 < 3 * self.block_s <= self.least_s:
@@ -49,7 +51,7 @@ class About:
     description: str
     method: str  # which recipe the rest of the file is, see engine.recipe.RECIPES
     chunk: Chunking
-    silence: Silence | None = None  # None: everything is signal
+    silence: Silence | None = None  # in a file also the name of a preset that has it; None: everything is signal
     postprocess: tuple[dict[str, Any], ...] = ()
 
 
@@ -104,6 +106,8 @@ def read(path: Path) -> Preset[Recipe]:
     """A preset from its file."""
     table = _whole(path, ())
     own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
+    if isinstance(own.get("silence"), str):
+        own["silence"] = _silence_of(path, own["silence"])
     about: About = _check(path, About, own)
     if about.method not in RECIPES:
         raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(RECIPES)}.")
@@ -142,6 +146,14 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
         if isinstance(below[key], dict) and isinstance(above[key], dict):
             both[key] = _merged(below[key], above[key])
     return both
+
+
+def _silence_of(path: Path, name: str) -> dict[str, Any] | None:
+    """The table of another preset, None where that has none. Raises BadPreset."""
+    table = _whole(_find(name), ()).get("silence")
+    if isinstance(table, str):
+        raise BadPreset(f"{path}: silence: {name!r} has it from {table!r} itself.", f"Name {table!r} here, too.")
+    return table
 
 
 def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Recipe]:

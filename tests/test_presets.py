@@ -89,6 +89,19 @@ def test_a_preset_may_leave_its_separation_to_another(tmp_path: Path, monkeypatc
         presets.load("mine")
 
 
+def test_a_preset_may_have_its_silence_from_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
+    (tmp_path / "further.toml").write_text('base = "texture"\n[silence]\nbelow_db = 30.0\nemphasis = 0.3\n', "utf-8")
+    (tmp_path / "mine.toml").write_text('base = "texture"\nsilence = "paper"\n', "utf-8")
+    silence = presets.load("default").about.silence
+    assert silence is not None
+    assert {presets.load(name).about.silence for name in ("texture", "paper", "dnp", "denoise")} == {silence}
+    with pytest.raises(BadPreset, match="block_s"):
+        presets.load("further")
+    with pytest.raises(BadPreset, match="'paper' has it from 'default' itself"):
+        presets.load("mine")
+
+
 def test_a_preset_may_hold_only_what_differs_from_its_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
     (tmp_path / "mine.toml").write_text(

@@ -37,9 +37,7 @@ def build(chain: Sequence[dict[str, Any]]) -> Any:
     return pedalboard.Pedalboard(plugins)
 
 
-def run(
-    chain: Sequence[dict[str, Any]], path: Path, writer: StemWriter, heed: Callable[[], None] = lambda: None
-) -> None:
+def run(chain: Sequence[dict[str, Any]], path: Path, writer: StemWriter, heed: Callable[[], None]) -> None:
     """Write the stem at `path`, processed: same rate, channels and length, a block at a time.
 
     The latency of an effect is made up for; a tail that outlasts the clip is cut at its end. heed: called between two

@@ -18,8 +18,6 @@ from .stems import BLOCK_FRAMES, StemWriter
 
 # First frame and the one after the last.
 Span = tuple[int, int]
-# Of the highest sample of a block of silence: what the next blocks of it stay below.
-_RISE = 2
 # Of a block of silence and its stems: its first frame in the clip, audio (channels, frames) -> (sources, channels,
 # frames).
 Fill = Callable[[int, NDArray[np.float32]], NDArray[np.float32]]
@@ -39,6 +37,9 @@ class Rule(Protocol):
 
     @property
     def least_s(self) -> float: ...
+
+    @property
+    def rise(self) -> float: ...
 
 
 class Signal:
@@ -154,28 +155,28 @@ def signal_spans(reader: ClipReader, rule: Rule | None, check: Callable[[], None
     silent = [span for span in turns[::2] if span[1] - span[0] >= rule.least_s * reader.rate]
     if not edges or not silent:
         return ((0, reader.frames),)
-    bounds = [0, *(edge for span in silent for edge in _to_the_sample(reader, span, size)), reader.frames]
+    bounds = [0, *(edge for span in silent for edge in _to_the_sample(reader, span, size, rule.rise)), reader.frames]
     return tuple((first, last) for first, last in zip(bounds[::2], bounds[1::2], strict=True) if first < last)
 
 
-def _to_the_sample(reader: ClipReader, silent: Span, size: int) -> Span:
+def _to_the_sample(reader: ClipReader, silent: Span, size: int, rise: float) -> Span:
     """A silence that is known to the block, from the last sample that rises out of it to the first that does."""
     first, last = silent
     if first > 0:
-        first += size - _rise(np.flip(reader.read(first - size, 3 * size), axis=1), size)
+        first += size - _rise(np.flip(reader.read(first - size, 3 * size), axis=1), size, rise)
     if last < reader.frames:
         start, end = last - 2 * size, min(last + size, reader.frames)
-        last += _rise(reader.read(start, end - start), size) - size
+        last += _rise(reader.read(start, end - start), size, rise) - size
     return first, last
 
 
-def _rise(audio: NDArray[np.float32], size: int) -> int:
-    """How many frames after the first block of audio (channels, frames), which is silence, something rises out of it;
-    `size` where nothing does.
+def _rise(audio: NDArray[np.float32], size: int, rise: float) -> int:
+    """How many frames after the first block of audio (channels, frames), which is silence, something rises out of it:
+    above `rise` times its highest sample; `size` where nothing does.
     """
     quiet, rest = np.split(audio, [size], axis=1)
     offset = quiet.mean(axis=1, keepdims=True)
-    above = (np.abs(rest - offset) > _RISE * np.abs(quiet - offset).max(axis=1, keepdims=True)).any(axis=0)
+    above = (np.abs(rest - offset) > rise * np.abs(quiet - offset).max(axis=1, keepdims=True)).any(axis=0)
     return int(above.argmax()) if above.any() else size
 
 

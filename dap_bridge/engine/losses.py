@@ -17,10 +17,6 @@ _EXCLUSION_DIVISOR_PER_SCALE = 9 * 2
 # Below this mean the fourth root's slope outgrows float32: two silent stems would turn the gradient into NaN.
 _EXCLUSION_FLOOR = 1e-20
 
-# So much is unknown about the stem where one of two has 3 % of the energy. Over less, one that is nearly silent would
-# be told apart by the bins of the noise floor that are left to it.
-_LEAST_UNKNOWN_BITS = 0.2
-
 # Keeps 1 / mask finite, as published for the binary mask.
 _MASK_FLOOR = 1e-6
 
@@ -104,20 +100,21 @@ def is_collapsed(stems: Tensor, threshold: float) -> bool:
     return bool((-stems.flatten(1).mean(1).min()).exp() >= threshold)
 
 
-def told_apart(powers: Tensor) -> float:
-    """I(k; f) / max(H(k), 0.2): how much of what is unknown about the stem the bin tells (method, separated or not).
+def told_apart(powers: Tensor, least_bits: float) -> float:
+    """I(k; f) / max(H(k), least_bits): how much the bin tells of what is unknown about the stem.
 
     1 where every bin is one stem's alone, 0 where the stems have one spectrum or one of them has everything; of more
-    than two stems, that of the pair told apart least. No loss. powers: (sources, bins), each stem's energy in each bin,
-    at least two sources.
+    than two stems, that of the pair told apart least. No loss (method, separated or not). powers: (sources, bins), each
+    stem's energy in each bin, at least two sources; least_bits: over less, a stem that is nearly silent would be told
+    apart by the bins of the noise floor that are left to it.
     """
-    return min(_told_by_bins(torch.stack(pair)) for pair in combinations(powers.double(), 2))
+    return min(_told_by_bins(torch.stack(pair), least_bits) for pair in combinations(powers.double(), 2))
 
 
-def _told_by_bins(powers: Tensor) -> float:
+def _told_by_bins(powers: Tensor, least_bits: float) -> float:
     joint = powers / powers.sum()
     of_stems, of_bins, of_both = (float(torch.special.entr(p).sum()) for p in (joint.sum(1), joint.sum(0), joint))
-    return (of_stems + of_bins - of_both) / max(of_stems, _LEAST_UNKNOWN_BITS * math.log(2))
+    return (of_stems + of_bins - of_both) / max(of_stems, least_bits * math.log(2))
 
 
 def anchored(

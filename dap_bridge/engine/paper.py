@@ -222,7 +222,7 @@ class _Fitter:
         if losses.is_collapsed(stems, self.recipe.starts.collapsed):
             return 0.0
         masked = ratio_masks(stems, self.recipe.ratio_exponent) * mixture
-        return losses.told_apart(masked.square().sum((1, 3)))
+        return losses.told_apart(masked.square().sum((1, 3)), self.recipe.starts.least_bits)
 
     def _start(self, number: int, mixture: Tensor, previous: _Fitted | None) -> _Start:
         if previous:

@@ -350,6 +350,7 @@ class Starts(Section):
 
     collapsed: float  # when exp(-(mean magnitude of the faintest stem)) is at least this
     told_apart: float  # 0..1: so much must a bin tell of the stem that sounds in it, and more
+    least_bits: float  # of what is unknown about the stem, over which that is counted at the least
     told_from: float  # fraction of the iterations from which that is asked
     looks: int  # at the stems in a fit, evenly spaced, the last one after the last iteration
     restarts: int  # at most

@@ -41,8 +41,6 @@ NICENESS = 10
 PREDECESSOR_TIMEOUT_S = 5.0
 # What reaches every process of a terminal is the daemon's to handle.
 _FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
-
-
 # pid and time of creation of each process
 _NOTE = TypeAdapter(list[tuple[int, float]])
 # How often work is looked at. Limits are counted in looks: no time passes while the daemon is stopped or the machine

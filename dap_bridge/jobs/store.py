@@ -64,7 +64,12 @@ class Store:
                 self._open(path)
             except sqlite3.DatabaseError as again:
                 raise _unusable(path, again) from again
-        self._set_aside_damaged_rows()
+        try:
+            self._set_aside_damaged_rows()
+            self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise _unusable(path, error) from error
 
     def _open(self, path: Path) -> None:
         """Raises sqlite3.DatabaseError, and leaves nothing open then."""
@@ -80,7 +85,6 @@ class Store:
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
             self._db.execute(f"SELECT {COLUMNS}, place, attempts FROM jobs LIMIT 0")
-            self._db.execute(f"PRAGMA busy_timeout = {round(BUSY_S * 1000)}")
         except BaseException:
             self._db.close()
             raise

@@ -191,7 +191,8 @@ def test_starts_are_bounded_the_best_is_gone_on_with_and_the_user_is_told():
     seen = magnitude(audio(480), recipe.front)[0]
     mixture = recipe.fit.level * seen.sum() / seen.square().sum() * seen
     frames = mixture.shape[1]
-    apart = [told_apart((ratio_masks(stems[..., :frames], 2.0) * mixture).square().sum(2)) for stems in looked_at[:3]]
+    powers = [(ratio_masks(stems[..., :frames], 2.0) * mixture).square().sum(2) for stems in looked_at[:3]]
+    apart = [told_apart(each, recipe.starts.least_bits) for each in powers]
     assert kept_starts(events) == [apart.index(max(apart))] * 2
 
 

@@ -189,7 +189,14 @@ def test_the_manifest_says_which_start_of_the_papers_fit_was_kept(
     table["network"] |= {"channels": [2, 2, 4], "skips": [0, 0, 2]}
     table["fit"] |= {"iterations": 2}
     for name, told_apart in {"easy": -1.0, "hard": 1.0}.items():
-        table["starts"] = {"collapsed": 2.0, "told_apart": told_apart, "told_from": 0.0, "looks": 1, "restarts": 2}
+        table["starts"] = {
+            "collapsed": 2.0,
+            "told_apart": told_apart,
+            "least_bits": 0.2,
+            "told_from": 0.0,
+            "looks": 1,
+            "restarts": 2,
+        }
         (tmp_path / f"{name}.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(tmp_path))
     clip = write_clip(noise(1, 2000), 11_000)

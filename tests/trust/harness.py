@@ -22,7 +22,7 @@ import soundfile
 
 from dap_bridge.domain import State
 from dap_bridge.errors import DaemonUnreachable
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import verbs
 from dap_bridge.transport.verbs import JobVerb
 from tests import quick
 from tests.processes import STUB, Process, until
@@ -285,12 +285,6 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
-
-
-def key(daemon: Process) -> str:
-    """What the daemon asks of whoever speaks OSC to it, as its own user reads it; empty where it asks nothing."""
-    text = (daemon.spool / "daemon.status").read_text(encoding="utf-8")
-    return protocol.parse_lines(text).get("key", "")
 
 
 def workers_of(home: Path) -> list[psutil.Process]:

@@ -199,10 +199,9 @@ class Task:
             dry = [Path(folder) / path.name for path in paths]
             self.run.compute(lambda device: write_stems(device, dry))
             for source, path in zip(dry, paths, strict=True):
-                self.run.stop_if_cancelled()
                 reader = self.reader
                 with StemWriter([path], reader.rate, reader.channels, reader.frames, self.form, self.carried) as writer:
-                    postprocess.run(self.preset.about.postprocess, source, writer)
+                    postprocess.run(self.preset.about.postprocess, source, writer, self.run.stop_if_cancelled)
                 self._tell(writer)
         self.run.notes.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
 
