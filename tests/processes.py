@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import sqlite3
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dap_bridge.errors import DaemonUnreachable
 from dap_bridge.transport import events, verbs
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.verbs import Separate
@@ -22,6 +24,8 @@ from dap_bridge.transport.verbs import Separate
 CHECKOUT = Path(__file__).resolve().parent.parent
 STUB = "tests.stub_daemon"
 START_S = 60.0
+# Below what Linux (32768), macOS and Windows (49152) give to sockets that ask for any.
+PORTS = (20_000, 32_000)
 
 
 class Process:
@@ -50,7 +54,14 @@ class Process:
             )
         self.client = Client(self.port, silence_s=1.0)
         if wait:
+            self._answers()
+
+    def _answers(self) -> None:
+        try:
             self.client.hello(START_S)
+        except DaemonUnreachable as error:
+            log = self.log.read_text(encoding="utf-8", errors="replace")
+            raise AssertionError(f"{error} Its log ends with: {log[-2000:]}") from error
 
     def separate(self, job: str, label: str = "ok", **fields: Any) -> Separate:
         return Separate(job=job, label=label, clip="/clip.wav", out=str(self.home / f"out-{job}"), **fields)
@@ -105,9 +116,11 @@ class Process:
 
 
 def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Of those that no system hands out by itself: nobody's socket takes it while a daemon is started again."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(("127.0.0.1", port := random.SystemRandom().randrange(*PORTS)))
+            return port
 
 
 @contextlib.contextmanager

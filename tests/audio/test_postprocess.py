@@ -25,7 +25,7 @@ def test_the_chain_is_run_without_a_seam(
     monkeypatch.setattr(postprocess, "BLOCK_FRAMES", 4096)
     chain = [{"plugin": "HighpassFilter", "cutoff_frequency_hz": 500.0}, {"plugin": "Gain", "gain_db": -6.0}]
     with StemWriter([path.with_name("wet.wav")], 44100, 2, 50_001) as writer:
-        postprocess.run(chain, path, writer)
+        postprocess.run(chain, path, writer, lambda: None)
     whole = pedalboard.Pedalboard([pedalboard.HighpassFilter(500.0), pedalboard.Gain(-6.0)])(audio, 44100)
     processed, rate = soundfile.read(path.with_name("wet.wav"), always_2d=True, dtype="float32")
     assert (rate, processed.shape) == (44100, (50_001, 2))
@@ -37,7 +37,7 @@ def test_an_effect_with_latency_stays_in_place(write_clip: Callable[..., Path]) 
     audio[0, 12_345] = 0.5
     path = write_clip(audio, 44100)
     with StemWriter([path.with_name("wet.flac")], 44100, 1, 30_000, Format.FLAC) as writer:
-        postprocess.run([{"plugin": "MP3Compressor", "vbr_quality": 2.0}], path, writer)
+        postprocess.run([{"plugin": "MP3Compressor", "vbr_quality": 2.0}], path, writer, lambda: None)
     processed = soundfile.read(path.with_name("wet.flac"), dtype="float32")[0]
     assert len(processed) == 30_000
     assert abs(int(np.abs(processed).argmax()) - 12_345) <= 2
