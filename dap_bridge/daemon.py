@@ -23,14 +23,14 @@ from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
 from .jobs.sessions import Sessions
 from .jobs.store import Store
-from .transport import events, protocol, verbs
+from .transport import control, events, protocol
 from .transport.door import Sink
 from .transport.dropfolder import DropFolder
 from .transport.events import Event
 from .transport.heartbeat import HEARTBEAT
 from .transport.http import HttpDoor
 from .transport.osc import KEY_BYTES, OscDoor
-from .transport.verbs import JobVerb, Verb
+from .verbs.request import JobVerb, Verb
 
 log = logging.getLogger(__name__)
 
@@ -168,22 +168,22 @@ class Daemon:
             case JobVerb():
                 job, changed = self._queue.submit(verb.job or secrets.token_hex(6), verb.name, verb.request())
                 self._answer(job, changed, sink)
-            case verbs.Resume():
+            case control.Resume():
                 job, changed = self._queue.resume(verb.job)
                 self._answer(job, changed, sink)
-            case verbs.Cancel():
+            case control.Cancel():
                 job, changed = self._queue.cancel(verb.job)
                 if job.state.ended:
                     self._answer(job, changed, sink)
                 else:  # told when it has stopped
                     self._follow(job, sink)
-            case verbs.Status():
+            case control.Status():
                 self._report(verb.job, sink)
-            case verbs.Choose():
+            case control.Choose():
                 self._choose(verb, sink)
-            case verbs.ListSessions():
+            case control.ListSessions():
                 self._list_sessions(sink)
-            case verbs.Hello():
+            case control.Hello():
                 _send(sink, self._welcome())
 
     def _answer(self, job: Job, changed: bool, sink: Sink | None) -> None:
@@ -208,7 +208,7 @@ class Daemon:
         count = self._queue.count_active() if job_id is None else len(jobs)
         _send(sink, events.StatusEvent(job="", jobs=count))
 
-    def _choose(self, verb: verbs.Choose, sink: Sink | None) -> None:
+    def _choose(self, verb: control.Choose, sink: Sink | None) -> None:
         self._result(verb.job)
         manifest = self._result(verb.session)
         if not manifest.is_file():

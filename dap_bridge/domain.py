@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+# What a job, and so a session, may be called: a regular expression for the whole of its name.
+JOB_NAME = "[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class ChannelRef:
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipRef:
     """A stretch of audio, named and never carried: which channels, from where, how long.
 
     start and frames count sample frames at the file's own rate; frames None means to the end. `rate` is what the sender
@@ -31,7 +34,12 @@ class Clip:
     rate: int | None = None
 
     @classmethod
-    def from_request(cls, request: Mapping[str, Any]) -> Clip:
+    def of(cls, path: str) -> ClipRef:
+        """A file, whole."""
+        return cls((ChannelRef(path),))
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> ClipRef:
         """The clip a request names, either as `clip` (a path) or as `channel` (a list of INDEX:PATH)."""
         if request.get("clip") is not None:
             channels: tuple[ChannelRef, ...] = (ChannelRef(request["clip"]),)
@@ -41,7 +49,7 @@ class Clip:
         return cls(channels, request["start"], request["frames"], request["rate"])
 
     @classmethod
-    def several_from_request(cls, request: Mapping[str, Any]) -> list[Clip]:
+    def several_from_request(cls, request: Mapping[str, Any]) -> list[ClipRef]:
         """The clips of a request that names several: `item` (START:FRAMES:RATE:PATH), `channel` (ITEM:INDEX:PATH)."""
         channels = [entry.split(":", 2) for entry in request["channel"]]
         clips = []
@@ -52,6 +60,21 @@ class Clip:
             length = int(frames) if frames else None
             clips.append(cls(tuple(refs), int(start), length, int(rate) if rate else None))
         return clips
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Those that it lies in."""
+        return tuple(dict.fromkeys(ref.path for ref in self.channels))
+
+    def elsewhere(self, where: Callable[[str], str]) -> ClipRef:
+        """The same with each of its files at where(file)."""
+        return replace(self, channels=tuple(replace(ref, path=where(ref.path)) for ref in self.channels))
+
+    def as_request(self) -> dict[str, Any]:
+        """What `from_request` reads."""
+        whole = self.channels[0].path if self.channels[0].channel is None else None
+        channel = [] if whole else [f"{ref.channel}:{ref.path}" for ref in self.channels]
+        return {"clip": whole, "channel": channel, "start": self.start, "frames": self.frames, "rate": self.rate}
 
 
 class Format(StrEnum):

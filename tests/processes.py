@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from dap_bridge.errors import DaemonUnreachable
-from dap_bridge.transport import events, verbs
+from dap_bridge.transport import control, events
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.verbs.separate.request import Separate
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 STUB = "tests.stub_daemon"
@@ -68,7 +68,7 @@ class Process:
 
     def running(self, job: str) -> None:
         """Until the job has reported progress."""
-        for event in self.client.request(verbs.Resume(job=job)):
+        for event in self.client.request(control.Resume(job=job)):
             if isinstance(event, events.Progressed) and event.stage != "waiting":
                 return
 

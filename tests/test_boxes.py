@@ -14,7 +14,8 @@ from dap_bridge.cli import main
 from dap_bridge.domain import Box, Op
 from dap_bridge.errors import BadRequest
 from dap_bridge.jobs.sessions import Session, Sessions
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.refine.request import Refine
 from tests.conftest import Start
 
 GOOD = "stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000"
@@ -70,7 +71,7 @@ def test_a_session_is_a_name_or_an_absolute_path(session: str) -> None:
 
 
 def test_a_request_by_osc_carries_every_box_in_order() -> None:
-    sent = verbs.Refine(session="a", box=(GOOD, GOOD.replace("stem=1", "stem=2")), keep=False)
+    sent = Refine(session="a", box=(GOOD, GOOD.replace("stem=1", "stem=2")), keep=False)
     _, arguments = protocol.osc_arguments(sent)
     assert protocol.parse(*protocol.osc_fields("/dap/refine", arguments)) == sent
 
@@ -88,7 +89,7 @@ def test_a_daemon_lists_its_sessions_by_both_doors_and_refuses_bad_boxes(start: 
     listed = {one.session: one for one in daemon.client.sessions()}
     assert {name: (one.stored, one.boxes) for name, one in listed.items()} == {"first": (True, 0), "second": (False, 1)}
     assert (listed["first"].label, listed["first"].clip) == ("Take", "/music/take.wav")
-    bad = verbs.Refine(job="bad", session="first", box=(GOOD,)).model_copy(update={"box": (BAD["nan"][0],)})
+    bad = Refine(job="bad", session="first", box=(GOOD,)).model_copy(update={"box": (BAD["nan"][0],)})
     with pytest.raises(BadRequest, match="box 1: start must be finite"):
         daemon.client.last_event(bad)
     assert {one.session for one in daemon.client.sessions()} == set(listed)

@@ -30,9 +30,9 @@ from dap_bridge.errors import (
     StoreUnavailable,
     UnknownJob,
 )
-from dap_bridge.transport import events, osc, verbs
+from dap_bridge.transport import control, events, osc
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import Start
 from tests.processes import CHECKOUT, STUB, Process, locked, until
 
@@ -105,7 +105,7 @@ def test_cancel_acts_at_any_moment_and_leaves_nothing(start: Start) -> None:
         daemon.client.send(daemon.separate(job, label))
         time.sleep(dice.uniform(0, 0.5))
         began = time.monotonic()
-        said = daemon.client.last_event(verbs.Cancel(job=job))
+        said = daemon.client.last_event(control.Cancel(job=job))
         taken.append(time.monotonic() - began)
         assert isinstance(said, events.CancelledEvent) or label == "ok"
     print(f"cancel: worst {max(taken):.2f} s of {[round(value, 2) for value in taken]}")
@@ -119,7 +119,7 @@ def test_everybody_who_asks_is_told_of_the_end_once(start: Start) -> None:
     with Client(daemon.port) as other:
         mine = daemon.client.request(daemon.separate("a"))
         assert next(mine) == events.Accepted(job="a", verb="separate")
-        assert list(other.request(verbs.Cancel(job="a"))) == [events.CancelledEvent(job="a")]
+        assert list(other.request(control.Cancel(job="a"))) == [events.CancelledEvent(job="a")]
         *_, end = mine
         assert end == events.CancelledEvent(job="a")
         for client in (daemon.client, other):
@@ -186,7 +186,7 @@ def test_a_killed_daemon_loses_nothing(start: Start) -> None:
     assert daemon.left() == ["out-a", "out-c", "out-d"]
     assert list(daemon.client.request(daemon.separate("b", "wait"))) == [events.Interrupted(job="b")]
     daemon.go("b")
-    assert isinstance(daemon.client.last_event(verbs.Resume(job="b")), events.Done)
+    assert isinstance(daemon.client.last_event(control.Resume(job="b")), events.Done)
     assert daemon.left() == ["out-a", "out-b", "out-c", "out-d"]
 
 
@@ -210,7 +210,7 @@ def test_while_the_table_is_locked_every_door_answers_and_nothing_is_lost(start:
         with pytest.raises(StoreUnavailable, match="locked") as raised:
             daemon.client.last_event(daemon.separate("c"))
         assert "send it again" in raised.value.hint
-        daemon.client.send(verbs.Cancel(job="a"))
+        daemon.client.send(control.Cancel(job="a"))
         assert (daemon.spool / "inbox" / "b.json").exists()
     until(lambda: daemon.status_file("b").get("event") == "done")
     assert daemon.status_file("a")["event"] == "done", "it had been published when it was cancelled"
@@ -227,7 +227,7 @@ def test_a_result_whose_end_could_not_be_written_is_done_after_a_restart(start: 
         daemon.process.wait()
     daemon.start()
     until(lambda: daemon.status_file("a").get("event") == "done")
-    assert isinstance(daemon.client.last_event(verbs.Resume(job="a")), events.Done)
+    assert isinstance(daemon.client.last_event(control.Resume(job="a")), events.Done)
     until(lambda: daemon.left() == ["out-a"])
 
 
@@ -263,7 +263,7 @@ def test_a_daemon_killed_again_and_again_keeps_every_job_whole(start: Start) -> 
         assert isinstance(end, events.Done) == (out / "manifest.json").exists()
         if isinstance(end, events.Interrupted):
             assert not out.exists()
-            end = daemon.client.last_event(verbs.Resume(job=job))
+            end = daemon.client.last_event(control.Resume(job=job))
         assert isinstance(end, events.Done)
         assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "stem-1.wav"]
     until(lambda: daemon.left() == sorted(f"out-{job}" for job in names))
@@ -298,7 +298,7 @@ def test_the_last_event_is_written_once_there_is_room(start: Start) -> None:
         return outbox.is_file()
 
     until(blocked)
-    assert daemon.client.last_event(verbs.Cancel(job="a")) == events.CancelledEvent(job="a")
+    assert daemon.client.last_event(control.Cancel(job="a")) == events.CancelledEvent(job="a")
     outbox.unlink()
     until(lambda: daemon.status_file("a").get("event") == "cancelled")
 
@@ -445,7 +445,7 @@ def test_status_lists_what_has_not_ended(start: Start) -> None:
     listed = [dict(line.split("\t") for line in block.splitlines()) for block in blocks]
     assert [(event["job"], event["state"]) for event in listed] == [("a", "running"), ("b", "queued"), ("", "")]
     assert listed[-1]["jobs"] == "2"
-    for verb in (verbs.Cancel, verbs.Resume):
+    for verb in (control.Cancel, control.Resume):
         with pytest.raises(UnknownJob):
             daemon.client.last_event(verb(job="nobody"))
 
@@ -505,7 +505,7 @@ def test_the_real_worker_behind_the_daemon(
         daemon.client.send(Separate(job=job, clip=str(long), out=str(daemon.home / f"out-{job}")))
         time.sleep(moment)
         began = time.monotonic()
-        assert daemon.client.last_event(verbs.Cancel(job=job)) == events.CancelledEvent(job=job)
+        assert daemon.client.last_event(control.Cancel(job=job)) == events.CancelledEvent(job=job)
         assert time.monotonic() - began < CANCEL_S
     assert daemon.left() == ["out-a"]
     assert daemon.end() == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dap_bridge.domain import ClipRef
 from dap_bridge.jobs.sessions import Session, Sessions
 from dap_bridge.transport import events
 from tests.conftest import Start
@@ -38,7 +39,7 @@ def killed_in_mid_job(start: Start) -> Process:
     """A daemon with a job done, one running and one waiting, a session, and then no more."""
     daemon = start()
     Sessions(daemon.data / "sessions", most_bytes=1e6, most_days=10).add(
-        Session("kept", {"clip": "/a.wav"}, "source", "label", "/out/manifest.json")
+        Session("kept", ClipRef.of("/a.wav").as_request(), "source", "label", "/out/manifest.json")
     )
     daemon.client.last_event(daemon.separate("done"))
     daemon.client.send(daemon.separate("running", "sleep 60"))

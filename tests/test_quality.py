@@ -15,7 +15,7 @@ from dap_bridge.demo import CLIP, PARTS
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import shared
 
 # The first ten of sorted(random.Random(0).sample(the ids that are at hand, 20)): drawn, not chosen.

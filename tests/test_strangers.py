@@ -21,9 +21,10 @@ import psutil
 import pytest
 
 from dap_bridge.errors import Forbidden
-from dap_bridge.transport import connection, events, osc, protocol, verbs
+from dap_bridge.transport import connection, control, events, osc, protocol
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.http import MAX_STREAMS
+from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import Start
 from tests.processes import CHECKOUT, STUB, Process, until
 
@@ -86,7 +87,13 @@ def say(port: int, *messages: bytes) -> list[dict[str, Any]]:
 
 @as_root
 def test_another_user_is_greeted_and_no_more(daemon: Process) -> None:
-    asked = [verbs.Hello(), daemon.separate("stolen"), verbs.Status(), verbs.ListSessions(), verbs.Cancel(job="a")]
+    asked = [
+        control.Hello(),
+        daemon.separate("stolen"),
+        control.Status(),
+        control.ListSessions(),
+        control.Cancel(job="a"),
+    ]
     messages = [osc.encode(verb, "") for verb in asked]
     welcome, *refused = stranger(lambda: say(daemon.port, *messages))
     assert (welcome["event"], welcome["pid"]) == ("welcome", daemon.process.pid)
@@ -113,7 +120,7 @@ def test_another_user_s_client_is_told_why(daemon: Process) -> None:
 def test_a_key_dies_with_its_daemon(start: Start) -> None:
     """Whoever took the port of a daemon that was killed may have been told it."""
     daemon = start()
-    old = osc.encode(verbs.Status(), daemon.told["key"])
+    old = osc.encode(control.Status(), daemon.told["key"])
     assert say(daemon.port, old)[0]["event"] == "status"
     daemon.end(9)
     daemon.start()
@@ -128,11 +135,11 @@ def test_a_key_is_told_to_its_daemon_s_port_alone(start: Start, tmp_path: Path) 
         ear.settimeout(10)
         with Client(ear.getsockname()[1]) as client:
             welcome = events.Welcome(version="1", pid=1, device="", device_reason="", spool=str(daemon.spool), jobs=0)
-            client.send(verbs.Hello())
+            client.send(control.Hello())
             _, address = ear.recvfrom(65536)
             ear.sendto(osc.encode(welcome), address)
             client.hello()
-            client.send(verbs.Status())
+            client.send(control.Status())
             heard = [ear.recv(65536) for _ in range(2)]
     assert heard[-1].startswith(b"/dap/status\0")
     assert not any(daemon.told["key"].encode() in datagram for datagram in heard)
@@ -140,7 +147,7 @@ def test_a_key_is_told_to_its_daemon_s_port_alone(start: Start, tmp_path: Path) 
 
 def test_a_daemon_may_be_open_to_all_who_cannot_tell_a_key(start: Start) -> None:
     daemon = start(DAP_BRIDGE_OPEN_OSC="true")
-    assert say(daemon.port, osc.encode(verbs.Status(), ""))[0]["event"] == "status"
+    assert say(daemon.port, osc.encode(control.Status(), ""))[0]["event"] == "status"
     assert "open_osc" in daemon.log.read_text()
     assert daemon.client.status() == []
 
@@ -224,7 +231,7 @@ def test_of_many_event_streams_the_oldest_end(start: Start) -> None:
 
 def test_a_flood_leaves_a_short_log(start: Start) -> None:
     daemon = start()
-    long = osc.encode(verbs.Separate(clip="/" + "x" * 4000), "")
+    long = osc.encode(Separate(clip="/" + "x" * 4000), "")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mouth:
         mouth.connect(("127.0.0.1", daemon.port))
         for number in range(1000):

@@ -64,7 +64,7 @@ def test_the_verbs_alone_join_audio_and_engine() -> None:
 
     joined = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if len(rooms(path)) == 2}
     assert joined
-    assert all(path.startswith("jobs/verbs/") for path in joined)
+    assert all(path.startswith("verbs/") for path in joined)
 
 
 def test_audio_knows_no_engine_and_no_jobs() -> None:

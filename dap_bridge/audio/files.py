@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..domain import Clip
+from ..domain import ClipRef
 from ..errors import BadClip, ClipUnreadable
 from .reading import Source, open_file
 
@@ -27,7 +27,7 @@ class ClipReader:
     say.
     """
 
-    def __init__(self, clip: Clip, checkpoint: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, clip: ClipRef, checkpoint: Callable[[], None] = lambda: None) -> None:
         """checkpoint is called again and again while a file is decoded, which may take a while; it may raise.
 
         Raises ClipUnreadable or BadClip, with both values named where the clip and the file disagree, and

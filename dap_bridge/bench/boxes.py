@@ -19,7 +19,8 @@ from scipy.signal import istft, stft
 
 from ..domain import Box, Job, Op
 from ..errors import BadRequest
-from ..transport import protocol, verbs
+from ..transport import protocol
+from ..verbs.request import JobVerb
 from . import metrics
 from .datasets import Item, Problem, Sound, recordings, universal150
 from .methods import JUDGED_AT, preset_digest
@@ -319,7 +320,7 @@ def _job(folder: Path, name: str, verb: str, **fields: Any) -> _Heard:
     from ..jobs.sessions import Sessions
 
     message = protocol.parse(verb, fields | {"out": str(folder / name)})
-    assert isinstance(message, verbs.JobVerb)
+    assert isinstance(message, JobVerb)
     mailbox = Mailbox(folder / "jobs" / name, Sessions(folder / "sessions", most_bytes=1e12, most_days=1))
     mailbox.open()
     path = worker.run(Job(name, verb, message.request()), mailbox, folder)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from .. import presets
 from ..domain import Job
 from ..engine.recipe import ConsensusRecipe, PaperRecipe
-from ..transport import protocol, verbs
+from ..transport import protocol
+from ..verbs.request import JobVerb
 from . import metrics
 from .baselines import BASELINES
 from .baselines import RATE as BASELINE_RATE
@@ -158,7 +159,7 @@ def run_verb(folder: Path, verb: str, fields: dict[str, Any]) -> tuple[dict[str,
     from ..jobs.mailbox import Mailbox
 
     message = protocol.parse(verb, fields | {"out": str(folder / "out")})
-    assert isinstance(message, verbs.JobVerb)
+    assert isinstance(message, JobVerb)
     mailbox = Mailbox(folder / "mailbox")
     mailbox.open()
     manifest = worker.run(Job("bench", message.name, message.request()), mailbox, folder)

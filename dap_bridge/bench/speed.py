@@ -17,7 +17,8 @@ import numpy as np
 import soundfile
 
 from ..domain import Job
-from ..transport import protocol, verbs
+from ..transport import protocol
+from ..verbs.separate.request import Separate
 from . import pictures
 from .datasets import Sound, demo
 from .methods import preset_digest
@@ -157,7 +158,7 @@ def _jobs(message: dict[str, Any], folder: str, times: int) -> tuple[list[dict[s
     for index in range(times):
         place = Path(folder) / f"{index}"
         verb = protocol.parse("separate", message | {"out": str(place / "out")})
-        assert isinstance(verb, verbs.Separate)
+        assert isinstance(verb, Separate)
         mailbox = Mailbox(place / "mailbox")
         mailbox.open()
         path = worker.run(Job(f"bench{index}", verb.name, verb.request()), mailbox, place)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..domain import Job
 from ..errors import BadRequest
-from ..transport import protocol, verbs
+from ..transport import protocol
+from ..verbs.texture.request import Texture
 from . import likeness, pictures
 from .methods import preset_digest
 from .report import Block, Heading, Paragraph, Picture, Table
@@ -122,7 +123,7 @@ def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> t
     with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
         fields = {"clip": str(path.absolute()), "length": length, "out": str(Path(folder) / "out")}
         message = protocol.parse("texture", fields | {"preset": preset, "seed": seed, "device": device})
-        assert isinstance(message, verbs.Texture)
+        assert isinstance(message, Texture)
         mailbox = Mailbox(Path(folder) / "mailbox")
         mailbox.open()
         manifest = worker.run(Job("bench", message.name, message.request()), mailbox, Path(folder))

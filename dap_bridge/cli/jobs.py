@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import tempfile
 import uuid
@@ -15,34 +14,17 @@ import click
 
 from .. import console
 from ..domain import Format, Job, Progress
+from ..verbs import table
 from .root import json_option, main, port_option, settings
 
 if TYPE_CHECKING:
     from ..jobs.output import Output
     from ..jobs.sessions import Sessions
     from ..transport.client import Client
-    from ..transport.verbs import JobVerb, Resume
-
-Option = Callable[[Callable[..., Any]], Callable[..., Any]]
-# What a command's options mean, as fields of its verb in the protocol's table.
-Fields = Callable[..., dict[str, Any]]
+    from ..transport.control import Resume
+    from ..verbs.request import JobVerb
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
-CLIP: tuple[Option, ...] = (
-    click.argument("clip", type=click.Path(path_type=Path)),
-    click.option("--start", type=click.FloatRange(min=0), default=0.0, help="Seconds into the file."),
-    click.option("--length", type=click.FloatRange(min=0, min_open=True), help="Seconds; left out: to the end."),
-)
-
-
-def preset_option(default: str) -> Option:
-    return click.option("--preset", default=default, show_default=True, help="See `dap-bridge presets`.")
-
-
-COMPUTING: tuple[Option, ...] = (
-    click.option("--seed", type=int, default=0, show_default=True),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-)
 
 
 @main.group()
@@ -54,133 +36,45 @@ wait_option = click.option("--wait", is_flag=True, help="Stay until the job has 
 job_argument = click.argument("job")
 
 
-def job_verb(name: str, *options: Option) -> Callable[[Fields], Fields]:
-    """Make a function the command `dap-bridge NAME`, which does the job here, and `dap-bridge send NAME`.
+def add(verb: str) -> None:
+    """Make a verb the command `dap-bridge NAME`, which does the job here, and `dap-bridge send NAME`."""
+    typed = table.command(verb)
 
-    The function turns the options' values into the fields of the verb; its docstring is the help of both.
-    """
+    def message(out: Path | None, job: str | None = None, **values: Any) -> JobVerb:
+        from ..transport import protocol
+        from ..verbs.request import JobVerb
 
-    def declare(fields: Fields) -> Fields:
-        def message(out: Path | None, job: str | None = None, **values: Any) -> JobVerb:
-            from ..transport import protocol, verbs
+        common = {"out": None if out is None else str(out.absolute()), "job": job}
+        found = protocol.parse(verb, typed.fields(**values) | common)
+        assert isinstance(found, JobVerb)
+        return found
 
-            common = {"out": None if out is None else str(out.absolute()), "job": job}
-            found = protocol.parse(name, fields(**values) | common)
-            assert isinstance(found, verbs.JobVerb)
-            return found
+    def here(as_json: bool, **values: Any) -> None:
+        asked = message(**values)
+        _finish(_run_here(Job(uuid.uuid4().hex[:12], asked.name, asked.request())), as_json)
 
-        def here(as_json: bool, **values: Any) -> None:
-            asked = message(**values)
-            _finish(_run_here(Job(uuid.uuid4().hex[:12], asked.name, asked.request())), as_json)
+    def sent(osc_port: int | None, wait: bool, as_json: bool, **values: Any) -> None:
+        asked = message(**values)
+        with _client(osc_port) as client:
+            _send_job(client, asked, wait, as_json)
 
-        def sent(osc_port: int | None, wait: bool, as_json: bool, **values: Any) -> None:
-            asked = message(**values)
-            with _client(osc_port) as client:
-                _send_job(client, asked, wait, as_json)
-
-        must = click.option("--out", type=FOLDER, required=True, help="Folder for the results.")
-        may = click.option("--out", type=FOLDER, help="Left out: a folder of the daemon's.")
-        kind = click.Choice([form.value for form in Format])
-        written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
-        called = click.option("--job", help="Name for the job; left out: a new one.")
-        for group, run, more in (
-            (main, here, (must, json_option)),
-            (send, sent, (may, called, wait_option, port_option, json_option)),
-        ):
-            command: Callable[..., Any] = run
-            for option in reversed((*options, written, *more)):
-                command = option(command)
-            group.command(name, help=fields.__doc__)(command)
-        return fields
-
-    return declare
+    must = click.option("--out", type=FOLDER, required=True, help="Folder for the results.")
+    may = click.option("--out", type=FOLDER, help="Left out: a folder of the daemon's.")
+    kind = click.Choice([form.value for form in Format])
+    written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
+    called = click.option("--job", help="Name for the job; left out: a new one.")
+    for group, run, more in (
+        (main, here, (must, json_option)),
+        (send, sent, (may, called, wait_option, port_option, json_option)),
+    ):
+        command: Callable[..., Any] = run
+        for option in reversed((*typed.options, written, *more)):
+            command = option(command)
+        group.command(verb, help=typed.fields.__doc__)(command)
 
 
-def clip_fields(clip: Path, start: float, length: float | None) -> dict[str, Any]:
-    """What names a clip in the protocol: seconds at the user's edge become frames at the file's own rate."""
-    from ..audio.reading import rate_of
-
-    path = clip.absolute()
-    rate = rate_of(path)
-    return {
-        "clip": str(path),
-        "start": round(start * rate),
-        "frames": None if length is None else max(1, round(length * rate)),
-        "rate": rate,
-    }
-
-
-@job_verb(
-    "separate",
-    *CLIP,
-    click.option("--sources", type=int, default=2, show_default=True, help="How many sounds."),
-    preset_option("default"),
-    *COMPUTING,
-)
-def separate(clip: Path, start: float, length: float | None, **options: Any) -> dict[str, Any]:
-    """Split CLIP into stems that sum to it."""
-    return clip_fields(clip, start, length) | options
-
-
-@job_verb(
-    "coseparate",
-    click.argument("clips", metavar="CLIP CLIP [CLIP…]", type=click.Path(path_type=Path), nargs=-1, required=True),
-    preset_option("coseparate"),
-    *COMPUTING,
-)
-def coseparate(clips: tuple[Path, ...], **options: Any) -> dict[str, Any]:
-    """Split every CLIP into the sound that all of them share and what it has of its own."""
-    return {"item": [f"0:::{clip.absolute()}" for clip in clips]} | options
-
-
-@job_verb(
-    "denoise",
-    *CLIP,
-    click.option(
-        "--strength", type=float, default=1.0, show_default=True, help="0: no noise leaves the speech, 1: all."
-    ),
-    click.option("--swap", is_flag=True, help="The other one of the two is the speech."),
-    preset_option("denoise"),
-    *COMPUTING,
-)
-def denoise(clip: Path, start: float, length: float | None, **options: Any) -> dict[str, Any]:
-    """Split CLIP into speech and noise, which sum to it."""
-    return clip_fields(clip, start, length) | options
-
-
-BOXES: tuple[Option, ...] = (
-    click.option("--clip", type=click.Path(path_type=Path), help="Where the session's clip lies now, if it was moved."),
-    click.option("--label", help="What stems are named after; left out: as the session's."),
-    click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
-)
-
-
-def session_fields(session: str, clip: Path | None) -> dict[str, Any]:
-    """A path, where there is one, as the protocol wants it; else a session's name. And where its clip is."""
-    path = Path(session)
-    named = str(path.absolute()) if os.path.lexists(path) else session
-    return {"session": named, "clip": None if clip is None else str(clip.absolute())}
-
-
-@job_verb(
-    "refine",
-    click.argument("session"),
-    click.option("--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"),
-    click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),
-    click.option("--fit/--preview", default=True, help="Refit the networks, or answer at once without them."),
-    click.option("--carry/--no-carry", default=True, help="Correct the rest of a long clip by what the boxes taught."),
-    click.option("--seed", type=int, help="Separate again with this seed; left out: the session's."),
-    *BOXES,
-)
-def refine(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
-    """Correct SESSION (its name, or a manifest.json) where its masks are wrong: boxes say what is, and what is not."""
-    return session_fields(session, clip) | options
-
-
-@job_verb("undo", click.argument("session"), *BOXES)
-def undo(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
-    """SESSION without the last of its boxes."""
-    return session_fields(session, clip) | options
+for name in table.VERBS:
+    add(name)
 
 
 @send.command("sessions")
@@ -211,42 +105,6 @@ def _list_sessions(found: list[dict[str, Any]], as_json: bool) -> None:
     console.answer({"sessions": found}, as_json, "\n".join(lines) or "No sessions.")
 
 
-@job_verb(
-    "texture",
-    *CLIP,
-    click.option(
-        "--seconds",
-        type=click.FloatRange(min=0, min_open=True),
-        required=True,
-        help="Length of the result; of the gap alone with --mode fill.",
-    ),
-    click.option("--mode", type=click.Choice(["extend", "fill", "loop"]), default="extend", show_default=True),
-    click.option("--after", type=click.Path(path_type=Path), help="fill: the clip after the gap."),
-    click.option("--gap-start", type=click.FloatRange(min=0), help="fill: seconds into CLIP where its gap begins."),
-    click.option("--variation", type=float, default=0.5, show_default=True, help="0: near the clip; 1: far from it."),
-    click.option("--variations", type=int, default=1, show_default=True, help="How many results."),
-    preset_option("texture"),
-    *COMPUTING,
-)
-def texture(
-    clip: Path,
-    start: float,
-    length: float | None,
-    seconds: float,
-    after: Path | None,
-    gap_start: float | None,
-    **options: Any,
-) -> dict[str, Any]:
-    """Make more of the texture in CLIP: as long as you want, into a gap, or as a loop."""
-    fields = clip_fields(clip, start, length)
-    fields["length"] = max(1, round(seconds * fields["rate"]))
-    if after is not None:
-        fields["after"] = str(after.absolute())
-    if gap_start is not None:
-        fields["gap_start"] = round(gap_start * fields["rate"])
-    return fields | options
-
-
 @send.command("resume")
 @job_argument
 @wait_option
@@ -254,10 +112,10 @@ def texture(
 @json_option
 def send_resume(job: str, osc_port: int | None, wait: bool, as_json: bool) -> None:
     """Have an interrupted, failed or cancelled JOB run again."""
-    from ..transport import verbs
+    from ..transport.control import Resume
 
     with _client(osc_port) as client:
-        _send_job(client, verbs.Resume(job=job), wait, as_json)
+        _send_job(client, Resume(job=job), wait, as_json)
 
 
 @send.command("cancel")
@@ -266,10 +124,10 @@ def send_resume(job: str, osc_port: int | None, wait: bool, as_json: bool) -> No
 @json_option
 def send_cancel(job: str, osc_port: int | None, as_json: bool) -> None:
     """Stop JOB; nothing of its output remains."""
-    from ..transport import verbs
+    from ..transport.control import Cancel
 
     with _client(osc_port) as client:
-        last = client.last_event(verbs.Cancel(job=job))
+        last = client.last_event(Cancel(job=job))
     console.answer(last.model_dump(mode="json"), as_json, f"{job}: {last.name}")
 
 

@@ -21,7 +21,7 @@ from .. import console
 from ..bench.metrics import best_permutation, si_sdr
 from ..errors import DaemonUnreachable, MissingExtra
 from ..transport.client import Client
-from ..transport.verbs import Separate
+from ..verbs.separate.request import Separate
 
 AUDIO = Path(__file__).parent / "audio"
 CLIP = AUDIO / "tabla_and_crow.flac"

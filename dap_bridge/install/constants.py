@@ -13,7 +13,7 @@ from .. import assets
 from ..config import Settings, default_spool
 from ..transport import events, protocol
 
-GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."
+GENERATED = "Generated from the protocol table by `make docs`; edit dap_bridge/verbs instead."
 
 # What a plug-in for Audacity does -> what it is called, and the parts that it shares with others, in their order
 _REQUEST, _MASK, _WORK = ("folder", "common"), ("folder", "mask", "common"), ("folder", "run")

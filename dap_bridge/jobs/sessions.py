@@ -20,13 +20,12 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from .. import atomic, config
-from ..domain import Box
+from ..domain import JOB_NAME, Box, ClipRef
 from ..errors import UnknownSession
 
 DAY_S = 86_400.0
 # A fit that no session names yet may belong to a job under way.
 UNNAMED_S = DAY_S
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -51,18 +50,13 @@ class Session:
     created: float = 0.0
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Those that the clip lies in."""
-        if self.request.get("clip") is not None:
-            return (self.request["clip"],)
-        return tuple(dict.fromkeys(channel.partition(":")[2] for channel in self.request["channel"]))
+    def clip(self) -> ClipRef:
+        """What was separated."""
+        return ClipRef.from_request(self.request)
 
     def elsewhere(self, where: Callable[[str], str]) -> Session:
         """The same with each of the clip's files at where(file)."""
-        if self.request.get("clip") is not None:
-            return replace(self, request=self.request | {"clip": where(self.request["clip"])})
-        named = (channel.partition(":") for channel in self.request["channel"])
-        return replace(self, request=self.request | {"channel": [f"{i}:{where(path)}" for i, _, path in named]})
+        return replace(self, request=self.request | self.clip.elsewhere(where).as_request())
 
     def moved(self, manifest: Path) -> Session:
         """The same with all of its files around `manifest`, each in the place that it had around the former one."""
@@ -78,7 +72,7 @@ class Session:
         return {
             "session": self.id,
             "label": self.label,
-            "clip": self.files[0],
+            "clip": self.clip.files[0],
             "boxes": len(self.boxes),
             "stored": stored,
             "manifest": self.manifest,
@@ -122,7 +116,7 @@ class Sessions:
 
     def get(self, name: str) -> Session:
         """Raises UnknownSession."""
-        if NAME.fullmatch(name):
+        if re.fullmatch(JOB_NAME, name):
             lost = f"session {name} can be corrected by its manifest, without its fit"
             session = atomic.read_json(self._session(name), Session.from_json, lost)
             if session is not None:

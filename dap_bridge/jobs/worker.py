@@ -1,33 +1,18 @@
-"""What runs in the worker's process: one job, by the module of its verb."""
+"""What runs in the worker's process: one job, by its verb."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..domain import Job
 from ..errors import OutOfMemory, OutputUnwritable
+from ..verbs import table
 from . import device as devices
 from .mailbox import Mailbox
 from .run import Control, Run
 from .sessions import Sessions
-from .verbs.coseparate import coseparate
-from .verbs.denoise import denoise
-from .verbs.refine import refine, undo
-from .verbs.separate import separate
-from .verbs.texture import texture
-
-# verb -> what does it: takes the job under way and the folder for results whose request names none.
-VERBS: dict[str, Callable[[Run, Path], Path]] = {
-    "separate": separate,
-    "coseparate": coseparate,
-    "denoise": denoise,
-    "refine": refine,
-    "undo": undo,
-    "texture": texture,
-}
 
 
 def run(job: Job, control: Control, results: Path) -> Path:
@@ -36,7 +21,7 @@ def run(job: Job, control: Control, results: Path) -> Path:
     Raises DapError, or Cancelled once the control says so; nothing of the result is left behind then.
     """
     try:
-        return VERBS[job.verb](Run(job, control), results)
+        return table.job(job.verb)(Run(job, control), results)
     except Exception as error:
         if devices.tells_of_memory(error):
             raise OutOfMemory("The machine ran out of memory.") from error
@@ -56,6 +41,8 @@ def run_job(job: Job, folder: str) -> dict[str, Any]:
 
 
 def probe(wanted: str) -> dict[str, str]:
-    """The device for `wanted`, found in the worker's process; importing this module has warmed it up."""
+    """The device for `wanted`, found in the worker's process, which then has loaded all that jobs need."""
+    for verb in table.VERBS:
+        table.job(verb)
     found = devices.probe(wanted)
     return {"device": found.name, "device_reason": found.reason}

@@ -22,9 +22,9 @@ from ..errors import (
     StoreUnavailable,
     UnknownJob,
 )
-from . import events, heartbeat, osc, protocol, verbs
+from ..verbs.request import JobVerb, Verb
+from . import control, events, heartbeat, osc, protocol
 from .events import Event, JobEvent
-from .verbs import JobVerb, Verb
 
 # After so long a silence the daemon is asked how the job stands; after so many unanswered questions it is gone.
 SILENCE_S = 2.0
@@ -65,7 +65,7 @@ class Client:
         """Raises DaemonUnreachable when nothing answers for `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
-            self.send(verbs.Hello())
+            self.send(control.Hello())
             event = self._receive(min(left, HELLO_AGAIN_S))
             while event is not None:
                 if isinstance(event, events.Welcome):
@@ -82,11 +82,11 @@ class Client:
 
     def status(self) -> list[events.StatusEvent]:
         """The jobs that have not ended. Raises DaemonUnreachable, Forbidden."""
-        return self._list(verbs.Status(), events.StatusEvent, lambda event: event.job)
+        return self._list(control.Status(), events.StatusEvent, lambda event: event.job)
 
     def sessions(self) -> list[events.SessionEvent]:
         """The results that can be corrected. Raises DaemonUnreachable, Forbidden."""
-        return self._list(verbs.ListSessions(), events.SessionEvent, lambda event: event.session)
+        return self._list(control.ListSessions(), events.SessionEvent, lambda event: event.session)
 
     def _list(self, question: Verb, kind: type[Listed], name: Callable[[Listed], str]) -> list[Listed]:
         """What is answered with an event for each of several things, and one without a name after the last."""
@@ -103,7 +103,7 @@ class Client:
                     raise as_error(event)
         raise self._unreachable()
 
-    def request(self, message: JobVerb | verbs.Cancel | verbs.Resume) -> Iterator[JobEvent]:
+    def request(self, message: JobVerb | control.Cancel | control.Resume) -> Iterator[JobEvent]:
         """Send, and yield what the daemon says of the job until it has ended.
 
         The last event is `done`, `failed`, `cancelled` or `interrupted`. A job without a name is given one here, so
@@ -119,7 +119,7 @@ class Client:
             event = self._receive(self._silence_s)
             if event is None:
                 unanswered += 1
-                self.send(verbs.Status(job=message.job))
+                self.send(control.Status(job=message.job))
             elif isinstance(event, JobEvent) and event.job == message.job:
                 unanswered = 0
                 if isinstance(event, events.Failed) and event.code in REFUSALS:
@@ -132,7 +132,7 @@ class Client:
                         return
         raise self._unreachable()
 
-    def run(self, message: JobVerb | verbs.Resume, show: Callable[[Progress], None]) -> Path:
+    def run(self, message: JobVerb | control.Resume, show: Callable[[Progress], None]) -> Path:
         """Request a job, show its progress, and return its manifest's path; ctrl-C cancels it.
 
         Raises the DapError that the job failed with, Cancelled, or DaemonUnreachable.
@@ -141,7 +141,7 @@ class Client:
         try:
             last = self.last_event(message.model_copy(update={"job": job}), show)
         except KeyboardInterrupt:
-            last = self.last_event(verbs.Cancel(job=job), show)
+            last = self.last_event(control.Cancel(job=job), show)
         match last:
             case events.Done():
                 return Path(last.manifest)
@@ -156,7 +156,7 @@ class Client:
                 raise Cancelled
 
     def last_event(
-        self, message: JobVerb | verbs.Cancel | verbs.Resume, show: Callable[[Progress], None] = lambda _: None
+        self, message: JobVerb | control.Cancel | control.Resume, show: Callable[[Progress], None] = lambda _: None
     ) -> JobEvent:
         """How the job ended. Raises as `request` does."""
         for event in self.request(message):

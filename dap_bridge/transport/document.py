@@ -11,18 +11,18 @@ from typing import Any
 from ..config import LOOPBACK, Settings, default_spool
 from ..domain import Manifest, State, Stem
 from ..errors import DapError
+from ..messages import Message
+from ..verbs.request import Verb
 from . import osc, protocol
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
 from .http import MAX_BODY
-from .messages import Message
-from .verbs import VERBS, Verb
 
 INTRODUCTION = """\
 # Protocol
 
-This page is generated from the protocol table (`make docs`): edit `verbs.py` and `events.py` in
-`dap_bridge/transport` instead.
+This page is generated from the protocol table (`make docs`): edit `request.py` in the folders of
+`dap_bridge/verbs`, and `control.py` and `events.py` in `dap_bridge/transport`, instead.
 
 A host talks to the daemon through one of two doors; the mask editor's page has a third. All speak the same table of
 verbs and events: a request names a clip and never carries samples, the answer names a folder with stems and a
@@ -160,7 +160,7 @@ def document() -> str:
         ),
         HTTP.format(bytes=MAX_BODY),
         "## Verbs\n",
-        *(_message(model) for model in VERBS.values()),
+        *(_message(model) for model in protocol.VERBS.values()),
         "## Events\n",
         *(_message(model) for model in EVENTS.values()),
         _table("## The manifest", Manifest),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ..verbs.request import Verb
 from .events import Event
-from .verbs import Verb
 
 
 class Sink(Protocol):

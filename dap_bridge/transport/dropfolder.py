@@ -24,10 +24,10 @@ from watchdog.observers import Observer
 
 from .. import atomic, private
 from ..errors import BadRequest, DapError, Forbidden, StoreUnavailable
-from . import protocol, verbs
+from ..verbs.request import JobVerb
+from . import protocol
 from .door import Handle
 from .events import Chosen, Event, Failed
-from .verbs import JobVerb
 
 log = logging.getLogger(__name__)
 
@@ -269,7 +269,7 @@ class DropFolder:
         """Set the file aside with the reason, and answer it, unless a job of that name has an answer already."""
         log.info("%s was rejected: %s", path.name, error.message)
         fields = request if isinstance(request, dict) else {}
-        makes_job = issubclass(verbs.VERBS.get(str(fields.get("verb")), JobVerb), JobVerb)
+        makes_job = issubclass(protocol.VERBS.get(str(fields.get("verb")), JobVerb), JobVerb)
         named = protocol.job_named(fields)
         failed = Failed(job=named, **error.as_dict())
         try:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ..domain import State
-from .messages import Message
+from ..messages import Message
 
 VERSION = 1
 

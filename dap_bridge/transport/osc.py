@@ -24,12 +24,13 @@ from pythonosc.parsing import osc_types
 
 from .. import config
 from ..errors import BadRequest, DapError, Forbidden, PortTaken
-from . import events, heartbeat, protocol, verbs
+from ..messages import Message
+from ..verbs.request import Verb
+from . import events, heartbeat, protocol
+from .control import Hello
 from .door import Handle
 from .events import Event, Failed
-from .messages import Message
 from .protocol import MAX_DATAGRAM
-from .verbs import Hello, Verb
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +190,7 @@ class OscDoor(asyncio.DatagramProtocol):
     def _receive(self, message: OscMessage, sender: Address) -> None:
         address = message.address
         name = address.removeprefix(protocol.OSC_PREFIX)
-        if not address.startswith(protocol.OSC_PREFIX) or (name in events.EVENTS and name not in verbs.VERBS):
+        if not address.startswith(protocol.OSC_PREFIX) or (name in events.EVENTS and name not in protocol.VERBS):
             return  # for somebody else, or a daemon's answer: answering that could go on for ever
         fields: dict[str, Any] = {}
         try:

@@ -1,7 +1,8 @@
 """The one protocol table, on the wire.
 
-The verbs and events, with their fields, types and limits, stand in verbs.py and events.py. OSC addresses, the drop
-folder's JSON, the command line's checks and docs/protocol.md all come from them.
+The verbs that make jobs, with their fields, types and limits, stand in dap_bridge/verbs, those asked of the daemon
+itself in control.py, the events in events.py. OSC addresses, the drop folder's JSON, the command line's checks and
+docs/protocol.md all come from them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from typing import Any, get_origin
 from pydantic import ValidationError
 
 from ..errors import BadRequest
+from ..messages import JOB_ID, Message
+from ..verbs import table
+from ..verbs.request import Verb
+from .control import Cancel, Choose, Hello, ListSessions, Resume, Status
 from .events import EVENTS, Event
-from .messages import JOB_ID, Message
-from .verbs import VERBS, Verb
 
+_VERBS: tuple[type[Verb], ...] = (Hello, Status, *map(table.request, table.VERBS), ListSessions, Cancel, Resume, Choose)
+VERBS = {verb.name: verb for verb in _VERBS}
 OSC_PREFIX = "/dap/"
 # python-osc receives at most this many bytes in one datagram; what does not fit goes through the drop folder.
 MAX_DATAGRAM = 8192

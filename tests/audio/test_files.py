@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from dap_bridge.audio.files import ClipReader
-from dap_bridge.domain import ChannelRef, Clip
+from dap_bridge.domain import ChannelRef, ClipRef
 from dap_bridge.errors import BadClip, ClipUnreadable
 
 
-def clip(path: Path, **stretch: int) -> Clip:
-    return Clip((ChannelRef(str(path)),), **stretch)
+def clip(path: Path, **stretch: int) -> ClipRef:
+    return ClipRef((ChannelRef(str(path)),), **stretch)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_channels_may_come_from_several_files(
         ChannelRef(str(write_clip(left, 48000, "x%L.wav")), 0),
         ChannelRef(str(write_clip(right, 48000, "x%R.wav")), 1),
     )
-    with ClipReader(Clip(refs, start=100, frames=300)) as reader:
+    with ClipReader(ClipRef(refs, start=100, frames=300)) as reader:
         np.testing.assert_array_equal(reader.read(0, 300), np.stack([left[0, 100:400], right[1, 100:400]]))
         assert [entry["channels"] for entry in reader.inputs] == [[0], [1]]
 
@@ -91,7 +91,7 @@ def test_a_channel_that_is_not_there_is_refused(
 ) -> None:
     path = write_clip(noise(2, 100), 44100)
     with pytest.raises(BadClip, match="has 2 channels; channel 2"):
-        ClipReader(Clip((ChannelRef(str(path), 2),)))
+        ClipReader(ClipRef((ChannelRef(str(path), 2),)))
 
 
 def test_files_of_different_rates_are_refused(
@@ -99,7 +99,7 @@ def test_files_of_different_rates_are_refused(
 ) -> None:
     paths = [write_clip(noise(1, 100), rate, f"{rate}.wav") for rate in (44100, 48000)]
     with pytest.raises(BadClip, match=r"44100 Hz.*48000 Hz"):
-        ClipReader(Clip(tuple(ChannelRef(str(path), 0) for path in paths)))
+        ClipReader(ClipRef(tuple(ChannelRef(str(path), 0) for path in paths)))
 
 
 def test_what_is_no_audio_is_said_to_be_none(tmp_path: Path) -> None:

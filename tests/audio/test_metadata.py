@@ -19,7 +19,7 @@ from dap_bridge.audio import metadata
 from dap_bridge.audio.files import ClipReader
 from dap_bridge.audio.plan import Chunk
 from dap_bridge.audio.stems import StemWriter
-from dap_bridge.domain import ChannelRef, Clip, Format
+from dap_bridge.domain import ChannelRef, ClipRef, Format
 from tests.audio import broadcast
 from tests.audio.broadcast import MIDNIGHT, RATE, adtl, bext, cue, info, ixml, smpl
 
@@ -45,7 +45,7 @@ def stem(tmp_path: Path) -> Stem:
         channels: tuple[int, ...] = (),
     ) -> tuple[Path, tuple[str, ...]]:
         refs = tuple(ChannelRef(str(path), channel) for channel in channels) or (ChannelRef(str(path)),)
-        with ClipReader(Clip(refs, start, frames)) as reader:
+        with ClipReader(ClipRef(refs, start, frames)) as reader:
             carried = metadata.carried(reader, form)
             to = tmp_path / f"stem{form.suffix}"
             shape = (reader.rate, reader.channels, reader.frames)

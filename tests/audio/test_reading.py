@@ -20,7 +20,7 @@ import soundfile
 from dap_bridge.audio.files import ClipReader
 from dap_bridge.audio.reading import decoded, ffmpeg, opening, rate_of
 from dap_bridge.audio.reading.kinds import Kind
-from dap_bridge.domain import ChannelRef, Clip
+from dap_bridge.domain import ClipRef
 from dap_bridge.errors import Cancelled, ClipUnreadable, OutputUnwritable
 from tests.conftest import RECORDINGS
 
@@ -32,7 +32,7 @@ needs_special_files = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="need
 
 
 def opened(path: Path) -> ClipReader:
-    return ClipReader(Clip((ChannelRef(str(path)),)))
+    return ClipReader(ClipRef.of(str(path)))
 
 
 def everything(path: Path) -> tuple[np.ndarray, list[str]]:
@@ -445,7 +445,7 @@ def test_decoding_can_be_stopped(encode: Callable[..., Path]) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):
-        ClipReader(Clip((ChannelRef(str(encode("clip.ogg", format="OGG", subtype="VORBIS"))),)), stop)
+        ClipReader(ClipRef.of(str(encode("clip.ogg", format="OGG", subtype="VORBIS"))), stop)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from dap_bridge import presets
 from dap_bridge.audio.files import ClipReader
 from dap_bridge.audio.plan import plan
 from dap_bridge.audio.silence import PaddedWriter, Signal, Span, signal_spans
-from dap_bridge.domain import ChannelRef, Clip
+from dap_bridge.domain import ClipRef
 
 RATE = 16_000
 RULE = presets.load("default").about.silence
@@ -25,7 +25,7 @@ def find(write_clip: Callable[..., Path]) -> Find:
     """find(audio (channels, frames)) -> where there is signal."""
 
     def run(audio: np.ndarray) -> tuple[Span, ...]:
-        with ClipReader(Clip((ChannelRef(str(write_clip(audio, RATE))),))) as reader:
+        with ClipReader(ClipRef.of(str(write_clip(audio, RATE)))) as reader:
             return signal_spans(reader, RULE, lambda: None)
 
     return run
@@ -117,7 +117,7 @@ def test_silence_is_put_back_where_it_was_whatever_chunks_overlap_there(
         filled.append((start, start + audio.shape[1]))
         return both(audio)
 
-    with ClipReader(Clip((ChannelRef(str(originals[0])),))) as reader:
+    with ClipReader(ClipRef.of(str(originals[0]))) as reader:
         signal = Signal(reader, RULE, lambda: None)
         assert signal.frames == 2 * sound.shape[1] + 9000
         chunks = plan(signal.frames, RATE, seconds=0.75, overlap_s=0.3)
@@ -136,7 +136,7 @@ def test_silence_is_put_back_where_it_was_whatever_chunks_overlap_there(
 
 def test_a_frame_of_the_clip_is_found_in_the_signal_and_back(write_clip: Callable[..., Path]) -> None:
     audio = np.concatenate([dither(1), hiss(1, -25), dither(2), hiss(1, -25)], axis=1)
-    with ClipReader(Clip((ChannelRef(str(write_clip(audio, RATE))),))) as reader:
+    with ClipReader(ClipRef.of(str(write_clip(audio, RATE)))) as reader:
         signal = Signal(reader, RULE, lambda: None)
         assert [signal.position(at * RATE) for at in (0, 0.5, 1, 1.25, 2, 3, 4, 4.5, 5)] == pytest.approx(
             [at * RATE for at in (0, 0, 0, 0.25, 1, 1, 1, 1.5, 2)], abs=2

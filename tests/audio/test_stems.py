@@ -12,7 +12,7 @@ import soundfile
 from dap_bridge.audio.files import ClipReader
 from dap_bridge.audio.plan import Chunk, plan
 from dap_bridge.audio.stems import NULL_FLOOR_DB, StemWriter, file_name, null_db, require_writable
-from dap_bridge.domain import ChannelRef, Clip, Format
+from dap_bridge.domain import ClipRef, Format
 from dap_bridge.errors import BadRequest, Diverged
 
 
@@ -28,7 +28,7 @@ def write(folder: Path, clip: np.ndarray, split: Callable[[np.ndarray, int], np.
             block = clip[:, chunk.start : chunk.end]
             writer.write(chunk, split(block, chunk.index), following)
     soundfile.write(folder / "clip.wav", clip.T, 100, subtype="FLOAT")
-    with ClipReader(Clip((ChannelRef(str(folder / "clip.wav")),))) as reader:
+    with ClipReader(ClipRef.of(str(folder / "clip.wav"))) as reader:
         return null_db(reader, [folder / "1.wav", folder / "2.wav"])
 
 
@@ -89,7 +89,7 @@ def separated(
     soundfile.write(folder / "clip.wav", clip.T, 8000, subtype="FLOAT")
     chunks = plan(frames, 8000, frames / 8000 / pieces * 1.2, frames / 8000 / pieces / 5)
     paths = [folder / file_name(index + 1, form) for index in range(len(parts(clip[:, :1])))]
-    with ClipReader(Clip((ChannelRef(str(folder / "clip.wav")),))) as reader:
+    with ClipReader(ClipRef.of(str(folder / "clip.wav"))) as reader:
         with StemWriter(paths, 8000, channels, frames, form, whole=reader.read) as writer:
             for chunk, following in zip(chunks, [*chunks[1:], None], strict=True):
                 writer.write(chunk, parts(clip[:, chunk.start : chunk.end]), following)

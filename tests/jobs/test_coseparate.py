@@ -16,7 +16,8 @@ import soxr
 from dap_bridge.domain import Job
 from dap_bridge.errors import BadClip, Cancelled
 from dap_bridge.jobs import worker
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.request import JobVerb
 
 from .test_worker import Watcher
 
@@ -27,7 +28,7 @@ Coseparate = Callable[..., dict[str, Any]]
 
 def request(**fields: Any) -> Job:
     message = protocol.parse("coseparate", fields)
-    assert isinstance(message, verbs.Coseparate)
+    assert isinstance(message, JobVerb)
     return Job("job", message.name, message.request())
 
 

@@ -17,7 +17,8 @@ from dap_bridge.domain import Job
 from dap_bridge.engine.gain import exponential_integral, log_spectral_gain
 from dap_bridge.errors import BadPreset, Cancelled
 from dap_bridge.jobs import worker
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.request import JobVerb
 
 from .test_coseparate import si_sdr
 from .test_worker import Watcher
@@ -32,7 +33,7 @@ PRESETS = ["denoise", "quick-dnp"]
 
 def request(clip: Path, **fields: Any) -> Job:
     message = protocol.parse("denoise", {"clip": str(clip)} | fields)
-    assert isinstance(message, verbs.Denoise)
+    assert isinstance(message, JobVerb)
     return Job("job", message.name, message.request())
 
 

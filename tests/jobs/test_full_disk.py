@@ -14,14 +14,16 @@ import numpy as np
 import pytest
 
 from dap_bridge.audio.files import ClipReader
-from dap_bridge.domain import ChannelRef, Clip, Job
+from dap_bridge.domain import ClipRef, Job
 from dap_bridge.errors import ClipUnreadable, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.output import Output
 from dap_bridge.jobs.run import writing_to
 from dap_bridge.jobs.sessions import Sessions
-from dap_bridge.transport import events, protocol, verbs
+from dap_bridge.transport import events, protocol
+from dap_bridge.verbs.request import JobVerb
+from dap_bridge.verbs.separate.request import Separate
 from tests.processes import Process
 
 RATE = 44_100
@@ -49,7 +51,7 @@ def clip(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> P
 
 def run(verb: str, home: Path, sessions: Path, **fields: object) -> Path:
     message = protocol.parse(verb, fields)
-    assert isinstance(message, verbs.JobVerb)
+    assert isinstance(message, JobVerb)
     mailbox = Mailbox(home, Sessions(sessions, most_bytes=1e9, most_days=1))
     mailbox.open()
     return worker.run(Job("a", verb, message.request()), mailbox, home / "result")
@@ -85,12 +87,12 @@ def test_a_full_temporary_folder_is_named(
 def test_a_full_disk_is_told_by_the_daemon_and_by_the_command(clip: Path, tmp_path: Path, disk: Path) -> None:
     daemon = Process(tmp_path, "-m", "dap_bridge", "serve")
     try:
-        request = verbs.Separate(job="a", clip=str(clip), preset="quick", out=str(disk / "out"))
+        request = Separate(job="a", clip=str(clip), preset="quick", out=str(disk / "out"))
         told = daemon.client.last_event(request)
         assert isinstance(told, events.Failed)
         assert (told.code, FULL in told.message) == ("output_unwritable", True)
         # what the daemon itself writes, when its disk is full: it goes on
-        job = verbs.Separate(job="b", clip=str(clip), preset="quick", out=str(tmp_path / "out"))
+        job = Separate(job="b", clip=str(clip), preset="quick", out=str(tmp_path / "out"))
         assert isinstance(daemon.client.last_event(job), events.Done)
     finally:
         daemon.client.close()
@@ -124,7 +126,7 @@ def test_folders_that_may_not_be_entered_or_written(tmp_path: Path) -> None:
                 Output(ledger / "ledger.json").stage(out, "job", ["stem-1.wav"])
             assert "may write" in caught.value.hint
         with pytest.raises(ClipUnreadable, match="Permission denied"):
-            ClipReader(Clip((ChannelRef(str(shut / "clip.wav")),)))
+            ClipReader(ClipRef.of(str(shut / "clip.wav")))
     finally:
         os.seteuid(0)
     assert list(shut.iterdir()) == []

@@ -21,8 +21,9 @@ from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, U
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
-from dap_bridge.jobs.verbs import refine as refine_module
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.refine import correction
+from dap_bridge.verbs.request import JobVerb
 
 RATE = 44_100
 WINDOW = 2048
@@ -36,7 +37,7 @@ def do(tmp_path: Path) -> Do:
 
     def run(verb: str, name: str, **fields: Any) -> dict[str, Any]:
         message = protocol.parse(verb, {"out": str(tmp_path / name)} | fields)
-        assert isinstance(message, verbs.JobVerb)
+        assert isinstance(message, JobVerb)
         mailbox = Mailbox(tmp_path / "jobs" / name, sessions)
         mailbox.open()
         path = worker.run(Job(name, verb, message.request()), mailbox, tmp_path)
@@ -339,7 +340,7 @@ def test_a_chunk_that_a_box_only_touches_is_taught_before_it_teaches(
         orders.append(more["carry"])
         return refine_chunks(*arguments, **more)
 
-    monkeypatch.setattr(refine_module, "refine_chunks", heard)
+    monkeypatch.setattr(correction, "refine_chunks", heard)
     do("separate", "first", clip=str(clip), preset=three_chunks)
     seam, last = text(1, "deactivate", (0.55, 0.8, 800, 3000)), text(2, "activate", (1.2, 1.3, 100, 400))
     do("refine", "second", session="first", box=[seam, last])

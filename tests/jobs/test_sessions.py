@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dap_bridge.domain import Box, Op
+from dap_bridge.domain import Box, ClipRef, Op
 from dap_bridge.errors import UnknownSession
 from dap_bridge.jobs.sessions import DAY_S, Session, Sessions
 
@@ -16,7 +16,8 @@ BOX = Box(1, Op.ACTIVATE, 0.5, 1.0, 100.0, 200.0, 0.5, None)
 
 
 def session(name: str, *fits: str) -> Session:
-    return Session(name, {"clip": "/a.wav"}, "source", "label", "/out/manifest.json", fits, (BOX,), parent="parent")
+    clip = ClipRef.of("/a.wav").as_request()
+    return Session(name, clip, "source", "label", "/out/manifest.json", fits, (BOX,), parent="parent")
 
 
 def aged(path: Path, days: float) -> None:

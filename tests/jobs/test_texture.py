@@ -17,7 +17,8 @@ from dap_bridge.bench.texture_baselines import TEXTURE_BASELINES
 from dap_bridge.domain import Job
 from dap_bridge.errors import BadClip, BadPreset, BadRequest, Cancelled
 from dap_bridge.jobs import worker
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.request import JobVerb
 from tests.conftest import RECORDINGS
 from tests.jobs.test_worker import Watcher
 
@@ -28,7 +29,7 @@ Audio = np.ndarray
 
 def request(clip: Path, **fields: Any) -> Job:
     message = protocol.parse("texture", {"clip": str(clip), "preset": "quick-texture"} | fields)
-    assert isinstance(message, verbs.JobVerb)
+    assert isinstance(message, JobVerb)
     return Job("job", message.name, message.request())
 
 

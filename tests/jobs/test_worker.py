@@ -24,8 +24,9 @@ from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
-from dap_bridge.jobs.verbs.separate import suggestion
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.request import JobVerb
+from dap_bridge.verbs.separate.job import suggestion
 from tests.conftest import RECORDINGS
 
 Separate = Callable[..., dict[str, Any]]
@@ -49,7 +50,7 @@ class Watcher(Mailbox):
 def request(clip: Path | None, **fields: Any) -> Job:
     named = {} if clip is None else {"clip": str(clip)}
     message = protocol.parse("separate", named | {"preset": "quick"} | fields)
-    assert isinstance(message, verbs.JobVerb)
+    assert isinstance(message, JobVerb)
     return Job("job", message.name, message.request())
 
 
@@ -314,6 +315,7 @@ import json, resource, sys
 from pathlib import Path
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
+from dap_bridge.verbs.request import JobVerb
 job = Job("job", "separate", json.loads(sys.argv[1]))
 worker.run_job(job, sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)

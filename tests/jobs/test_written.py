@@ -18,7 +18,8 @@ from dap_bridge.errors import BadRequest
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import protocol
+from dap_bridge.verbs.request import JobVerb
 from tests.audio import broadcast
 from tests.audio.broadcast import MIDNIGHT, RATE, adtl, bext, cue, info
 
@@ -33,7 +34,7 @@ def do(tmp_path: Path) -> Do:
 
     def run(verb: str, name: str, **fields: Any) -> dict[str, Any]:
         message = protocol.parse(verb, fields | {"out": str(tmp_path / name)})
-        assert isinstance(message, verbs.JobVerb)
+        assert isinstance(message, JobVerb)
         mailbox = Mailbox(tmp_path / "jobs" / name, sessions)
         mailbox.open()
         path = worker.run(Job(name, verb, message.request()), mailbox, tmp_path)

@@ -14,10 +14,11 @@ import pytest
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import DaemonUnreachable, Forbidden, UnknownJob
-from dap_bridge.transport import events, osc, protocol, verbs
+from dap_bridge.transport import control, events, osc, protocol
 from dap_bridge.transport.client import Client
 from dap_bridge.transport.events import Event
-from dap_bridge.transport.verbs import Verb
+from dap_bridge.verbs.request import Verb
+from dap_bridge.verbs.separate.request import Separate
 
 WELCOME = events.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
 ACCEPTED = events.Accepted(job="a", verb="separate")
@@ -25,7 +26,7 @@ DONE = events.Done(job="a", manifest="/m.json")
 CANCELLED = events.CancelledEvent(job="a")
 FORBIDDEN = events.Failed(job="a", **Forbidden("No key.").as_dict())
 UNKNOWN = events.Failed(job="a", **UnknownJob("There is no job a.").as_dict())
-REQUEST = verbs.Separate(job="a", clip="/a.wav")
+REQUEST = Separate(job="a", clip="/a.wav")
 
 
 class FakeDaemon:
@@ -122,16 +123,16 @@ def test_what_concerns_others_is_passed_over(client: Callable[[FakeDaemon], Clie
 def test_a_job_that_is_not_known_cannot_be_cancelled(client: Callable[[FakeDaemon], Client]) -> None:
     daemon = FakeDaemon(cancel=[[UNKNOWN]])
     with pytest.raises(UnknownJob, match="There is no job a"):
-        client(daemon).last_event(verbs.Cancel(job="a"))
+        client(daemon).last_event(control.Cancel(job="a"))
 
 
 def test_a_request_without_a_name_gets_one(client: Callable[[FakeDaemon], Client]) -> None:
     daemon = FakeDaemon()
     with pytest.raises(DaemonUnreachable):
-        list(client(daemon).request(verbs.Separate(clip="/a.wav")))
-    sent, *asked = (verb for verb in daemon.heard if not isinstance(verb, verbs.Hello))
-    assert isinstance(sent, verbs.Separate) and sent.job
-    assert asked and all(isinstance(verb, verbs.Status) and verb.job == sent.job for verb in asked)
+        list(client(daemon).request(Separate(clip="/a.wav")))
+    sent, *asked = (verb for verb in daemon.heard if not isinstance(verb, control.Hello))
+    assert isinstance(sent, Separate) and sent.job
+    assert asked and all(isinstance(verb, control.Status) and verb.job == sent.job for verb in asked)
 
 
 def test_silence_is_given_up_with_a_hint(client: Callable[[FakeDaemon], Client]) -> None:

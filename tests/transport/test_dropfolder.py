@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from dap_bridge.errors import JobConflict, StoreUnavailable
-from dap_bridge.transport import dropfolder, events, verbs
+from dap_bridge.transport import control, dropfolder, events
 from dap_bridge.transport.door import Sink
 from dap_bridge.transport.dropfolder import DropFolder
-from dap_bridge.transport.verbs import Verb
+from dap_bridge.verbs.request import JobVerb, Verb
+from dap_bridge.verbs.separate.request import Separate
 
 SETTLE_S = 0.3
 SEPARATE = {"verb": "separate", "clip": "/a.wav"}
@@ -54,16 +55,16 @@ class Rig:
         return job == "taken"
 
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
-        if self.refusals and isinstance(verb, verbs.JobVerb):
+        if self.refusals and isinstance(verb, JobVerb):
             self.refusals -= 1
             raise StoreUnavailable("The disk is full.")
         self.seen.append(verb)
         match verb:
-            case verbs.Separate(job=str(job)):
+            case Separate(job=str(job)):
                 if job == "taken":
                     raise JobConflict("That name is taken.")
                 self.door.write(job, events.Accepted(job=job, verb=verb.name))
-            case verbs.Status():
+            case control.Status():
                 assert sink is not None
                 for job in ("a", "b", ""):
                     sink.send(events.StatusEvent(job=job))
@@ -99,7 +100,7 @@ def test_a_request_is_answered_under_its_own_name_and_removed(tmp_path: Path) ->
         rig.drop("my request é.json", SEPARATE)
         await rig.settled()
         (verb,) = rig.seen
-        assert isinstance(verb, verbs.Separate) and verb.job == "my-request-"
+        assert isinstance(verb, Separate) and verb.job == "my-request-"
         assert rig.answer("my-request-") == [{"event": "accepted", "job": "my-request-", "verb": "separate"}]
         assert list(rig.door.rejected.iterdir()) == []
 
@@ -123,7 +124,7 @@ def test_requests_that_lie_there_at_the_start_are_taken_the_oldest_first(tmp_pat
 
     async def scene(rig: Rig) -> None:
         await rig.settled()
-        assert [verb.job for verb in rig.seen if isinstance(verb, verbs.Separate)] == ["b", "c", "a"]
+        assert [verb.job for verb in rig.seen if isinstance(verb, Separate)] == ["b", "c", "a"]
 
     play(tmp_path, scene)
 
@@ -149,7 +150,7 @@ def test_a_file_written_slowly_in_place_is_read_once_and_whole(tmp_path: Path) -
                 await asyncio.sleep(SETTLE_S / 5)
         await rig.settled()
         (verb,) = rig.seen
-        assert isinstance(verb, verbs.Separate) and verb.label == "é" * 20
+        assert isinstance(verb, Separate) and verb.label == "é" * 20
         assert list(rig.door.rejected.iterdir()) == []
 
     play(tmp_path, scene)

@@ -14,13 +14,14 @@ from pythonosc.parsing import osc_types
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import PortTaken, UnknownJob
-from dap_bridge.transport import events, osc, protocol, verbs
+from dap_bridge.transport import control, events, osc, protocol
 from dap_bridge.transport.door import Sink
 from dap_bridge.transport.events import Event
 from dap_bridge.transport.osc import Malformed, OscDoor
-from dap_bridge.transport.verbs import Verb
+from dap_bridge.verbs.request import Verb
+from dap_bridge.verbs.separate.request import Separate
 
-HELLO = osc.encode(verbs.Hello())
+HELLO = osc.encode(control.Hello())
 WELCOME = events.Welcome(version="1", pid=1, device="cpu", device_reason="", spool="/", jobs=0)
 
 
@@ -37,7 +38,7 @@ class Rig:
 
     def _handle(self, verb: Verb, sink: Sink | None) -> None:
         self.seen.append(verb)
-        if isinstance(verb, verbs.Cancel):
+        if isinstance(verb, control.Cancel):
             raise UnknownJob("No such job.")
         assert sink is not None
         sink.send(WELCOME)
@@ -93,7 +94,7 @@ def test_the_sender_is_answered() -> None:
 def test_bundles_are_taken_apart_in_order() -> None:
     async def scene(rig: Rig) -> None:
         caller = Caller(rig.door)
-        status = osc.encode(verbs.Status(job="a"))
+        status = osc.encode(control.Status(job="a"))
         caller.send(bundle(HELLO, bundle(status, HELLO), status))
         for _ in range(4):
             await caller.receive()
@@ -105,13 +106,13 @@ def test_bundles_are_taken_apart_in_order() -> None:
 def test_answers_go_to_the_port_a_message_names_else_to_the_one_its_hello_named() -> None:
     async def scene(rig: Rig) -> None:
         host, ear, other = (Caller(rig.door) for _ in range(3))
-        host.send(osc.encode(verbs.Hello(reply_port=ear.port)))
+        host.send(osc.encode(control.Hello(reply_port=ear.port)))
         assert await ear.receive() == WELCOME
-        host.send(osc.encode(verbs.Status(job="a")))
+        host.send(osc.encode(control.Status(job="a")))
         assert await ear.receive() == WELCOME
-        host.send(osc.encode(verbs.Cancel(job="a")))
+        host.send(osc.encode(control.Cancel(job="a")))
         assert isinstance(await ear.receive(), events.Failed)
-        host.send(osc.encode(verbs.Status(job="a", reply_port=other.port)))
+        host.send(osc.encode(control.Status(job="a", reply_port=other.port)))
         assert await other.receive() == WELCOME
 
     play(scene)
@@ -120,7 +121,7 @@ def test_answers_go_to_the_port_a_message_names_else_to_the_one_its_hello_named(
 def test_a_refused_message_is_answered_with_the_reason_and_its_job() -> None:
     async def scene(rig: Rig) -> None:
         caller = Caller(rig.door)
-        caller.send(osc.encode(verbs.Cancel(job="a")))
+        caller.send(osc.encode(control.Cancel(job="a")))
         assert await caller.receive() == events.Failed(job="a", **UnknownJob("No such job.").as_dict())
         message = osc.OscMessageBuilder("/dap/separate")
         for value in ("job", "b", "clip", "/a.wav", "sources", 99):
@@ -206,7 +207,7 @@ def keyed(*key: Any) -> bytes:
 
 def test_whoever_does_not_know_the_key_gets_no_further_than_hello(caplog: pytest.LogCaptureFixture) -> None:
     key = "right-é"
-    right = osc.encode(verbs.Status(job="a"), key)
+    right = osc.encode(control.Status(job="a"), key)
     wrong = [(), ("key", ""), ("key", "right"), ("key", f"{key}x"), ("key", 1), ("key", None), ("key", [key])]
 
     async def scene(rig: Rig) -> None:
@@ -256,8 +257,8 @@ def test_a_daemon_that_is_told_to_answer_itself_does_not_talk_to_itself_for_ever
             receive(data, sender)
 
         rig.door.datagram_received = count  # type: ignore[method-assign]
-        for verb in (verbs.Hello, verbs.Status, verbs.Cancel):
-            caller.send(osc.encode(verb(reply_port=rig.door.port, **({"job": "a"} if verb is verbs.Cancel else {}))))
+        for verb in (control.Hello, control.Status, control.Cancel):
+            caller.send(osc.encode(verb(reply_port=rig.door.port, **({"job": "a"} if verb is control.Cancel else {}))))
         await asyncio.sleep(0.2)
         assert datagrams <= 9
 
@@ -301,7 +302,7 @@ def test_bundles_nested_without_end_are_refused() -> None:
 
 def test_a_flood_of_damaged_datagrams_is_counted_and_not_answered() -> None:
     dice = random.Random(0)
-    request = osc.encode(verbs.Separate(clip="/a.wav", label="x" * 30, job="a"))
+    request = osc.encode(Separate(clip="/a.wav", label="x" * 30, job="a"))
 
     def damaged() -> bytes:
         kind = dice.randrange(3)

@@ -6,19 +6,25 @@ from typing import Any
 
 import pytest
 
+from dap_bridge import messages
 from dap_bridge.errors import BadRequest
-from dap_bridge.transport import events, messages, osc, protocol, verbs
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.transport import control, events, osc, protocol
+from dap_bridge.verbs.coseparate.request import Coseparate
+from dap_bridge.verbs.denoise.request import Denoise
+from dap_bridge.verbs.refine.request import Refine
+from dap_bridge.verbs.separate.request import Separate
+from dap_bridge.verbs.texture.request import Texture
+from dap_bridge.verbs.undo.request import Undo
 
 CLIP = {"clip": "/music/é 日本.wav"}
 BOX = "stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000"
 EXAMPLES: list[messages.Message] = [
-    verbs.Hello(reply_port=9000),
-    verbs.Status(),
-    verbs.Status(job="a"),
-    verbs.Cancel(job="a"),
-    verbs.Resume(job="a"),
-    verbs.Choose(job="a", session="b"),
+    control.Hello(reply_port=9000),
+    control.Status(),
+    control.Status(job="a"),
+    control.Cancel(job="a"),
+    control.Resume(job="a"),
+    control.Choose(job="a", session="b"),
     Separate(**CLIP),
     Separate(
         job="j-1",
@@ -34,17 +40,17 @@ EXAMPLES: list[messages.Message] = [
         format="24",
         out="/out",
     ),
-    verbs.Refine(session="a", box=(BOX, BOX.replace("stem=1", "stem=2")), keep=False, fit=False, seed=3),
-    verbs.Undo(session="/out/manifest.json"),
-    verbs.ListSessions(),
+    Refine(session="a", box=(BOX, BOX.replace("stem=1", "stem=2")), keep=False, fit=False, seed=3),
+    Undo(session="/out/manifest.json"),
+    control.ListSessions(),
     events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
-    verbs.Coseparate(
+    Coseparate(
         item=("0:::/a:b.wav", "7:9:48000:"),
         channel=("2:0:/l.wav", "2:1:/r.wav"),
         labels=("é", ""),
     ),
-    verbs.Denoise(**CLIP, strength=0.25, swap=True, preset="denoise"),
-    verbs.Texture(
+    Denoise(**CLIP, strength=0.25, swap=True, preset="denoise"),
+    Texture(
         job="t",
         channel=("0:/a.wav",),
         mode="fill",
@@ -82,7 +88,7 @@ def test_a_message_arrives_by_osc_as_it_was_sent(message: messages.Message) -> N
 
 
 def test_every_verb_and_event_has_been_tried() -> None:
-    assert {type(message) for message in EXAMPLES} == {*verbs.VERBS.values(), *events.EVENTS.values()}
+    assert {type(message) for message in EXAMPLES} == {*protocol.VERBS.values(), *events.EVENTS.values()}
 
 
 def test_both_doors_read_the_same_request() -> None:

@@ -15,10 +15,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from dap_bridge import console
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import DapError
 from dap_bridge.jobs.sessions import Session, Sessions
-from dap_bridge.transport import verbs
+from dap_bridge.verbs.coseparate.request import Coseparate
+from dap_bridge.verbs.denoise.request import Denoise
+from dap_bridge.verbs.separate.request import Separate
+from dap_bridge.verbs.texture.request import Texture
 from tests.processes import CHECKOUT, Process
 from tests.trust import harness
 from tests.trust.harness import ENDED, PATIENCE_S, Lab, NotTried, Tally, happens
@@ -260,10 +264,10 @@ def disk_full(lab: Lab, tally: Tally) -> None:
     long, short = lab.clip("long.wav", 6.0), lab.clip()
     daemon = lab.daemon("limited", "-m", "tests.trust.served", "--bytes", "300000")
     messages = [
-        verbs.Separate(job="separate", clip=str(long), preset="quick"),
-        verbs.Denoise(job="denoise", clip=str(long)),
-        verbs.Texture(job="texture", clip=str(long), length=200_000, preset="quick-texture"),
-        verbs.Coseparate(job="coseparate", item=(f"0:::{long}", f"2000:::{long}"), preset="quick-coseparate"),
+        Separate(job="separate", clip=str(long), preset="quick"),
+        Denoise(job="denoise", clip=str(long)),
+        Texture(job="texture", clip=str(long), length=200_000, preset="quick-texture"),
+        Coseparate(job="coseparate", item=(f"0:::{long}", f"2000:::{long}"), preset="quick-coseparate"),
     ]
     for message in messages:
         out = daemon.home / f"out-{message.job}"
@@ -511,6 +515,12 @@ def command_line(lab: Lab, tally: Tally) -> None:
 def _command(lab: Lab, *arguments: str) -> subprocess.Popen[str]:
     """`dap-bridge` with these arguments; what it prints goes into one pipe."""
     home = lab.home("home")
+
+    def heed() -> None:
+        """Whoever started the table in the background, or with nohup, had it ignore what it sends here."""
+        for number in console.endings():
+            signal.signal(number, signal.SIG_DFL)
+
     folders = {"DAP_BRIDGE_DATA": str(home / "data"), "DAP_BRIDGE_SPOOL": str(home / "spool")}
     return subprocess.Popen(
         [sys.executable, "-m", "dap_bridge", *arguments],
@@ -519,6 +529,7 @@ def _command(lab: Lab, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=heed,
     )
 
 
@@ -532,11 +543,11 @@ def forgotten(lab: Lab, tally: Tally) -> None:
     clip = lab.clip()
     for number in range(2 * KEPT):
         tally.tried += 1
-        daemon.client.last_event(verbs.Separate(job=f"j{number}", clip=str(clip), preset="quick"))
+        daemon.client.last_event(Separate(job=f"j{number}", clip=str(clip), preset="quick"))
     kept = sorted(path.parent.name for path in daemon.data.glob("jobs/*/result"))
     tally.check(kept == sorted(harness.jobs(daemon)), WRONG, f"results of {kept} are kept")
     for job in kept:
         _check_done(tally, daemon, job)
-    again = daemon.client.last_event(verbs.Separate(job="j0", clip=str(clip), preset="quick"))
+    again = daemon.client.last_event(Separate(job="j0", clip=str(clip), preset="quick"))
     tally.check(again.name == "done", WRONG, f"asked again: {again}")
     _check_done(tally, daemon, "j0")

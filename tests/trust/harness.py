@@ -22,8 +22,13 @@ import soundfile
 
 from dap_bridge.domain import State
 from dap_bridge.errors import DaemonUnreachable
-from dap_bridge.transport import verbs
-from dap_bridge.transport.verbs import JobVerb
+from dap_bridge.verbs.coseparate.request import Coseparate
+from dap_bridge.verbs.denoise.request import Denoise
+from dap_bridge.verbs.refine.request import Refine
+from dap_bridge.verbs.request import JobVerb
+from dap_bridge.verbs.separate.request import Separate
+from dap_bridge.verbs.texture.request import Texture
+from dap_bridge.verbs.undo.request import Undo
 from tests import quick
 from tests.processes import STUB, Process, until
 
@@ -159,12 +164,12 @@ def every_verb(clip: Path, session: str, corrected: str) -> list[JobVerb]:
     """A short job of each verb. session: a result to refine; corrected: one to undo a box of."""
     box = ("stem=1,op=deactivate,start=0.1,end=0.4,low=200,high=4000",)
     return [
-        verbs.Separate(clip=str(clip), preset="quick"),
-        verbs.Refine(session=session, box=box),
-        verbs.Undo(session=corrected),
-        verbs.Coseparate(item=(f"0:::{clip}", f"2000:::{clip}"), preset="quick-coseparate"),
-        verbs.Denoise(clip=str(clip)),
-        verbs.Texture(clip=str(clip), length=40_000, preset="quick-texture"),
+        Separate(clip=str(clip), preset="quick"),
+        Refine(session=session, box=box),
+        Undo(session=corrected),
+        Coseparate(item=(f"0:::{clip}", f"2000:::{clip}"), preset="quick-coseparate"),
+        Denoise(clip=str(clip)),
+        Texture(clip=str(clip), length=40_000, preset="quick-texture"),
     ]
 
 

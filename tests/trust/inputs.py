@@ -12,8 +12,8 @@ import soundfile
 
 from dap_bridge import assets, presets
 from dap_bridge.audio.files import ClipReader
-from dap_bridge.domain import Clip
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.domain import ClipRef
+from dap_bridge.verbs.separate.request import Separate
 from tests.trust import mutations, pooled, unguarded
 from tests.trust.harness import Lab, Tally
 
@@ -81,7 +81,7 @@ def audio(folder: Path) -> pooled.Trial:
         # What a file is called is a claim as well.
         path = folder / f"clip.{FORMATS[name if dice.random() < 0.9 else other][0]}"
         path.write_bytes(mutations.broken(dice, good[name], good[other], FORMATS[name][3]))
-        clip = Clip.from_request(Separate(clip=str(path)).request())
+        clip = ClipRef.from_request(Separate(clip=str(path)).request())
         with ClipReader(clip) as reader:
             if reader.frames > DENSEST * path.stat().st_size:
                 raise pooled.Seen(BELIEVED, f"{reader.frames} frames in {path.stat().st_size} bytes of {path.suffix}")

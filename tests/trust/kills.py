@@ -6,8 +6,8 @@ import json
 import time
 from pathlib import Path
 
-from dap_bridge.transport import verbs
-from dap_bridge.transport.verbs import JobVerb
+from dap_bridge.transport import control
+from dap_bridge.verbs.request import JobVerb
 from tests.trust import harness
 from tests.trust.harness import ENDED, PATIENCE_S, Lab, Tally, every_verb, happens
 
@@ -136,7 +136,7 @@ class Campaign:
     def _resume(self) -> None:
         for name, row in harness.jobs(self._daemon).items():
             if row.state in ENDED and row.state != "done":
-                self._daemon.client.send(verbs.Resume(job=name))
+                self._daemon.client.send(control.Resume(job=name))
 
     def _finish(self) -> None:
         """Until every job is done; one that ended otherwise is asked for again."""
@@ -145,7 +145,7 @@ class Campaign:
                 row = harness.ended(self._daemon, name, PATIENCE_S)
                 if row.state not in ENDED or row.state == "done":
                     break
-                next(iter(self._daemon.client.request(verbs.Resume(job=name))))
+                next(iter(self._daemon.client.request(control.Resume(job=name))))
             if row.state == "running":
                 self._tally.note(STUCK, name)
             elif row.state == "done":

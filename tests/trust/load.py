@@ -9,9 +9,9 @@ import sys
 import threading
 import time
 
-from dap_bridge.transport import verbs
+from dap_bridge.transport import control
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.verbs.separate.request import Separate
 from tests.processes import CHECKOUT, Process
 from tests.trust import harness
 from tests.trust.harness import Lab, Tally
@@ -78,7 +78,7 @@ def client(port: int, number: int, each: int) -> None:
         for name in names:
             next(iter(asker.request(Separate(job=name, clip="/nowhere/clip.wav"))))
         for name in names:
-            asker.last_event(verbs.Resume(job=name))
+            asker.last_event(control.Resume(job=name))
 
 
 def main(port: int, each: int) -> None:

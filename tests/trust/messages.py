@@ -18,8 +18,11 @@ from pythonosc.parsing import osc_types
 
 from dap_bridge.config import LOOPBACK
 from dap_bridge.errors import DapError
-from dap_bridge.transport import osc, protocol, verbs
-from dap_bridge.transport.messages import Message
+from dap_bridge.messages import Message
+from dap_bridge.transport import control, osc, protocol
+from dap_bridge.verbs.request import Verb
+from dap_bridge.verbs.separate.request import Separate
+from dap_bridge.verbs.texture.request import Texture
 from tests.processes import Process, until
 from tests.trust import harness, mutations
 from tests.trust.harness import PATIENCE_S, Lab, Tally, every_verb, happens
@@ -367,17 +370,15 @@ def _exchange(port: int, requests: list[bytes], seconds: float = ANSWER_S) -> li
     return answers
 
 
-def _good_messages() -> list[verbs.Verb]:
+def _good_messages() -> list[Verb]:
     clip, out = Path("/nowhere/clip.wav"), "/nowhere/out"
     jobs = [
         message.model_copy(update={"job": f"m-{message.name}"}) for message in every_verb(clip, "m-separate", "m-x")
     ]
-    jobs.append(verbs.Separate(job="full", channel=(f"0:{clip}", f"1:{clip}"), start=3, frames=9, rate=44_100, out=out))
-    jobs.append(
-        verbs.Texture(mode="fill", length=5, clip=str(clip), after=str(clip), after_start=1, variations=2, out=out)
-    )
-    asks = [verbs.Status(), verbs.Status(job="full"), verbs.Cancel(job="full"), verbs.Resume(job="full")]
-    return [*jobs, *asks, verbs.Hello(), verbs.ListSessions(), verbs.Choose(job="full", session="m-refine")]
+    jobs.append(Separate(job="full", channel=(f"0:{clip}", f"1:{clip}"), start=3, frames=9, rate=44_100, out=out))
+    jobs.append(Texture(mode="fill", length=5, clip=str(clip), after=str(clip), after_start=1, variations=2, out=out))
+    asks = [control.Status(), control.Status(job="full"), control.Cancel(job="full"), control.Resume(job="full")]
+    return [*jobs, *asks, control.Hello(), control.ListSessions(), control.Choose(job="full", session="m-refine")]
 
 
 class _Door:

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from dap_bridge.errors import Forbidden
-from dap_bridge.transport import osc, verbs
+from dap_bridge.transport import control, osc
+from dap_bridge.verbs.coseparate.request import Coseparate
+from dap_bridge.verbs.denoise.request import Denoise
+from dap_bridge.verbs.refine.request import Refine
+from dap_bridge.verbs.request import Verb
+from dap_bridge.verbs.separate.request import Separate
+from dap_bridge.verbs.texture.request import Texture
+from dap_bridge.verbs.undo.request import Undo
 from tests.processes import Process
 from tests.trust import harness
 from tests.trust.harness import PATIENCE_S, Lab, NotTried, Tally
@@ -48,7 +55,7 @@ def _met(lab: Lab, tally: Tally, name: str, **environment: str) -> int:
     daemon = lab.daemon(name, "-m", "tests.trust.served", "--umask", "0", **environment)
     shared = home / "shared"
     for job, out in {"mine": None, "shared": str(shared)}.items():
-        message = verbs.Separate(job=job, clip=str(clip), out=out, preset="quick")
+        message = Separate(job=job, clip=str(clip), out=out, preset="quick")
         daemon.client.last_event(message)
     messages = _messages(clip, theirs)
     datagrams = [packed(message, key) for message in messages for key in ("", "wrong", "0" * 32)]
@@ -69,16 +76,16 @@ def _met(lab: Lab, tally: Tally, name: str, **environment: str) -> int:
     return sum(code != Forbidden.code for code in codes)
 
 
-def _messages(clip: Path, theirs: Path) -> list[verbs.Verb]:
+def _messages(clip: Path, theirs: Path) -> list[Verb]:
     """Of every verb but hello."""
-    steal = verbs.Separate(job="steal", clip=str(clip), out=str(theirs / "out"), preset="quick")
-    texture = verbs.Texture(job="t", clip=str(clip), length=9000, out=str(theirs / "t"), preset="quick-texture")
+    steal = Separate(job="steal", clip=str(clip), out=str(theirs / "out"), preset="quick")
+    texture = Texture(job="t", clip=str(clip), length=9000, out=str(theirs / "t"), preset="quick-texture")
     items = (f"0:::{clip}", f"2000:::{clip}")
-    more: list[verbs.Verb] = [verbs.Coseparate(job="c", item=items, out=str(theirs / "c"), preset="quick-coseparate")]
-    more += [verbs.Denoise(job="d", clip=str(clip), out=str(theirs / "d")), verbs.Undo(job="u", session="mine")]
-    more += [verbs.Refine(job="r", session="mine", fit=False, out=str(theirs / "r")), verbs.ListSessions()]
-    asks = [verbs.Status(), verbs.Status(job="mine"), verbs.Cancel(job="mine"), verbs.Resume(job="mine")]
-    return [steal, texture, *more, *asks, verbs.Choose(job="mine", session="mine")]
+    more: list[Verb] = [Coseparate(job="c", item=items, out=str(theirs / "c"), preset="quick-coseparate")]
+    more += [Denoise(job="d", clip=str(clip), out=str(theirs / "d")), Undo(job="u", session="mine")]
+    more += [Refine(job="r", session="mine", fit=False, out=str(theirs / "r")), control.ListSessions()]
+    asks = [control.Status(), control.Status(job="mine"), control.Cancel(job="mine"), control.Resume(job="mine")]
+    return [steal, texture, *more, *asks, control.Choose(job="mine", session="mine")]
 
 
 def _as_stranger(daemon: Process, datagrams: list[bytes], files: list[Path], folders: list[Path]) -> dict[str, Any]:

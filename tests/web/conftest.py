@@ -13,7 +13,7 @@ import tomli_w
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from dap_bridge.demo import CLIP
-from dap_bridge.transport.verbs import Separate
+from dap_bridge.verbs.separate.request import Separate
 from tests.hosts.conftest import needed
 from tests.processes import Process
 from tests.web.editor import Editor

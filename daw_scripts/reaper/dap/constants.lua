@@ -1,4 +1,4 @@
--- Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead.
+-- Generated from the protocol table by `make docs`; edit dap_bridge/verbs instead.
 return {
   version = 1,
   prefix = "/dap/",
@@ -300,13 +300,6 @@ return {
         longest = 4096,
       },
     },
-    sessions = {
-      reply_port = {
-        type = "integer",
-        low = 1,
-        high = 65535,
-      },
-    },
     texture = {
       reply_port = {
         type = "integer",
@@ -410,6 +403,13 @@ return {
       preset = {
         type = "string",
         default = "texture",
+      },
+    },
+    sessions = {
+      reply_port = {
+        type = "integer",
+        low = 1,
+        high = 65535,
       },
     },
     cancel = {

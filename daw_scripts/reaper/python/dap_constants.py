@@ -1,4 +1,4 @@
-"""Generated from the protocol table by `make docs`; edit dap_bridge/transport/verbs.py instead."""
+"""Generated from the protocol table by `make docs`; edit dap_bridge/verbs instead."""
 
 VERSION = 1
 PREFIX = "/dap/"
@@ -300,13 +300,6 @@ FIELDS = {
             "longest": 4096,
         },
     },
-    "sessions": {
-        "reply_port": {
-            "type": "integer",
-            "low": 1,
-            "high": 65535,
-        },
-    },
     "texture": {
         "reply_port": {
             "type": "integer",
@@ -410,6 +403,13 @@ FIELDS = {
         "preset": {
             "type": "string",
             "default": "texture",
+        },
+    },
+    "sessions": {
+        "reply_port": {
+            "type": "integer",
+            "low": 1,
+            "high": 65535,
         },
     },
     "cancel": {

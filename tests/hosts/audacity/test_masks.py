@@ -14,7 +14,7 @@ import soundfile
 
 from dap_bridge.audacity import stems
 from dap_bridge.errors import UnknownSession
-from dap_bridge.transport import protocol, verbs
+from dap_bridge.transport import control, protocol
 from dap_bridge.transport.events import SessionEvent
 from tests.hosts.audacity.conftest import Left
 from tests.hosts.audacity.host import FIRST, LAST, NAMES, RATE, SECONDS, Audacity
@@ -116,7 +116,7 @@ def test_what_the_mask_editor_sends_is_placed(audacity: Audacity, said: tuple[Sa
     audacity.run("DAP Open mask editor")
     opened = until(lambda: visited.exists() and visited.read_text()).strip().removeprefix(bridge.editor)
     assert opened != separation.session  # but what was made of it, and stands there
-    bridge.client.send(verbs.Choose(job=opened, session=separation.session))
+    bridge.client.send(control.Choose(job=opened, session=separation.session))
     with audacity.pipe_free():
         assert line()
     stem, _ = soundfile.read(Path(separation.manifest).with_name("stem-1.wav"))

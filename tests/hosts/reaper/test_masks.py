@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dap_bridge.transport import events, verbs
+from dap_bridge.transport import control, events
+from dap_bridge.verbs.refine.request import Refine
 from tests.hosts.reaper.conftest import RATE
 from tests.hosts.reaper.host import SCRIPTS, Host, quoted
 from tests.hosts.reaper.test_separate import SEPARATE, add_item
@@ -50,7 +51,7 @@ def refined(bridge: Process, opened: Path) -> Path:
     """The manifest of a session that was refined from this one, as the page in the browser asks for it."""
     session = json.loads(opened.read_text(encoding="utf-8"))["session"]
     box = "stem=1,op=deactivate,start=0.2,end=0.4,low=200,high=900"
-    message = verbs.Refine(session=session, box=(box,), keep=False, fit=False)
+    message = Refine(session=session, box=(box,), keep=False, fit=False)
     *_, last = bridge.client.request(message)
     assert isinstance(last, events.Done)
     return Path(last.manifest)
@@ -59,7 +60,7 @@ def refined(bridge: Process, opened: Path) -> Path:
 def choose(bridge: Process, opened: Path, chosen: Path) -> None:
     """What the page says when the user sends a result to the host."""
     session, result = (json.loads(path.read_text(encoding="utf-8"))["session"] for path in (opened, chosen))
-    bridge.client.send(verbs.Choose(job=session, session=result))
+    bridge.client.send(control.Choose(job=session, session=result))
 
 
 def manifest_of_take(item: dict[str, Any], number: int) -> dict[str, Any]:

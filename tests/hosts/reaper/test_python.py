@@ -20,8 +20,9 @@ import soundfile
 
 from dap_bridge import __version__, config
 from dap_bridge.install import reaper
-from dap_bridge.transport import events, osc, protocol, verbs
+from dap_bridge.transport import events, osc, protocol
 from dap_bridge.transport.client import Client
+from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import Start
 from tests.hosts.reaper import reaper_stub
 from tests.hosts.reaper.conftest import RATE
@@ -166,7 +167,7 @@ def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp
     assert "is running" in run("DAP_Bridge status (OSC)", at(bridge), scene)["messages"][0]
     assert "no jobs" in run("DAP_Cancel jobs (OSC)", at(bridge), scene)["messages"][0]
     clip = str(write_clip(sound(2, seconds=20), RATE))
-    next(bridge.client.request(verbs.Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
+    next(bridge.client.request(Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
     waiting = {"waiting": {"long": "kept"}}
     assert "waits for the stems of 1 item" in run("DAP_Bridge status (OSC)", at(bridge), scene | waiting)["messages"][0]
     answer = run("DAP_Cancel jobs (OSC)", at(bridge), scene | waiting)

@@ -19,13 +19,13 @@ from ...audio.plan import Chunk
 from ...audio.rates import CommonRate, mono_view
 from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, null_db, require_writable
-from ...domain import Clip, Format, Manifest, Stem
+from ...domain import ClipRef, Format, Manifest, Stem
 from ...engine.coseparation import SharedPart, SharedSound
 from ...engine.coseparation import coseparate as coseparate_clips
 from ...engine.recipe import CoseparationRecipe
-from .. import device as devices
-from ..run import Run
-from .clips import RunReader
+from ...jobs import device as devices
+from ...jobs.run import Run
+from ..reader import RunReader
 
 # Bytes a sample of one place of the shared sound takes while it is estimated: spectrograms of 8 bytes, overlapping, of
 # which half are kept, in several copies at the worst moment.
@@ -39,7 +39,7 @@ def coseparate(run: Run, results: Path) -> Path:
     request = run.job.request
     preset = presets.load_one_of(request["preset"], CoseparationRecipe)
     with ExitStack() as stack:
-        readers = [stack.enter_context(RunReader(clip, run)) for clip in Clip.several_from_request(request)]
+        readers = [stack.enter_context(RunReader(clip, run)) for clip in ClipRef.several_from_request(request)]
         form = run.format()
         for reader in readers:
             require_writable(form, reader.rate, reader.channels)

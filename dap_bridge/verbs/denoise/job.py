@@ -17,7 +17,7 @@ from ...audio.files import ClipReader
 from ...audio.plan import Chunk, fit_view, plan
 from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import file_name, null_db, require_writable
-from ...domain import Clip, Format, Manifest, Stem
+from ...domain import ClipRef, Format, Manifest, Stem
 from ...engine import network_prior
 from ...engine.consistency import apply_masks
 from ...engine.denoising import (
@@ -32,9 +32,9 @@ from ...engine.denoising import (
 from ...engine.fit import chance
 from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
 from ...engine.separation import separate as separate_chunks
-from .. import device as devices
-from ..run import Run, writing_to
-from .clips import RunReader
+from ...jobs import device as devices
+from ...jobs.run import Run, writing_to
+from ..reader import RunReader
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
@@ -49,7 +49,7 @@ def denoise(run: Run, results: Path) -> Path:
     request = run.job.request
     preset: DenoisingPreset = presets.load_one_of(request["preset"], DenoisingRecipe, NetworkPriorRecipe)
     with (
-        RunReader(Clip.from_request(request), run) as reader,
+        RunReader(ClipRef.from_request(request), run) as reader,
         tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder,
     ):
         form = run.format()

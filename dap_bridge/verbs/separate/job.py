@@ -21,17 +21,17 @@ from ...audio.files import ClipReader
 from ...audio.plan import Chunk, fit_view, plan
 from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import StemWriter, file_name, null_db, require_writable
-from ...domain import Clip, Format, Manifest, Stem
+from ...domain import ClipRef, Format, Manifest, Stem
 from ...engine.consistency import apply_masks
 from ...engine.events import ChunkMasks, Fit
 from ...engine.recipe import ConsensusRecipe, PaperRecipe
 from ...engine.refinement import Region
 from ...engine.separation import separate as separate_chunks
-from .. import device as devices
-from .. import fits
-from ..run import Run
-from ..sessions import Session, Sessions, stamp
-from .clips import RunReader
+from ...jobs import device as devices
+from ...jobs import fits
+from ...jobs.run import Run
+from ...jobs.sessions import Session, Sessions, stamp
+from ..reader import RunReader
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def separate(run: Run, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], ConsensusRecipe, PaperRecipe)
-    with RunReader(Clip.from_request(request), run) as reader:
+    with RunReader(ClipRef.from_request(request), run) as reader:
         task = Task(run, reader, preset, request["sources"], run.format())
         separation = Separation(task, request["seed"], run.sessions if leaves_fits(preset) else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem

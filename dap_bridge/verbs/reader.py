@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...audio.files import ClipReader
-from ...domain import Clip
-from ..run import Run
+from ..audio.files import ClipReader
+from ..domain import ClipRef
+from ..jobs.run import Run
 
 
 class RunReader(ClipReader):
@@ -15,7 +15,7 @@ class RunReader(ClipReader):
     is seen to be at work, whoever reads them.
     """
 
-    def __init__(self, clip: Clip, run: Run) -> None:
+    def __init__(self, clip: ClipRef, run: Run) -> None:
         """Raises as ClipReader does, and Cancelled where the user does not want to wait for its decoding."""
         super().__init__(clip, run.reading)
         self._run = run

@@ -18,13 +18,13 @@ from ...audio.metadata import Carried
 from ...audio.plan import Chunk
 from ...audio.silence import Signal
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, require_writable
-from ...domain import Clip, Format, Manifest, Stem
+from ...domain import ClipRef, Format, Manifest, Stem
 from ...engine.recipe import TextureRecipe
 from ...engine.texture import extend
 from ...errors import BadClip
-from .. import device as devices
-from ..run import Run
-from .clips import RunReader
+from ...jobs import device as devices
+from ...jobs.run import Run
+from ..reader import RunReader
 
 # A piece is held as samples, as a spectrogram of fourfold overlap and as bands, in several copies at the worst moment.
 WORKING_COPIES = 60
@@ -37,7 +37,7 @@ def texture(run: Run, results: Path) -> Path:
     form = run.format()
     names = [file_name(index, form, "texture") for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
-        reader = stack.enter_context(RunReader(Clip.from_request(request), run))
+        reader = stack.enter_context(RunReader(ClipRef.from_request(request), run))
         after = stack.enter_context(RunReader(_clip_after(request), run)) if _has_after(request) else None
         require_writable(form, reader.rate, reader.channels)
         signal = partial(Signal, rule=preset.about.silence, check=run.stop_if_cancelled)
@@ -147,8 +147,8 @@ def _has_after(request: dict[str, Any]) -> bool:
     return request["after"] is not None or bool(request["after_channel"])
 
 
-def _clip_after(request: dict[str, Any]) -> Clip:
-    return Clip.from_request(
+def _clip_after(request: dict[str, Any]) -> ClipRef:
+    return ClipRef.from_request(
         {
             "clip": request["after"],
             "channel": request["after_channel"],

@@ -1,0 +1,25 @@
+"""How `coseparate` is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..command import COMPUTING, Command, preset_option
+
+
+def fields(clips: tuple[Path, ...], **options: Any) -> dict[str, Any]:
+    """Split every CLIP into the sound that all of them share and what it has of its own."""
+    return {"item": [f"0:::{clip.absolute()}" for clip in clips]} | options
+
+
+COMMAND = Command(
+    (
+        click.argument("clips", metavar="CLIP CLIP [CLIP…]", type=click.Path(path_type=Path), nargs=-1, required=True),
+        preset_option("coseparate"),
+        *COMPUTING,
+    ),
+    fields,
+)

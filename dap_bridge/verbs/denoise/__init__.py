@@ -1,0 +1,1 @@
+"""The verb `denoise`: speech and noise."""

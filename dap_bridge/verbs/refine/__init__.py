@@ -1,0 +1,1 @@
+"""The verb `refine`: a separation corrected by boxes."""

@@ -1,0 +1,198 @@
+"""A correction under way: the stems, chunk by chunk, by a session's fits and a user's boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...audio.plan import Chunk
+from ...audio.silence import Fill, original
+from ...audio.stems import NULL_FLOOR_DB, bits
+from ...domain import Box, Op
+from ...engine.events import Fit
+from ...engine.recipe import ConsensusRecipe
+from ...engine.refinement import Region
+from ...engine.refinement import refine as refine_chunks
+from ...jobs import fits
+from ...jobs.sessions import Sessions, stamp
+from ..separate.job import Separation, Task
+
+
+@dataclass
+class Correction:
+    """A correction under way. carry, kept, separated: as in `Session`, the last two empty until they are known."""
+
+    task: Task
+    recipe: ConsensusRecipe
+    boxes: tuple[Box, ...]
+    sessions: Sessions
+    seed: int
+    redraw: bool
+    carry: bool
+    kept: tuple[str, ...] = ()
+    separated: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._change = [0.0] * self.task.sources
+        self._level = [0.0] * self.task.sources
+        # the boxes as chunks know them, who know nothing of silence
+        self._heard = [self._of_signal(box) for box in self.boxes]
+
+    @property
+    def changes(self) -> tuple[dict[str, Any], ...]:
+        """For the manifest."""
+        pairs = zip(self._change, self._level, strict=True)
+        return tuple({"stem": k, "outside_db": _ratio_db(*pair)} for k, pair in enumerate(pairs, 1))
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The chunks that teach the others, in the order in which they were drawn into; none: nothing is carried.
+
+        Of a box over several, the one with most of it comes first: one that a box only touches is taught.
+        """
+        if not (self.carry and self.redraw and self.recipe.carries and len(self.task.chunks) > 1):
+            return ()
+        rate = self.task.reader.rate
+
+        def missed(box: Box, chunk: Chunk) -> float:
+            return max(box.start, chunk.start / rate) - min(box.end, chunk.end / rate)
+
+        heard = (
+            chunk.index
+            for box in self._heard
+            for chunk in sorted(self.task.chunks, key=partial(missed, box))
+            if self._region(box, chunk.start, chunk.frames)
+        )
+        return tuple(dict.fromkeys(heard))
+
+    def write_stems(self, device: torch.device, paths: list[Path]) -> None:
+        """One stem to each of `paths`, from the fits that were kept, or after separating the clip again.
+
+        Where no box is near and nothing is carried, the stems are those of the separation: they are copied, as long as
+        nobody changed them.
+        """
+        self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
+        regions = {chunk.index: self._regions(self._heard, chunk.start, chunk.frames) for chunk in self.task.chunks}
+        beside = partial(self._regions, self.boxes)
+        wanted, order = regions, self.order
+        if not order and self._has_stems():
+            # the neighbours, too, which are cross-faded with what is new
+            near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
+            wanted = {index: inside for index, inside in regions.items() if index in near}
+        if not self._has_fits(wanted):
+            self._separate(device)
+            wanted = regions
+        events = refine_chunks(
+            self.task.view,
+            self._fits(device),
+            wanted,
+            self.recipe,
+            redraw=self.redraw,
+            carry=order,
+            device=device,
+        )
+        answers = self.task.run.follow(events)
+        originals = [Path(path) for path in self.separated]
+        with self.task.writer(paths) as writer:
+            for chunk in self.task.chunks:
+                if chunk.index not in wanted:
+                    self.task.run.stop_if_cancelled()
+                    writer.fill = self._copied(originals, beside, device)
+                    writer.copy(chunk, originals)
+                    continue
+                answer = next(answers)
+                if order or regions[chunk.index]:
+                    self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
+                    self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
+                self.task.write(writer, answer, device, regions[chunk.index], beside)
+
+    def _copied(
+        self, originals: Sequence[Path], beside: Callable[[int, int], Sequence[Region]], device: torch.device
+    ) -> Fill:
+        """Silence beside chunks that are copied is copied, too, but where boxes are in it."""
+        front = self.recipe.front
+        even = torch.full((self.task.sources, front.n_fft // 2 + 1, 1), 1 / self.task.sources)
+
+        def fill(start: int, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+            inside = beside(start, audio.shape[1])
+            if inside:
+                return self.task.stems(audio, even, device, inside)
+            return original(originals, start, audio.shape[1])
+
+        return fill
+
+    def _has_stems(self) -> bool:
+        """Whether the separation's own stems are there, as it wrote them, and as fine as what is to be written."""
+        try:
+            return bool(self.separated) and all(
+                stamp(Path(path)) == seen and bits(Path(path)) >= self.task.form.bits
+                for path, seen in self.separated.items()
+            )
+        except OSError:
+            return False
+
+    def _has_fits(self, chunks: Iterable[int]) -> bool:
+        return len(self.kept) == len(self.task.chunks) and all(
+            self.sessions.read_fit(self.kept[index]) is not None for index in chunks
+        )
+
+    def _separate(self, device: torch.device) -> None:
+        self.task.run.notes.append("The fit was not kept: the clip was separated again first.")
+        again = Separation(self.task, self.seed, self.sessions)
+        for _ in again.answers(device):
+            pass
+        self.kept, self.separated = tuple(again.kept), {}
+
+    def _fits(self, device: torch.device) -> Callable[[int], Sequence[Fit]]:
+        def read(index: int) -> Sequence[Fit]:
+            content = self.sessions.read_fit(self.kept[index])
+            assert content is not None, "it was there a moment ago"
+            return fits.restore(content, device)
+
+        return read
+
+    def _of_signal(self, box: Box) -> Box:
+        """A box in the signal's time; one that holds silence alone has no length there."""
+        if not self.task.signal.padded:
+            return box
+        rate, position = self.task.reader.rate, self.task.signal.position
+        return replace(box, start=position(box.start * rate) / rate, end=position(box.end * rate) / rate)
+
+    def _regions(self, boxes: Sequence[Box], start: int, frames: int) -> list[Region]:
+        """The boxes that so many frames from a start hear of, in whose time they are."""
+        return [region for box in boxes if (region := self._region(box, start, frames)) is not None]
+
+    def _region(self, box: Box, start: int, frames: int) -> Region | None:
+        """A box as these frames hear of it; None where they do not."""
+        assert self.recipe.boxes is not None
+        rate = self.task.reader.rate
+        first, last = start / rate, (start + frames) / rate
+        feather = self.recipe.boxes.feather_s if box.feather is None else box.feather
+        if not box.strength or box.start == box.end:
+            return None
+        if box.start - feather >= last or box.end + feather <= first:
+            return None
+        return Region(
+            source=box.stem - 1,
+            active=box.op is Op.ACTIVATE,
+            start=box.start - first,
+            end=box.end - first,
+            low=box.low,
+            high=box.high,
+            strength=box.strength,
+            feather=feather,
+        )
+
+
+def _ratio_db(change: float, level: float) -> float:
+    if change <= 0 or level <= 0:
+        return NULL_FLOOR_DB if change <= 0 else 0.0
+    return round(max(NULL_FLOOR_DB, 10 * math.log10(change / level)), 1)

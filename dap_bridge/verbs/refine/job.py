@@ -1,0 +1,83 @@
+"""What `refine` does: a separation corrected by a user's boxes, from its fit or, without one, the clip."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ... import presets
+from ...audio.files import ClipReader
+from ...domain import MAX_BOXES, Box
+from ...engine.recipe import ConsensusRecipe
+from ...errors import BadRequest
+from ...jobs.run import Run
+from ...jobs.sessions import Session, Sessions
+from ..separate.job import Task, fingerprint
+from .correction import Correction
+from .places import find, open_clip
+
+
+def refine(run: Run, results: Path) -> Path:
+    """Returns the path of the manifest."""
+    request = run.job.request
+    places = find(request["session"], request["clip"], run.sessions)
+    session = places[0]
+    drawn = tuple(Box.parse(text) for text in request["box"])
+    boxes = (session.boxes if request["keep"] else ()) + drawn
+    if len(boxes) > MAX_BOXES:
+        raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
+    return correct(run, results, places, boxes, redraw=request["fit"], carry=request["carry"])
+
+
+def correct(
+    run: Run, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
+) -> Path:
+    preset: presets.Preset[ConsensusRecipe] = presets.load_one_of(places[0].request["preset"], ConsensusRecipe)
+    if preset.recipe.boxes is None:
+        raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
+    with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as scratch:
+        reader, session = open_clip(run, stack, places, presets.Preset(preset.name, preset.about, preset.recipe))
+        seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
+        form = run.format(session.request)
+        original = session.request | {"seed": seed, "format": form}
+        _require_inside(boxes, reader, original["sources"])
+        task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"], form)
+        sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
+        source = fingerprint(reader, task.preset)
+        correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw, carry)
+        if seed == session.request["seed"] and source == session.source:
+            correction.kept, correction.separated = session.fits, session.separated
+        elif session.source and source != session.source:
+            run.notes.append("The clip or the preset has changed since: it was separated again.")
+        label = run.job.request["label"] or session.label
+        manifest = task.publish(
+            results,
+            label,
+            correction.write_stems,
+            lambda: {
+                "seed": seed,
+                "parent": session.id,
+                "boxes": tuple(map(asdict, boxes)),
+                "carry": carry,
+                "changes": correction.changes,
+            },
+        )
+        kept, separated = correction.kept, correction.separated
+        task.remember(
+            Session(
+                run.job.id, original, source, label, str(manifest), kept, boxes, carry, session.id, separated=separated
+            )
+        )
+        return manifest
+
+
+def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> None:
+    for number, box in enumerate(boxes, 1):
+        try:
+            box.require_inside(reader.frames / reader.rate, reader.rate, sources)
+        except ValueError as error:
+            raise BadRequest(f"Box {number}: {error}.") from error

@@ -1,0 +1,1 @@
+"""The verb `separate`: stems that sum to a clip."""

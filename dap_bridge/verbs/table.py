@@ -1,0 +1,44 @@
+"""The table of the verbs that make jobs. Adding one adds a folder beside this file, and its name here.
+
+A room called `gain` has a class `Gain` in request.py, a function `gain` in job.py and `COMMAND` in command.py; each is
+loaded when it is asked for, so that whoever only passes requests on never loads what computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..jobs.run import Run
+    from .command import Command
+    from .request import JobVerb
+
+# In the order of docs/protocol.md and of `dap-bridge --help`.
+VERBS = ("separate", "coseparate", "denoise", "refine", "undo", "texture")
+
+
+def request(verb: str) -> type[JobVerb]:
+    """What may be asked: the verb's fields, their limits and what they mean."""
+    found: type[JobVerb] = _part(verb, "request", verb.capitalize())
+    return found
+
+
+def job(verb: str) -> Callable[[Run, Path], Path]:
+    """What does it: job(run, results) returns the path of the manifest; `results`: where a job goes that names no
+    folder of its own.
+    """
+    found: Callable[[Run, Path], Path] = _part(verb, "job", verb)
+    return found
+
+
+def command(verb: str) -> Command:
+    """How it is typed."""
+    found: Command = _part(verb, "command", "COMMAND")
+    return found
+
+
+def _part(verb: str, module: str, name: str) -> Any:
+    return getattr(import_module(f"{__package__}.{verb}.{module}"), name)

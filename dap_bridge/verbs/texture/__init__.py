@@ -1,0 +1,1 @@
+"""The verb `texture`: more of a texture than was recorded."""

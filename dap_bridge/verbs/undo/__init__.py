@@ -1,0 +1,1 @@
+"""The verb `undo`: a correction without its last box."""

@@ -1,0 +1,19 @@
+"""How `undo` is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..command import Command
+from ..refine.command import CORRECTING, session_fields
+
+
+def fields(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
+    """SESSION without the last of its boxes."""
+    return session_fields(session, clip) | options
+
+
+COMMAND = Command((click.argument("session"), *CORRECTING), fields)
