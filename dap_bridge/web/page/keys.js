@@ -1,6 +1,6 @@
 // Keys. One table serves for the keyboard and for the list that "?" shows.
 
-import { byId, element } from "./dom.js";
+import { byId, clicks, element } from "./dom.js";
 
 /** actions: name -> function. Keys that are letters can be switched off (WCAG 2.1.4). */
 export const KEYS = [
@@ -35,14 +35,17 @@ export const KEYS = [
 const NAMED = { " ": "Space", "=": "+", "−": "-", Backspace: "Delete" };
 const ALWAYS = new Set(["Space", "Delete", "Escape"]);
 
-export function listKeys() {
+/** Shows the list of keys, and listens: `first` may take a key for itself (arrows on a box). */
+export function listenToKeys(actions, first) {
+  const help = () => byId("keys").showModal();
   byId("key-list").append(
     ...KEYS.map(([key, , meaning]) => element("p", {}, element("kbd", {}, key), element("span", {}, meaning))),
   );
+  clicks({ help });
+  listen({ ...actions, help }, first);
 }
 
-/** `first` may take a key for itself (arrows on a box). */
-export function listenToKeys(actions, first) {
+function listen(actions, first) {
   const byKey = new Map(KEYS.filter(([, action]) => action).map(([key, action]) => [key, action]));
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || document.querySelector("dialog[open]")) return;

@@ -22,6 +22,14 @@ export class Tiles {
     this.failed = new Set();
   }
 
+  /** dB, of the whole clip; null until its overview is there. */
+  get loudest() {
+    const overview = this.found.get(`${this.geometry.levels - 1}/0`);
+    if (!overview) return null;
+    const levels = overview.planes.subarray(0, this.geometry.bins * overview.columns);
+    return this.geometry.floor_db + this.geometry.step_db * levels.reduce((most, level) => Math.max(most, level), 0);
+  }
+
   columns(level) {
     return Math.ceil(this.session.frames / (this.geometry.hop * 2 ** level));
   }
