@@ -1,5 +1,8 @@
 // Elements without markup in strings: the page's policy lets no text become markup.
 
+/** Pixels that a pointer may tremble in a click. */
+export const STILL = 4;
+
 /** The element of that id, which must be there. */
 export function byId(id) {
   const element = document.getElementById(id);

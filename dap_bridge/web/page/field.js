@@ -1,17 +1,20 @@
 // The spectrogram as something to touch: boxes are drawn, moved, resized with mouse, finger or keys; the view is moved.
 // Changes `boxes`, `draft`, `view`, and with a click the playhead; reads what dragging does from `tool`.
 
-import { byId } from "./dom.js";
+import { byId, STILL } from "./dom.js";
+import { ARROWS } from "./keys.js";
 import { focusBox } from "./layer.js";
 import { clock, pitch } from "./words.js";
 
-/** Pixels that a pointer may tremble in a click. */
-const STILL = 4;
 const NUDGE = 8;
 const FINE = 1;
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-export class Field {
+export function listenToField(state) {
+  const field = new Field(state);
+  return { newBox: () => field.addAt(state.position / state.opened.rate), onBox: (event) => field.key(event) };
+}
+
+class Field {
   constructor(state) {
     Object.assign(this, { state, view: state.view, boxes: state.boxes });
     this.place = byId("field");

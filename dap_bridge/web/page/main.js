@@ -3,7 +3,7 @@
 import { loadSession } from "./api.js";
 import { showBoxList } from "./boxlist.js";
 import { byId } from "./dom.js";
-import { Field } from "./field.js";
+import { listenToField } from "./field.js";
 import { showInspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
 import { showBoxes } from "./layer.js";
@@ -21,10 +21,11 @@ import { showTransport } from "./transport.js";
 
 const OPENED = decodeURIComponent(location.pathname.split("/edit/")[1] ?? "");
 
-/** Every part shows the state and changes it; what it gives back are its actions, by the names that keys.js has for them. */
+/** Each shows some of the state, changes some, or both, and gives its actions, by the names that keys.js has for them. */
 const PARTS = [
   showSpectrogram,
   showBoxes,
+  listenToField,
   showResults,
   showStems,
   showInspector,
@@ -47,10 +48,7 @@ async function begin() {
   const state = new State(await loadSession(OPENED));
   await restore(state);
   showTitle(state);
-  const actions = Object.assign({}, ...PARTS.map((show) => show(state)));
-  const field = new Field(state);
-  const newBox = () => field.addAt(state.position / state.opened.rate);
-  listenToKeys({ ...actions, newBox }, (event) => field.key(event));
+  listenToKeys(Object.assign({}, ...PARTS.map((part) => part(state))));
   remember(state);
   for (const warning of state.opened.warnings ?? []) say(warning);
   await beginToListen(state);

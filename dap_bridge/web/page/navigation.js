@@ -7,7 +7,6 @@ const ZOOM = 1.5;
 /** How far an arrow moves the view, in shares of it; with Shift. */
 const STEP = 0.1;
 const FAR = 0.5;
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export function showNavigation(state) {
   const { view } = state;
@@ -15,9 +14,9 @@ export function showNavigation(state) {
   const zoomOut = () => view.zoomTime(1 / ZOOM);
   const fit = () => view.fit();
 
-  function arrow(key, far) {
-    const [x, y] = ARROWS[key].map((direction) => direction * (far ? FAR : STEP));
-    view.pan(x * view.width, y * view.height);
+  function arrow([right, down], far) {
+    const share = far ? FAR : STEP;
+    view.pan(right * share * view.width, down * share * view.height);
   }
 
   const choose = (tool) => state.set({ tool });

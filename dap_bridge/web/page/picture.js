@@ -1,7 +1,7 @@
 // Draws what the view shows: the tiles, and the axes beside them.
 
 import { theme } from "./colours.js";
-import { paintDeadline, tileStyle } from "./tiles.js";
+import { paintDeadline, tileStyle } from "./painting.js";
 import { ticks } from "./view.js";
 import { clock, pitch } from "./words.js";
 

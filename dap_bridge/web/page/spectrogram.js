@@ -7,10 +7,9 @@ import { byId, eachFrame } from "./dom.js";
 import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
 import { Tiles } from "./tiles.js";
 
-/** dB between floor and top where the clip itself says nothing else; the floor is no lower than LOWEST. */
+/** From the top to the floor, where there is room for so much. dB */
 const RANGE_DB = 78;
-const LOWEST_DB = -120;
-/** The top is no lower. */
+const LOWEST_FLOOR_DB = -120;
 const LOWEST_TOP_DB = -80;
 
 export function showSpectrogram(state) {
@@ -33,13 +32,15 @@ export function showSpectrogram(state) {
   }
 
   function arrived() {
-    const { loudest } = tiles;
-    if (!ranged && loudest !== null) {
-      ranged = true;
-      const top = Math.min(0, Math.max(LOWEST_TOP_DB, Math.ceil(loudest)));
-      state.set({ look: { ...state.look, floor: Math.max(LOWEST_DB, top - RANGE_DB), top } });
-    }
+    if (!ranged) range(tiles.loudest);
     draw();
+  }
+
+  function range(loudest) {
+    if (loudest === null) return;
+    ranged = true;
+    const top = Math.min(0, Math.max(LOWEST_TOP_DB, Math.ceil(loudest)));
+    state.set({ look: { ...state.look, floor: Math.max(LOWEST_FLOOR_DB, top - RANGE_DB), top } });
   }
 
   function change() {

@@ -52,12 +52,13 @@ export class State {
   /** Calls `act` after a change of any of `names`: on("boxes view", draw). */
   on(names, act) {
     const wanted = names.split(" ");
-    for (const name of wanted) if (!(name in this)) throw new Error(`the state holds no ${name}`);
+    this._check(wanted);
     this._listeners.push({ wanted, act });
   }
 
   /** Takes new values; what is the same as before is no change. */
   set(values) {
+    this._check(Object.keys(values));
     const changed = Object.keys(values).filter((name) => !Object.is(this[name], values[name]));
     Object.assign(this, values);
     if (changed.length) this._tell(changed);
@@ -78,6 +79,10 @@ export class State {
   seek(seconds) {
     const { rate, frames } = this.opened;
     this.set({ position: Math.min(Math.max(0, Math.round(seconds * rate)), frames) });
+  }
+
+  _check(names) {
+    for (const name of names) if (!Object.hasOwn(this, name)) throw new Error(`the state holds no ${name}`);
   }
 
   _tell(names) {

@@ -1,11 +1,8 @@
 // Playing: the buttons, the clock and the playhead, and a stretch that is looped by dragging on the time axis.
 // Owns `loop` and `playing`; listens to them, to `position` and `view`; changes them, and the playhead.
 
-import { byId, clicks } from "./dom.js";
+import { byId, clicks, STILL } from "./dom.js";
 import { clock } from "./words.js";
-
-/** Pixels that a pointer may tremble in a click. */
-const STILL = 4;
 
 export function showTransport(state) {
   const { boxes, view } = state;

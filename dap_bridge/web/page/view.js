@@ -2,14 +2,14 @@
 // One of the state's models: it says itself when it has changed, and knows nothing of who shows it.
 
 /** The lowest frequency that a logarithmic axis shows. */
-export const LOWEST_HZ = 30;
+const LOWEST_HZ = 30;
 const LEAST_SECONDS = 0.05;
 const LEAST_HEIGHT = 0.05;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** Frequency <-> height, 0 at the bottom of the whole axis and 1 at its top. */
-export function heightOf(hz, nyquist, scale) {
+function heightOf(hz, nyquist, scale) {
   if (scale === "linear") return clamp(hz / nyquist, 0, 1);
   return clamp(Math.log(Math.max(hz, LOWEST_HZ) / LOWEST_HZ) / Math.log(nyquist / LOWEST_HZ), 0, 1);
 }

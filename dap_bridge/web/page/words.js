@@ -15,7 +15,7 @@ export function stretch(start, end) {
 }
 
 /** 42–478 Hz, 0.37–5.51 kHz */
-export function band(low, high) {
+function band(low, high) {
   if (high < 1000) return `${Math.round(low)}–${Math.round(high)} Hz`;
   return `${Number((low / 1000).toFixed(2))}–${Number((high / 1000).toFixed(2))} kHz`;
 }
