@@ -1,5 +1,6 @@
 // From boxes to the next result: preview, refine, cancel; how far the job is; what its result changed elsewhere.
-// Owns the jobs, `job`, `progress`, `connected` and `carry`; listens to them and to `boxes`; changes them, and adds to `results`.
+// Owns the jobs, `job`, `progress`, `connected` and `carry`; listens to them and to `boxes`; changes them, selects no box at
+// Escape, and adds to `results`.
 
 import { loadSession } from "./api.js";
 import { asText } from "./boxes.js";

@@ -1,5 +1,6 @@
 // The list of stems: which one boxes are about, and which are heard and drawn.
-// Owns `stems`; listens to them and to `boxes`; changes what is muted and soloed, and the stem of the selected or the next box.
+// Owns `stems`; listens to them and to `boxes`; changes what is muted and soloed, and the stem of the selected box or the
+// next one.
 
 import { onThemeChange, stemColour } from "./colours.js";
 import { byId, element, painted, swatch } from "./dom.js";
