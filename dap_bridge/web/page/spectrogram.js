@@ -1,6 +1,6 @@
 // The picture of the result that is shown, between its axes, drawn anew before the next frame wherever something changes.
-// Owns the tiles; listens to `view`, `look`, `stems`, `loop`, `shown` and `connected`; changes the size of `view`, and `look`
-// once, when the first overview says what is loud in this clip.
+// Owns the tiles; listens to `view`, `look`, `stems`, `loop`, `shown` and `connected`; changes the size of `view`, and
+// `look` once, when the first overview says what is loud in this clip.
 
 import { onThemeChange } from "./colours.js";
 import { byId, eachFrame } from "./dom.js";
