@@ -23,7 +23,7 @@ import pytest
 from dap_bridge.errors import Forbidden
 from dap_bridge.transport import connection, control, events, osc, protocol
 from dap_bridge.transport.client import Client
-from dap_bridge.transport.http import MAX_STREAMS
+from dap_bridge.transport.streams import MAX_STREAMS
 from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import Start
 from tests.processes import CHECKOUT, STUB, Process, until

@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -47,6 +47,7 @@ from . import events, protocol
 from .connection import BACKLOG, Connection
 from .door import Handle
 from .events import Event
+from .streams import Stream, Streams, as_json
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,6 @@ TOKEN_BYTES = 24
 PAINTERS = 2
 # Tiles that are kept: some 50 MB of a stereo clip with two stems.
 KEPT_TILES = 64
-PING_S = 15.0
-# Of a page that does not read: the oldest are left out.
-MAX_WAITING = 200
-# Pages that are told what happens; beyond, the oldest has to ask anew.
-MAX_STREAMS = 16
 GRACE_S = 1
 
 MEDIA = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -103,7 +99,7 @@ class HttpDoor:
         self.port = 0
         self._handle, self._find, self._greet, self._note = handle, find, greet, note
         self._token = ""
-        self._streams: dict[_Stream, None] = {}
+        self._streams = Streams()
         self._painters = ThreadPoolExecutor(PAINTERS, "painter")
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -136,8 +132,7 @@ class HttpDoor:
         self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
 
     async def close(self) -> None:
-        for stream in tuple(self._streams):
-            stream.end()
+        self._streams.end()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await asyncio.gather(self._serving, return_exceptions=True)
@@ -191,31 +186,20 @@ class HttpDoor:
             raise BadRequest("A message is JSON.", "Send it as application/json.")
         answer = _Answer()
         self._handle(protocol.parse_object(await _body(request)), answer)
-        return JSONResponse([_plain(event) for event in answer.events], headers=CHANGING)
+        return JSONResponse([as_json(event) for event in answer.events], headers=CHANGING)
 
     async def _events(self, request: Request) -> Response:
         """Server-sent events: `welcome`, and, with ?job=NAME, how the job stands and all that happens to it."""
         job = request.query_params.get("job")
-        stream = _Stream()
+        stream = Stream()
         stream.send(self._greet())
         if job is not None:
             try:
                 self._handle(protocol.parse("status", {"job": job}), stream)
             except DapError as error:
                 stream.send(events.Failed(job=protocol.job_named({"job": job}), **error.as_dict()))
-        if len(self._streams) >= MAX_STREAMS:
-            oldest = next(iter(self._streams))
-            del self._streams[oldest]
-            oldest.end()
-        self._streams[stream] = None
-        return StreamingResponse(self._told(stream), headers=CHANGING, media_type="text/event-stream")
-
-    async def _told(self, stream: _Stream) -> AsyncIterator[str]:
-        try:
-            async for text in stream.texts():
-                yield text
-        finally:
-            self._streams.pop(stream, None)
+        self._streams.add(stream)
+        return StreamingResponse(self._streams.texts(stream), headers=CHANGING, media_type="text/event-stream")
 
     def _named(self, request: Request) -> tuple[str, Path]:
         """The session that an address names, and its manifest. Raises what `find` raises."""
@@ -285,33 +269,6 @@ class _Answer:
         self.events.append(event)
 
 
-class _Stream:
-    """The events that one open page is told, until one of both ends it."""
-
-    def __init__(self) -> None:
-        self._waiting: asyncio.Queue[Event | None] = asyncio.Queue()
-
-    def send(self, event: Event) -> None:
-        if self._waiting.qsize() >= MAX_WAITING:
-            self._waiting.get_nowait()
-        self._waiting.put_nowait(event)
-
-    def end(self) -> None:
-        self._waiting.put_nowait(None)
-
-    async def texts(self) -> AsyncIterator[str]:
-        yield "retry: 500\n\n"
-        while True:
-            try:
-                event = await asyncio.wait_for(self._waiting.get(), PING_S)
-            except TimeoutError:
-                yield ": still here\n\n"
-                continue
-            if event is None:
-                return
-            yield f"event: {event.name}\ndata: {json.dumps(_plain(event), ensure_ascii=False)}\n\n"
-
-
 def _listen(port: int, last: int) -> socket.socket:
     """A listening socket on loopback."""
     for number in [port] if port else [last, 0]:
@@ -328,10 +285,6 @@ def _listen(port: int, last: int) -> socket.socket:
             trouble = error
     hint = "Choose another port with --http-port, or 0 for a free one."
     raise PortTaken(f"TCP port {port} cannot be opened: {trouble.strerror}.", hint) from trouble
-
-
-def _plain(event: Event) -> dict[str, Any]:
-    return {"event": event.name, **event.model_dump(mode="json")}
 
 
 async def _body(request: Request) -> Any:

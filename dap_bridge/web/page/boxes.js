@@ -1,4 +1,5 @@
 // Boxes: what the user knows about the masks. Values are immutable; every change makes a new list, so undo is a stack.
+// One of the state's models: it says itself when it has changed, and knows nothing of who shows it.
 
 /** Seconds. */
 const LEAST_S = 0.02;
@@ -47,10 +48,12 @@ export function asText({ stem, op, start, end, low, high, strength, feather }) {
     .join(",");
 }
 
-/** The list of boxes, what is selected in it, and every list before. */
+/** The list of boxes, what is selected in it, what the next one will have, and every list before. */
 export class Boxes {
-  constructor(seconds, nyquist, changed) {
+  /** `stem`: of the first box. `changed` is told of every change. */
+  constructor(seconds, nyquist, stem, changed) {
     Object.assign(this, { seconds, nyquist, changed, list: [], past: [], future: [], selected: null });
+    this.next = { stem, op: TAKE_OUT, strength: 1 };
   }
 
   get current() {
@@ -60,7 +63,7 @@ export class Boxes {
   restore({ list = [], past = [], future = [] }) {
     const sound = (boxes) => boxes.map((one) => box(one, this.seconds, this.nyquist));
     Object.assign(this, { list: sound(list), past: past.map(sound), future: future.map(sound), selected: null });
-    this.changed();
+    this._tell();
   }
 
   saved() {
@@ -71,7 +74,7 @@ export class Boxes {
   select(id) {
     if (this.selected === id) return;
     this.selected = id;
-    this.changed();
+    this._tell();
   }
 
   add(values) {
@@ -79,6 +82,13 @@ export class Boxes {
     this._become([...this.list, made]);
     this.select(made.id);
     return made;
+  }
+
+  /** Sets what the selected box has, or, where none is, the next one. */
+  set(values, coalesce = null) {
+    if (this.current) return this.change(this.selected, values, coalesce);
+    this.next = { ...this.next, ...values };
+    return this.changed();
   }
 
   /** `coalesce`: one step to undo for a gesture of many changes (a drag, a slider). */
@@ -92,11 +102,6 @@ export class Boxes {
     const rest = this.list.filter((one) => one.id !== id);
     if (this.selected === id) this.selected = rest[Math.min(index, rest.length - 1)]?.id ?? null;
     this._become(rest);
-  }
-
-  clear() {
-    this.selected = null;
-    this._become([]);
   }
 
   undo() {
@@ -117,7 +122,7 @@ export class Boxes {
     this._gesture = gesture;
     this.list = list;
     this.future = [];
-    this.changed();
+    this._tell();
   }
 
   _step(from, to) {
@@ -126,6 +131,15 @@ export class Boxes {
     this.list = from.pop();
     this._gesture = null;
     if (!this.current) this.selected = null;
+    this._tell();
+  }
+
+  /** The next box is like the one that was looked at last. */
+  _tell() {
+    if (this.current) {
+      const { stem, op, strength } = this.current;
+      this.next = { stem, op, strength };
+    }
     this.changed();
   }
 }

@@ -1,5 +1,8 @@
 // Elements without markup in strings: the page's policy lets no text become markup.
 
+/** Pixels that a pointer may tremble in a click. */
+export const STILL = 4;
+
 /** The element of that id, which must be there. */
 export function byId(id) {
   const element = document.getElementById(id);
@@ -30,4 +33,25 @@ export function eachFrame(act) {
       act();
     });
   };
+}
+
+/** Buttons by their ids: clicks({play, "zoom-in": zoomIn}). */
+export function clicks(actions) {
+  for (const [id, act] of Object.entries(actions)) byId(id).addEventListener("click", () => act());
+}
+
+/** The radio buttons of that name: `chosen` is told the value; gives a function that shows which value holds. */
+export function radios(name, chosen) {
+  const all = [...document.querySelectorAll(`input[name=${name}]`)];
+  for (const radio of all) radio.addEventListener("change", () => chosen(radio.value));
+  return (value) => all.forEach((radio) => (radio.checked = radio.value === value));
+}
+
+/** A stem's colour, as a small square. */
+export const swatch = (colour) => painted(element("span", { class: "swatch" }), colour);
+
+/** Gives an element the colour of a stem. */
+export function painted(made, colour) {
+  made.style.setProperty("--stem", colour);
+  return made;
 }

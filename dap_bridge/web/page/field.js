@@ -1,39 +1,23 @@
 // The spectrogram as something to touch: boxes are drawn, moved, resized with mouse, finger or keys; the view is moved.
+// Changes `boxes`, `draft`, `view`, and with a click the playhead; reads what dragging does from `tool`.
 
-import { BRING_IN } from "./boxes.js";
-import { stemColour } from "./colours.js";
-import { byId, element } from "./dom.js";
-import { clock, pitch } from "./view.js";
+import { byId, STILL } from "./dom.js";
+import { ARROWS } from "./keys.js";
+import { focusBox } from "./layer.js";
+import { clock, pitch } from "./words.js";
 
-/** Pixels that a pointer may tremble in a click. */
-const STILL = 4;
 const NUDGE = 8;
 const FINE = 1;
-const EDGES = [
-  ["start", "high"], ["", "high"], ["end", "high"],
-  ["start", ""], ["end", ""],
-  ["start", "low"], ["", "low"], ["end", "low"],
-];
 
-export const signOf = ({ op }) => (op === BRING_IN ? "+" : "−");
-
-/** What a box says, in words. */
-export function sentence({ stem, op, start, end, low, high, strength }, number) {
-  const what = op === BRING_IN ? `bring into stem ${stem}` : `take out of stem ${stem}`;
-  const where = `${clock(start)} to ${clock(end)}, ${pitch(low)} to ${pitch(high)}`;
-  return `Box ${number}: ${what}, ${where}, strength ${Math.round(100 * strength)} %`;
+export function listenToField(state) {
+  const field = new Field(state);
+  return { newBox: () => field.addAt(state.position / state.opened.rate), onBox: (event) => field.key(event) };
 }
 
-/**
- * view, boxes: the model; tool(): "draw" or "pan"; template(): what a new box has; looked(): the view has changed;
- * seek(seconds): a click without a drag.
- */
-export class Field {
-  constructor({ view, boxes, tool, template, looked, seek }) {
-    Object.assign(this, { view, boxes, tool, template, looked, seek });
+class Field {
+  constructor(state) {
+    Object.assign(this, { state, view: state.view, boxes: state.boxes });
     this.place = byId("field");
-    this.layer = byId("boxes");
-    this.draft = byId("draft");
     this.pointers = new Map();
     this.gesture = null;
     const on = (name, act, options) => this.place.addEventListener(name, act, options);
@@ -46,71 +30,23 @@ export class Field {
     on("contextmenu", (event) => event.preventDefault());
   }
 
-  /** Puts the boxes where the view has them; elements stay who they are, so that the focus does, too. */
-  draw() {
-    const known = new Map([...this.layer.children].map((child) => [Number(child.dataset.id), child]));
-    this.boxes.list.forEach((box, index) => {
-      const shown = known.get(box.id) ?? this._made(box);
-      known.delete(box.id);
-      shown.dataset.op = box.op;
-      shown.setAttribute("aria-label", sentence(box, index + 1));
-      shown.setAttribute("aria-pressed", String(box.id === this.boxes.selected));
-      shown.querySelector(".tag").textContent = `${signOf(box)} ${box.stem}`;
-      shown.style.setProperty("--stem", stemColour(box.stem));
-      this._lay(shown, box);
-      if (this.layer.children[index] !== shown) this.layer.insertBefore(shown, this.layer.children[index] ?? null);
-    });
-    for (const gone of known.values()) {
-      if (gone === document.activeElement) (this._shown(this.boxes.selected) ?? this.place).focus();
-      gone.remove();
-    }
-  }
-
-  focusBox(id) {
-    this._shown(id)?.focus();
-  }
-
   /** A new box in the middle of what is looked at, for whoever has no pointer. */
   addAt(seconds) {
     const { view } = this;
     const wide = (view.end - view.start) / 8;
     const start = Math.min(Math.max(seconds, view.start), view.end - wide);
     const [high, low] = [0.4, 0.6].map((share) => view.frequency(share * view.height));
-    const made = this.boxes.add({ ...this.template(), start, end: start + wide, low, high });
-    this.focusBox(made.id);
+    this._add({ start, end: start + wide, low, high });
   }
 
   /** A key on a focused box; gives whether it was one. Shift moves the far edges; Alt goes in fine steps. */
   key(event) {
     const box = this.boxes.current;
-    const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    const direction = ARROWS[event.key];
     if (!box || !event.target.closest(".box") || !direction || event.ctrlKey || event.metaKey) return false;
     const step = event.altKey ? FINE : NUDGE;
     this._drag(box, direction[0] * step, direction[1] * step, event.shiftKey ? ["end", "high"] : null, "key");
     return true;
-  }
-
-  _shown(id) {
-    return [...this.layer.children].find((child) => Number(child.dataset.id) === id);
-  }
-
-  _made(box) {
-    const handles = EDGES.map(([x, y]) => element("span", { class: "handle", "data-x": x, "data-y": y, "aria-hidden": "true" }));
-    const tag = element("span", { class: "tag", "aria-hidden": "true" });
-    const made = element("button", { type: "button", class: "box", "data-id": box.id }, tag, ...handles);
-    made.addEventListener("focus", () => this.boxes.select(box.id));
-    return made;
-  }
-
-  _lay(shown, { start, end, low, high }) {
-    const { view } = this;
-    const [left, right, top, bottom] = [view.x(start), view.x(end), view.y(high), view.y(low)];
-    Object.assign(shown.style, {
-      left: `${left}px`,
-      top: `${top}px`,
-      width: `${Math.max(4, right - left)}px`,
-      height: `${Math.max(4, bottom - top)}px`,
-    });
   }
 
   _at(event) {
@@ -123,6 +59,7 @@ export class Field {
     const at = this._at(event);
     this.pointers.set(event.pointerId, at);
     this.place.setPointerCapture(event.pointerId);
+    this.view.held = true;
     if (this.pointers.size === 2) return this._beginPinch();
     const shown = event.target.closest(".box:not(#draft)");
     const handle = event.target.closest(".handle");
@@ -134,7 +71,7 @@ export class Field {
       this.gesture = { kind: "edit", box, edges, from: at };
     } else {
       this.place.focus({ preventScroll: true });
-      const kind = event.button === 1 || this.tool() === "pan" ? "pan" : "draw";
+      const kind = event.button === 1 || this.state.tool === "pan" ? "pan" : "draw";
       this.gesture = { kind, from: at, last: at };
     }
   }
@@ -158,7 +95,6 @@ export class Field {
     else if (gesture.kind === "pan") {
       view.pan(gesture.last.x - at.x, gesture.last.y - at.y);
       gesture.last = at;
-      this.looked();
     }
   }
 
@@ -168,16 +104,20 @@ export class Field {
     if (!this.pointers.delete(event.pointerId) || !gesture) return;
     if (gesture.kind === "pinch" && this.pointers.size) return;
     this.gesture = null;
-    this.draft.hidden = true;
+    this.view.held = false;
+    this.state.set({ draft: null });
     this.boxes.settle();
     if (cancelled || gesture.kind !== "draw") return;
     if (!gesture.moved) {
       this.boxes.select(null);
-      this.seek(this.view.time(at.x));
+      this.state.seek(this.view.time(at.x));
       return;
     }
-    const made = this.boxes.add({ ...this.template(), ...this._between(gesture.from, at) });
-    this.focusBox(made.id);
+    this._add(this._between(gesture.from, at));
+  }
+
+  _add(edges) {
+    focusBox(this.boxes.add({ ...this.boxes.next, ...edges }).id);
   }
 
   _between(from, to) {
@@ -187,13 +127,9 @@ export class Field {
 
   _draft(from, to) {
     const { start, end, low, high } = this._between(from, to);
-    const { op, stem } = this.template();
-    this.draft.hidden = false;
-    this.draft.dataset.op = op;
-    this.draft.style.setProperty("--stem", stemColour(stem));
     const [left, right] = [start, end].sort((a, b) => a - b);
     const [bottom, top] = [low, high].sort((a, b) => a - b);
-    this._lay(this.draft, { start: left, end: right, low: bottom, high: top });
+    this.state.set({ draft: { ...this.boxes.next, start: left, end: right, low: bottom, high: top } });
   }
 
   /** Moves a box, or the named edges of it, by so many pixels from where `box` has it. */
@@ -234,11 +170,10 @@ export class Field {
     else if (event.shiftKey) this.view.pan(event.deltaY || event.deltaX);
     else if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) this.view.pan(event.deltaX);
     else this.view.zoomTime(factor, at.x);
-    this.looked();
   }
 
   _beginPinch() {
-    this.draft.hidden = true;
+    this.state.set({ draft: null });
     this.gesture = { kind: "pinch", ...this._fingers() };
   }
 
@@ -255,6 +190,5 @@ export class Field {
     if (before.wide > 20 && now.wide > 20) this.view.zoomTime(now.wide / before.wide, now.x);
     this.view.pan(before.x - now.x, before.y - now.y);
     Object.assign(this.gesture, now);
-    this.looked();
   }
 }

@@ -1,9 +1,9 @@
-// Keys. One table serves for the keyboard and for the list that "?" shows.
+// Keys. One table serves for the keyboard and for the list that "?" shows; the parts of the page give the actions.
 
-import { byId, element } from "./dom.js";
+import { byId, clicks, element } from "./dom.js";
 
-/** actions: name -> function. Keys that are letters can be switched off (WCAG 2.1.4). */
-export const KEYS = [
+/** [key, name of its action, meaning]. Keys that are letters can be switched off (WCAG 2.1.4). */
+const KEYS = [
   ["Space", "play", "Play or pause"],
   ["L", "loop", "Loop on or off"],
   ["B", "loopBox", "Loop the selected box"],
@@ -35,15 +35,25 @@ export const KEYS = [
 const NAMED = { " ": "Space", "=": "+", "−": "-", Backspace: "Delete" };
 const ALWAYS = new Set(["Space", "Delete", "Escape"]);
 
-export function listKeys() {
+/** Arrow -> [right, down]. */
+export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+/**
+ * Shows the list of keys, and listens. actions: name -> function, of those in the list, and `stem(index)`,
+ * `arrow([right, down], far)`, and `onBox(event)`, which may take a key for itself.
+ */
+export function listenToKeys(actions) {
+  const help = () => byId("keys").showModal();
   byId("key-list").append(
     ...KEYS.map(([key, , meaning]) => element("p", {}, element("kbd", {}, key), element("span", {}, meaning))),
   );
+  clicks({ help });
+  listen({ ...actions, help });
 }
 
-/** `first` may take a key for itself (arrows on a box). */
-export function listenToKeys(actions, first) {
-  const byKey = new Map(KEYS.filter(([, action]) => action).map(([key, action]) => [key, action]));
+function listen(actions) {
+  const byKey = new Map(KEYS.filter(([, name]) => name).map(([key, name]) => [key, actions[name]]));
+  for (const [key, act] of byKey) if (!act) throw new Error(`nobody acts on ${key}`);
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const { target } = event;
@@ -53,12 +63,12 @@ export function listenToKeys(actions, first) {
     const name = keyName(event);
     // A focused button or switch has Space for itself.
     if (name === "Space" && target.matches("button:not(.box), input")) return;
-    if (first(event)) return event.preventDefault();
+    if (actions.onBox(event)) return event.preventDefault();
     const single = !event.ctrlKey && !event.metaKey && !event.altKey;
-    if (single && !ALWAYS.has(name) && !name.startsWith("Arrow") && !byId("single-keys").checked) return;
+    if (single && !ALWAYS.has(name) && !(name in ARROWS) && !byId("single-keys").checked) return;
     if (single && /^[1-8]$/.test(name)) actions.stem(Number(name));
-    else if (single && name.startsWith("Arrow") && target.closest("#stage")) actions.arrow(name, event.shiftKey);
-    else if (byKey.has(name)) actions[byKey.get(name)]();
+    else if (single && name in ARROWS && target.closest("#stage")) actions.arrow(ARROWS[name], event.shiftKey);
+    else if (byKey.has(name)) byKey.get(name)();
     else return;
     event.preventDefault();
   });

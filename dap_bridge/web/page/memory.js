@@ -1,16 +1,55 @@
 // What outlives a reload or a closed tab: boxes, the names of results, the job that runs. It stays in this browser.
+// Listens to `boxes`, `results`, `shown`, `other`, `job` and `carry`; sets them once, before anybody shows them.
+
+import { loadSession } from "./api.js";
 
 const PREFIX = "dap-bridge ";
 /** As long as the daemon remembers a session, unless it is told otherwise. */
 const KEPT_MS = 30 * 24 * 3600 * 1000;
 
-/** What was kept of the session; null where nothing was, or of another one that had its name. */
-export function kept(session) {
+/** Takes up what was kept of the session, or else what the session itself tells of boxes and of what came before. */
+export async function restore(state) {
+  const { opened, boxes } = state;
+  forgetOld();
+  const memory = kept(opened) ?? {
+    boxes: { list: opened.boxes ?? [] },
+    results: opened.parent ? [{ name: opened.parent, label: "Before" }] : [],
+    other: 1,
+    carry: opened.carry,
+  };
+  const found = await Promise.allSettled((memory.results ?? []).map(({ name }) => loadSession(name)));
+  const labelled = found.map(({ value }, index) => ({ session: value, label: memory.results[index].label }));
+  const results = [...state.results, ...labelled.filter(({ session }) => session)];
+  const known = (index) => (results[index] ? index : 0);
+  state.set({
+    results,
+    shown: known(memory.shown),
+    other: known(memory.other),
+    carry: memory.carry !== false,
+    job: memory.job ?? null,
+  });
+  boxes.restore(memory.boxes);
+}
+
+/** Keeps it from now on. */
+export function remember(state) {
+  function save() {
+    const { opened, boxes, shown, other, job, carry } = state;
+    const results = state.results.slice(1).map(({ session, label }) => ({ name: session.session, label }));
+    keep(opened, { boxes: boxes.saved(), results, shown, other, job, carry });
+  }
+
+  state.on("boxes results shown other job carry", save);
+  save();
+}
+
+/** Null where nothing was kept, or of another session that had its name. */
+function kept(session) {
   const found = parsed(localStorage.getItem(PREFIX + session.session));
   return found?.revision === session.revision ? found.memory : null;
 }
 
-export function keep(session, memory) {
+function keep(session, memory) {
   const text = JSON.stringify({ revision: session.revision, time: Date.now(), memory });
   try {
     localStorage.setItem(PREFIX + session.session, text);
@@ -19,7 +58,7 @@ export function keep(session, memory) {
   }
 }
 
-export function forgetOld(most = KEPT_MS) {
+function forgetOld(most = KEPT_MS) {
   for (const key of Object.keys(localStorage).filter((name) => name.startsWith(PREFIX))) {
     if (!(Date.now() - (parsed(localStorage.getItem(key))?.time ?? 0) < most)) localStorage.removeItem(key);
   }

@@ -1,8 +1,9 @@
 // Draws what the view shows: the tiles, and the axes beside them.
 
 import { theme } from "./colours.js";
-import { paintDeadline, tileStyle } from "./tiles.js";
-import { clock, pitch, ticks } from "./view.js";
+import { paintDeadline, tileStyle } from "./painting.js";
+import { ticks } from "./view.js";
+import { clock, pitch } from "./words.js";
 
 const OCTAVE_MARKS = [31.25, 62.5, 125, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000];
 /** Pixels between two marks at least. */

@@ -1,14 +1,15 @@
 // What stretch of time and of frequency is looked at, and where on the screen a moment or a frequency lies.
+// One of the state's models: it says itself when it has changed, and knows nothing of who shows it.
 
 /** The lowest frequency that a logarithmic axis shows. */
-export const LOWEST_HZ = 30;
+const LOWEST_HZ = 30;
 const LEAST_SECONDS = 0.05;
 const LEAST_HEIGHT = 0.05;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** Frequency <-> height, 0 at the bottom of the whole axis and 1 at its top. */
-export function heightOf(hz, nyquist, scale) {
+function heightOf(hz, nyquist, scale) {
   if (scale === "linear") return clamp(hz / nyquist, 0, 1);
   return clamp(Math.log(Math.max(hz, LOWEST_HZ) / LOWEST_HZ) / Math.log(nyquist / LOWEST_HZ), 0, 1);
 }
@@ -19,16 +20,26 @@ export function frequencyAt(height, nyquist, scale) {
 }
 
 /**
- * start, end: seconds; bottom, top: heights of the axis that the lower and the upper edge show; width, height: CSS pixels.
+ * start, end: seconds; bottom, top: heights of the axis that the lower and the upper edge show; width, height: CSS pixels;
+ * held: a hand is at it, and nothing else moves it. `changed` is told of every change.
  */
 export class View {
-  constructor(seconds, nyquist) {
-    Object.assign(this, { seconds, nyquist, scale: "log", width: 1, height: 1 });
+  constructor(seconds, nyquist, changed) {
+    Object.assign(this, { seconds, nyquist, changed, scale: "log", width: 1, height: 1, held: false });
     this.fit();
   }
 
   fit() {
-    Object.assign(this, { start: 0, end: this.seconds, bottom: 0, top: 1 });
+    this._become({ start: 0, end: this.seconds, bottom: 0, top: 1 });
+  }
+
+  resize(width, height) {
+    this._become({ width, height });
+  }
+
+  /** "log" or "linear". */
+  setScale(scale) {
+    this._become({ scale });
   }
 
   x(seconds) {
@@ -53,41 +64,51 @@ export class View {
     const span = clamp((this.end - this.start) / factor, Math.min(LEAST_SECONDS, this.seconds), this.seconds);
     const share = x / this.width;
     const anchor = this.start + share * (this.end - this.start);
-    this._placeTime(anchor - share * span, span);
+    this._become(this._times(anchor - share * span, span));
   }
 
   zoomFrequency(factor, y = this.height / 2) {
     const span = clamp((this.top - this.bottom) / factor, LEAST_HEIGHT, 1);
     const share = 1 - y / this.height;
     const anchor = this.bottom + share * (this.top - this.bottom);
-    this.bottom = clamp(anchor - share * span, 0, 1 - span);
-    this.top = this.bottom + span;
+    this._become(this._heights(anchor - share * span, span));
   }
 
   pan(pixelsRight, pixelsDown = 0) {
-    const span = this.end - this.start;
-    this._placeTime(this.start + (pixelsRight / this.width) * span, span);
-    const tall = this.top - this.bottom;
-    this.bottom = clamp(this.bottom - (pixelsDown / this.height) * tall, 0, 1 - tall);
-    this.top = this.bottom + tall;
+    const [span, tall] = [this.end - this.start, this.top - this.bottom];
+    this._become({
+      ...this._times(this.start + (pixelsRight / this.width) * span, span),
+      ...this._heights(this.bottom - (pixelsDown / this.height) * tall, tall),
+    });
   }
 
   /** Shows the stretch with some room around it. */
   showTime(start, end) {
     const span = clamp((end - start) * 2, Math.min(LEAST_SECONDS, this.seconds), this.seconds);
-    this._placeTime((start + end) / 2 - span / 2, span);
+    this._become(this._times((start + end) / 2 - span / 2, span));
   }
 
   /** Turns the page when the playhead leaves it. */
   follow(seconds) {
-    if (seconds >= this.start && seconds <= this.end) return false;
-    this._placeTime(seconds, this.end - this.start);
-    return true;
+    if (this.held || (seconds >= this.start && seconds <= this.end)) return;
+    this._become(this._times(seconds, this.end - this.start));
   }
 
-  _placeTime(start, span) {
-    this.start = clamp(start, 0, Math.max(0, this.seconds - span));
-    this.end = this.start + span;
+  /** So many seconds from `start` on, inside the clip. */
+  _times(start, span) {
+    const from = clamp(start, 0, Math.max(0, this.seconds - span));
+    return { start: from, end: from + span };
+  }
+
+  /** So much of the axis from `bottom` on, inside it. */
+  _heights(bottom, span) {
+    const from = clamp(bottom, 0, 1 - span);
+    return { bottom: from, top: from + span };
+  }
+
+  _become(values) {
+    Object.assign(this, values);
+    this.changed();
   }
 }
 
@@ -99,27 +120,4 @@ export function ticks(low, high, count) {
   const found = [];
   for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) found.push(tick);
   return { step, values: found };
-}
-
-/** Minutes and seconds: 1:02.50 */
-export function clock(seconds, digits = 2) {
-  const minutes = Math.floor(seconds / 60);
-  const rest = (seconds - 60 * minutes).toFixed(digits);
-  return `${minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;
-}
-
-/** 0.32–0.74 s, 1:02.50–1:03.00 */
-export function stretch(start, end) {
-  return end < 60 ? `${start.toFixed(2)}–${end.toFixed(2)} s` : `${clock(start)}–${clock(end)}`;
-}
-
-/** 42–478 Hz, 0.37–5.51 kHz */
-export function band(low, high) {
-  if (high < 1000) return `${Math.round(low)}–${Math.round(high)} Hz`;
-  return `${Number((low / 1000).toFixed(2))}–${Number((high / 1000).toFixed(2))} kHz`;
-}
-
-/** 440 Hz, 1.25 kHz */
-export function pitch(hz) {
-  return hz < 1000 ? `${Math.round(hz)} Hz` : `${Number((hz / 1000).toFixed(2))} kHz`;
 }

@@ -1,0 +1,63 @@
+// The picture of the result that is shown, between its axes, drawn anew before the next frame wherever something changes.
+// Owns the tiles; listens to `view`, `look`, `stems`, `loop`, `shown` and `connected`; changes the size of `view`, and
+// `look` once, when the first overview says what is loud in this clip.
+
+import { onThemeChange } from "./colours.js";
+import { byId, eachFrame } from "./dom.js";
+import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
+import { Tiles } from "./tiles.js";
+
+/** From the top to the floor, where there is room for so much. dB */
+const RANGE_DB = 78;
+const LOWEST_FLOOR_DB = -120;
+const LOWEST_TOP_DB = -80;
+
+export function showSpectrogram(state) {
+  const { view } = state;
+  const place = byId("field");
+  const opened = new WeakMap(); // session -> its tiles
+  let tiles = tilesOf(state.result.session);
+  let ranged = false;
+  const draw = eachFrame(() => {
+    if (view.width < 2) return;
+    const whole = drawPicture(byId("picture"), view, tiles, state.look, state.mix, draw);
+    place.setAttribute("aria-busy", String(!whole));
+    drawTimes(byId("times"), view, state.loop.looping ? state.loop : null);
+    drawFrequencies(byId("frequencies"), view);
+  });
+
+  function tilesOf(session) {
+    if (!opened.has(session)) opened.set(session, new Tiles(session, arrived));
+    return opened.get(session);
+  }
+
+  function arrived() {
+    if (!ranged) range(tiles.loudest);
+    draw();
+  }
+
+  function range(loudest) {
+    if (loudest === null) return;
+    ranged = true;
+    const top = Math.min(0, Math.max(LOWEST_TOP_DB, Math.ceil(loudest)));
+    state.set({ look: { ...state.look, floor: Math.max(LOWEST_FLOOR_DB, top - RANGE_DB), top } });
+  }
+
+  function change() {
+    const { session } = state.result;
+    if (tiles.session !== session) {
+      tiles.close();
+      tiles = tilesOf(session);
+    }
+    draw();
+  }
+
+  state.on("view look stems loop", draw);
+  state.on("shown", change);
+  state.on("connected", () => {
+    tiles.retry();
+    draw();
+  });
+  onThemeChange(draw);
+  new ResizeObserver(() => view.resize(place.clientWidth, place.clientHeight)).observe(place);
+}

@@ -1,0 +1,91 @@
+// The page's one state: every value that more than one module reads.
+//
+// Data goes one way. An event (a key, a pointer, the daemon) changes the state, with `set` or through one of its models,
+// `boxes` and `view`; the state tells whoever listens to what has changed, by name; they show it, and change nothing.
+// A new part of the page is a module that listens to names, and perhaps a value here.
+
+import { Boxes } from "./boxes.js";
+import { View } from "./view.js";
+
+export class State {
+  constructor(session) {
+    const nyquist = session.rate / 2;
+    this._listeners = [];
+    /** As the daemon tells it; the one that the page was opened with. */
+    this.opened = session;
+    /** Of the clip. */
+    this.seconds = session.frames / session.rate;
+
+    /** [{session, label}]: the opened one first, then as they came; which is seen and heard, and which was before. */
+    this.results = [{ session, label: session.parent ? "As opened" : "Original" }];
+    this.shown = 0;
+    this.other = 0;
+
+    this.stems = session.stems.map(({ index, name, role }) => ({ index, name, role, muted: false, solo: false }));
+    this.boxes = new Boxes(this.seconds, nyquist, this.stems[0].index, () => this._tell(["boxes"]));
+    /** A box that is being drawn: what a box has, but no id; or null. */
+    this.draft = null;
+
+    this.view = new View(this.seconds, nyquist, () => this._tell(["view"]));
+    /** floor, top: dB; colour: 0..1, how strongly masks are coloured. */
+    this.look = { floor: -90, top: -10, colour: 1 };
+    /** What dragging does: "draw" or "pan". */
+    this.tool = "draw";
+
+    /** Seconds. */
+    this.loop = { start: 0, end: this.seconds, looping: true };
+    /** Of the playhead, in frames: where the player is, or where a hand puts it. */
+    this.position = 0;
+    this.playing = false;
+    /** Whether there is something to play with. */
+    this.playable = false;
+
+    /** Whether a refinement corrects the whole clip, or only around the boxes. */
+    this.carry = true;
+    /** The job that runs, as `Jobs` has it, and the last that was told of it: {fraction, stage, seconds_left}; or null. */
+    this.job = null;
+    this.progress = null;
+    /** Whether the daemon answers. */
+    this.connected = true;
+  }
+
+  /** Calls `act` after a change of any of `names`: on("boxes view", draw). */
+  on(names, act) {
+    const wanted = names.split(" ");
+    this._check(wanted);
+    this._listeners.push({ wanted, act });
+  }
+
+  /** Takes new values; what is the same as before is no change. */
+  set(values) {
+    this._check(Object.keys(values));
+    const changed = Object.keys(values).filter((name) => !Object.is(this[name], values[name]));
+    Object.assign(this, values);
+    if (changed.length) this._tell(changed);
+  }
+
+  /** The result that is seen and heard. */
+  get result() {
+    return this.results[this.shown];
+  }
+
+  /** The stems, each with `audible`: whether it is heard and drawn. */
+  get mix() {
+    const soloed = this.stems.some((stem) => stem.solo);
+    return this.stems.map((stem) => ({ ...stem, audible: soloed ? stem.solo : !stem.muted }));
+  }
+
+  /** Puts the playhead somewhere. */
+  seek(seconds) {
+    const { rate, frames } = this.opened;
+    this.set({ position: Math.min(Math.max(0, Math.round(seconds * rate)), frames) });
+  }
+
+  _check(names) {
+    for (const name of names) if (!Object.hasOwn(this, name)) throw new Error(`the state holds no ${name}`);
+  }
+
+  _tell(names) {
+    for (const { wanted, act } of this._listeners) if (wanted.some((name) => names.includes(name))) act();
+  }
+}
