@@ -283,7 +283,7 @@ class Manifest:
     stems: tuple[Stem, ...] = _means("See below.")
     format: str = _means("How the stems are written: `float32`, `24`, `16` or `flac`.", default="float32")
     parent: str | None = _means("The session that this one corrects, null for a separation.", default=None)
-    boxes: tuple[dict[str, Any], ...] = _means(
+    boxes: tuple[Box, ...] = _means(
         "All corrections of the masks in force, in order: the fields of `refine`'s `box`, each by its name.", default=()
     )
     chunks: int = _means("Stretches that a long clip was cut into, each with networks of its own.", default=1)

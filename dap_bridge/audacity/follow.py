@@ -97,7 +97,7 @@ def _bring(selection: Selection, manifest: Path) -> Outcome:
         except DapError as error:
             selection.remove()
             return _useless(selection, error, manifest)
-    if read_manifest(manifest).get("verb") != "separate":  # what was separated is needed when its masks are corrected
+    if read_manifest(manifest).verb != "separate":  # what was separated is needed when its masks are corrected
         selection.remove()
     return Outcome(selection.job, selection.track, tracks)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ..domain import Manifest
 from ..errors import HostRefused
+from ..jobs import results
+from ..jobs.results import NoResultError
 from .pipe import Pipe
 from .selections import Selection
 
@@ -33,33 +34,31 @@ def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
     Raises HostRefused where the result cannot be used or Audacity does not import it, HostUnreachable where it does
     not answer.
     """
-    content = require_stems(manifest)
+    made = require_stems(manifest)
     # Audacity cuts at whole samples.
-    start = round(selection.start * content["rate"]) / content["rate"]
-    return [_import(pipe, stem["name"], manifest.parent / stem["path"], start) for stem in content["stems"]]
+    start = round(selection.start * made.rate) / made.rate
+    paths = results.stems(manifest, made)
+    return [_import(pipe, stem.name, path, start) for stem, path in zip(made.stems, paths, strict=True)]
 
 
-def require_stems(manifest: Path) -> dict[str, Any]:
+def require_stems(path: Path) -> Manifest:
     """A manifest whose stems are all there: for one that is not, Audacity shows a dialog, and answers nobody meanwhile.
 
     Raises HostRefused.
     """
-    content = read_manifest(manifest)
-    for stem in content["stems"]:
-        if not (manifest.parent / stem["path"]).is_file():
-            raise HostRefused(f"{manifest.parent / stem['path']} is missing.")
-    return content
+    manifest = read_manifest(path)
+    for stem in results.stems(path, manifest):
+        if not stem.is_file():
+            raise HostRefused(f"{stem} is missing.")
+    return manifest
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """A manifest with at least one stem. Raises HostRefused."""
+def read_manifest(path: Path) -> Manifest:
+    """Raises HostRefused."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["rate"] > 0 and all(isinstance(stem["name"] + stem["path"], str) for stem in content["stems"]):
-            return dict(content)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HostRefused(f"The result cannot be read: {path}.") from error
-    raise HostRefused(f"The result cannot be used: {path}.")
+        return results.read(path)
+    except NoResultError as error:
+        raise HostRefused(f"The result cannot be used: {error}.") from error
 
 
 def tracks(pipe: Pipe) -> list[Track]:

@@ -26,12 +26,12 @@ def revise(pipe: Pipe, spool: Path, edit: Edit, manifest: Path) -> tuple[list[st
     Raises HostRefused where the result cannot be used or none of them stands there any more; HostUnreachable where
     Audacity does not answer, or is at something else. Nothing has changed then.
     """
-    content = require_stems(manifest)
-    new = {int(stem["index"]): manifest.parent / stem["path"] for stem in content["stems"]}
+    made = require_stems(manifest)
+    new = {stem.index: manifest.parent / stem.path for stem in made.stems}
     known = stems.results(spool)
     origin = stems.origins(known)
     family = [result for result in known if origin[result.session] == origin.get(edit.session)]
-    start, end = edit.position / content["rate"], (edit.position + content["frames"]) / content["rate"]
+    start, end = edit.position / made.rate, (edit.position + made.frames) / made.rate
     standing = _standing(pipe, spool, family, start, end)
     if not standing:
         raise HostRefused("No stem of that separation stands there any more, in the project in front.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from ..errors import UnknownSession
+from ..jobs.results import NoResultError
+from ..jobs.results import read as read_manifest
+from ..jobs.results import stems as stem_paths
 from ..transport.client import Client
 from ..transport.heartbeat import heartbeat
 
@@ -94,14 +96,13 @@ def matching(audio: NDArray[np.float32], offset: int, among: Iterable[Result]) -
                 yield Stem(result, index, path)
 
 
-def _read(session: str, clip: Path, manifest: Path) -> Result | None:
+def _read(session: str, clip: Path, path: Path) -> Result | None:
     try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-        stems = tuple((int(stem["index"]), manifest.parent / stem["path"]) for stem in content["stems"])
-        rate, frames, boxes = int(content["rate"]), int(content["frames"]), len(content["boxes"])
-        return Result(session, content["parent"], clip, manifest, rate, frames, boxes, stems)
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = read_manifest(path)
+    except NoResultError:
         return None
+    stems = tuple(zip((stem.index for stem in manifest.stems), stem_paths(path, manifest), strict=True))
+    return Result(session, manifest.parent, clip, path, manifest.rate, manifest.frames, len(manifest.boxes), stems)
 
 
 def _holds(path: Path, offset: int, audio: NDArray[np.float32]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import tempfile
 import uuid
@@ -14,6 +13,7 @@ import click
 
 from .. import console
 from ..domain import Format, Job, Progress
+from ..jobs import results
 from ..verbs import table
 from .root import json_option, main, port_option, settings
 
@@ -200,19 +200,19 @@ class _ForegroundControl:
         self._stop = True
 
 
-def _finish(manifest: Path, as_json: bool) -> None:
-    value = json.loads(manifest.read_text(encoding="utf-8"))
-    count = len(value["stems"])
-    null = "" if value["null_db"] is None else f", null test {value['null_db']:.0f} dB"
+def _finish(path: Path, as_json: bool) -> None:
+    manifest = results.read(path)
+    count = len(manifest.stems)
+    null = "" if manifest.null_db is None else f", null test {manifest.null_db:.0f} dB"
     lines = [
-        f"{count} {'stem' if count == 1 else 'stems'} in {manifest.parent} "
-        f"({value['elapsed_s']:.1f} s on {value['device']}{null})"
+        f"{count} {'stem' if count == 1 else 'stems'} in {path.parent} "
+        f"({manifest.elapsed_s:.1f} s on {manifest.device}{null})"
     ]
-    lines += [f"  {stem['path']}  {stem['name']}" for stem in value["stems"]]
-    if value.get("confidence") is not None:
-        lines.append(f"  Confidence {value['confidence']:.2f} of 1, judged without knowing the true sounds.")
-    lines += [f"  Note: {warning}" for warning in value["warnings"]]
-    console.answer(value, as_json, "\n".join(lines))
+    lines += [f"  {stem.path}  {stem.name}" for stem in manifest.stems]
+    if manifest.confidence is not None:
+        lines.append(f"  Confidence {manifest.confidence:.2f} of 1, judged without knowing the true sounds.")
+    lines += [f"  Note: {warning}" for warning in manifest.warnings]
+    console.answer(manifest.as_dict(), as_json, "\n".join(lines))
 
 
 def _client(osc_port: int | None) -> Client:

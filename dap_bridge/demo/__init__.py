@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from .. import console
 from ..bench.metrics import best_permutation, si_sdr
 from ..errors import DaemonUnreachable, MissingExtra
+from ..jobs import results
 from ..transport.client import Client
 from ..verbs.separate.request import Separate
 
@@ -39,17 +40,17 @@ def run(out: Path, seed: int, as_json: bool) -> None:
         request = Separate(clip=str(CLIP), out=str(folder), seed=seed, format="float32")
         manifest = client.run(request, show)
         took = time.monotonic() - began
-    result = json.loads(manifest.read_text(encoding="utf-8"))
-    stems = np.stack([_read(folder / stem["path"]) for stem in result["stems"]])
+    result = results.read(manifest)
+    stems = np.stack([_read(path) for path in results.stems(manifest, result)])
     scores = _judge(stems)
     picture = _picture(folder / PICTURE, stems)
     report = {
         "manifest": str(manifest),
         "picture": picture,
-        "elapsed_s": result["elapsed_s"],
+        "elapsed_s": result.elapsed_s,
         "wall_s": round(took, 2),
-        "device": result["device"],
-        "null_db": result["null_db"],
+        "device": result.device,
+        "null_db": result.null_db,
         "stems": scores,
     }
     (folder / "demo.json").write_text(json.dumps(report, indent=1), encoding="utf-8")

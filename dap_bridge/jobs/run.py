@@ -13,16 +13,16 @@ from typing import Any, Protocol, TypeVar
 import soundfile
 import torch
 
-from .. import atomic, config
+from .. import config
 from ..domain import Format, Job, Manifest, Progress
 from ..engine.events import Note, Step
 from ..errors import Cancelled, OutputUnwritable
 from . import device as devices
+from . import results
 from .device import Device
 from .output import Output, refusal
 from .sessions import Sessions
 
-MANIFEST = "manifest.json"
 # What is left to do is told once so much is done: before that it would be a guess.
 LEAST_FRACTION = 0.02
 
@@ -125,23 +125,23 @@ class Run:
             self.iterations = 0
             return attempt(torch.device(self.device.name))
 
-    def publish(self, results: Path, names: Iterable[str], make: Callable[[Path], Manifest]) -> Path:
-        """make(folder) writes the files called `names` and tells of them; returns the path of the manifest.
+    def publish(self, folder: Path, names: Iterable[str], make: Callable[[Path], Manifest]) -> Path:
+        """make(stage) writes the files called `names` and tells of them; returns the path of the manifest.
 
-        All of it appears in request["out"] (or `results`) at once, or, whatever goes wrong, nothing.
+        All of it appears in request["out"] (or `folder`) at once, or, whatever goes wrong, nothing.
         """
         output, out = self._control.output, self.job.request["out"]
-        stage = output.stage(Path(out or results), self.job.id, [*names, MANIFEST])
+        stage = output.stage(Path(out or folder), self.job.id, [*names, results.MANIFEST])
         try:
             with writing_to(stage, called=stage.parent):
                 manifest = make(stage)
                 inputs = [entry | {"relative": _relative(entry["path"], stage.parent)} for entry in manifest.inputs]
                 manifest = replace(manifest, inputs=tuple(inputs))
                 self.stop_if_cancelled()
-                atomic.write_json(stage / MANIFEST, manifest.as_dict(), indent=1)
+                results.write(stage, manifest)
             clips = [Path(entry["path"]) for entry in inputs]
             # what nobody named a folder for is nobody else's to read
-            return output.publish(last=MANIFEST, like=clips if out else ())
+            return output.publish(last=results.MANIFEST, like=clips if out else ())
         except BaseException:
             output.discard()
             raise

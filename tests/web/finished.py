@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from dap_bridge.domain import Manifest, State, Stem
+from dap_bridge.domain import State
 from dap_bridge.jobs.store import Store
+from tests.manifests import manifest, write
 
 
 def finished(data: Path, job: str, stems: np.ndarray, rate: int, repeats: int = 1) -> Path:
     """Puts `stems` (sources, channels, frames), `repeats` times over, into `data`; returns the manifest's path."""
     folder = data / "jobs" / job / "result"
     folder.mkdir(parents=True)
-    names = [f"stem-{index}.wav" for index in range(1, len(stems) + 1)]
+    names = {f"stem-{index}.wav": f"{job} - stem {index}" for index in range(1, len(stems) + 1)}
     for name, stem in zip(names, stems, strict=True):
         with soundfile.SoundFile(folder / name, "w", rate, stem.shape[0], subtype="FLOAT") as file:
             for _ in range(repeats):
                 file.write(stem.T)
-    manifest = Manifest(
-        job=job,
-        verb="separate",
-        preset="default",
-        seed=0,
-        device="cpu",
-        device_reason="",
-        rate=rate,
-        channels=stems.shape[1],
-        frames=stems.shape[2] * repeats,
-        elapsed_s=0.0,
-        iterations=0,
-        null_db=-140.0,
-        session=job,
-        inputs=(),
-        stems=tuple(Stem(index, f"{job} - stem {index}", "source", name) for index, name in enumerate(names, 1)),
-    )
-    path = folder / "manifest.json"
-    path.write_text(json.dumps(manifest.as_dict()), encoding="utf-8")
+    path = write(folder, manifest(job, rate, stems.shape[2] * repeats, names, channels=stems.shape[1]))
     store = Store(data / "jobs.sqlite")
     store.add(job, "separate", {})
     store.start(job)

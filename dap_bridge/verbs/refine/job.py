@@ -6,7 +6,6 @@ import contextlib
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from ... import presets
@@ -61,7 +60,7 @@ def correct(
             lambda: {
                 "seed": seed,
                 "parent": session.id,
-                "boxes": tuple(map(asdict, boxes)),
+                "boxes": boxes,
                 "carry": carry,
                 "changes": correction.changes,
             },

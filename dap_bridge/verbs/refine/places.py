@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...audio.files import ClipReader
-from ...domain import JOB_NAME, Box, ClipRef, Format, Op
+from ...domain import JOB_NAME, ClipRef, Format, Manifest
 from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSession
-from ...jobs.run import MANIFEST, Run
+from ...jobs import results
+from ...jobs.results import NoResultError
+from ...jobs.run import Run
 from ...jobs.sessions import Session, Sessions
 from ..reader import RunReader
 from ..separate.job import SeparationPreset, fingerprint
+
+# Whose results are sessions.
+CORRECTED = ("separate", "refine", "undo")
 
 
 def find(name: str, clip: str | None, sessions: Sessions | None) -> list[Session]:
@@ -44,15 +46,18 @@ def _with_clip(session: Session, clip: Path) -> Session:
 
 
 def _at(path: Path, sessions: Sessions | None) -> list[Session]:
-    """As `_find`, by a manifest or its folder, which may have been moved with all that belongs to it."""
+    """As `find`, by a manifest or its folder, which may have been moved with all that belongs to it."""
     try:
-        path = path / MANIFEST if path.is_dir() else path
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        stated = [_of_manifest(path, manifest, key) for key in ("relative", "path") if _names(manifest, key)]
-    except (OSError, ValueError, RecursionError) as error:
-        raise UnknownSession(f"{path} is no manifest that can be read.") from error
+        manifest = results.read(path)
+    except NoResultError as error:
+        raise UnknownSession(f"{error}.") from error
+    path = results.manifest_of(path)
+    if manifest.verb not in CORRECTED:
+        raise UnknownSession(f"{path} tells of {manifest.verb!r}, which cannot be corrected.")
+    clips = (results.clip(path, manifest, "relative"), results.clip(path, manifest, "path"))
+    stated = [_of_manifest(path, manifest, clip) for clip in clips if clip is not None]
     if not stated:
-        raise UnknownSession(f"{path} is not a manifest of this version.")
+        raise UnknownSession(f"{path} does not say where its clip lies.")
     if sessions is not None:
         with contextlib.suppress(UnknownSession):
             known = sessions.get(stated[0].id)
@@ -63,14 +68,6 @@ def _at(path: Path, sessions: Sessions | None) -> list[Session]:
     return stated
 
 
-def _names(manifest: Any, key: str) -> bool:
-    """Whether a manifest says by `key` where each of its inputs lies."""
-    try:
-        return all(isinstance(entry[key], str) for entry in manifest["inputs"])
-    except (KeyError, TypeError):
-        return False
-
-
 def _is_of(known: Session, stated: Session) -> bool:
     """Whether a session that is known by the same name is the one that a manifest tells of."""
     keys = ("seed", "preset", "sources", "start")
@@ -79,34 +76,13 @@ def _is_of(known: Session, stated: Session) -> bool:
     )
 
 
-def _of_manifest(path: Path, manifest: dict[str, Any], key: str) -> Session:
-    """What a manifest alone says of its session: all but the fit; `key`: where it says the clip lies.
-
-    Raises UnknownSession.
-    """
-    try:
-        if manifest["verb"] not in ("separate", "refine", "undo"):
-            raise UnknownSession(f"{path} tells of {manifest['verb']!r}, which cannot be corrected.")
-        inputs = manifest["inputs"]
-        files = [one[key] if key == "path" else os.path.normpath(path.parent / one[key]) for one in inputs]
-        channels = [f"{channel}:{file}" for one, file in zip(inputs, files, strict=True) for channel in one["channels"]]
-        request = {
-            "clip": None,
-            "channel": channels,
-            "start": int(inputs[0]["start"]),
-            "frames": int(manifest["frames"]),
-            "rate": int(manifest["rate"]),
-            "sources": len(manifest["stems"]),
-            "preset": str(manifest["preset"]),
-            "seed": int(manifest["seed"]),
-            "format": Format(manifest.get("format", Format.FLOAT32)),
-        }
-        boxes = tuple(Box(**{**box, "op": Op(box["op"])}) for box in manifest["boxes"])
-        carry = manifest.get("carry") is not False
-        label = manifest["stems"][0]["name"].removesuffix(" - stem 1")
-        return Session(str(manifest["session"]), request, "", label, str(path), boxes=boxes, carry=carry)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise UnknownSession(f"{path} is not a manifest of this version.") from error
+def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
+    """What a manifest alone says of its session: all but the fit."""
+    made = {"sources": len(manifest.stems), "preset": manifest.preset, "seed": manifest.seed}
+    request = clip.as_request() | made | {"format": Format(manifest.format)}
+    label = manifest.stems[0].name.removesuffix(" - stem 1")
+    carry = manifest.carry is not False
+    return Session(manifest.session, request, "", label, str(path), boxes=manifest.boxes, carry=carry)
 
 
 def open_clip(

@@ -17,6 +17,7 @@ from tests.hosts.audacity.conftest import Left
 from tests.hosts.audacity.host import END, FIRST, LAST, NAMES, RATE, SECONDS, START, Audacity
 from tests.hosts.impostor import Impostor
 from tests.hosts.sound import NULL_DB, null_db
+from tests.manifests import manifest, write
 from tests.processes import Process
 
 # A start alone may take long on a busy machine.
@@ -113,7 +114,10 @@ def answered(audacity: Audacity, impostor: Impostor, manifest: Path) -> dict[str
     return outcome
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"rate": 48000, "stems": [{"name": "x", "path": "gone.wav"}]}'])
+GONE = json.dumps(manifest("gone", RATE, 1, {"gone.wav": "x"}).as_dict())
+
+
+@pytest.mark.parametrize("content", ["{", "[]", GONE], ids=["cut", "empty", "gone"])
 def test_a_result_that_is_none_is_reported(
     audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, tmp_path: Path, content: str
 ) -> None:
@@ -129,12 +133,11 @@ def test_a_stem_one_sample_late_would_be_noticed(
     audacity: Audacity, project: dict[str, np.ndarray], impostor: Impostor, tmp_path: Path, left: Left
 ) -> None:
     clip = project["mono"][FIRST:LAST]
-    stems = []
+    stems = {}
     for number, audio in enumerate((np.roll(0.5 * clip, 1, axis=0), 0.5 * clip), start=1):
         soundfile.write(tmp_path / f"stem-{number}.wav", audio, RATE, subtype="FLOAT")
-        stems.append({"name": f"late {number}", "path": f"stem-{number}.wav"})
-    (tmp_path / "manifest.json").write_text(json.dumps({"rate": RATE, "stems": stems}))
-    outcome = answered(audacity, impostor, tmp_path / "manifest.json")
+        stems[f"stem-{number}.wav"] = f"late {number}"
+    outcome = answered(audacity, impostor, write(tmp_path, manifest("late", RATE, len(clip), stems, verb="denoise")))
     assert outcome["tracks"] == ["late 1", "late 2"]
     count = len(audacity.tracks())
     total = audacity.export(count - 2, 2, SECONDS, 1)

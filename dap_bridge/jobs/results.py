@@ -1,0 +1,70 @@
+"""Results: the one place where manifest.json is written and read."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter
+
+from .. import atomic
+from ..domain import ChannelRef, ClipRef, Manifest
+
+MANIFEST = "manifest.json"
+
+
+class NoResultError(ValueError):
+    """There is no manifest that can be read: says which, and why."""
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Raises OSError."""
+    atomic.write_json(folder / MANIFEST, manifest.as_dict(), indent=1)
+
+
+def read(path: Path) -> Manifest:
+    """The manifest at `path`, or in the folder there. Raises NoResultError."""
+    try:
+        return _checked(_MANIFEST.validate_python(json.loads(manifest_of(path).read_bytes())))
+    except (OSError, ValueError, RecursionError) as error:
+        raise NoResultError(f"{path} is no manifest of this version that can be read") from error
+
+
+def manifest_of(path: Path) -> Path:
+    """The manifest that a person means by its path or its folder's."""
+    return path / MANIFEST if path.is_dir() else path
+
+
+def stems(path: Path, manifest: Manifest) -> list[Path]:
+    """Where the stems of the manifest at `path` lie, in their order."""
+    return [path.parent / stem.path for stem in manifest.stems]
+
+
+def clip(path: Path, manifest: Manifest, by: Literal["path", "relative"]) -> ClipRef | None:
+    """The clip that a result of one clip was made from: where it was then, or as it lay to the manifest, which may have
+    been moved with it; None where the manifest does not say so.
+    """
+    refs = []
+    for file in manifest.inputs:
+        place = file.get(by)
+        if not isinstance(place, str):
+            return None
+        place = place if by == "path" else os.path.normpath(path.parent / place)
+        refs += [ChannelRef(place, int(channel)) for channel in file["channels"]]
+    return ClipRef(tuple(refs), int(manifest.inputs[0]["start"]), manifest.frames, manifest.rate) if refs else None
+
+
+_MANIFEST = TypeAdapter(Manifest)
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """Raises ValueError where it is of another version, or of no use."""
+    if manifest.version != Manifest.version:
+        raise ValueError(f"it is of version {manifest.version}")
+    if manifest.rate <= 0 or manifest.frames <= 0 or not manifest.stems:
+        raise ValueError("it tells of no audio")
+    if any(Path(stem.path).name != stem.path for stem in manifest.stems):
+        raise ValueError("a stem does not lie beside it")
+    return manifest
