@@ -87,10 +87,9 @@ def _lua_value(value: Any, indent: str = "") -> str:
 def files() -> dict[Path, str]:
     """Every generated file, and what it must hold."""
     scripts = assets.folder("daw_scripts")
-    reaper = scripts / "reaper"
     return {
-        reaper / "dap" / "constants.lua": lua(),
-        reaper / "python" / "dap_constants.py": python(),
+        scripts / "common" / "constants.lua": lua(),
+        scripts / "reaper" / "python" / "dap_constants.py": python(),
         **{scripts / "audacity" / f"DAP_{title}.ny": plugin(own, shared) for own, (title, shared) in PLUGINS.items()},
     }
 

@@ -100,10 +100,10 @@ def test_an_action_that_a_later_version_has_not_goes(tmp_path: Path, monkeypatch
     run(tmp_path)
     once = tree(tmp_path)
     run(tmp_path, "--uninstall")
-    shipped = reaper._sources()
+    shipped = reaper.sources()
     old = {**shipped, "DAP_Old.lua": next(iter(shipped.values()))}
     with monkeypatch.context() as patch:
-        patch.setattr(reaper, "_sources", lambda: old)
+        patch.setattr(reaper, "sources", lambda: old)
         run(tmp_path)
         assert b"DAP_Old.lua" in (tmp_path / "reaper-kb.ini").read_bytes()
     run(tmp_path)
