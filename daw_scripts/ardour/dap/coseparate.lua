@@ -6,7 +6,7 @@ local regions = require("dap.regions")
 local submit = require("dap.submit")
 
 local FEWEST = 2
-local CHOICES = options.of("coseparate", { "preset", "seed", "device", "mute" })
+local CHOICES = options.of("coseparate")
 
 local function request(clips)
   local fields = { item = {}, channel = {}, labels = {}, label = "Shared sound" }

@@ -8,7 +8,7 @@ local options = require("dap.options")
 local coseparate = {}
 
 local FEWEST = 2
-local CHOICES = options.of("coseparate", { "preset", "seed", "device", "mute" })
+local CHOICES = options.of("coseparate")
 
 local function task(clips, wanted)
   return {

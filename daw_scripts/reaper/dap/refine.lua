@@ -56,25 +56,8 @@ local function tasks_of(stems, op, strength, carry, boxes_of)
   return tasks
 end
 
-local function frequency(text)
-  local number = tonumber(text)
-  return number and number >= 0 and number < math.huge and number or nil
-end
-
-local function fraction(text)
-  local number = tonumber(text)
-  return number and number >= 0 and number <= 1 and number or nil
-end
-
+local CHOICES = options.of("refine")
 local OPS = { out = "deactivate", ["in"] = "activate" }
-local QUESTIONS = options.of("refine", {
-  { name = "low", caption = "Lowest frequency (Hz)", default = "0", read = frequency, own = true },
-  { name = "high", caption = "Highest frequency (Hz)", default = "20000", read = frequency, own = true },
-  { name = "op", caption = "Take it out or bring it in (out / in)", default = "out", own = true,
-    read = function(text) return OPS[text] end },
-  { name = "strength", caption = "Strength (0 to 1)", default = "1", read = fraction, own = true },
-  "carry",
-})
 
 -- Refine by the spectral edits of the selected stems. op: "deactivate" takes what they hold out of the stem, "activate"
 -- brings it in. Whether all of a long clip is corrected is as the user last answered.
@@ -82,7 +65,7 @@ function refine.spectral_edits(op)
   action.run(function(project)
     local stems = marked.stems(project)
     if #stems == 0 then return nil, marked.NONE end
-    local carry = QUESTIONS:wanted().fields.carry
+    local carry = CHOICES:wanted(false).fields.carry
     local tasks = tasks_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
     if #tasks == 0 then return nil, NO_EDITS end
     return tasks
@@ -105,10 +88,10 @@ function refine.time_selection()
       } }
     end
     if #tasks_of(stems, "", 1, true, function(stem) return box_of(stem, 0, math.huge) end) == 0 then return nil, NO_TIME end
-    local wanted = QUESTIONS:ask()
+    local wanted = CHOICES:wanted(true)
     if not wanted then return nil end
     local asked = wanted.options
-    local tasks = tasks_of(stems, asked.op, asked.strength, wanted.fields.carry, function(stem)
+    local tasks = tasks_of(stems, OPS[asked.op], asked.strength, wanted.fields.carry, function(stem)
       return box_of(stem, asked.low, asked.high)
     end)
     if #tasks == 0 then return nil, "The lowest frequency is not below the highest, or both lie above what the stems hold." end
