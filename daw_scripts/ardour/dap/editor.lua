@@ -1,7 +1,6 @@
 -- The mask editor in the browser, for the separation that a stem comes from. What is sent to the DAW there is placed by the
 -- hook (see follow.lua).
-local bridge = require("dap.bridge")
-local chosen = require("dap.chosen")
+local answers = require("dap.answers")
 local marked = require("dap.marked")
 local message = require("dap.message")
 local settings = require("dap.settings")
@@ -12,10 +11,10 @@ local BY_HAND = "A script cannot start programs here. In a terminal:\n\n    dap-
 return function()
   local stem = marked.stems()[1]
   if not stem then return message.tell(marked.NONE) end
-  local said = bridge.welcome()
+  local said = answers.welcome()
   if not said then return message.not_running() end
   if (said.editor or "") == "" then return message.tell(NO_EDITOR) end
-  chosen.discard(stem.known.session)
+  answers.discard_chosen(stem.known.session)
   local on_windows = settings.command:find("^%a:")
   if on_windows or not os.forkexec then return message.tell(BY_HAND:format(stem.known.session)) end
   -- It takes a path; `env` finds a command that is a name alone.

@@ -1,6 +1,6 @@
 -- A box on the mask of a stem: the range selection, and the frequencies that are asked for. It goes to the separation that
 -- the stem comes from.
-local bridge = require("dap.bridge")
+local answers = require("dap.answers")
 local constants = require("dap.constants")
 local marked = require("dap.marked")
 local message = require("dap.message")
@@ -49,7 +49,7 @@ return function(op)
   local stems, from, to = marked.stems()
   if not from then return message.tell(NO_RANGE) end
   if #stems == 0 then return message.tell(marked.NONE) end
-  if not bridge.welcome() then return message.not_running() end
+  if not answers.welcome() then return message.not_running() end
   local stem, wanted = ask(stems)
   if not stem then return end
   local box = box_of(op, stem, wanted.options, from, to)

@@ -1,4 +1,5 @@
 -- Regions to the bridge, as jobs.
+local answers = require("dap.answers")
 local bridge = require("dap.bridge")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
@@ -53,7 +54,7 @@ end
 function submit.run(verb, choices, gather, asking)
   local tasks, trouble = gather()
   if not tasks then return message.tell(trouble) end
-  if not bridge.welcome() then return message.not_running() end
+  if not answers.welcome() then return message.not_running() end
   local wanted = choices:wanted(asking)
   if not wanted then return end
   regions.prepare(all_clips(tasks))

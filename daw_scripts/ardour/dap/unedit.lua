@@ -1,5 +1,5 @@
 -- Going back to the masks before the last edit: the regions of before are heard again, or made again where they are gone.
-local bridge = require("dap.bridge")
+local answers = require("dap.answers")
 local marked = require("dap.marked")
 local message = require("dap.message")
 local places = require("dap.places")
@@ -29,6 +29,6 @@ return function()
     places.hear("Undo mask edit", steps)
     return message.log(stem.name .. ": mask edit taken back.")
   end
-  if not bridge.welcome() then return message.not_running() end
+  if not answers.welcome() then return message.not_running() end
   submit.revision("undo", stem, {})
 end
