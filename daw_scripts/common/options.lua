@@ -1,12 +1,12 @@
 -- What a verb may be asked for, and what a person answers. What is asked stands in constants.lua; how it is asked and where
 -- answers are kept is the host's: its module `dialog` has
---   HOST                    which of the hosts in constants.asks it is
 --   ask(questions, texts)   the user's answers, for whom these are there already; nil where the user went back
 --   stored(key)             the answer that was remembered, or nil
 --   remember(texts)         keep these answers, beside others
 -- Answers are texts by the questions' keys.
 local constants = require("dap.constants")
 local dialog = require("dap.dialog")
+local host = require("dap.host")
 
 local options = {}
 options.__index = options
@@ -55,7 +55,7 @@ end
 -- The options of a verb. `changes`: by a question's name, what is known of it only now.
 function options.of(verb, changes)
   local questions = {}
-  for index, name in ipairs(constants.asks[dialog.HOST][verb]) do
+  for index, name in ipairs(constants.asks[host.NAME][verb]) do
     questions[index] = question(verb, name, changes and changes[name])
   end
   return setmetatable({ questions = questions }, options)

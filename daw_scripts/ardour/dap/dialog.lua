@@ -4,7 +4,7 @@ local lines = require("dap.lines")
 local message = require("dap.message")
 local settings = require("dap.settings")
 
-local dialog = { HOST = "ardour" }
+local dialog = {}
 
 local function path() return settings.folder .. "options.tsv" end
 

@@ -7,6 +7,7 @@ local marker = require("dap.marker")
 local message = require("dap.message")
 local place = require("dap.place")
 local revise = require("dap.revise")
+local sentences = require("dap.sentences")
 local sessions = require("dap.sessions")
 
 -- Between two looks, and after so much silence: ask again, give up. Microseconds of a monotonic clock.
@@ -17,7 +18,7 @@ local busy, next_look = false, 0
 local waits = {}
 
 local function percent(event)
-  local text = ("%d %%"):format(math.floor(100 * (tonumber(event.fraction) or 0)))
+  local text = sentences.percent(event.fraction)
   local left = tonumber(event.seconds_left) or -1
   return left >= 0 and ("%s, %d s left"):format(text, math.ceil(left)) or text
 end

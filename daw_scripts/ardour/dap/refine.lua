@@ -1,6 +1,7 @@
 -- A box on the mask of a stem: the range selection, and the frequencies that are asked for. It goes to the separation that
 -- the stem comes from.
 local answers = require("dap.answers")
+local boxes = require("dap.boxes")
 local constants = require("dap.constants")
 local marked = require("dap.marked")
 local message = require("dap.message")
@@ -28,20 +29,11 @@ local function ask(stems)
   return by_label[wanted.options.stem], wanted
 end
 
--- The part of a range that lies within a stem, in seconds of the stem's file; nil where there is none.
+-- The part of a range that lies within a stem, in seconds of the stem's file.
 local function seconds_of(stem, from, to)
   local start, stop = math.max(from, stem.position), math.min(to, stem.position + stem.frames)
   local offset, rate = stem.region:start():samples() - stem.position, Session:nominal_sample_rate()
-  return math.max((start + offset) / rate, 0), math.min((stop + offset) / rate, stem.known.seconds)
-end
-
--- As the protocol writes a box; nil where it is empty.
-local function box_of(op, stem, asked, from, to)
-  local start, stop = seconds_of(stem, from, to)
-  local high = math.min(asked.high, stem.known.nyquist)
-  if start >= stop or asked.low >= high then return nil end
-  return ("stem=%d,op=%s,start=%.9g,end=%.9g,low=%.9g,high=%.9g,strength=%.9g")
-    :format(stem.known.stem, op, start, stop, asked.low, high, asked.strength)
+  return (start + offset) / rate, (stop + offset) / rate
 end
 
 -- op: "deactivate" takes what the box holds out of the stem, "activate" brings it in.
@@ -52,7 +44,10 @@ return function(op)
   if not answers.welcome() then return message.not_running() end
   local stem, wanted = ask(stems)
   if not stem then return end
-  local box = box_of(op, stem, wanted.options, from, to)
+  local asked = wanted.options
+  local start, stop = seconds_of(stem, from, to)
+  local box = boxes.within({ start = start, stop = stop, low = asked.low, high = asked.high }, stem.known)
   if not box then return message.tell(NO_BAND) end
-  submit.revision("refine", stem, options.put({ box = { box } }, wanted))
+  local text = boxes.text(box, stem.known.stem, op, asked.strength)
+  submit.revision("refine", stem, options.put({ box = { text } }, wanted))
 end

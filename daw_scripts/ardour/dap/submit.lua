@@ -13,7 +13,7 @@ local submit = {}
 
 local function send(verb, task, wanted)
   local request = options.put(task.fields(), wanted)
-  request.job = names.job(task.clips[1].id)
+  request.job = names.job(("%06x-%s"):format(ARDOUR.LuaAPI.monotonic_time() & 0xffffff, task.clips[1].id))
   request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
   local job = {
     name = request.job, verb = verb, label = task.label, clips = task.clips, request = json.encode(request),

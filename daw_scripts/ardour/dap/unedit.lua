@@ -3,6 +3,7 @@ local answers = require("dap.answers")
 local marked = require("dap.marked")
 local message = require("dap.message")
 local places = require("dap.places")
+local sentences = require("dap.sentences")
 local submit = require("dap.submit")
 
 -- At each place where a stem of the session is heard, the region of before; nil where one of them is gone.
@@ -22,7 +23,7 @@ end
 return function()
   local stem = marked.stems()[1]
   if not stem then return message.tell(marked.NONE) end
-  if not stem.known.parent then return message.tell("The masks of this stem have not been edited.") end
+  if not stem.known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.
   local steps = stem.known.verb ~= "undo" and before(stem.known)
   if steps then

@@ -1,7 +1,7 @@
 -- How options are asked for in REAPER, as lines of text, and where they are kept: in its extended state.
 local message = require("dap.message")
 
-local dialog = { HOST = "reaper" }
+local dialog = {}
 
 local SECTION = "dap-bridge"
 

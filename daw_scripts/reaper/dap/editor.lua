@@ -7,12 +7,12 @@ local loop = require("dap.loop")
 local marked = require("dap.marked")
 local message = require("dap.message")
 local peaks = require("dap.peaks")
+local sentences = require("dap.sentences")
 local settings = require("dap.settings")
 
 local editor = {}
 
 local NO_WAIT, LOOK_S = -1, 0.5
-local NO_EDITOR = "This bridge has no mask editor. Update dap-bridge, and start it again."
 
 local function watch(job, session)
   job.stage = 'open in the browser; "Send to DAW" there brings the stems here'
@@ -49,7 +49,7 @@ function editor.run()
     local link = folder.open()
     local said = link:welcome()
     if not said then return message.tell(message.NOT_RUNNING) end
-    if (said.editor or "") == "" then return message.tell(NO_EDITOR) end
+    if (said.editor or "") == "" then return message.tell(sentences.NO_EDITOR) end
     answers.discard_chosen(stem.known.session)
     local command = ('"%s" edit %s --spool "%s"'):format(settings.command, stem.known.session, settings.spool)
     reaper.ExecProcess(command, NO_WAIT)

@@ -1,5 +1,6 @@
 -- Boxes on the masks of stems, sent to the separation that the stems come from; what comes back are new takes of its stems.
 local action = require("dap.action")
+local boxes = require("dap.boxes")
 local marked = require("dap.marked")
 local options = require("dap.options")
 local spectral = require("dap.spectral")
@@ -11,20 +12,7 @@ local NO_EDITS = "The selected stems have no spectral edits within them that are
   .. "Show an item's spectral peaks, draw an edit on it, and run this again."
 local NO_TIME = "Make a time selection over the selected stems first."
 
--- The part of a box that lies within the clip, or nil.
-local function within(box, known)
-  local start, stop = math.max(box.start, 0), math.min(box.stop, known.seconds)
-  local low, high = math.max(box.low, 0), math.min(box.high, known.nyquist)
-  if start >= stop or low >= high then return nil end
-  return { start = start, stop = stop, low = low, high = high }
-end
-
-local function text_of(box, stem, op, strength)
-  return ("stem=%d,op=%s,start=%.9g,end=%.9g,low=%.9g,high=%.9g,strength=%.9g")
-    :format(stem, op, box.start, box.stop, box.low, box.high, strength)
-end
-
--- known: of a stem, see sessions.lua. Its manifest says all that is needed, should the bridge have forgotten the session.
+-- known: of a stem, see manifests.lua. Its manifest says all that is needed, should the bridge have forgotten the session.
 function refine.task(verb, known, title, fields)
   fields.session = known.manifest
   return {
@@ -44,13 +32,13 @@ local function tasks_of(stems, op, strength, carry, boxes_of)
   local by_session, tasks = {}, {}
   for _, stem in ipairs(stems) do
     for _, box in ipairs(boxes_of(stem)) do
-      local part = within(box, stem.known)
+      local part = boxes.within(box, stem.known)
       local session = stem.known.session
       if part and not by_session[session] then
         by_session[session] = {}
         tasks[#tasks + 1] = refine.task("refine", stem.known, stem.name, { box = by_session[session], carry = carry })
       end
-      if part then table.insert(by_session[session], text_of(part, stem.known.stem, op, strength)) end
+      if part then table.insert(by_session[session], boxes.text(part, stem.known.stem, op, strength)) end
     end
   end
   return tasks
