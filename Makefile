@@ -43,7 +43,7 @@ docs: venv  ## the generated pages, and what the host scripts know of the protoc
 	$(BIN)/python -m dap_bridge.transport.document docs/protocol.md
 	$(BIN)/python -m dap_bridge.install.constants
 
-reapack: venv  ## the ReaPack index: make reapack URL=ADDRESS where the files of daw_scripts/reaper can be read
+reapack: venv  ## the ReaPack index: make reapack URL=ADDRESS where the files of daw_scripts can be read
 	$(BIN)/python -m dap_bridge.install.reapack --url "$(URL)" --out $(INDEX)
 
 clean:

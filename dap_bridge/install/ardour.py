@@ -42,8 +42,6 @@ ORDER = (
     "DAP_Status",
     "DAP_Import stems",
 )
-# What they share with the REAPER actions.
-SHARED = ("constants", "files", "json", "lines", "settings")
 NAME = re.compile(r'^  name = "(.+)",$', re.MULTILINE)
 VERSION = re.compile(r"^ardour(\d+)$", re.IGNORECASE)
 
@@ -92,12 +90,15 @@ def _sources() -> Path:
     return assets.folder("daw_scripts") / "ardour"
 
 
+def library() -> list[Path]:
+    """The modules that the scripts are made of, Ardour's own and those shared with REAPER."""
+    return [*(_sources() / "dap").glob("*.lua"), *folders.shared_library()]
+
+
 def _files(settings: Settings) -> dict[str, bytes]:
     """Everything that is copied, by its path below the configuration folder."""
-    shared = assets.folder("daw_scripts") / "reaper" / "dap"
-    library = [*(_sources() / "dap").glob("*.lua"), *(shared / f"{name}.lua" for name in SHARED)]
     files = {(SCRIPTS / path.name).as_posix(): path.read_bytes() for path in _sources().glob("DAP_*.lua")}
-    files |= {(FOLDER / path.name).as_posix(): path.read_bytes() for path in library}
+    files |= {(FOLDER / path.name).as_posix(): path.read_bytes() for path in library()}
     return files | {(FOLDER / WHERE).as_posix(): protocol.lines(folders.where(settings)).encode()}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import atomic
+from .. import assets, atomic
 from ..config import Settings
 from ..errors import InstallFailed
 
@@ -31,6 +31,11 @@ def where(settings: Settings) -> dict[str, object]:
     beside = Path(sys.executable).with_name("dap-bridge.exe" if sys.platform == "win32" else "dap-bridge")
     command = str(beside) if beside.exists() else shutil.which("dap-bridge") or "dap-bridge"
     return {"command": command, "spool": settings.spool, "osc_port": settings.osc_port}
+
+
+def shared_library() -> list[Path]:
+    """The Lua modules that REAPER and Ardour share; a host's library is these and its own, in one folder."""
+    return sorted((assets.folder("daw_scripts") / "common").glob("*.lua"))
 
 
 class Ours:

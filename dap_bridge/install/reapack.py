@@ -1,6 +1,6 @@
 """The ReaPack index: `make reapack URL=BASE`.
 
-BASE is the address under which the files of daw_scripts/reaper can be read. What a package is called, and what belongs
+BASE is the address under which the files of daw_scripts can be read. What a package is called, and what belongs
 to it, stands in the header of its main script. The format is what ReaPack's own reader takes (src/index_v1.cpp of
 cfillion/reapack): a file lands in Scripts/NAME/CATEGORY.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,6 +20,7 @@ import click
 
 from .. import assets
 from ..errors import InstallFailed
+from . import reaper
 
 # Not "dap-bridge": that folder below Scripts belongs to `dap-bridge install reaper`.
 NAME = "DAP Bridge"
@@ -70,8 +72,8 @@ def _rtf_units(sign: str) -> str:
     return "".join(f"\\u{number}?" for number in numbers)
 
 
-def index(root: Path, package: Package, url: str, time: datetime.datetime) -> str:
-    """index.xml for one package whose files lie below `root`."""
+def index(files: Mapping[str, str], package: Package, url: str, time: datetime.datetime) -> str:
+    """index.xml for one package: `files` are paths below `url`, by where they belong in the package."""
     tree = ElementTree.Element("index", version="1", name=NAME)
     category = ElementTree.SubElement(tree, "category", name=CATEGORY)
     kind = {"name": package.main, "type": "script", "desc": package.tags["description"]}
@@ -87,27 +89,27 @@ def index(root: Path, package: Package, url: str, time: datetime.datetime) -> st
     version = ElementTree.SubElement(node, "version", about)
     if "changelog" in package.tags:
         ElementTree.SubElement(version, "changelog").text = package.tags["changelog"]
-    names = [path.relative_to(root).as_posix() for path in sorted(root.rglob("*.lua"))]
-    for name in names:
+    for name, path in files.items():
         makes = [action for action, pattern in package.provides if fnmatchcase(name, pattern)]
         if makes:
             attributes = ({"main": "main"} if makes[0] else {}) | ({} if name == package.main else {"file": name})
-            ElementTree.SubElement(version, "source", attributes).text = f"{url.rstrip('/')}/{quote(name)}"
+            ElementTree.SubElement(version, "source", attributes).text = f"{url.rstrip('/')}/{quote(path)}"
     ElementTree.indent(tree)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(tree, encoding="unicode") + "\n"
 
 
 @click.command()
-@click.option("--url", required=True, help="Where the files of daw_scripts/reaper can be read.")
+@click.option("--url", required=True, help="Where the files of daw_scripts can be read.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
 def main(url: str, out: Path) -> None:
     """Write the ReaPack index."""
     if not re.match(r"https?://", url):
         raise click.BadParameter("it must start with http:// or https://", param_hint="--url")
-    root = assets.folder("daw_scripts") / "reaper"
-    package = read(root / "DAP_Separate selected items.lua")
+    root, scripts = assets.folder("daw_scripts"), reaper.sources()
+    package = read(scripts["DAP_Separate selected items.lua"])
+    files = {name: path.relative_to(root).as_posix() for name, path in scripts.items() if path.suffix == ".lua"}
     now = datetime.datetime.now(datetime.UTC)
-    out.write_text(index(root, package, url, now), encoding="utf-8", newline="\n")
+    out.write_text(index(files, package, url, now), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def install(resources: Path, settings: Settings) -> list[str]:
     with folders.explained(resources):
         before = _record(resources / FOLDER) or {"files": [], "had_keys": (resources / KEYS).exists()}
         copied = _copy(resources, settings)
-        gone = set(before["files"]) - _sources().keys()
+        gone = set(before["files"]) - sources().keys()
         return [*copied, *_register(resources, gone, before["had_keys"])]
 
 
@@ -84,16 +84,18 @@ def uninstall(resources: Path) -> list[str]:
         return _remove(resources)
 
 
-def _sources() -> dict[str, Path]:
-    """Every script, by its path below our folder."""
+def sources() -> dict[str, Path]:
+    """Every script, by its path below our folder; REAPER's own library and the shared one are one there."""
     root = assets.folder("daw_scripts") / "reaper"
-    found = [path for path in root.rglob("*") if path.suffix in (".lua", ".py")]
-    return {path.relative_to(root).as_posix(): path for path in sorted(found)}
+    own = [path for path in root.rglob("*") if path.suffix in (".lua", ".py")]
+    found = {path.relative_to(root).as_posix(): path for path in own}
+    found |= {f"dap/{path.name}": path for path in folders.shared_library()}
+    return dict(sorted(found.items()))
 
 
 def actions() -> list[str]:
     """The scripts that make actions, by their paths below our folder."""
-    return [name for name in _sources() if Path(name).name.startswith("DAP_")]
+    return [name for name in sources() if Path(name).name.startswith("DAP_")]
 
 
 def _line(name: str) -> bytes:
@@ -110,7 +112,7 @@ def _copy(resources: Path, settings: Settings) -> list[str]:
             raise InstallFailed(f"{target} exists and is not ours.", "Move it away first.")
         made = [str(path) for path in (FOLDER, FOLDER.parent) if not (resources / path).exists()]
         record = {"made": made, "had_keys": (resources / KEYS).exists(), "files": []}
-    files = {name: path.read_bytes() for name, path in _sources().items()}
+    files = {name: path.read_bytes() for name, path in sources().items()}
     files[WHERE] = protocol.lines(folders.where(settings)).encode()
     for name in set(record["files"]) - files.keys():
         (target / name).unlink(missing_ok=True)

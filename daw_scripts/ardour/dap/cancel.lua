@@ -1,4 +1,5 @@
 -- Cancels what this session waits for.
+local answers = require("dap.answers")
 local bridge = require("dap.bridge")
 local jobs = require("dap.jobs")
 local marker = require("dap.marker")
@@ -7,7 +8,7 @@ local message = require("dap.message")
 return function()
   local list = jobs.all()
   if #list == 0 then return message.tell("This session waits for nothing.") end
-  if not bridge.welcome() then -- nobody to ask: they are given up
+  if not answers.welcome() then -- nobody to ask: they are given up
     for _, job in ipairs(list) do
       marker.remove(job)
       jobs.forget(job.name)

@@ -3,25 +3,21 @@
 local names = require("dap.names")
 local options = require("dap.options")
 local regions = require("dap.regions")
+local shared_sound = require("dap.shared_sound")
 local submit = require("dap.submit")
 
-local FEWEST = 2
-local CHOICES = options.of("coseparate", { "preset", "seed", "device", "mute" })
+local CHOICES = options.of("coseparate")
 
 local function request(clips)
-  local fields = { item = {}, channel = {}, labels = {}, label = "Shared sound" }
-  for number, clip in ipairs(clips) do
-    fields.item[number] = ("%d:%d:%d:"):format(clip.fields.start, clip.fields.frames, clip.fields.rate)
-    fields.labels[number] = names.label(clip.name)
-    for _, channel in ipairs(clip.fields.channel) do fields.channel[#fields.channel + 1] = ("%d:%s"):format(number, channel) end
-  end
-  return fields
+  local stretches = {}
+  for number, clip in ipairs(clips) do stretches[number] = clip.fields end
+  return shared_sound.fields(clips, stretches)
 end
 
 local function gather()
-  local clips, trouble = regions.at_least(FEWEST)
+  local clips, trouble = regions.at_least(shared_sound.FEWEST)
   if not clips then return nil, trouble end
-  local label = names.label(("%s and %d more"):format(clips[1].name, #clips - 1))
+  local label = names.label(shared_sound.title(clips))
   return { { clips = clips, label = label, fields = function() return request(clips) end } }
 end
 

@@ -1,2 +1,2 @@
 -- The selected regions become speech, or whatever else is wanted, and noise.
-return require("dap.each").of("denoise", { "strength", "swap", "preset", "seed", "device", "mute" })
+return require("dap.each").of("denoise")

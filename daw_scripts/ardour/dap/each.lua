@@ -29,9 +29,9 @@ local function gather()
   return tasks
 end
 
--- The action of a verb whose options have these names; it asks for them, or takes what was asked for last.
-function each.of(verb, option_names)
-  local choices = options.of(verb, option_names)
+-- The action of a verb; it asks for its options, or takes what was asked for last.
+function each.of(verb)
+  local choices = options.of(verb)
   return function(asking) submit.run(verb, choices, gather, asking) end
 end
 

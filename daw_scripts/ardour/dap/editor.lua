@@ -1,21 +1,20 @@
 -- The mask editor in the browser, for the separation that a stem comes from. What is sent to the DAW there is placed by the
 -- hook (see follow.lua).
-local bridge = require("dap.bridge")
-local chosen = require("dap.chosen")
+local answers = require("dap.answers")
 local marked = require("dap.marked")
 local message = require("dap.message")
+local sentences = require("dap.sentences")
 local settings = require("dap.settings")
 
-local NO_EDITOR = "This bridge has no mask editor. Update dap-bridge, and start it again."
 local BY_HAND = "A script cannot start programs here. In a terminal:\n\n    dap-bridge edit %s"
 
 return function()
   local stem = marked.stems()[1]
   if not stem then return message.tell(marked.NONE) end
-  local said = bridge.welcome()
+  local said = answers.welcome()
   if not said then return message.not_running() end
-  if (said.editor or "") == "" then return message.tell(NO_EDITOR) end
-  chosen.discard(stem.known.session)
+  if (said.editor or "") == "" then return message.tell(sentences.NO_EDITOR) end
+  answers.discard_chosen(stem.known.session)
   local on_windows = settings.command:find("^%a:")
   if on_windows or not os.forkexec then return message.tell(BY_HAND:format(stem.known.session)) end
   -- It takes a path; `env` finds a command that is a name alone.

@@ -1,12 +1,13 @@
 -- What the hook does at each turn of Ardour's timer: look at the jobs this session waits for, and place what is ready.
+local answers = require("dap.answers")
 local bridge = require("dap.bridge")
-local chosen = require("dap.chosen")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
 local marker = require("dap.marker")
 local message = require("dap.message")
 local place = require("dap.place")
 local revise = require("dap.revise")
+local sentences = require("dap.sentences")
 local sessions = require("dap.sessions")
 
 -- Between two looks, and after so much silence: ask again, give up. Microseconds of a monotonic clock.
@@ -17,7 +18,7 @@ local busy, next_look = false, 0
 local waits = {}
 
 local function percent(event)
-  local text = ("%d %%"):format(math.floor(100 * (tonumber(event.fraction) or 0)))
+  local text = sentences.percent(event.fraction)
   local left = tonumber(event.seconds_left) or -1
   return left >= 0 and ("%s, %d s left"):format(text, math.ceil(left)) or text
 end
@@ -70,7 +71,7 @@ end
 -- The bridge ended in mid-job and is back.
 function handlers.interrupted(job, _, wait)
   marker.show(job, "starting again")
-  if not wait.resumed and bridge.welcome() then
+  if not wait.resumed and answers.welcome() then
     wait.resumed = true
     bridge.send("resume", { job = job.name })
   end
@@ -91,7 +92,7 @@ end
 local function look(job, now)
   local wait = waits[job.name] or { since = now, asked = now }
   waits[job.name] = wait
-  local event = bridge.event(job.name)
+  local event = answers.event(job.name)
   if not event then return unanswered(job, wait, now) end
   if event.event ~= "interrupted" then wait.resumed = false end
   local handler = handlers[event.event]
@@ -103,7 +104,7 @@ end
 -- What the user of the mask editor has sent to the DAW.
 local function look_at_editor()
   for session, family in pairs(sessions.families()) do
-    local manifest = chosen.take(session)
+    local manifest = answers.chosen(session)
     if manifest then
       local fine, answer, warnings = pcall(revise.stems, family, manifest)
       if fine then report("Mask editor", answer, warnings) else message.complain("Mask editor: " .. tostring(answer)) end

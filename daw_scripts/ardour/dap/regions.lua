@@ -1,5 +1,6 @@
 -- The selected regions, as a job needs to know them. Positions and lengths are samples at the session's rate.
 local files = require("dap.files")
+local sentences = require("dap.sentences")
 
 local regions = {}
 
@@ -49,7 +50,7 @@ end
 
 -- Where a source's file lies; Ardour may know it by a path relative to where it was started.
 local function absolute(path)
-  if path:match("^[/\\]") or path:match("^%a:") then return path end
+  if files.is_absolute(path) then return path end
   return ARDOUR.LuaAPI.build_filename(Session:path(), path:match("interchange[/\\].*$") or path)
 end
 
@@ -125,10 +126,7 @@ function regions.at_least(fewest)
       refused[#refused + 1] = any:name()
     end
   end
-  if #found < fewest then
-    local left_out = #refused > 0 and ("\n\nLeft out: " .. table.concat(refused, ", ") .. ".") or ""
-    return nil, ("Select %s or more audio regions first."):format(fewest == 1 and "one" or fewest) .. left_out
-  end
+  if #found < fewest then return nil, sentences.too_few(fewest, refused) end
   table.sort(found, earlier)
   return found
 end

@@ -1,2 +1,2 @@
 -- The selected regions become their sounds.
-return require("dap.each").of("separate", { "sources", "preset", "seed", "device", "mute" })
+return require("dap.each").of("separate")

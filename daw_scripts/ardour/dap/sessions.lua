@@ -1,8 +1,8 @@
 -- Which separation a region is a stem of. Ardour imports copies of the stems, and names are the user's to change: so what was
 -- imported from which manifest stands in a small file in the session's folder, by the number that Ardour keeps for a source.
 local files = require("dap.files")
-local json = require("dap.json")
 local lines = require("dap.lines")
+local manifests = require("dap.manifests")
 
 local sessions = {}
 
@@ -17,7 +17,7 @@ local function portable(manifest)
 end
 
 local function absolute(manifest)
-  if manifest:match("^[/\\]") or manifest:match("^%a:") then return manifest end
+  if files.is_absolute(manifest) then return manifest end
   return ARDOUR.LuaAPI.build_filename(Session:path(), manifest)
 end
 
@@ -50,24 +50,16 @@ function sessions.families()
   return found
 end
 
-local function read(where)
-  local fine, content = pcall(json.decode, files.read(where) or "")
-  local sound = fine and type(content) == "table" and math.type(content.frames) and math.type(content.rate)
-  return sound and content or nil
-end
-
--- A reader that opens a manifest once. It takes an audio region, and gives {session, family, parent, verb, manifest (its path),
--- stem (its index), seconds (of the clip), nyquist (Hz)}, or nil where that is no stem of ours.
+-- A reader that opens a manifest once. It takes an audio region, and gives what manifests.lua knows of the stem, and its
+-- `family`; or nil where that is no stem of ours.
 function sessions.reader()
-  local all, manifests = stored(), {}
+  local all, read = stored(), manifests.reader()
   return function(region)
-    local known = entry(all[number_of(region)] or "")
-    if not known then return nil end
-    if manifests[known.manifest] == nil then manifests[known.manifest] = read(known.manifest) or false end
-    local manifest = manifests[known.manifest]
+    local imported = entry(all[number_of(region)] or "")
+    local manifest = imported and read(imported.manifest)
     if not manifest then return nil end
-    known.parent, known.verb = manifest.parent, manifest.verb
-    known.seconds, known.nyquist = manifest.frames / manifest.rate, manifest.rate / 2
+    local known = manifests.about(manifest, imported.manifest, imported.stem)
+    known.session, known.family = imported.session, imported.family
     return known
   end
 end

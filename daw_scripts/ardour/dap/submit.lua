@@ -1,24 +1,23 @@
 -- Regions to the bridge, as jobs.
+local answers = require("dap.answers")
 local bridge = require("dap.bridge")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
 local marker = require("dap.marker")
 local message = require("dap.message")
 local names = require("dap.names")
+local options = require("dap.options")
 local regions = require("dap.regions")
 
 local submit = {}
 
 local function send(verb, task, wanted)
-  local request = task.fields()
-  for name, value in pairs(wanted) do
-    if name ~= "mute" then request[name] = value end
-  end
-  request.job = names.job(task.clips[1].id)
+  local request = options.put(task.fields(), wanted)
+  request.job = names.job(("%06x-%s"):format(ARDOUR.LuaAPI.monotonic_time() & 0xffffff, task.clips[1].id))
   request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
   local job = {
     name = request.job, verb = verb, label = task.label, clips = task.clips, request = json.encode(request),
-    mute = wanted.mute == false and "no" or "yes", family = task.family,
+    mute = wanted.options.mute, family = task.family,
   }
   assert(jobs.keep(job))
   marker.show(job, "waiting")
@@ -31,7 +30,7 @@ function submit.revision(verb, stem, fields)
   fields.session = stem.known.manifest
   send(verb, {
     clips = { stem }, label = names.label(stem.name), family = stem.known.family, fields = function() return fields end,
-  }, {})
+  }, { fields = {}, options = { mute = "yes" } })
 end
 
 local function all_clips(tasks)
@@ -49,13 +48,14 @@ local function unread(clips)
   return missing
 end
 
--- One action: gather() gives a list of tasks, or nil and a sentence that says why there are none. A task is {clips, label,
--- fields}; fields() is called when what names the audio of the regions is known, and gives the request.
-function submit.run(verb, options, gather, asking)
+-- One action, with a verb's `choices` (see options.lua): gather() gives a list of tasks, or nil and a sentence that says why
+-- there are none. A task is {clips, label, fields}; fields() is called when what names the audio of the regions is known, and
+-- gives the request.
+function submit.run(verb, choices, gather, asking)
   local tasks, trouble = gather()
   if not tasks then return message.tell(trouble) end
-  if not bridge.welcome() then return message.not_running() end
-  local wanted = options:wanted(asking)
+  if not answers.welcome() then return message.not_running() end
+  local wanted = choices:wanted(asking)
   if not wanted then return end
   regions.prepare(all_clips(tasks))
   local missing = {}

@@ -4,7 +4,7 @@ local options = require("dap.options")
 local regions = require("dap.regions")
 local submit = require("dap.submit")
 
-local CHOICES = options.of("texture", { "variation", "variations", "preset", "seed", "device", "mute" })
+local CHOICES = options.of("texture")
 local NO_RANGE = "Select a range first, on the track of the region: it goes on from where it starts to the range's end."
 local NO_REGION = "No audio region of the range's tracks starts before the range's end and ends before it."
 

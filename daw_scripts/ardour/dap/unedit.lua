@@ -1,8 +1,9 @@
 -- Going back to the masks before the last edit: the regions of before are heard again, or made again where they are gone.
-local bridge = require("dap.bridge")
+local answers = require("dap.answers")
 local marked = require("dap.marked")
 local message = require("dap.message")
 local places = require("dap.places")
+local sentences = require("dap.sentences")
 local submit = require("dap.submit")
 
 -- At each place where a stem of the session is heard, the region of before; nil where one of them is gone.
@@ -22,13 +23,13 @@ end
 return function()
   local stem = marked.stems()[1]
   if not stem then return message.tell(marked.NONE) end
-  if not stem.known.parent then return message.tell("The masks of this stem have not been edited.") end
+  if not stem.known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.
   local steps = stem.known.verb ~= "undo" and before(stem.known)
   if steps then
     places.hear("Undo mask edit", steps)
     return message.log(stem.name .. ": mask edit taken back.")
   end
-  if not bridge.welcome() then return message.not_running() end
+  if not answers.welcome() then return message.not_running() end
   submit.revision("undo", stem, {})
 end

@@ -5,8 +5,6 @@
 ;author "dap-bridge"
 ;release 0.1.0
 ;copyright "MIT"
-;control strength "Strength" float "" 1 0 1
-;control carry "Correct all of a long clip" choice "Yes,No" 0
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "deactivate")

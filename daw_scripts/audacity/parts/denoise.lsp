@@ -5,10 +5,6 @@
 ;author "dap-bridge"
 ;release 0.1.0
 ;copyright "MIT"
-;control strength "Strength" float "" 1 0 1
-;control swap "Keep" choice "speech,noise" 0
-;control preset "Preset" string "" "denoise"
-;control seed "Seed" int-text "" 0 0 2147483647
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "denoise")

@@ -5,9 +5,6 @@
 ;author "dap-bridge"
 ;release 0.1.0
 ;copyright "MIT"
-;control sources "Sounds" int "" 2 2 8
-;control preset "Preset" string "" "default"
-;control seed "Seed" int-text "" 0 0 2147483647
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "separate")

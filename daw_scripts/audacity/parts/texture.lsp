@@ -5,10 +5,6 @@
 ;author "dap-bridge"
 ;release 0.1.0
 ;copyright "MIT"
-;control seconds "Length in all" float "seconds" 30 1 300
-;control variation "Variation" float "" 0.5 0 1
-;control preset "Preset" string "" "texture"
-;control seed "Seed" int-text "" 0 0 2147483647
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "texture")

@@ -2,27 +2,19 @@
 -- sound by itself comes below the last.
 local action = require("dap.action")
 local gather = require("dap.gather")
-local names = require("dap.names")
 local options = require("dap.options")
+local shared_sound = require("dap.shared_sound")
 
 local coseparate = {}
 
-local FEWEST = 2
-local CHOICES = options.of("coseparate", { "preset", "seed", "device", "mute" })
+local CHOICES = options.of("coseparate")
 
 local function task(clips, wanted)
   return {
     verb = "coseparate",
     clips = clips,
-    fields = function(stretches)
-      local fields = options.put({ item = {}, labels = {}, label = "Shared sound" }, wanted)
-      for number, stretch in ipairs(stretches) do
-        fields.item[number] = ("%d:%d:%d:%s"):format(stretch.start, stretch.frames, stretch.rate, stretch.clip)
-        fields.labels[number] = names.label(clips[number].name)
-      end
-      return fields
-    end,
-    title = ("%s and %d more"):format(clips[1].name, #clips - 1),
+    fields = function(stretches) return options.put(shared_sound.fields(clips, stretches), wanted) end,
+    title = shared_sound.title(clips),
     import = "stems",
     undo_name = "Co-separate with DAP",
     options = wanted.options,
@@ -32,7 +24,7 @@ end
 -- Co-separate the selected items; with `asking`, the user is asked how.
 function coseparate.run(asking)
   action.run(function(project)
-    local clips, trouble = gather.clips(project, FEWEST)
+    local clips, trouble = gather.clips(project, shared_sound.FEWEST)
     if not clips then return nil, trouble end
     local wanted = CHOICES:wanted(asking)
     return wanted and { task(clips, wanted) }

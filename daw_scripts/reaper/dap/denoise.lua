@@ -1,4 +1,2 @@
 -- The selected items become speech, or whatever else is wanted, and noise.
-return require("dap.each").of(
-  "denoise", "Denoise with DAP", { "preset", "strength", "swap", "seed", "device", "mute", "together" }
-)
+return require("dap.each").of("denoise", "Denoise with DAP")

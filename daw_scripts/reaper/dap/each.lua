@@ -22,9 +22,9 @@ local function task(verb, undo_name, clip, wanted)
   }
 end
 
--- The action of a verb, whose options have these names: run(asking) asks for them, or takes what was asked for last.
-function each.of(verb, undo_name, option_names)
-  local choices = options.of(verb, option_names)
+-- The action of a verb: run(asking) asks for its options, or takes what was asked for last.
+function each.of(verb, undo_name)
+  local choices = options.of(verb)
   local function run(asking)
     action.run(function(project)
       local clips, trouble = gather.clips(project, 1)

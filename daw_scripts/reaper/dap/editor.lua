@@ -1,30 +1,25 @@
 -- The mask editor in the browser, for the separation that a selected stem comes from.
 local Job = require("dap.job")
-local files = require("dap.files")
+local answers = require("dap.answers")
 local folder = require("dap.folder")
 local follow = require("dap.follow")
-local lines = require("dap.lines")
 local loop = require("dap.loop")
 local marked = require("dap.marked")
 local message = require("dap.message")
 local peaks = require("dap.peaks")
+local sentences = require("dap.sentences")
 local settings = require("dap.settings")
 
 local editor = {}
 
 local NO_WAIT, LOOK_S = -1, 0.5
-local NO_EDITOR = "This bridge has no mask editor. Update dap-bridge, and start it again."
-
--- Where the bridge puts what the user sends to the host.
-local function answer(session) return ("%s/outbox/%s.chosen"):format(settings.spool, session) end
 
 local function watch(job, session)
   job.stage = 'open in the browser; "Send to DAW" there brings the stems here'
   while not (job.cancel_asked or job.unwatched) and job:project_open() do
-    local said = lines.last((files.read(answer(session)) or "") .. "\n")
-    if said then
-      os.remove(answer(session))
-      job.manifest, job.ready_at, job.state = said.manifest, reaper.time_precise(), "ready"
+    local manifest = answers.chosen(session)
+    if manifest then
+      job.manifest, job.ready_at, job.state = manifest, reaper.time_precise(), "ready"
       while not job:ended() do loop.pause() end
       if job.state == "failed" then return end
       peaks.build(job.made.stems)
@@ -54,8 +49,8 @@ function editor.run()
     local link = folder.open()
     local said = link:welcome()
     if not said then return message.tell(message.NOT_RUNNING) end
-    if (said.editor or "") == "" then return message.tell(NO_EDITOR) end
-    os.remove(answer(stem.known.session))
+    if (said.editor or "") == "" then return message.tell(sentences.NO_EDITOR) end
+    answers.discard_chosen(stem.known.session)
     local command = ('"%s" edit %s --spool "%s"'):format(settings.command, stem.known.session, settings.spool)
     reaper.ExecProcess(command, NO_WAIT)
     follow.run(link, { editing(project, stem) })

@@ -16,6 +16,8 @@ local POLL_S = 0.25
 -- After so much silence the bridge is asked; after so much more it is said to be away.
 local ASK_S, AWAY_S = 3, 6
 
+local function unique() return (reaper.genGuid(""):gsub("[^%x]", ""):sub(1, 12):lower()) end
+
 -- A job for a task, to be sent after the job `before`. A task is a table of
 --   verb       what is asked of the bridge
 --   clips      the items it is about, as geometry describes them
@@ -26,7 +28,8 @@ local ASK_S, AWAY_S = 3, 6
 --   options    strings by name, for the import; `together`: whether it is placed with the others, in one step
 function Job.new(project, task, before)
   return setmetatable({
-    project = project, task = task, name = names.job(), before = before, state = "working", stage = "waiting", fraction = 0,
+    project = project, task = task, name = names.job(unique()), before = before,
+    state = "working", stage = "waiting", fraction = 0,
   }, Job)
 end
 

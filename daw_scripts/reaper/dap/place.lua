@@ -1,6 +1,6 @@
 -- Results into the project that asked, as one undo step, whichever project is in front.
 local files = require("dap.files")
-local json = require("dap.json")
+local manifests = require("dap.manifests")
 
 local place = {}
 
@@ -11,10 +11,8 @@ local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes"), so
 
 -- What a manifest says, its stems with their media; nil and a sentence where one cannot be read. Changes nothing.
 function place.open(manifest)
-  local fine, content = pcall(json.decode, files.read(manifest) or "")
-  if not fine or type(content) ~= "table" or type(content.stems) ~= "table" then
-    return nil, "the manifest cannot be read: " .. manifest
-  end
+  local content = manifests.read(manifest)
+  if not content then return nil, "the manifest cannot be read: " .. manifest end
   for _, stem in ipairs(content.stems) do
     local file = files.parent(manifest) .. "/" .. stem.path
     stem.media = reaper.PCM_Source_CreateFromFile(file)

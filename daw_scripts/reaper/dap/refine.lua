@@ -1,5 +1,6 @@
 -- Boxes on the masks of stems, sent to the separation that the stems come from; what comes back are new takes of its stems.
 local action = require("dap.action")
+local boxes = require("dap.boxes")
 local marked = require("dap.marked")
 local options = require("dap.options")
 local spectral = require("dap.spectral")
@@ -11,20 +12,7 @@ local NO_EDITS = "The selected stems have no spectral edits within them that are
   .. "Show an item's spectral peaks, draw an edit on it, and run this again."
 local NO_TIME = "Make a time selection over the selected stems first."
 
--- The part of a box that lies within the clip, or nil.
-local function within(box, known)
-  local start, stop = math.max(box.start, 0), math.min(box.stop, known.seconds)
-  local low, high = math.max(box.low, 0), math.min(box.high, known.nyquist)
-  if start >= stop or low >= high then return nil end
-  return { start = start, stop = stop, low = low, high = high }
-end
-
-local function text_of(box, stem, op, strength)
-  return ("stem=%d,op=%s,start=%.9g,end=%.9g,low=%.9g,high=%.9g,strength=%.9g")
-    :format(stem, op, box.start, box.stop, box.low, box.high, strength)
-end
-
--- known: of a stem, see sessions.lua. Its manifest says all that is needed, should the bridge have forgotten the session.
+-- known: of a stem, see manifests.lua. Its manifest says all that is needed, should the bridge have forgotten the session.
 function refine.task(verb, known, title, fields)
   fields.session = known.manifest
   return {
@@ -44,37 +32,20 @@ local function tasks_of(stems, op, strength, carry, boxes_of)
   local by_session, tasks = {}, {}
   for _, stem in ipairs(stems) do
     for _, box in ipairs(boxes_of(stem)) do
-      local part = within(box, stem.known)
+      local part = boxes.within(box, stem.known)
       local session = stem.known.session
       if part and not by_session[session] then
         by_session[session] = {}
         tasks[#tasks + 1] = refine.task("refine", stem.known, stem.name, { box = by_session[session], carry = carry })
       end
-      if part then table.insert(by_session[session], text_of(part, stem.known.stem, op, strength)) end
+      if part then table.insert(by_session[session], boxes.text(part, stem.known.stem, op, strength)) end
     end
   end
   return tasks
 end
 
-local function frequency(text)
-  local number = tonumber(text)
-  return number and number >= 0 and number < math.huge and number or nil
-end
-
-local function fraction(text)
-  local number = tonumber(text)
-  return number and number >= 0 and number <= 1 and number or nil
-end
-
+local CHOICES = options.of("refine")
 local OPS = { out = "deactivate", ["in"] = "activate" }
-local QUESTIONS = options.of("refine", {
-  { name = "low", caption = "Lowest frequency (Hz)", default = "0", read = frequency, own = true },
-  { name = "high", caption = "Highest frequency (Hz)", default = "20000", read = frequency, own = true },
-  { name = "op", caption = "Take it out or bring it in (out / in)", default = "out", own = true,
-    read = function(text) return OPS[text] end },
-  { name = "strength", caption = "Strength (0 to 1)", default = "1", read = fraction, own = true },
-  "carry",
-})
 
 -- Refine by the spectral edits of the selected stems. op: "deactivate" takes what they hold out of the stem, "activate"
 -- brings it in. Whether all of a long clip is corrected is as the user last answered.
@@ -82,7 +53,7 @@ function refine.spectral_edits(op)
   action.run(function(project)
     local stems = marked.stems(project)
     if #stems == 0 then return nil, marked.NONE end
-    local carry = QUESTIONS:wanted().fields.carry
+    local carry = CHOICES:wanted(false).fields.carry
     local tasks = tasks_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
     if #tasks == 0 then return nil, NO_EDITS end
     return tasks
@@ -105,10 +76,10 @@ function refine.time_selection()
       } }
     end
     if #tasks_of(stems, "", 1, true, function(stem) return box_of(stem, 0, math.huge) end) == 0 then return nil, NO_TIME end
-    local wanted = QUESTIONS:ask()
+    local wanted = CHOICES:wanted(true)
     if not wanted then return nil end
     local asked = wanted.options
-    local tasks = tasks_of(stems, asked.op, asked.strength, wanted.fields.carry, function(stem)
+    local tasks = tasks_of(stems, OPS[asked.op], asked.strength, wanted.fields.carry, function(stem)
       return box_of(stem, asked.low, asked.high)
     end)
     if #tasks == 0 then return nil, "The lowest frequency is not below the highest, or both lie above what the stems hold." end

@@ -1,4 +1,2 @@
 -- The main action: the selected items become stems.
-return require("dap.each").of(
-  "separate", "Separate with DAP", { "preset", "sources", "seed", "device", "mute", "together" }
-)
+return require("dap.each").of("separate", "Separate with DAP")

@@ -2,6 +2,7 @@
 local bridge = require("dap.bridge")
 local loop = require("dap.loop")
 local message = require("dap.message")
+local sentences = require("dap.sentences")
 local settings = require("dap.settings")
 
 local start = {}
@@ -22,7 +23,7 @@ function start.run()
     if not link then
       return message.tell(("The bridge did not start. Run\n\n    %s serve\n\nin a terminal to see why."):format(settings.command))
     end
-    message.tell(("dap-bridge %s is running."):format(said.version))
+    message.tell(sentences.running(said))
     link:close()
   end)
 end

@@ -5,13 +5,14 @@ local follow = require("dap.follow")
 local loop = require("dap.loop")
 local message = require("dap.message")
 local record = require("dap.record")
+local sentences = require("dap.sentences")
 
 local status = {}
 
 local function about(link, said)
   local device = (said.device or "") ~= "" and ("%s (%s)"):format(said.device, said.device_reason) or "not probed yet"
-  return ("dap-bridge %s is running.\n\nDevice: %s\nJobs waiting or running: %s\nDrop folder: %s\nReached by: %s")
-    :format(said.version, device, said.jobs, said.spool, link.way)
+  return ("%s\n\nDevice: %s\nJobs waiting or running: %s\nDrop folder: %s\nReached by: %s")
+    :format(sentences.running(said), device, said.jobs, said.spool, link.way)
 end
 
 -- Say how things are; offer to place the stems that this project waits for.

@@ -6,7 +6,7 @@ local options = require("dap.options")
 
 local texture = {}
 
-local CHOICES = options.of("texture", { "preset", "variation", "variations", "seed", "device" })
+local CHOICES = options.of("texture")
 local NO_END = "Make a time selection that ends after the selected item: so far it is extended."
 local NO_GAP = "There is no gap between the selected items: select two or more with silence between them."
 

@@ -1,7 +1,8 @@
 -- OSC over UDP, where a sockets module can be loaded (Mavriq-Lua-Sockets of ReaPack, or LuaSocket).
+local answers = require("dap.answers")
 local constants = require("dap.constants")
-local folder = require("dap.folder")
 local osc = require("dap.osc")
+local requests = require("dap.requests")
 local settings = require("dap.settings")
 
 local udp = {}
@@ -30,7 +31,7 @@ function udp.open()
   if not socket then return nil end
   socket:settimeout(0)
   socket:setsockname("127.0.0.1", 0)
-  local port = tonumber(folder.about().osc_port) or settings.osc_port
+  local port = tonumber(answers.about().osc_port) or settings.osc_port
   socket:setpeername("127.0.0.1", port)
   return setmetatable({ socket = socket, port = port, events = {}, heard = -math.huge, way = "OSC" }, udp)
 end
@@ -38,25 +39,14 @@ end
 -- What the bridge wants to be told: for its own port alone, for whoever listens on another one is a stranger. Nil where
 -- this user's drop folder knows of no such bridge.
 local function key(self)
-  local said = folder.about()
+  local said = answers.about()
   return tonumber(said.osc_port) == self.port and said.key or nil
 end
 
 -- Returns true, or nil where the message does not fit into one datagram.
 function udp:send(verb, fields)
-  local arguments = {}
-  for name, value in pairs(fields) do
-    for _, single in ipairs(type(value) == "table" and value or { value }) do
-      arguments[#arguments + 1] = name
-      arguments[#arguments + 1] = single
-    end
-  end
   self.key = key(self)
-  if self.key then
-    arguments[#arguments + 1] = "key"
-    arguments[#arguments + 1] = self.key
-  end
-  local datagram = osc.encode(constants.prefix .. verb, arguments)
+  local datagram = osc.encode(constants.prefix .. verb, requests.arguments(fields, self.key))
   if #datagram > constants.max_datagram then return nil, "the request is too long for OSC" end
   self.socket:send(datagram)
   return true

@@ -5,6 +5,7 @@ local marked = require("dap.marked")
 local message = require("dap.message")
 local place = require("dap.place")
 local refine = require("dap.refine")
+local sentences = require("dap.sentences")
 local takes = require("dap.takes")
 
 local unedit = {}
@@ -19,7 +20,7 @@ function unedit.run()
   local stem = marked.stems(project)[1]
   if not stem then return message.tell(marked.NONE) end
   local known = stem.known
-  if not known.parent then return message.tell("The masks of this stem have not been edited.") end
+  if not known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.
   if known.verb == "undo" then return made_again(project, stem) end
   loop.start(function()

@@ -1,6 +1,7 @@
 -- The window: a row a job with its bar, what happens, device and reason, and a button: to cancel it, or, once it is ready and
 -- waits for others, to place what is ready.
 local message = require("dap.message")
+local sentences = require("dap.sentences")
 
 local window = {}
 
@@ -32,7 +33,7 @@ end
 function window.sentence(job)
   local parts = { job.stage }
   if job.state == "working" then
-    if job.fraction > 0 then parts[#parts + 1] = ("%d %%"):format(math.floor(100 * job.fraction)) end
+    if job.fraction > 0 then parts[#parts + 1] = sentences.percent(job.fraction) end
     if (job.seconds_left or -1) >= 0 then parts[#parts + 1] = clock(job.seconds_left) .. " left" end
   end
   if (job.device or "") ~= "" then parts[#parts + 1] = ("on %s (%s)"):format(job.device, job.device_reason) end

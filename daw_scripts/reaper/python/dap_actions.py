@@ -14,19 +14,13 @@ import dap_items
 import dap_osc
 import dap_settings
 import reaper_python as rpr
-from dap_constants import FIELDS
+from dap_constants import ASKS, FIELDS, PLACING
 
 SECTION = "dap-bridge"
 TITLE = "Separate with DAP"
 NOT_RUNNING = "The bridge is not running.\n\nStart it in a terminal:\n\n    dap-bridge serve"
 HELLO_S = 1.5
 HELLO_AGAIN_S, START_S, CANCEL_S = 0.5, 30.0, 5.0
-# What is asked for, besides the clip; and what is ours to decide, and not the bridge's.
-SENT = {
-    "separate": ("preset", "sources", "seed", "device"),
-    "denoise": ("preset", "strength", "swap", "seed", "device"),
-}
-OWN = ("mute", "together")
 YES_OR_NO = {"yes": True, "no": False}
 # Jobs of one second keep their order.
 NUMBERS = itertools.count(1)
@@ -42,17 +36,20 @@ def _front():
 
 def _key(verb, name):
     """Of an option that is remembered between uses: the one that the Lua actions use."""
-    return name if name in OWN else f"{verb}.{name}"
+    return name if name in PLACING else f"{verb}.{name}"
 
 
-def _default(verb, name):
-    value = "yes" if name in OWN else FIELDS[verb][name]["default"]
+def _field(verb, name):
+    return PLACING.get(name) or FIELDS[verb][name]
+
+
+def _text(value):
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _read(verb, name, text):
     """What a text means for an option; raises ValueError with a sentence."""
-    field = {"type": "string", "one_of": list(YES_OR_NO)} if name in OWN else FIELDS[verb][name]
+    field = _field(verb, name)
     if field["type"] == "boolean":
         if text not in YES_OR_NO:
             raise ValueError(f"{name} is yes or no.")
@@ -74,12 +71,13 @@ def _read(verb, name, text):
 def _texts(verb):
     """What was asked for last, as text; defaults where that cannot be used any more."""
     texts = {}
-    for name in (*SENT[verb], *OWN):
-        texts[name] = rpr.RPR_GetExtState(SECTION, _key(verb, name)) or _default(verb, name)
+    for name in ASKS["reaper"][verb]:
+        default = _text(_field(verb, name)["default"])
+        texts[name] = rpr.RPR_GetExtState(SECTION, _key(verb, name)) or default
         try:
             _read(verb, name, texts[name])
         except ValueError:
-            texts[name] = _default(verb, name)
+            texts[name] = default
     return texts
 
 
@@ -116,7 +114,7 @@ class Job:
             "rate": clip["rate"],
             "label": clip["name"][:200] or "item",
             **dap_items.output_folder(project, self.name),
-            **{name: wanted[name] for name in SENT[verb]},
+            **{name: value for name, value in wanted.items() if name not in PLACING},
         }
         self.state, self.stage, self.manifest, self.warnings = "working", "waiting", None, ()
         self.asked = time.monotonic()
@@ -124,7 +122,7 @@ class Job:
     def keep(self):
         """In the project, as the Lua actions keep theirs: DAP_Bridge status can place what this script cannot."""
         fields = {"clips": 1, "title": self.clip["name"], "import": "stems", "undo_name": _undo_name(self.verb)}
-        fields |= {f"option.{name}": self.wanted[name] for name in OWN}
+        fields |= {f"option.{name}": _text(self.wanted[name]) for name in PLACING}
         fields |= {f"1.{name}": self.clip[name] for name in ("item_guid", "track_guid", "name")}
         fields |= {f"1.{name}": repr(self.clip[name]) for name in ("position", "length", "offset")}
         fields |= {f"1.item.{name}": value for name, value in self.clip["item_shape"].items()}
@@ -189,7 +187,7 @@ def _place(jobs):
     if not placed:
         return
     title = placed[0][0].clip["name"] if len(placed) == 1 else f"{len(placed)} items"
-    placements = [(job.clip, stems, job.wanted["mute"] == "yes") for job, stems in placed]
+    placements = [(job.clip, stems, job.wanted["mute"]) for job, stems in placed]
     dap_items.place(placed[0][0].project, placements, f"{_undo_name(placed[0][0].verb)}: {title}")
     for job, _ in placed:
         job.end("done", "done")
@@ -276,7 +274,7 @@ def _follow(jobs, link, console):
 
 def _place_ready(jobs, nobody_waited_for):
     ready = [job for job in jobs if job.state == "ready"]
-    together = [job for job in ready if job.wanted["together"] == "yes"]
+    together = [job for job in ready if job.wanted["together"]]
     if nobody_waited_for:
         _place(together)
     for job in ready:

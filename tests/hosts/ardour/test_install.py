@@ -90,6 +90,19 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(content: str | None, 
     assert "Nothing" in run(config, "--uninstall")
 
 
+def test_a_module_that_a_later_version_has_not_goes(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(config)
+    once = tree(config)
+    run(config, "--uninstall")
+    shipped = ardour._files
+    with monkeypatch.context() as patch:
+        patch.setattr(ardour, "_files", lambda settings: shipped(settings) | {"dap-bridge/old.lua": b"-- old"})
+        run(config)
+        assert (config / "dap-bridge" / "old.lua").exists()
+    run(config)
+    assert tree(config) == once
+
+
 def test_what_others_registered_stays_as_it_is(config: Path) -> None:
     (config / "ui_scripts").write_text(LIST)
     run(config)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dap_bridge.install import reaper
 from tests.processes import CHECKOUT
 
 HERE = Path(__file__).resolve().parent
 SCRIPTS = CHECKOUT / "daw_scripts" / "reaper"
+COMMON = CHECKOUT / "daw_scripts" / "common"
 # One turn of REAPER's timer.
 TICK_S = 0.02
 
@@ -29,13 +32,21 @@ def quoted(text: str | Path) -> str:
     return '"' + "".join(f"\\{byte:03d}" for byte in str(text).encode()) + '"'
 
 
+def laid_out(folder: Path) -> Path:
+    """The scripts in the folder they run in, REAPER's own and those shared with Ardour together."""
+    for name, source in reaper.sources().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / name)
+    return folder
+
+
 class Host:
     """One REAPER. Faults (unknown functions, wrong counts, unbalanced undo …) are collected, never forgiven."""
 
-    def __init__(self, lua: str, folder: Path, scripts: Path = SCRIPTS, **environment: str) -> None:
+    def __init__(self, lua: str, folder: Path, scripts: Path | None = None, **environment: str) -> None:
         counts = folder / "api.txt"
         counts.write_text("".join(f"{name} {low} {high}\n" for name, (low, high) in api_counts().items()))
-        self.program, self.scripts = lua, scripts
+        self.program, self.scripts = lua, scripts or laid_out(folder / "scripts")
         self.state: dict[str, Any] = {"running": 0, "faults": [], "messages": [], "shown": None}
         self._process = subprocess.Popen(
             [lua, str(HERE / "simulator" / "main.lua"), str(counts)],

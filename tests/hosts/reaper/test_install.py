@@ -96,15 +96,16 @@ def test_what_the_user_did_in_between_stays(tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "Scripts" / "dap-bridge").iterdir()] == ["notes.txt"]
 
 
-def test_an_action_that_a_later_version_has_not_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_later_version_has_not_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(tmp_path)
     once = tree(tmp_path)
     run(tmp_path, "--uninstall")
-    shipped = reaper._sources()
-    old = {**shipped, "DAP_Old.lua": next(iter(shipped.values()))}
+    shipped = reaper.sources()
+    old = {**shipped, **dict.fromkeys(("DAP_Old.lua", "dap/old.lua"), next(iter(shipped.values())))}
     with monkeypatch.context() as patch:
-        patch.setattr(reaper, "_sources", lambda: old)
+        patch.setattr(reaper, "sources", lambda: old)
         run(tmp_path)
+        assert (tmp_path / "Scripts" / "dap-bridge" / "dap" / "old.lua").exists()
         assert b"DAP_Old.lua" in (tmp_path / "reaper-kb.ini").read_bytes()
     run(tmp_path)
     assert tree(tmp_path) == once

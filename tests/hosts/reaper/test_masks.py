@@ -13,7 +13,7 @@ import pytest
 from dap_bridge.transport import control, events
 from dap_bridge.verbs.refine.request import Refine
 from tests.hosts.reaper.conftest import RATE
-from tests.hosts.reaper.host import SCRIPTS, Host, quoted
+from tests.hosts.reaper.host import Host, quoted
 from tests.hosts.reaper.test_separate import SEPARATE, add_item
 from tests.processes import Process
 
@@ -88,7 +88,7 @@ def test_a_time_is_found_in_the_file(
     host = Host(each_lua, tmp_path)
     position, offset, rate = shape
     value = host.lua(
-        f"package.path = {quoted(SCRIPTS / '?.lua')}\n"
+        f"package.path = {quoted(host.scripts / '?.lua')}\n"
         f"local shape = {{ position = {position}, offset = {offset}, rate = {rate} }}\n"
         f"return require('dap.times').in_file(shape, '{scale}', {seconds})"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.hosts.reaper.conftest import RATE
-from tests.hosts.reaper.host import SCRIPTS, Host
+from tests.hosts.reaper.host import Host, laid_out
 from tests.hosts.reaper.test_separate import SEPARATE, add_item
 from tests.hosts.reaper.test_static import wrong
 from tests.processes import Process
@@ -69,7 +68,7 @@ def test_a_mistake_is_noticed(
     tmp_path: Path,
 ) -> None:
     name, right, mistaken = MUTATIONS[mistake]
-    scripts = Path(shutil.copytree(SCRIPTS, tmp_path / "scripts"))
+    scripts = laid_out(tmp_path / "scripts")
     path = scripts / "dap" / name
     text = path.read_text(encoding="utf-8")
     assert text.count(right) == 1

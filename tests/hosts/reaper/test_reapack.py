@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from dap_bridge import __version__
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import reapack, reaper
-from tests.hosts.reaper.host import SCRIPTS
+from tests.hosts.reaper.host import COMMON, SCRIPTS
 
-URL = "https://example.org/raw/daw_scripts/reaper/"
+URL = "https://example.org/raw/daw_scripts/"
 
 
 def test_the_index_names_every_file_once(tmp_path: Path) -> None:
@@ -38,11 +38,15 @@ def test_the_index_names_every_file_once(tmp_path: Path) -> None:
     sources = version.findall("source")
     named = {source.get("file", package.get("name")): source for source in sources}
     assert len(named) == len(sources)
-    assert set(named) == {path.relative_to(SCRIPTS).as_posix() for path in SCRIPTS.rglob("*.lua")}
+    files = {
+        path.relative_to(SCRIPTS).as_posix(): f"reaper/{path.relative_to(SCRIPTS)}" for path in SCRIPTS.rglob("*.lua")
+    }
+    files |= {f"dap/{path.name}": f"common/{path.name}" for path in COMMON.glob("*.lua")}
+    assert set(named) == set(files)
     for name, source in named.items():
         assert name
         assert (source.get("main") == "main") == name.startswith("DAP_"), "a library makes no action"
-        assert unquote(source.text or "") == URL + name
+        assert unquote(source.text or "") == URL + files[name]
         assert " " not in (source.text or "")
 
 

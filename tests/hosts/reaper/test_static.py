@@ -10,10 +10,10 @@ import pytest
 
 from dap_bridge.install import constants
 from tests.hosts.conftest import needed
-from tests.hosts.reaper.host import SCRIPTS, api_counts
+from tests.hosts.reaper.host import COMMON, SCRIPTS, api_counts
 from tests.hosts.reaper.lua_calls import Use, uses
 
-FILES = sorted(SCRIPTS.rglob("*.lua"))
+FILES = sorted([*SCRIPTS.rglob("*.lua"), *COMMON.glob("*.lua")])
 GFX = ("init", "set", "rect", "drawstr", "setfont", "getchar", "update", "quit", "texth", "w", "h", "x", "y")
 MOUSE = ("mouse_x", "mouse_y", "mouse_cap")
 
@@ -62,7 +62,7 @@ def test_luacheck_is_content(tmp_path: Path) -> None:
         f'std = "lua53"\nmax_line_length = 130\nread_globals = {{ reaper = {{ fields = {{ {names} }} }} }}\n'
         f"globals = {{ gfx = {{ fields = {{ {drawing} }} }} }}\n"
     )
-    check = [needed("luacheck"), "--config", str(config), "--no-color", "--codes", "-q", str(SCRIPTS)]
+    check = [needed("luacheck"), "--config", str(config), "--no-color", "--codes", "-q", str(SCRIPTS), str(COMMON)]
     result = subprocess.run(check, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout
 

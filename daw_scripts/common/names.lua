@@ -1,4 +1,6 @@
 -- Names that may go over the wire.
+local host = require("dap.host")
+
 local names = {}
 
 -- The protocol counts characters, not bytes.
@@ -20,18 +22,18 @@ end
 -- What stems are named after.
 function names.label(text)
   local label = clean(text)
-  if label == "" then return "item" end
+  if label == "" then return host.CLIP end
   local stop = utf8.offset(label, LABEL_CHARACTERS + 1)
   return stop and label:sub(1, stop - 1) or label
 end
 
 local made = 0
 
--- A job's name: no other job's, and sorted by time; those of one action by the order in which they were made.
-function names.job()
+-- A job's name: no other job's, and sorted by time; those of one action by the order in which they were made. `unique`: what
+-- tells it from those that were made elsewhere in the same second.
+function names.job(unique)
   made = made + 1
-  local unique = reaper.genGuid(""):gsub("[^%x]", ""):sub(1, 12):lower()
-  return ("reaper-%010d-%04d-%s"):format(os.time(), made, unique)
+  return ("%s-%010d-%04d-%s"):format(host.NAME, os.time(), made, unique)
 end
 
 return names

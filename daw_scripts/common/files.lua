@@ -20,6 +20,8 @@ function files.write(path, text)
   return os.rename(path .. ".tmp", path)
 end
 
+function files.is_absolute(path) return path:match("^[/\\]") ~= nil or path:match("^%a:") ~= nil end
+
 -- The folder that a path lies in.
 function files.parent(path) return path:match("^(.*)[/\\]") end
 

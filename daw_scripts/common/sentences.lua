@@ -1,0 +1,25 @@
+-- Sentences that people read in more than one host.
+local host = require("dap.host")
+
+local sentences = {}
+
+sentences.NO_EDITOR = "This bridge has no mask editor. Update dap-bridge, and start it again."
+sentences.NOT_EDITED = "The masks of this stem have not been edited."
+
+-- What of a selection is not used, or nil where that is nothing.
+function sentences.left_out(refused)
+  return #refused > 0 and ("Left out: %s."):format(table.concat(refused, ", ")) or nil
+end
+
+function sentences.too_few(fewest, refused)
+  local text = ("Select %s or more audio %ss first."):format(fewest == 1 and "one" or fewest, host.CLIP)
+  local left_out = sentences.left_out(refused)
+  return left_out and text .. "\n\n" .. left_out or text
+end
+
+function sentences.running(said) return ("dap-bridge %s is running."):format(said.version or "") end
+
+-- fraction: as the bridge says it, or nil.
+function sentences.percent(fraction) return ("%d %%"):format(math.floor(100 * (tonumber(fraction) or 0))) end
+
+return sentences
