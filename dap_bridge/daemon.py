@@ -18,11 +18,11 @@ from . import __version__, atomic, console, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
 from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
-from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
 from .jobs.sessions import Sessions
 from .jobs.store import Store
+from .jobs.workers.local.worker import PROBE, RUN, Lane
 from .transport import events, protocol, verbs
 from .transport.door import Sink
 from .transport.dropfolder import DropFolder

@@ -14,7 +14,7 @@ from dap_bridge.bench.metrics import best_permutation, evaluate, si_sdr
 from dap_bridge.demo import CLIP, PARTS
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 from dap_bridge.transport.verbs import Separate
 from tests.conftest import shared
 

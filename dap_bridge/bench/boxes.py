@@ -315,8 +315,8 @@ def _at_judged_rate(signals: Sequence[NDArray[np.floating]], rate: int) -> NDArr
 def _job(folder: Path, name: str, verb: str, **fields: Any) -> _Heard:
     """Raises DapError."""
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
     from ..jobs.sessions import Sessions
+    from ..jobs.workers.local.mailbox import Mailbox
 
     message = protocol.parse(verb, fields | {"out": str(folder / name)})
     assert isinstance(message, verbs.JobVerb)

@@ -155,7 +155,7 @@ def run_verb(folder: Path, verb: str, fields: dict[str, Any]) -> tuple[dict[str,
     """
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ..jobs.workers.local.mailbox import Mailbox
 
     message = protocol.parse(verb, fields | {"out": str(folder / "out")})
     assert isinstance(message, verbs.JobVerb)

@@ -151,7 +151,7 @@ def _in_own_process(
 def _jobs(message: dict[str, Any], folder: str, times: int) -> tuple[list[dict[str, Any]], int | None]:
     """Run the job so many times; the manifests, and the process's peak memory in bytes."""
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ..jobs.workers.local.mailbox import Mailbox
 
     manifests = []
     for index in range(times):

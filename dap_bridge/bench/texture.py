@@ -117,7 +117,7 @@ def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> t
     """Through the worker, from a file to a file: (channels, frames), the job's seconds and device. Raises DapError."""
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ..jobs.workers.local.mailbox import Mailbox
 
     with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
         fields = {"clip": str(path.absolute()), "length": length, "out": str(Path(folder) / "out")}

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from ..domain import Job, Progress, State
 from ..errors import Cancelled, DapError, OutputUnwritable, StoreUnavailable, UnknownJob, WorkerDied, WorkerStuck
-from .lane import POLL_S, Lane, WorkerGone
-from .mailbox import Mailbox
 from .sessions import DAY_S
 from .store import Store
+from .workers.local.mailbox import Mailbox
+from .workers.local.worker import POLL_S, Lane, WorkerGone
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,6 @@ from typing import Any
 from ..domain import Job
 from ..errors import OutOfMemory, OutputUnwritable
 from . import device as devices
-from .mailbox import Mailbox
 from .run import Control, Run
 from .sessions import Sessions
 from .verbs.coseparate import coseparate
@@ -18,6 +17,7 @@ from .verbs.denoise import denoise
 from .verbs.refine import refine, undo
 from .verbs.separate import separate
 from .verbs.texture import texture
+from .workers.local.mailbox import Mailbox
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {

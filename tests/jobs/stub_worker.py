@@ -25,7 +25,7 @@ from typing import Any
 
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, Cancelled
-from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 
 REASON = "There is no device in a stub."
 

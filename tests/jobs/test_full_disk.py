@@ -17,10 +17,10 @@ from dap_bridge.audio.files import ClipReader
 from dap_bridge.domain import ChannelRef, Clip, Job
 from dap_bridge.errors import ClipUnreadable, OutputUnwritable
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.output import Output
 from dap_bridge.jobs.run import writing_to
 from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 from dap_bridge.transport import events, protocol, verbs
 from tests.processes import Process
 

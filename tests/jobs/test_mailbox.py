@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dap_bridge.domain import Progress
-from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 
 
 @pytest.fixture

@@ -23,10 +23,10 @@ import pytest
 
 from dap_bridge.domain import Job, Progress, State
 from dap_bridge.errors import StoreUnavailable, UnknownJob
-from dap_bridge.jobs.lane import Lane, process_pool
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.queue import JobQueue
 from dap_bridge.jobs.store import Store
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
+from dap_bridge.jobs.workers.local.worker import Lane, process_pool
 from tests.processes import locked
 
 STUB = "tests.jobs.stub_worker"

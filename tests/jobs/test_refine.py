@@ -19,9 +19,9 @@ from dap_bridge.domain import Job
 from dap_bridge.engine.refinement import refine as refine_chunks
 from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
 from dap_bridge.jobs.verbs import refine as refine_module
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 from dap_bridge.transport import protocol, verbs
 
 RATE = 44_100

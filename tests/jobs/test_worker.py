@@ -23,8 +23,8 @@ from dap_bridge import assets
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.verbs.separate import suggestion
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 from dap_bridge.transport import protocol, verbs
 from tests.conftest import RECORDINGS
 

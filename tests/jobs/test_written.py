@@ -16,8 +16,8 @@ import tomli_w
 from dap_bridge.domain import Format, Job
 from dap_bridge.errors import BadRequest
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.workers.local.mailbox import Mailbox
 from dap_bridge.transport import protocol, verbs
 from tests.audio import broadcast
 from tests.audio.broadcast import MIDNIGHT, RATE, adtl, bext, cue, info

@@ -22,10 +22,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from .. import atomic
-from ..domain import Progress
-from .output import Output
-from .sessions import Sessions
+from .... import atomic
+from ....domain import Progress
+from ...output import Output
+from ...sessions import Sessions
 
 # A report is a file written and renamed; nobody looks more often than this.
 REPORT_S = 0.1

@@ -25,10 +25,10 @@ from typing import Any
 import psutil
 from pydantic import TypeAdapter
 
-from .. import atomic
-from ..domain import Job
-from ..errors import DapError, OutOfMemory, WorkerDied, WorkerStuck
-from .device import tells_of_memory
+from .... import atomic
+from ....domain import Job
+from ....errors import DapError, OutOfMemory, WorkerDied, WorkerStuck
+from ...device import tells_of_memory
 
 log = logging.getLogger(__name__)
 
