@@ -1,23 +1,21 @@
-"""What runs in the worker's process: one job, by the module of its verb."""
+"""What runs wherever a worker computes: one job, by the module of its verb, and the search for a device."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ..domain import Job
 from ..errors import OutOfMemory, OutputUnwritable
 from . import device as devices
+from .device import Device
 from .run import Control, Run
-from .sessions import Sessions
 from .verbs.coseparate import coseparate
 from .verbs.denoise import denoise
 from .verbs.refine import refine, undo
 from .verbs.separate import separate
 from .verbs.texture import texture
-from .workers.local.mailbox import Mailbox
 
 # verb -> what does it: takes the job under way and the folder for results whose request names none.
 VERBS: dict[str, Callable[[Run, Path], Path]] = {
@@ -45,17 +43,6 @@ def run(job: Job, control: Control, results: Path) -> Path:
         raise
 
 
-def run_job(job: Job, folder: str) -> dict[str, Any]:
-    """The same for a process pool: progress and cancel go through the mailbox in `folder`, <data>/jobs/<job>."""
-    sessions = Sessions.below(Path(folder).parent.parent)
-    mailbox = Mailbox(folder, sessions)
-    mailbox.scratch.mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(mailbox.scratch)  # what a killed worker leaves there is found, and removed
-    manifest = run(job, mailbox, mailbox.results())
-    return {"manifest": str(manifest)}
-
-
-def probe(wanted: str) -> dict[str, str]:
-    """The device for `wanted`, found in the worker's process; importing this module has warmed it up."""
-    found = devices.probe(wanted)
-    return {"device": found.name, "device_reason": found.reason}
+def probe(wanted: str) -> Device:
+    """The device for `wanted`; whoever imports this module to ask has loaded what jobs need."""
+    return devices.probe(wanted)

@@ -1,8 +1,4 @@
-"""A lane: one device, and the one warm process that computes on it.
-
-The process is spawned, never forked: the daemon has threads, and CUDA does not survive a fork. The functions it runs
-are named by "module:function" and looked up over there, so that the daemon never imports what they need.
-"""
+"""A worker that is one warm process on this machine: `Worker` says what the queue may rely on."""
 
 from __future__ import annotations
 
@@ -11,13 +7,10 @@ import contextlib
 import logging
 import math
 import multiprocessing
-import multiprocessing.connection
-import os
-import pkgutil
 import signal
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -28,69 +21,61 @@ from pydantic import TypeAdapter
 from .... import atomic
 from ....domain import Job
 from ....errors import DapError, OutOfMemory, WorkerDied, WorkerStuck
-from ...device import tells_of_memory
+from ...device import Device, tells_of_memory
+from ...folder import JobFolder
+from ..worker import Tell, WorkerGone
+from . import process as over_there
+from .mailbox import Mailbox
 
 log = logging.getLogger(__name__)
 
-RUN = "dap_bridge.jobs.worker:run_job"
+# What the process is asked: to do a job, and which device it has.
+RUN = "dap_bridge.jobs.worker:run"
 PROBE = "dap_bridge.jobs.worker:probe"
 # A probe that takes its process down with it would do so for ever.
 PROBE_ATTEMPTS = 3
-# Below the DAW and the daemon.
-NICENESS = 10
 PREDECESSOR_TIMEOUT_S = 5.0
-# What reaches every process of a terminal is the daemon's to handle.
-_FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+# How often the process is listened to. A probe's limit is counted in such looks: no time passes while the daemon is
+# stopped or the machine sleeps, so that neither is held against the process.
+LOOK_S = 0.1
+REAPED_LOOKS, REAPED_S = 50, 0.01
+# What the Linux kernel ends a process with that it has no memory for.
+KILLED = -getattr(signal, "SIGKILL", signal.SIGTERM)
 # pid and time of creation of each process
 _NOTE = TypeAdapter(list[tuple[int, float]])
-# How often work is looked at. Limits are counted in looks: no time passes while the daemon is stopped or the machine
-# sleeps, so that neither is held against the worker.
-POLL_S = 0.1
-REAPED_POLLS, REAPED_S = 50, 0.01
 
 
-class WorkerGone(Exception):
-    """The process ended before it answered. exit_code: negative for a signal, None where it is not known."""
+class LocalWorker:
+    """Computes on `wanted`, the device to probe for.
 
-    def __init__(self, exit_code: int | None = None) -> None:
-        super().__init__()
-        self.exit_code = exit_code
-
-
-def process_pool() -> Executor:
-    """One process on this machine. Whatever else has an Executor's shape (Ray, Dask) may stand in its place."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
-
-
-class Lane:
-    """Runs one job at a time on `wanted`, the device to probe for; `note`: a file to remember its process in.
-
-    stall_s: how long a probe may take.
+    data: the daemon's folder, where the process keeps sessions; note: a file to remember the process in; run, probe:
+    see RUN; executor: makes what the process is in; stall_s: how long a probe may take.
     """
 
     def __init__(
         self,
         wanted: str,
+        data: Path,
         note: Path,
         run: str = RUN,
         probe: str = PROBE,
-        executor: Callable[[], Executor] = process_pool,
+        executor: Callable[[], Executor] = over_there.pool,
         *,
         stall_s: float,
     ) -> None:
-        self.wanted = wanted
-        self._stall_s = stall_s
-        self.device = ""
-        self.device_reason = "The device is being probed."
-        self._note = note
+        self.name = f"local:{wanted}"
+        self.device = Device("", "The device is being probed.")
+        self._wanted, self._data, self._note = wanted, data, note
         self._run, self._probe = run, probe
         self._new_executor = executor
+        self._stall_s = stall_s
         self._executor: Executor | None = None
         self._processes: list[BaseProcess] = []
+        self._mailbox: Mailbox | None = None
         self._warm = False
 
     def end_predecessor(self) -> None:
-        """End the process that a killed daemon left, if it has not noticed yet. Call before the first `warm`."""
+        """It ends by itself with its daemon, where it has noticed."""
         lost = "a worker that a killed daemon left may be running still"
         for pid, created in atomic.read_json(self._note, _NOTE.validate_python, lost) or ():
             with contextlib.suppress(psutil.Error, ValueError):
@@ -103,33 +88,34 @@ class Lane:
         """Come back when the process is up and has loaded what it needs. Raises WorkerStuck where it never is."""
         if self._warm:
             return
-        for _ in range(PROBE_ATTEMPTS):
-            try:
-                answer = await self._probed()
-                self.device, self.device_reason = answer["device"], answer["device_reason"]
-                break
-            except WorkerGone:
-                self.device_reason = "The worker process ended while it probed the device."
-            except WorkerStuck as error:
-                self.device, self.device_reason = "", error.message
-                raise
-            except DapError as error:
-                self.device_reason = error.message
-                break
-            except Exception as error:
-                # A job will fail in the same way, and then its sender is told.
-                self.device_reason = f"The probe failed: {error}"
-                log.exception("the probe of device %s failed", self.wanted)
-                break
-        log.info("device %s: %s", self.device or "unknown", self.device_reason)
+        self.device = await self._probed()
+        log.info("device %s: %s", self.device.name or "unknown", self.device.reason)
         self._warm = True
 
-    async def _probed(self) -> dict[str, str]:
-        work = asyncio.ensure_future(self._submit(self._probe, self.wanted))
+    async def _probed(self) -> Device:
+        """What the probe says. Where it fails a job will fail in the same way, and then its sender is told."""
+        for _ in range(PROBE_ATTEMPTS):
+            try:
+                return await self._answer_of_probe()
+            except WorkerGone:
+                continue
+            except WorkerStuck as error:
+                self.device = Device("", error.message)
+                raise
+            except DapError as error:
+                return Device("", error.message)
+            except Exception as error:
+                log.exception("the probe of device %s failed", self._wanted)
+                return Device("", f"The probe failed: {error}")
+        return Device("", "The worker process ended while it probed the device.")
+
+    async def _answer_of_probe(self) -> Device:
+        work = asyncio.ensure_future(self._submit(over_there.call, self._probe, self._wanted))
         try:
-            for _ in range(math.ceil(self._stall_s / POLL_S)):
-                if (await asyncio.wait({work}, timeout=POLL_S))[0]:
-                    return work.result()
+            for _ in range(math.ceil(self._stall_s / LOOK_S)):
+                if (await asyncio.wait({work}, timeout=LOOK_S))[0]:
+                    found: Device = work.result()
+                    return found
         finally:
             work.cancel()
         self.kill()
@@ -138,16 +124,27 @@ class Lane:
             "If the GPU does not answer, start the daemon with DAP_BRIDGE_DEVICE=cpu; `stall_s` sets the limit.",
         )
 
-    async def run(self, job: Job, folder: Path) -> dict[str, Any]:
-        """Run the job. Raises what it raises, or WorkerGone."""
-        answer: dict[str, Any] = await self._submit(self._run, job, str(folder))
-        return answer
+    async def run(self, job: Job, folder: JobFolder, tell: Tell) -> Path:
+        """See `Worker.run`. The device `auto` of a request is the one that the worker is for."""
+        if job.request.get("device") == "auto":
+            job = replace(job, request={**job.request, "device": self._wanted})
+        mailbox = self._mailbox = Mailbox(folder)
+        listening = asyncio.ensure_future(_listen(mailbox, tell))
+        try:
+            manifest: Path = await self._submit(over_there.run, self._run, job, folder.path, self._data)
+            return manifest
+        finally:
+            listening.cancel()
+            if self._mailbox is mailbox:
+                self._mailbox = None
+
+    def cancel(self) -> None:
+        """Leave word in the mailbox."""
+        if self._mailbox is not None:
+            self._mailbox.cancel()
 
     def kill(self) -> None:
-        """End the process at once: what it was running raises WorkerGone; the next `warm` starts another.
-
-        A process that the system cannot end (it waits for a drive or a driver) is left to itself.
-        """
+        """End the process at once; one that the system cannot end (it waits for a drive or a driver) stays alone."""
         for process in self._processes:
             process.kill()
         self._drop()
@@ -157,32 +154,32 @@ class Lane:
         self.kill()
         self._note.unlink(missing_ok=True)
 
-    async def _submit(self, name: str, *arguments: Any) -> Any:
+    async def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
             before = set(multiprocessing.active_children())
-            with _interrupt_blocked():
-                future = self._start(name, *arguments)
+            with over_there.interrupt_blocked():
+                future = self._start(function, *arguments)
             self._remember(set(multiprocessing.active_children()) - before)
             return await asyncio.wrap_future(future)
         except BrokenExecutor as error:
-            gone = WorkerGone(await self._exit_code())
+            gone = WorkerGone(by_system=await self._exit_code() == KILLED)
             self._drop()
             raise gone from error
 
     async def _exit_code(self) -> int | None:
         """How the process ended, which is known a moment later than that it did."""
-        for _ in range(REAPED_POLLS):
+        for _ in range(REAPED_LOOKS):
             if all(process.exitcode is not None for process in self._processes):
                 break
             await asyncio.sleep(REAPED_S)
         return next((process.exitcode for process in self._processes), None)
 
-    def _start(self, name: str, *arguments: Any) -> Future[Any]:
+    def _start(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Raises OutOfMemory or WorkerDied where the system lets no process be started."""
         try:
             if self._executor is None:
                 self._executor = self._new_executor()
-            return self._executor.submit(_call, name, *arguments)
+            return self._executor.submit(function, *arguments)
         except OSError as error:
             self._drop()
             if tells_of_memory(error):
@@ -205,34 +202,11 @@ class Lane:
         self._warm = False
 
 
-def _call(name: str, *arguments: Any) -> Any:
-    return pkgutil.resolve_name(name)(*arguments)
-
-
-def _begin() -> None:
-    """First thing in a new worker process."""
-    for number in _FROM_TERMINAL:
-        signal.signal(number, signal.SIG_IGN)
-    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICENESS)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    """Nobody waits for the results of a daemon that is gone, and its successor wants the device."""
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
-
-
-@contextlib.contextmanager
-def _interrupt_blocked() -> Iterator[None]:
-    """A process started in here inherits the mask: no ctrl-C can reach it before `_begin` sees to that."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+async def _listen(mailbox: Mailbox, tell: Tell) -> None:
+    """Pass on what the process says of itself, for as long as somebody waits for it."""
+    heard = None
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if (now := mailbox.heard()) != heard:
+            heard = now
+            tell(mailbox.progress())
