@@ -108,28 +108,28 @@ class Watch:
         except OSError as trouble:
             reason = f"{self.folder.path} cannot be used: {trouble.strerror}."
             raise OutputUnwritable(reason, "Is the disk full?") from trouble
-        work = asyncio.ensure_future(self.worker.run(self._job, self.folder, self._hear))
+        answer = asyncio.ensure_future(self.worker.run(self._job, self.folder, self._hear))
         try:
-            await self._attend(work)
-            if not work.done():
+            await self._attend(answer)
+            if not answer.done():
                 log.warning("the worker of job %s cannot be ended, and is left to itself", self._job.id)
-            failure = work.exception() if work.done() and not work.cancelled() else WorkerGone()
+            failure = answer.exception() if answer.done() and not answer.cancelled() else WorkerGone()
             if self._stuck:
                 raise WorkerStuck(
                     f"The worker process gave no sign of life for {self._limits.stall_s:g} s, and was ended."
                 ) from failure
             if failure is not None:
                 raise failure
-            return work.result()
+            return answer.result()
         finally:
-            work.cancel()
+            answer.cancel()
 
-    async def _attend(self, work: asyncio.Future[Path]) -> None:
-        """Until the work has ended: relay its progress, and end it by force where it is silent or heeds no cancel.
+    async def _attend(self, answer: asyncio.Future[Path]) -> None:
+        """Until there is an answer: relay progress, and end the work by force where it is silent or heeds no cancel.
 
         Until it has been killed for DEATH_S, that is: a process that waits in the kernel may stay for ever.
         """
-        while not (await asyncio.wait({work}, timeout=LOOK_S))[0] and self._dying_s < DEATH_S:
+        while not (await asyncio.wait({answer}, timeout=LOOK_S))[0] and self._dying_s < DEATH_S:
             self._silent_s += LOOK_S
             if self._late or self._stopping or self._stuck:
                 self.worker.kill()

@@ -110,14 +110,14 @@ class LocalWorker:
         return Device("", "The worker process ended while it probed the device.")
 
     async def _answer_of_probe(self) -> Device:
-        work = asyncio.ensure_future(self._submit(over_there.call, self._probe, self._wanted))
+        answer = asyncio.ensure_future(self._submit(over_there.call, self._probe, self._wanted))
         try:
             for _ in range(math.ceil(self._stall_s / LOOK_S)):
-                if (await asyncio.wait({work}, timeout=LOOK_S))[0]:
-                    found: Device = work.result()
+                if (await asyncio.wait({answer}, timeout=LOOK_S))[0]:
+                    found: Device = answer.result()
                     return found
         finally:
-            work.cancel()
+            answer.cancel()
         self.kill()
         raise WorkerStuck(
             f"The worker process did not answer for {self._stall_s:g} s while it probed the device.",
