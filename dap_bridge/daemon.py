@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import multiprocessing
 import os
 import secrets
 import signal
@@ -18,11 +17,14 @@ from . import __version__, atomic, console, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
 from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
-from .jobs.lane import PROBE, RUN, Lane
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
 from .jobs.sessions import Sessions
 from .jobs.store import Store
+from .jobs.watch import Limits
+from .jobs.workers.local import process
+from .jobs.workers.local.worker import PROBE, RUN, LocalWorker
+from .jobs.workers.worker import Worker
 from .transport import control, events, protocol
 from .transport.door import Sink
 from .transport.dropfolder import DropFolder
@@ -43,14 +45,14 @@ DEATH_S = 2.0
 def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     """Run a daemon until it is told to end by SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
-    `run` and `probe` name the worker's functions, as "module:function". Raises DapError when it cannot start.
+    `run` and `probe` name what its worker is asked, as "module:function". Raises DapError when it cannot start.
     """
     logs.start()
     os.umask(private.OTHERS)  # of the worker, too; what is published is given its own permissions
-    asyncio.run(_serve(Daemon(settings, run, probe)))
-    for worker in multiprocessing.active_children():
-        worker.join(DEATH_S)
-    if multiprocessing.active_children():
+    note = settings.data / "worker.json"
+    worker = LocalWorker(settings.device, settings.data, note, run, probe, stall_s=settings.stall_s)
+    asyncio.run(_serve(Daemon(settings, worker)))
+    if not process.all_ended(DEATH_S):
         # It waits for a drive or a driver, and Python would wait for it at exit.
         log.warning("a worker process cannot be ended, and is left to itself")
         os._exit(0)
@@ -79,9 +81,9 @@ def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 class Daemon:
     """One daemon, from `start` to `stop`, in an event loop."""
 
-    def __init__(self, settings: Settings, run: str, probe: str) -> None:
+    def __init__(self, settings: Settings, worker: Worker) -> None:
         self._settings = settings
-        self._lane = Lane(settings.device, settings.data / "lane.json", run, probe, stall_s=settings.stall_s)
+        self._worker = worker
         self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
@@ -118,13 +120,11 @@ class Daemon:
         self._cleanup.callback(store.close)
         self._queue = JobQueue(
             store,
-            [self._lane],
+            [self._worker],
             settings.data / "jobs",
             self._announce,
             self._forget,
-            progress_s=settings.progress_s,
-            cancel_grace_s=settings.cancel_grace_s,
-            stall_s=settings.stall_s,
+            limits=Limits(settings.progress_s, settings.cancel_grace_s, settings.stall_s),
             history=settings.history,
             results_days=settings.results_days,
         )
@@ -282,8 +282,8 @@ class Daemon:
         return events.Welcome(
             version=__version__,
             pid=os.getpid(),
-            device=self._lane.device,
-            device_reason=self._lane.device_reason,
+            device=self._worker.device.name,
+            device_reason=self._worker.device.reason,
             spool=str(self._settings.spool),
             jobs=self._queue.count_active(),
         )

@@ -156,8 +156,8 @@ def test_a_killed_worker_costs_a_second_attempt_then_the_job_and_never_the_daemo
     daemon.client.send(daemon.separate("a", "sleep 60"))
     for attempt in (1, 2):
         pid = until(lambda attempt=attempt: daemon.runs("a")[attempt - 1 :])[0]
-        # before the ledger tells of it, an empty folder is all that a killed worker leaves
-        until((daemon.data / "jobs" / "a" / "output.json").exists)
+        # before the stage is made in it, an empty folder is all that a killed worker leaves
+        until(lambda: any((daemon.home / "out-a").glob(".dap-*")))
         psutil.Process(pid).kill()
     said = daemon.client.last_event(daemon.separate("a", "sleep 60"))
     assert isinstance(said, events.Failed) and said.code == "worker_died"

@@ -55,7 +55,7 @@ def test_a_daemon_starts_whatever_became_of_its_files(
 ) -> None:
     daemon = killed_in_mid_job(start)
     files = [path for top in (daemon.data, daemon.spool) for path in top.rglob("*") if path.is_file()]
-    assert {"jobs.sqlite", "lane.json", "output.json", "kept.json", "editor.json"} <= {path.name for path in files}
+    assert {"jobs.sqlite", "worker.json", "output.json", "kept.json", "editor.json"} <= {path.name for path in files}
     for path in files:
         if table or not path.name.startswith("jobs.sqlite"):
             damage(path)
@@ -63,7 +63,7 @@ def test_a_daemon_starts_whatever_became_of_its_files(
     assert isinstance(daemon.client.last_event(daemon.separate("new")), events.Done)
     said = daemon.log.read_text(encoding="utf-8")
     assert "Traceback" not in said
-    assert "lane.json.damaged-1" in said and "editor.json.damaged-1" in said
+    assert "worker.json.damaged-1" in said and "editor.json.damaged-1" in said
     if table:
         assert "forgotten" in said
     else:
@@ -91,12 +91,12 @@ def test_a_configuration_file_that_is_no_toml_is_set_aside_and_a_bad_value_is_no
 
 def test_a_folder_in_the_place_of_a_file_is_set_aside(start: Start) -> None:
     daemon = killed_in_mid_job(start)
-    for name in ("lane.json", "editor.json", "sessions/sessions/kept.json", "jobs/running/output.json"):
+    for name in ("worker.json", "editor.json", "sessions/sessions/kept.json", "jobs/running/output.json"):
         (daemon.data / name).unlink()
         (daemon.data / name).mkdir()
     daemon.start()
     assert isinstance(daemon.client.last_event(daemon.separate("new")), events.Done)
-    assert (daemon.data / "lane.json.damaged-1").is_dir()
+    assert (daemon.data / "worker.json.damaged-1").is_dir()
     assert "Traceback" not in daemon.log.read_text(encoding="utf-8")
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from dap_bridge.transport.verbs import Separate
 
 from dap_bridge.bench.metrics import best_permutation, evaluate, si_sdr
 from dap_bridge.demo import CLIP, PARTS
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
-from dap_bridge.verbs.separate.request import Separate
+from dap_bridge.jobs.unwatched import Unwatched
 from tests.conftest import shared
 
 # The first ten of sorted(random.Random(0).sample(the ids that are at hand, 20)): drawn, not chosen.
@@ -26,9 +26,7 @@ RATE = 11_000
 def stems(clip: Path, folder: Path, seed: int) -> np.ndarray:
     """(sources, channels, frames) of a separation with the default preset."""
     job = Job("job", "separate", Separate(clip=str(clip), out=str(folder), seed=seed).request())
-    mailbox = Mailbox(folder.with_suffix(".job"))
-    mailbox.open()
-    manifest = Path(worker.run_job(job, str(mailbox.folder))["manifest"])
+    manifest = worker.run(job, Unwatched(folder.with_suffix(".job")), folder)
     listed = json.loads(manifest.read_text(encoding="utf-8"))["stems"]
     return np.stack([read(manifest.parent / stem["path"]) for stem in listed])
 

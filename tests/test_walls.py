@@ -67,6 +67,12 @@ def test_the_verbs_alone_join_audio_and_engine() -> None:
     assert all(path.startswith("verbs/") for path in joined)
 
 
+@pytest.mark.parametrize("path", sorted((PACKAGE / "jobs").glob("*.py")), ids=lambda p: p.name)
+def test_the_queue_knows_of_workers_their_contract_alone(path: Path) -> None:
+    room, contract = "dap_bridge.jobs.workers", "dap_bridge.jobs.workers.worker"
+    assert not {name for name in imports(path) if name.startswith(f"{room}.") and not name.startswith(contract)}
+
+
 def test_audio_knows_no_engine_and_no_jobs() -> None:
     for path in files("audio"):
         assert not {n for n in imports(path) if n.startswith(("torch", "dap_bridge.engine", "dap_bridge.jobs"))}, path

@@ -316,14 +316,13 @@ def _at_judged_rate(signals: Sequence[NDArray[np.floating]], rate: int) -> NDArr
 def _job(folder: Path, name: str, verb: str, **fields: Any) -> _Heard:
     """Raises DapError."""
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
     from ..jobs.sessions import Sessions
+    from ..jobs.unwatched import Unwatched
 
     message = protocol.parse(verb, fields | {"out": str(folder / name)})
     assert isinstance(message, JobVerb)
-    mailbox = Mailbox(folder / "jobs" / name, Sessions(folder / "sessions", most_bytes=1e12, most_days=1))
-    mailbox.open()
-    path = worker.run(Job(name, verb, message.request()), mailbox, folder)
+    control = Unwatched(folder / "jobs" / name, Sessions(folder / "sessions", most_bytes=1e12, most_days=1))
+    path = worker.run(Job(name, verb, message.request()), control, folder)
     manifest = json.loads(path.read_text(encoding="utf-8"))
     stems = [soundfile.read(path.parent / stem["path"], always_2d=True)[0][:, 0] for stem in manifest["stems"]]
     return _Heard(name, _at_judged_rate(stems, manifest["rate"]), manifest["elapsed_s"], manifest["device"])

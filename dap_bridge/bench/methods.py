@@ -156,13 +156,12 @@ def run_verb(folder: Path, verb: str, fields: dict[str, Any]) -> tuple[dict[str,
     """
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ..jobs.unwatched import Unwatched
 
     message = protocol.parse(verb, fields | {"out": str(folder / "out")})
     assert isinstance(message, JobVerb)
-    mailbox = Mailbox(folder / "mailbox")
-    mailbox.open()
-    manifest = worker.run(Job("bench", message.name, message.request()), mailbox, folder)
+    control = Unwatched(folder / "job")
+    manifest = worker.run(Job("bench", message.name, message.request()), control, folder)
     value = json.loads(manifest.read_text(encoding="utf-8"))
     return value, [soundfile.read(manifest.parent / s["path"], always_2d=True)[0].T for s in value["stems"]]
 

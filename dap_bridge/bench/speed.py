@@ -152,16 +152,15 @@ def _in_own_process(
 def _jobs(message: dict[str, Any], folder: str, times: int) -> tuple[list[dict[str, Any]], int | None]:
     """Run the job so many times; the manifests, and the process's peak memory in bytes."""
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ..jobs.unwatched import Unwatched
 
     manifests = []
     for index in range(times):
         place = Path(folder) / f"{index}"
         verb = protocol.parse("separate", message | {"out": str(place / "out")})
         assert isinstance(verb, Separate)
-        mailbox = Mailbox(place / "mailbox")
-        mailbox.open()
-        path = worker.run(Job(f"bench{index}", verb.name, verb.request()), mailbox, place)
+        control = Unwatched(place / "job")
+        path = worker.run(Job(f"bench{index}", verb.name, verb.request()), control, place)
         manifests.append(json.loads(path.read_text(encoding="utf-8")))
     return manifests, peak_memory()
 

@@ -118,15 +118,14 @@ def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> t
     """Through the worker, from a file to a file: (channels, frames), the job's seconds and device. Raises DapError."""
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ..jobs.unwatched import Unwatched
 
     with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
         fields = {"clip": str(path.absolute()), "length": length, "out": str(Path(folder) / "out")}
         message = protocol.parse("texture", fields | {"preset": preset, "seed": seed, "device": device})
         assert isinstance(message, Texture)
-        mailbox = Mailbox(Path(folder) / "mailbox")
-        mailbox.open()
-        manifest = worker.run(Job("bench", message.name, message.request()), mailbox, Path(folder))
+        control = Unwatched(Path(folder) / "job")
+        manifest = worker.run(Job("bench", message.name, message.request()), control, Path(folder))
         value = json.loads(manifest.read_text(encoding="utf-8"))
         whole = soundfile.read(manifest.parent / value["stems"][0]["path"], always_2d=True)[0].T
     return whole, value["elapsed_s"], value["device"]

@@ -1,8 +1,9 @@
 """A job's results on their way to the user's folder: staged out of sight, published together, or removed without trace.
 
-A ledger tells of everything that the job has made, so that whoever survives a killed worker can undo it. Only what the
-ledger proves to be the job's own is ever removed: the stage by a token that lies in it, files and folders by their
-identity, nothing by its name alone.
+A ledger tells of everything that the job makes, so that whoever survives a killed worker can undo it. Only what the
+ledger proves to be the job's own is ever removed, nothing by its name alone: the stage by a token that lies in it; a
+file in its place by its mark; a folder made on the way by the stage or the file that it leads to, and only once nothing
+else lies in it.
 """
 
 from __future__ import annotations
@@ -12,8 +13,6 @@ import errno
 import logging
 import os
 import secrets
-import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,12 +36,12 @@ MOST_OPEN, PRIVATE, PRIVATE_FOLDER = 0o664, 0o600, 0o700
 @dataclass
 class _Ledger:
     """stage, token: the stage, and what lies in it as TOKEN. made: folders that did not exist, the outermost first;
-    placed: files on their way out of the stage; each path with its identity.
+    placed: files on their way out of the stage, each path with the mark of its file.
     """
 
     stage: str = ""
     token: str = ""
-    made: dict[str, list[int]] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
     placed: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -67,19 +66,18 @@ class Output:
 
         Raises OutputUnwritable where the folder cannot be written, or already holds one of `names`.
         """
-        self._ledger = ledger = _Ledger(token=f"{job} {secrets.token_hex(16)}")
+        folder = Path(os.path.normpath(folder.absolute()))
+        stage = folder / f"{STAGE_PREFIX}{secrets.token_hex(8)}"
+        self._ledger = ledger = _Ledger(str(stage), f"{job} {secrets.token_hex(16)}")
         try:
             _require_free(folder, names)
-            _make(folder, ledger)
-            # Known at once to whoever outlives this process, and then also to who outlives the machine.
-            for durable in (False, True):
-                self._write(ledger, durable=durable)
+            self._make(stage, ledger)
         except BaseException as error:
             self.discard()
             if isinstance(error, OSError):
                 raise OutputUnwritable.because(folder, error) from error
             raise
-        return Path(ledger.stage)
+        return stage
 
     def publish(self, last: str, like: Sequence[Path] = ()) -> Path:
         """Move everything staged into the folder, `last` after all others; returns its path there.
@@ -95,7 +93,7 @@ class Output:
             names = sorted(staged, key=lambda name: (name == last, name))
             for name in names:
                 _settle(stage / name, like)
-            ledger.placed = {str(folder / name): _identity(stage / name) for name in names}
+            ledger.placed = {str(folder / name): _mark(stage / name) for name in names}
             self._write(ledger)
             for made in ledger.made:
                 _open_folder(Path(made), stage / last)
@@ -117,7 +115,7 @@ class Output:
         if last is None:
             return None
         with contextlib.suppress(OSError):
-            if _identity(Path(last[0])) == last[1]:
+            if _mark(Path(last[0])) == last[1]:
                 return Path(last[0])
         return None
 
@@ -138,9 +136,38 @@ class Output:
         lost = "a hidden folder of the job's may be left where its results were to go"
         return self._ledger or atomic.read_json(self._path, _LEDGER.validate_python, lost) or _Ledger()
 
-    def _write(self, ledger: _Ledger, *, durable: bool = True) -> None:
+    def _make(self, stage: Path, ledger: _Ledger) -> None:
+        """Make the stage and the folders around it that are missing. The ledger tells of each before it is there.
+
+        Raises OSError or OutputUnwritable, and has made nothing then.
+        """
+        folder, made = stage.parent, list[Path]()
+        missing = [path for path in (folder, *folder.parents) if not path.exists()]
+        ledger.made = [str(path) for path in reversed(missing)]
+        self._write(ledger)
         try:
-            atomic.write_json(self._path, asdict(ledger), durable=durable)
+            for path in reversed(missing):
+                try:
+                    path.mkdir(PRIVATE_FOLDER)
+                    made.append(path)
+                except FileExistsError:  # somebody else has made it meanwhile
+                    if not path.is_dir():
+                        raise
+            if len(made) < len(missing):
+                ledger.made = [str(path) for path in made]
+                self._write(ledger)
+            stage.mkdir(PRIVATE_FOLDER)
+            made.append(stage)
+            (stage / TOKEN).write_text(ledger.token, encoding="utf-8")
+        except BaseException:
+            if stage in made:
+                (stage / TOKEN).unlink(missing_ok=True)
+            _remove_empty(made)
+            raise
+
+    def _write(self, ledger: _Ledger) -> None:
+        try:
+            atomic.write_json(self._path, asdict(ledger))
         except OSError as error:
             raise OutputUnwritable.because(self._path.parent, error) from error
 
@@ -167,20 +194,6 @@ def _require_free(folder: Path, names: Iterable[str]) -> None:
 def _taken(path: Path) -> OutputUnwritable:
     kind = "a link of that name" if path.is_symlink() else "it"
     return OutputUnwritable(f"{path.parent} already holds {path.name}: {kind} is not replaced.")
-
-
-def _make(folder: Path, ledger: _Ledger) -> None:
-    """Make the folder, and the stage in it. Raises OSError; the ledger tells of what there is by then."""
-    for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-        try:
-            missing.mkdir(PRIVATE_FOLDER)
-        except FileExistsError:
-            if not missing.is_dir():
-                raise
-        else:
-            ledger.made[str(missing)] = _identity(missing)
-    ledger.stage = tempfile.mkdtemp(prefix=STAGE_PREFIX, dir=folder)
-    (Path(ledger.stage) / TOKEN).write_text(ledger.token, encoding="utf-8")
 
 
 def _settle(path: Path, like: Sequence[Path]) -> None:
@@ -236,40 +249,49 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _undo(ledger: _Ledger) -> None:
-    for name, identity in ledger.placed.items():
-        _remove(Path(name), identity)
-    _remove_stage(ledger)
-    for name, identity in reversed(ledger.made.items()):
-        _remove(Path(name), identity)
+    removed = [_remove(Path(name), mark) for name, mark in ledger.placed.items()]
+    removed.append(_remove_stage(ledger))
+    if any(removed):  # the folders lead to what was the job's own
+        _remove_empty([Path(name) for name in ledger.made])
 
 
-def _remove(path: Path, identity: list[int]) -> None:
-    """Remove a file, or a folder with nothing in it, unless it is another one by now."""
+def _remove(path: Path, mark: list[int]) -> bool:
+    """Remove a file, unless it is another one by now; whether it was."""
     try:
-        if _identity(path) == identity:
-            if path.is_dir():
-                with contextlib.suppress(OSError):  # something else lies in it by now
-                    path.rmdir()
-            else:
-                path.unlink()
+        if _mark(path) == mark:
+            path.unlink()
+            return True
     except FileNotFoundError:
         pass
     except OSError as error:
         log.warning("%s cannot be removed: %s", path, error)
+    return False
 
 
-def _identity(path: Path) -> list[int]:
-    """Device and inode; of a file, which may be given the inode of one that is gone, size and time of writing too."""
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders that nothing lies in, the innermost first; they are named the outermost first."""
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):  # gone, or something else lies in it by now
+            folder.rmdir()
+
+
+def _mark(path: Path) -> list[int]:
+    """Another one for every file, and once a file was written to: inode, which may be given again, size and time.
+
+    Without the device's number, for a drive that is mounted again may be given another.
+    """
     status = path.lstat()
-    identity = [status.st_dev, status.st_ino]
-    return identity if stat.S_ISDIR(status.st_mode) else [*identity, status.st_size, status.st_mtime_ns]
+    return [status.st_ino, status.st_size, status.st_mtime_ns]
 
 
-def _remove_stage(ledger: _Ledger) -> None:
-    """Remove the stage and the files in it, if the token in it is the ledger's; no link is followed on the way."""
+def _remove_stage(ledger: _Ledger) -> bool:
+    """Remove the stage and the files in it, if the token in it is the ledger's; no link is followed on the way.
+
+    Whether it was removed.
+    """
     stage = Path(ledger.stage)
     if not stage.name.startswith(STAGE_PREFIX):
-        return
+        return False
     try:
         with _entered(stage) as at:
             if _token(stage, at) == ledger.token:
@@ -279,10 +301,12 @@ def _remove_stage(ledger: _Ledger) -> None:
                 for name in sorted(names, key=TOKEN.__eq__):
                     os.unlink(stage / name if at is None else name, dir_fd=at)
         stage.rmdir()
+        return True
     except FileNotFoundError:
         pass
     except OSError as error:
         log.warning("%s cannot be removed: %s", stage, error)
+    return False
 
 
 @contextlib.contextmanager

@@ -1,126 +1,87 @@
-"""Jobs in order, one at a time a lane; cancelled at once; run again without a trace of the run before."""
+"""Jobs in order, one at a time a worker; cancelled at once; run again without a trace of the time before."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
-import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from ..domain import Job, Progress, State
-from ..errors import Cancelled, DapError, OutputUnwritable, StoreUnavailable, UnknownJob, WorkerDied, WorkerStuck
-from .lane import POLL_S, Lane, WorkerGone
-from .mailbox import Mailbox
+from ..errors import DapError, StoreUnavailable, UnknownJob
+from .folder import JobFolder
 from .sessions import DAY_S
 from .store import Store
+from .watch import Announce, Limits, Outcome, Watch
+from .workers.worker import Worker
 
 log = logging.getLogger(__name__)
 
-# A worker that dies once may have been unlucky; twice is the job's fault.
-ATTEMPTS = 2
-# Before a lane goes on after something unforeseen, a full disk for one.
+# Before a worker goes on after something unforeseen, a full disk for one.
 PAUSE_S = 1.0
 # Between two tries to write to the table: at first, and at most.
 RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
-# A killed process that is still there after so long is not waited for.
-DEATH_S = 0.3
-# Of a worker that has been silent for half the time that it may be.
-NOT_RESPONDING = "not responding"
 # Between two looks for what is to be forgotten, where no job ends.
 TIDY_S = 3600.0
-# What the Linux kernel ends a process with that it has no memory for.
-KILLED = -getattr(signal, "SIGKILL", signal.SIGTERM)
 
-Announce = Callable[[Job, Progress | None], None]
 Written = TypeVar("Written")
-
-
-@dataclass
-class _Run:
-    """A job in its lane. cancelled_at: when the user asked it to stop, on the monotonic clock.
-
-    silent_s: since the worker gave its last sign of life; dying_s: since it was killed; both in looks of POLL_S.
-    """
-
-    lane: Lane
-    mailbox: Mailbox
-    cancelled_at: float | None = None
-    progress: Progress | None = None
-    announced_at: float = field(default=float("-inf"))
-    silent_s: float = 0.0
-    dying_s: float = 0.0
-    sign: int = 0
-
-    def listen(self) -> None:
-        sign = self.mailbox.sign_of_life()
-        self.silent_s = self.silent_s + POLL_S if sign == self.sign else 0.0
-        self.sign = sign
-
-
-class _Outcome(NamedTuple):
-    """How a run ended; QUEUED where the job is to run once more."""
-
-    state: State
-    manifest: str | None = None
-    error: dict[str, str] | None = None
 
 
 class JobQueue:
     """The jobs of a daemon; to be used from its event loop's thread.
 
-    `announce` is told of every change that a lane brings about, after it is on disk; `forget` of jobs that fell out of
-    the history. What a method changes at once stands in its answer instead; it raises StoreUnavailable, and has changed
-    nothing, where the table cannot be written. What a lane brings about is written as soon as the table can be.
+    `announce` is told of every change that a worker brings about, after it is on disk; `forget` of jobs that fell out
+    of the history. What a method changes at once stands in its answer instead; it raises StoreUnavailable, and has
+    changed nothing, where the table cannot be written. What a worker brings about is written as soon as the table can
+    be.
 
-    stall_s: how long a worker may be silent. history: ended jobs that are remembered, those with a result in their
-    mailbox for `results_days` at most; the result goes with them.
+    folders: where each job has one. history: ended jobs that are remembered, those with a result in their own folder
+    for `results_days` at most; the result goes with them.
     """
 
     def __init__(
         self,
         store: Store,
-        lanes: Sequence[Lane],
-        mailboxes: Path,
+        workers: Sequence[Worker],
+        folders: Path,
         announce: Announce,
         forget: Callable[[str], None],
         *,
-        progress_s: float,
-        cancel_grace_s: float,
-        stall_s: float,
+        limits: Limits,
         history: int,
         results_days: float,
     ) -> None:
-        self._store, self._lanes, self._mailboxes = store, lanes, mailboxes
+        self._store, self._workers, self._folders = store, workers, folders
         self._announce, self._forget = announce, forget
-        self._progress_s, self._cancel_grace_s, self._stall_s = progress_s, cancel_grace_s, stall_s
+        self._limits = limits
         self._history, self._results_s = history, results_days * DAY_S
-        self._runs: dict[str, _Run] = {}
+        self._watches: dict[str, Watch] = {}
         self._wake = asyncio.Event()
-        self._tasks: dict[asyncio.Task[None], Lane] = {}
+        self._serving: dict[asyncio.Task[None], Worker] = {}
         self._stopping = False
 
     def start(self) -> None:
-        """Settle what a killed daemon left, and then set the lanes to work."""
-        for lane in self._lanes:
-            lane.end_predecessor()
+        """Settle what a killed daemon left, and then set the workers to work."""
+        for worker in self._workers:
+            worker.end_predecessor()
         recovery = asyncio.create_task(self._recover())
-        self._tasks = {asyncio.create_task(self._serve(lane, recovery)): lane for lane in self._lanes}
+        self._serving = {asyncio.create_task(self._serve(worker, recovery)): worker for worker in self._workers}
 
     async def stop(self) -> None:
-        """End the lanes; what was running is interrupted."""
+        """End the workers; what was running is interrupted."""
         self._stopping = True
-        busy = [run.lane for run in self._runs.values()]
-        for task, lane in self._tasks.items():
-            lane.close()
-            if lane not in busy:
-                task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for watch in self._watches.values():
+            watch.stop()
+        busy = [watch.worker for watch in self._watches.values()]
+        for serving, worker in self._serving.items():
+            worker.close()
+            if worker not in busy:
+                serving.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     def submit(self, job_id: str, verb: str, request: dict[str, Any]) -> tuple[Job, bool]:
         """The job and whether it is new. Raises JobConflict when the name belongs to another request."""
@@ -144,10 +105,8 @@ class JobQueue:
             job = self._store.end(job_id, State.CANCELLED)
             self._tidy()
             return job, True
-        run = self._runs.get(job_id)
-        if run is not None and run.cancelled_at is None:
-            run.cancelled_at = time.monotonic()
-            run.mailbox.cancel()
+        if job_id in self._watches:
+            self._watches[job_id].cancel()
         return job, False
 
     def get(self, job_id: str) -> Job:
@@ -163,157 +122,89 @@ class JobQueue:
         try:
             return self._store.count_active()
         except StoreUnavailable:
-            return len(self._runs)
+            return len(self._watches)
 
     def progress(self, job_id: str) -> Progress | None:
         """The last report of a running job."""
-        run = self._runs.get(job_id)
-        return run.progress if run else None
+        watch = self._watches.get(job_id)
+        return watch.progress if watch else None
 
-    def _mailbox(self, job_id: str) -> Mailbox:
-        return Mailbox(self._mailboxes / job_id)
+    def _folder(self, job_id: str) -> JobFolder:
+        return JobFolder(self._folders / job_id)
 
     async def _recover(self) -> None:
         """What ran when a daemon was killed is done where all of its result has appeared, else interrupted."""
         try:
             for job in await self._persist(self._store.active):
                 if job.state is State.RUNNING:
-                    mailbox = self._mailbox(job.id)
-                    manifest = mailbox.published()
-                    done = _Outcome(State.DONE, str(manifest))
-                    await self._conclude(job.id, mailbox, done if manifest else _Outcome(State.INTERRUPTED))
-            for mailbox in Mailbox.left(self._mailboxes):
-                await self._persist(partial(self._let_go, mailbox))
+                    folder = self._folder(job.id)
+                    manifest = folder.published()
+                    done = Outcome(State.DONE, str(manifest))
+                    await self._conclude(job.id, folder, done if manifest else Outcome(State.INTERRUPTED))
+            for folder in JobFolder.left(self._folders):
+                await self._persist(partial(self._let_go, folder))
             self._tidy()
         except Exception:
             log.exception("what an earlier daemon left could not be settled")
 
-    def _let_go(self, mailbox: Mailbox) -> None:
-        """Close a mailbox whose job had ended when its daemon was killed."""
+    def _let_go(self, folder: JobFolder) -> None:
+        """Close a folder whose job had ended when its daemon was killed."""
         try:
-            state = self._store.get(mailbox.folder.name).state
+            state = self._store.get(folder.path.name).state
         except UnknownJob:
-            state = State.DONE if mailbox.published() else State.INTERRUPTED
+            state = State.DONE if folder.published() else State.INTERRUPTED
         if state.ended:
-            self._close(mailbox, keep_output=state is State.DONE)
+            _close(folder, keep_output=state is State.DONE)
 
-    async def _serve(self, lane: Lane, recovery: asyncio.Task[None]) -> None:
+    async def _serve(self, worker: Worker, recovery: asyncio.Task[None]) -> None:
+        """Give the worker what is next in line, one job after the other."""
         await recovery
         while not self._stopping:
             try:
-                stuck = await _warmed(lane)
+                trouble = await _warmed(worker)
                 job = self._store.next_queued()
                 if job is None:
                     self._wake.clear()
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._wake.wait(), TIDY_S)
                     self._tidy()
-                elif stuck is not None:
-                    self._tell_end(self._store.end(job.id, State.FAILED, error=stuck.as_dict()))
+                elif trouble is not None:
+                    self._tell_end(self._store.end(job.id, State.FAILED, error=trouble.as_dict()))
                 else:
-                    await self._run(lane, job)
-            except StoreUnavailable as trouble:
-                log.warning("lane %s waits: %s", lane.wanted, trouble.message)
+                    await self._run(worker, job)
+            except StoreUnavailable as unavailable:
+                log.warning("worker %s waits: %s", worker.name, unavailable.message)
                 await asyncio.sleep(PAUSE_S)
             except Exception:
-                log.exception("lane %s stumbled", lane.wanted)
+                log.exception("worker %s stumbled", worker.name)
                 await asyncio.sleep(PAUSE_S)
 
-    async def _run(self, lane: Lane, job: Job) -> None:
+    async def _run(self, worker: Worker, job: Job) -> None:
         attempt = self._store.start(job.id)
-        run = self._runs[job.id] = _Run(lane, self._mailbox(job.id))
+        folder = self._folder(job.id)
+        watch = self._watches[job.id] = Watch(job, worker, folder, self._announce, self._limits)
         log.info("job %s runs (%s)", job.id, job.verb)
         try:
-            work = asyncio.ensure_future(self._work(job, run))
-            await asyncio.wait({work})
-            await self._conclude(job.id, run.mailbox, self._outcome(job, run, work, attempt))
+            await self._conclude(job.id, folder, await watch.outcome(attempt))
         finally:
-            del self._runs[job.id]
+            del self._watches[job.id]
 
-    async def _work(self, job: Job, run: _Run) -> dict[str, Any]:
-        """The worker's answer. Raises what it raised, WorkerGone, or WorkerStuck."""
-        try:
-            run.mailbox.open()
-        except OSError as trouble:
-            reason = f"{run.mailbox.folder} cannot be used: {trouble.strerror}."
-            raise OutputUnwritable(reason, "Is the disk full?") from trouble
-        work = asyncio.ensure_future(run.lane.run(_on(run.lane, job), run.mailbox.folder))
-        try:
-            await self._watch(job, run, work)
-            if not work.done():
-                log.warning("the worker of job %s cannot be ended, and is left to itself", job.id)
-            if run.silent_s >= self._stall_s:
-                raise WorkerStuck(f"The worker process gave no sign of life for {self._stall_s:g} s, and was ended.")
-            if not work.done():
-                raise WorkerGone
-            return work.result()
-        finally:
-            work.cancel()
-
-    async def _watch(self, job: Job, run: _Run, work: asyncio.Future[dict[str, Any]]) -> None:
-        """Until the work has ended: relay its progress, and end it by force where it is silent or heeds no cancel.
-
-        Until it has been killed for DEATH_S, that is: a process that waits in the kernel may stay for ever.
-        """
-        while not (await asyncio.wait({work}, timeout=POLL_S))[0] and run.dying_s < DEATH_S:
-            if run.silent_s < self._stall_s:
-                run.listen()
-            late = run.cancelled_at is not None and time.monotonic() > run.cancelled_at + self._cancel_grace_s
-            if late or self._stopping or run.silent_s >= self._stall_s:
-                run.lane.kill()
-                run.dying_s += POLL_S
-            elif run.cancelled_at is None:
-                self._relay(job, run)
-
-    def _relay(self, job: Job, run: _Run) -> None:
-        """Tell of progress, if there is any, and not too often."""
-        now = time.monotonic()
-        if now < run.announced_at + self._progress_s:
-            return
-        progress = run.mailbox.progress()
-        if run.silent_s >= self._stall_s / 2:
-            progress = replace(progress or Progress(), stage=NOT_RESPONDING)
-        if progress is not None and progress != run.progress:
-            run.progress, run.announced_at = progress, now
-            self._announce(replace(job, state=State.RUNNING), progress)
-
-    def _outcome(self, job: Job, run: _Run, work: asyncio.Future[dict[str, Any]], attempt: int) -> _Outcome:
-        """What became of a run. A result that has appeared counts, whatever came after."""
-        failure = work.exception()
-        if failure is None:
-            return _Outcome(State.DONE, work.result()["manifest"])
-        manifest = run.mailbox.published()
-        if manifest is not None:
-            return _Outcome(State.DONE, str(manifest))
-        if run.cancelled_at is not None or isinstance(failure, Cancelled):
-            return _Outcome(State.CANCELLED)
-        if isinstance(failure, WorkerGone):
-            if self._stopping:
-                return _Outcome(State.INTERRUPTED)
-            log.warning("the worker died during job %s, attempt %d", job.id, attempt)
-            if attempt < ATTEMPTS:
-                return _Outcome(State.QUEUED)
-            failure = _death(failure, attempt)
-        if not isinstance(failure, DapError):
-            log.error("job %s failed in a way that was not foreseen", job.id, exc_info=failure)
-            failure = DapError(f"{type(failure).__name__}: {failure}")
-        return _Outcome(State.FAILED, error=failure.as_dict())
-
-    async def _conclude(self, job_id: str, mailbox: Mailbox, outcome: _Outcome) -> None:
-        """Write down how a run ended; only then is the output let go, and everybody told.
+    async def _conclude(self, job_id: str, folder: JobFolder, outcome: Outcome) -> None:
+        """Write down what became of a job; only then is the output let go, and everybody told.
 
         What is no result goes first: at whatever moment the daemon is killed, the next one finds a result that is
         complete and named, or none.
         """
         done = outcome.state is State.DONE
         if not done:
-            self._close(mailbox, keep_output=False)
+            _close(folder, keep_output=False)
         if outcome.state is State.QUEUED:
             await self._persist(lambda: self._store.requeue(job_id))
+            self._wake.set()  # whichever worker is idle
             return
         job = await self._persist(lambda: self._store.end(job_id, *outcome))
         if done:
-            self._close(mailbox, keep_output=True)
+            _close(folder, keep_output=True)
         self._tell_end(job)
 
     def _tell_end(self, job: Job) -> None:
@@ -324,7 +215,7 @@ class JobQueue:
     async def _persist(self, write: Callable[[], Written]) -> Written:
         """What `write` returns, which is tried until the table can be used; everything else goes on meanwhile.
 
-        Raises StoreUnavailable where the daemon is to end: its successor finds out from the mailbox.
+        Raises StoreUnavailable where the daemon is to end: its successor finds out from the job's folder.
         """
         pause = RETRY_S
         while True:
@@ -338,45 +229,30 @@ class JobQueue:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_RETRY_S)
 
-    def _close(self, mailbox: Mailbox, keep_output: bool) -> None:
-        try:
-            mailbox.close(keep_output=keep_output)
-        except OSError as trouble:
-            log.warning("%s cannot be emptied: %s", mailbox.folder, trouble)
-
     def _tidy(self) -> None:
         """Forget jobs that are beyond the history or whose results are too old: first the result, then the row."""
         try:
-            for job in self._store.outlived(self._history, self._mailboxes, time.time() - self._results_s):
+            for job in self._store.outlived(self._history, self._folders, time.time() - self._results_s):
                 if job.manifest is not None:
-                    self._mailbox(job.id).remove_result(Path(job.manifest))
+                    self._folder(job.id).remove_result(Path(job.manifest))
                 self._store.forget(job.id)
                 self._forget(job.id)
         except StoreUnavailable as trouble:
             log.warning("nothing is forgotten for now: %s", trouble.message)
 
 
-async def _warmed(lane: Lane) -> WorkerStuck | None:
-    """What keeps the lane from working, if anything does."""
+async def _warmed(worker: Worker) -> DapError | None:
+    """What keeps the worker from working, if anything does."""
     try:
-        await lane.warm()
-    except WorkerStuck as stuck:
-        log.warning("lane %s: %s", lane.wanted, stuck.message)
-        return stuck
+        await worker.warm()
+    except DapError as trouble:
+        log.warning("worker %s: %s", worker.name, trouble.message)
+        return trouble
     return None
 
 
-def _death(gone: WorkerGone, attempts: int) -> WorkerDied:
-    if gone.exit_code == KILLED:
-        return WorkerDied(
-            f"The worker process was killed {attempts} times during the job.",
-            "The system does that where memory runs out: close other programs, or choose a preset with shorter chunks.",
-        )
-    return WorkerDied(f"The worker process died {attempts} times during the job.")
-
-
-def _on(lane: Lane, job: Job) -> Job:
-    """The job as the lane runs it: `auto` is the device the lane is for."""
-    if job.request.get("device") != "auto":
-        return job
-    return replace(job, request={**job.request, "device": lane.wanted})
+def _close(folder: JobFolder, keep_output: bool) -> None:
+    try:
+        folder.close(keep_output=keep_output)
+    except OSError as trouble:
+        log.warning("%s cannot be emptied: %s", folder.path, trouble)

@@ -1,18 +1,16 @@
-"""What runs in the worker's process: one job, by its verb."""
+"""What runs wherever a worker computes: one job, by its verb, and the search for a device."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from ..domain import Job
 from ..errors import OutOfMemory, OutputUnwritable
 from ..verbs import table
 from . import device as devices
-from .mailbox import Mailbox
+from .device import Device
 from .run import Control, Run
-from .sessions import Sessions
 
 
 def run(job: Job, control: Control, results: Path) -> Path:
@@ -30,19 +28,8 @@ def run(job: Job, control: Control, results: Path) -> Path:
         raise
 
 
-def run_job(job: Job, folder: str) -> dict[str, Any]:
-    """The same for a process pool: progress and cancel go through the mailbox in `folder`, <data>/jobs/<job>."""
-    sessions = Sessions.below(Path(folder).parent.parent)
-    mailbox = Mailbox(folder, sessions)
-    mailbox.scratch.mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(mailbox.scratch)  # what a killed worker leaves there is found, and removed
-    manifest = run(job, mailbox, mailbox.results())
-    return {"manifest": str(manifest)}
-
-
-def probe(wanted: str) -> dict[str, str]:
-    """The device for `wanted`, found in the worker's process, which then has loaded all that jobs need."""
+def probe(wanted: str) -> Device:
+    """The device for `wanted`; whoever asks has then loaded all that jobs need."""
     for verb in table.VERBS:
         table.job(verb)
-    found = devices.probe(wanted)
-    return {"device": found.name, "device_reason": found.reason}
+    return devices.probe(wanted)

@@ -8,6 +8,7 @@ from torch import Tensor
 from dap_bridge.engine import losses
 from dap_bridge.engine.anchored import refine
 from dap_bridge.engine.recipe import DecoderShape, Refinement
+from tests.generators import drain
 
 RECIPE = Refinement(
     network=DecoderShape(latent_channels=8, channels=16, halvings=3, kernel=5, slope=0.2),
@@ -32,12 +33,7 @@ def refined(spectrogram: Tensor, masks: Tensor, recipe: Refinement = RECIPE, see
 
 
 def refined_by_members(spectrogram: Tensor, masks: Tensor, recipe: Refinement, seed: int = 0) -> Tensor:
-    run = refine(spectrogram, masks, recipe, torch.Generator().manual_seed(seed))
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            return end.value[0]
+    return drain(refine(spectrogram, masks, recipe, torch.Generator().manual_seed(seed)))[0]
 
 
 @pytest.mark.parametrize("sources", [2, 3])

@@ -18,15 +18,11 @@ from dap_bridge.engine.components import (
     spectral_islands,
 )
 from dap_bridge.engine.recipe import Factorisations, Front, Islands
+from tests.generators import drain
 
 
 def run(spectrogram: torch.Tensor, recipe: Factorisations, seed: int = 0) -> Factorisation:
-    work = factorise(spectrogram, recipe, torch.Generator().manual_seed(seed))
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value[-1]
+    return drain(factorise(spectrogram, recipe, torch.Generator().manual_seed(seed)))[-1]
 
 
 def divergence(spectrogram: torch.Tensor, result: Factorisation, beta: float) -> torch.Tensor:
@@ -108,10 +104,7 @@ def test_an_earlier_look_is_the_factorisation_of_fewer_updates() -> None:
     spectrogram = torch.rand(1, 16, 24, generator=torch.Generator().manual_seed(1))
     recipe = Factorisations(2, 3, 0.5, 1.0, 8, 1.8)
     work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), looks=(0.25, 0.5, 1.0))
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(work)
-    for look, updates in zip(end.value.value, (2, 4, 8), strict=True):
+    for look, updates in zip(drain(work), (2, 4, 8), strict=True):
         alone = run(spectrogram, replace(recipe, updates=updates))
         assert torch.equal(look.spectra, alone.spectra)
         assert torch.equal(look.activations, alone.activations)
@@ -173,12 +166,10 @@ def test_a_component_keeps_to_its_island() -> None:
     islands = (torch.arange(10) >= 5).long()
     recipe = Factorisations(2, 4, 0.5, 1.0, 200, 1.8)
     work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), islands)
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(work)
-    member = component_islands(end.value.value, 2)
+    looks = drain(work)
+    member = component_islands(looks, 2)
     assert member.tolist() == [0, 1, 0, 1] * 2
-    masks = group_masks(end.value.value, torch.eye(2)[member], views=1)
+    masks = group_masks(looks, torch.eye(2)[member], views=1)
     torch.testing.assert_close(masks[0, 1], torch.ones(12))
     torch.testing.assert_close(masks[1, 8], torch.ones(12))
 

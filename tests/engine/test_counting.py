@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import replace
-from typing import Any, TypeVar
 
 import pytest
 import torch
@@ -16,17 +14,7 @@ from dap_bridge.engine.counting import chances, coherence, evidence, spread, tog
 from dap_bridge.engine.grouping import Description
 from dap_bridge.engine.recipe import ConsensusRecipe, Counting, CountWeights
 from tests.engine.test_models import sparse
-
-Result = TypeVar("Result")
-
-
-def drain(run: Generator[Any, None, Result]) -> Result:
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+from tests.generators import drain
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from dap_bridge.engine.grouping import (
     spectral,
 )
 from dap_bridge.engine.recipe import Features, Front, Grouping
+from tests.generators import drain
 
 FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
 FEATURES = Features(
@@ -142,12 +143,8 @@ def sounds(count: int) -> tuple[Description, Tensor]:
 
 
 def grouped(recipe: Grouping, *looks: Description) -> tuple[Groups, list[tuple[int, int]]]:
-    run, told = group(looks, FEATURES, recipe, sources=2, generator=chance()), []
-    while True:
-        try:
-            told.append(next(run))
-        except StopIteration as end:
-            return end.value, told
+    told: list[tuple[int, int]] = []
+    return drain(group(looks, FEATURES, recipe, sources=2, generator=chance()), told), told
 
 
 def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
@@ -235,12 +232,10 @@ def test_members_of_a_committee_call_the_same_sound_the_same() -> None:
     looks = [concatenate([first, *others])]
     members = torch.arange(4).repeat_interleave(60)
     run = group_members(looks, members, FEATURES, GROUPING, sources=2, generator=chance())
-    with pytest.raises(StopIteration) as end:
-        while True:
-            next(run)
+    groups = drain(run)
     expected = torch.cat([truth, *(truth[order] for order in _orders_of(60, 3))])
-    assert accuracy(end.value.value.labels.argmax(1), expected, 2) == 1.0
-    assert end.value.value.agreement > 0.9
+    assert accuracy(groups.labels.argmax(1), expected, 2) == 1.0
+    assert groups.agreement > 0.9
 
 
 def _orders_of(size: int, count: int) -> list[Tensor]:

@@ -12,6 +12,7 @@ from dap_bridge import presets
 from dap_bridge.engine.components import Factorisation
 from dap_bridge.engine.models import blend, model
 from dap_bridge.engine.recipe import ConsensusRecipe, Models
+from tests.generators import drain
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,7 @@ def sound(seed: int, level: float = 1.0) -> Tensor:
 
 
 def fitted(mixture: Tensor, masks: Tensor, recipe: Models, seed: int = 0) -> Factorisation:
-    run = model(mixture, masks, recipe, torch.Generator().manual_seed(seed))
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            result: Factorisation = end.value
-            return result
+    return drain(model(mixture, masks, recipe, torch.Generator().manual_seed(seed)))
 
 
 def blended(masks: Tensor, models: Factorisation, mixture: Tensor, recipe: Models) -> Tensor:

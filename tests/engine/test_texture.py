@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
-from typing import TypeVar
 
 import pytest
 import torch
@@ -17,8 +15,8 @@ from dap_bridge.engine.recipe import TextureRecipe
 from dap_bridge.engine.stft import stft
 from dap_bridge.engine.texture_generator import latent_path
 from dap_bridge.engine.texture_source import listen
+from tests.generators import drain
 
-Result = TypeVar("Result")
 RATE = 22_050
 CPU = torch.device("cpu")
 
@@ -30,14 +28,6 @@ def recipe() -> TextureRecipe:
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def result_of(run: Generator[object, None, Result]) -> Result:
-    while True:
-        try:
-            next(run)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.mark.parametrize("samples", [64, 4_801, RATE])
@@ -70,10 +60,10 @@ def test_gains_bring_one_sound_to_the_statistics_of_another(recipe: TextureRecip
     wanted, heard = describe_envelopes(rows, recipe.envelopes), torch.ones(len(rows), dtype=torch.bool)
     steady = noise(1, samples, seed=1)
     everywhere, flat = torch.full((bank.frames,), 9.0), torch.ones(len(rows), 1)
-    corrected = result_of(match(steady, bank, wanted, heard, everywhere, flat, recipe.envelopes, recipe.matching))
+    corrected = drain(match(steady, bank, wanted, heard, everywhere, flat, recipe.envelopes, recipe.matching))
     assert distance(corrected) < 0.1 * distance(steady)
     nowhere = torch.zeros(bank.frames)
-    left = result_of(match(steady, bank, wanted, heard, nowhere, flat, recipe.envelopes, recipe.matching))
+    left = drain(match(steady, bank, wanted, heard, nowhere, flat, recipe.envelopes, recipe.matching))
     torch.testing.assert_close(left, steady, atol=1e-4, rtol=0)
 
 
@@ -85,7 +75,7 @@ def test_phase_that_is_invented_goes_on_from_what_is_known() -> None:
     beyond = slice(samples // 2, samples // 2 + 2 * n_fft)
     alike = []
     for seed in range(5):
-        made = result_of(
+        made = drain(
             fast_griffin_lim(
                 stft(tone, n_fft, hop).abs(),
                 noise(1, samples, seed=seed),

@@ -21,73 +21,76 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, Cancelled
-from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.jobs.device import Device
+
+if TYPE_CHECKING:  # it loads torch
+    from dap_bridge.jobs.run import Control
 
 REASON = "There is no device in a stub."
 
 
-def probe(wanted: str) -> dict[str, str]:
-    return {"device": wanted, "device_reason": REASON}
+def probe(wanted: str) -> Device:
+    return Device(wanted, REASON)
 
 
-def slow_probe(wanted: str) -> dict[str, str]:
+def slow_probe(wanted: str) -> Device:
     """Longer than any test waits for it."""
     time.sleep(60)
     return probe(wanted)
 
 
-def stopped_probe(wanted: str) -> dict[str, str]:
+def stopped_probe(wanted: str) -> Device:
     """As a driver that never answers."""
     stop()
     return probe(wanted)
 
 
-def dying_probe(wanted: str) -> dict[str, str]:
+def dying_probe(wanted: str) -> Device:
     die()
     return probe(wanted)
 
 
-def run(job: Job, folder: str) -> dict[str, Any]:
-    mailbox = Mailbox(folder)
-    out = Path(job.request["out"] or mailbox.results())
+def run(job: Job, control: Control, results: Path) -> Path:
+    """results: <data>/jobs/<job>/result; the log of runs lies beside the first folder that is not the job's own."""
+    out = Path(job.request["out"] or results)
     action, *arguments = (job.request["label"] or "ok").split()
-    with (Path(job.request["out"] or mailbox.folder.parent).parent / "runs.log").open("a") as log:
+    with (Path(job.request["out"] or results.parents[1]).parent / "runs.log").open("a") as log:
         log.write(f"{job.id} {os.getpid()}\n")
-    stage = mailbox.output.stage(out, job.id, ["stem-1.wav", "manifest.json"])
+    stage = control.output.stage(out, job.id, ["stem-1.wav", "manifest.json"])
     try:
         (stage / "stem-1.wav").write_bytes(b"sound")
-        ACTIONS[action](job, mailbox, *arguments)
+        ACTIONS[action](job, control, *arguments)
         (stage / "manifest.json").write_text('{"stems": [{"path": "stem-1.wav"}]}')
-        manifest = mailbox.output.publish(last="manifest.json")
+        manifest = control.output.publish(last="manifest.json")
         if action == "die-at-last":
             die()
-        return {"manifest": str(manifest)}
+        return manifest
     except (BadClip, Cancelled, RuntimeError):
-        mailbox.output.discard()
+        control.output.discard()
         raise
 
 
-def ok(job: Job, mailbox: Mailbox) -> None:
-    mailbox.report(Progress(1.0, "done", 1, 1, 0.0, job.request["device"], REASON))
+def ok(job: Job, control: Control) -> None:
+    control.report(Progress(1.0, "done", 1, 1, 0.0, job.request["device"], REASON))
 
 
-def sleep(job: Job, mailbox: Mailbox, seconds: str) -> None:
-    iterate(mailbox, float(seconds), pause=0.01, heed=True)
+def sleep(job: Job, control: Control, seconds: str) -> None:
+    iterate(control, float(seconds), pause=0.01, heed=True)
 
 
-def burn(job: Job, mailbox: Mailbox, seconds: str) -> None:
-    iterate(mailbox, float(seconds), pause=0.0, heed=True)
+def burn(job: Job, control: Control, seconds: str) -> None:
+    iterate(control, float(seconds), pause=0.0, heed=True)
 
 
-def stubborn(job: Job, mailbox: Mailbox, seconds: str) -> None:
-    iterate(mailbox, float(seconds), pause=0.01, heed=False)
+def stubborn(job: Job, control: Control, seconds: str) -> None:
+    iterate(control, float(seconds), pause=0.01, heed=False)
 
 
-def silent(job: Job, mailbox: Mailbox, seconds: str) -> None:
+def silent(job: Job, control: Control, seconds: str) -> None:
     time.sleep(float(seconds))
 
 
@@ -95,23 +98,23 @@ def stop(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def wait(job: Job, mailbox: Mailbox) -> None:
+def wait(job: Job, control: Control) -> None:
     go = Path(job.request["out"]).parent / f"{job.id}.go"
-    iterate(mailbox, 60.0, pause=0.01, heed=True, over=go.exists)
+    iterate(control, 60.0, pause=0.01, heed=True, over=go.exists)
 
 
 def iterate(
-    mailbox: Mailbox, seconds: float, pause: float, heed: bool, over: Callable[[], bool] = lambda: False
+    control: Control, seconds: float, pause: float, heed: bool, over: Callable[[], bool] = lambda: False
 ) -> None:
     began = reported = time.monotonic()
     iteration = 0
     while (passed := time.monotonic() - began) < seconds and not over():
         iteration += 1
-        if heed and mailbox.cancelled():
+        if heed and control.cancelled():
             raise Cancelled
         if time.monotonic() > reported + 0.02:
             reported = time.monotonic()
-            mailbox.report(Progress(passed / seconds, "working", iteration, 0, seconds - passed, "cpu", REASON))
+            control.report(Progress(passed / seconds, "working", iteration, 0, seconds - passed, "cpu", REASON))
         time.sleep(pause)
 
 
@@ -119,7 +122,7 @@ def die(*_: Any) -> None:
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
-def die_once(job: Job, mailbox: Mailbox) -> None:
+def die_once(job: Job, control: Control) -> None:
     marker = Path(job.request["out"]).parent / f"{job.id}.died"
     if not marker.exists():
         marker.touch()

@@ -17,10 +17,10 @@ from dap_bridge.audio.files import ClipReader
 from dap_bridge.domain import ClipRef, Job
 from dap_bridge.errors import ClipUnreadable, OutputUnwritable
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.output import Output
 from dap_bridge.jobs.run import writing_to
 from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.unwatched import Unwatched
 from dap_bridge.transport import events, protocol
 from dap_bridge.verbs.request import JobVerb
 from dap_bridge.verbs.separate.request import Separate
@@ -52,9 +52,8 @@ def clip(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> P
 def run(verb: str, home: Path, sessions: Path, **fields: object) -> Path:
     message = protocol.parse(verb, fields)
     assert isinstance(message, JobVerb)
-    mailbox = Mailbox(home, Sessions(sessions, most_bytes=1e9, most_days=1))
-    mailbox.open()
-    return worker.run(Job("a", verb, message.request()), mailbox, home / "result")
+    control = Unwatched(home, Sessions(sessions, most_bytes=1e9, most_days=1))
+    return worker.run(Job("a", verb, message.request()), control, home / "result")
 
 
 def test_a_full_disk_ends_the_job_with_its_reason_and_nothing_is_left(clip: Path, tmp_path: Path, disk: Path) -> None:

@@ -6,12 +6,14 @@ import errno
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dap_bridge.errors import OutputUnwritable
-from dap_bridge.jobs.output import Output
+from dap_bridge.jobs.output import TOKEN, Output
 
 NAMES = ["stem-1.wav", "manifest.json"]
 
@@ -196,13 +198,54 @@ def test_nothing_is_removed_that_the_ledger_cannot_prove_its_own(tmp_path: Path,
     assert (stage / "song.wav").read_text() == "mine"
 
 
-def test_a_folder_that_was_made_again_by_another_stays(tmp_path: Path, output: Output) -> None:
+@pytest.mark.parametrize("gone", [shutil.rmtree, lambda folder: folder.rename(folder.with_name("moved"))])
+def test_a_folder_that_was_made_again_by_another_stays(
+    tmp_path: Path, output: Output, gone: Callable[[Path], object]
+) -> None:
+    """Also where it is given the inode of the one that is gone."""
     out = tmp_path / "out"
     output.stage(out, "job", NAMES)
-    out.rename(tmp_path / "kept, so that its inode is not given again")
+    gone(out)
     out.mkdir()
     Output(tmp_path / "ledger.json").discard()
     assert out.is_dir()
+
+
+def test_a_folder_that_somebody_else_made_a_moment_ago_stays(
+    tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look for what is missing and its making."""
+    make = Path.mkdir
+
+    def overtaken(path: Path, *arguments: Any, **options: Any) -> None:
+        if path == tmp_path / "theirs":
+            make(path)
+        make(path, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "mkdir", overtaken)
+        fill(output.stage(tmp_path / "theirs" / "out", "job", NAMES))
+    Output(tmp_path / "ledger.json").discard()
+    assert left(tmp_path) == ["theirs"]
+
+
+def test_a_worker_killed_before_the_token_is_written_leaves_no_trace(tmp_path: Path, output: Output) -> None:
+    (output.stage(tmp_path / "a" / "b", "job", NAMES) / TOKEN).unlink()
+    Output(tmp_path / "ledger.json").discard()
+    assert left(tmp_path) == []
+
+
+def test_a_disk_that_is_full_while_the_token_is_written_keeps_no_trace(
+    tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OutputUnwritable, match="No space left"):
+        output.stage(tmp_path / "a" / "b", "job", NAMES)
+    assert left(tmp_path) == []
 
 
 def test_a_result_that_was_edited_is_the_users(tmp_path: Path, output: Output) -> None:

@@ -19,8 +19,8 @@ from dap_bridge.domain import Job
 from dap_bridge.engine.refinement import refine as refine_chunks
 from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.unwatched import Unwatched
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.refine import correction
 from dap_bridge.verbs.request import JobVerb
@@ -38,9 +38,8 @@ def do(tmp_path: Path) -> Do:
     def run(verb: str, name: str, **fields: Any) -> dict[str, Any]:
         message = protocol.parse(verb, {"out": str(tmp_path / name)} | fields)
         assert isinstance(message, JobVerb)
-        mailbox = Mailbox(tmp_path / "jobs" / name, sessions)
-        mailbox.open()
-        path = worker.run(Job(name, verb, message.request()), mailbox, tmp_path)
+        control = Unwatched(tmp_path / "jobs" / name, sessions)
+        path = worker.run(Job(name, verb, message.request()), control, tmp_path)
         manifest = json.loads(path.read_text(encoding="utf-8"))
         stems = [
             soundfile.read(path.parent / stem["path"], dtype="float32", always_2d=True)[0].T

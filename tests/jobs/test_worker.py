@@ -23,7 +23,10 @@ from dap_bridge import assets
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.jobs.folder import JobFolder
+from dap_bridge.jobs.unwatched import Unwatched
+from dap_bridge.jobs.workers.local import process
+from dap_bridge.jobs.workers.local.worker import RUN
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 from dap_bridge.verbs.separate.job import suggestion
@@ -32,19 +35,19 @@ from tests.conftest import RECORDINGS
 Separate = Callable[..., dict[str, Any]]
 
 
-class Watcher(Mailbox):
-    """A mailbox that remembers what was reported, and may cancel after so many reports."""
+class Watcher(Unwatched):
+    """Remembers what was reported, and may cancel after so many reports."""
 
     def __init__(self, folder: Path, cancel_after: float = math.inf) -> None:
         super().__init__(folder)
-        self.open()
         self.reports: list[Progress] = []
         self._cancel_after = cancel_after
 
     def report(self, progress: Progress) -> None:
         self.reports.append(progress)
-        if len(self.reports) >= self._cancel_after:
-            self.cancel()
+
+    def cancelled(self) -> bool:
+        return len(self.reports) >= self._cancel_after
 
 
 def request(clip: Path | None, **fields: Any) -> Job:
@@ -264,10 +267,11 @@ def test_a_job_can_be_cancelled_while_its_clip_is_decoded(
     assert [report.stage for report in watcher.reports] == ["reading"]
 
 
-def test_what_a_killed_worker_needed_for_a_while_is_removed_with_its_mailbox(
+def test_what_a_killed_worker_needed_for_a_while_is_removed_with_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", None)
+    folder = JobFolder(tmp_path / "jobs" / "one")
+    folder.open()
     left: list[Path] = []
 
     def killed(*_: object) -> Path:
@@ -276,9 +280,9 @@ def test_what_a_killed_worker_needed_for_a_while_is_removed_with_its_mailbox(
 
     monkeypatch.setitem(worker.VERBS, "separate", killed)
     with pytest.raises(Cancelled):
-        worker.run_job(request(Path("/clip.wav")), str(tmp_path / "jobs" / "one"))
+        process.run(RUN, request(Path("/clip.wav")), folder.path, tmp_path)
     assert left[0].is_dir()
-    Mailbox(tmp_path / "jobs" / "one").close(keep_output=False)
+    folder.close(keep_output=False)
     assert list(tmp_path.glob("jobs/*")) == [] and not left[0].exists()
 
 
@@ -315,9 +319,12 @@ import json, resource, sys
 from pathlib import Path
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
+from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.unwatched import Unwatched
 from dap_bridge.verbs.request import JobVerb
 job = Job("job", "separate", json.loads(sys.argv[1]))
-worker.run_job(job, sys.argv[2])
+folder = Path(sys.argv[2])
+worker.run(job, Unwatched(folder, Sessions.below(folder)), folder)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 

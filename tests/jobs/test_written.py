@@ -16,8 +16,8 @@ import tomli_w
 from dap_bridge.domain import Format, Job
 from dap_bridge.errors import BadRequest
 from dap_bridge.jobs import worker
-from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.jobs.sessions import Sessions
+from dap_bridge.jobs.unwatched import Unwatched
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 from tests.audio import broadcast
@@ -35,9 +35,8 @@ def do(tmp_path: Path) -> Do:
     def run(verb: str, name: str, **fields: Any) -> dict[str, Any]:
         message = protocol.parse(verb, fields | {"out": str(tmp_path / name)})
         assert isinstance(message, JobVerb)
-        mailbox = Mailbox(tmp_path / "jobs" / name, sessions)
-        mailbox.open()
-        path = worker.run(Job(name, verb, message.request()), mailbox, tmp_path)
+        control = Unwatched(tmp_path / "jobs" / name, sessions)
+        path = worker.run(Job(name, verb, message.request()), control, tmp_path)
         manifest = json.loads(path.read_text(encoding="utf-8"))
         return manifest | {"files": [path.parent / stem["path"] for stem in manifest["stems"]]}
 

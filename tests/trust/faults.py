@@ -98,7 +98,7 @@ def store_locked(lab: Lab, tally: Tally) -> None:
 
 # Where each lies below a daemon's home, and whether a warning must say what was lost with it.
 SMALL_FILES = {
-    "data/lane.json": True,
+    "data/worker.json": True,
     "data/jobs/b/output.json": True,
     "data/sessions/sessions/s.json": True,
     "data/editor.json": False,

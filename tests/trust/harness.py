@@ -295,7 +295,7 @@ def remove(path: Path) -> None:
 def workers_of(home: Path) -> list[psutil.Process]:
     """Workers whose daemon, which had this home, has been killed and that have not noticed yet."""
     try:
-        noted = json.loads((home / "data" / "lane.json").read_text(encoding="utf-8"))
+        noted = json.loads((home / "data" / "worker.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     return [psutil.Process(pid) for pid, _ in noted if psutil.pid_exists(pid)]

@@ -180,7 +180,7 @@ class Campaign:
         self._daemon.client.close()
         self._daemon.start()
         home = self._daemon.home
-        on_the_way = ["**/.dap-*", "**/*.tmp", "data/jobs/*/*.json", "data/jobs/*/cancel", "tmp/*"]
+        on_the_way = ["**/.dap-*", "**/*.tmp", "data/jobs/*/*.json", "data/jobs/*/scratch", "tmp/*"]
         found = {path for pattern in on_the_way for path in home.glob(pattern)} - {self._results / ".dap-mine"}
         for path in sorted(found):
             self._tally.note(LEFT, path.relative_to(home))

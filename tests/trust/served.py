@@ -10,7 +10,7 @@ import click
 
 from dap_bridge import config
 from dap_bridge.daemon import serve
-from dap_bridge.jobs.lane import PROBE, RUN
+from dap_bridge.jobs.workers.local.worker import PROBE, RUN
 
 
 @click.command()

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from dap_bridge.domain import Job
 from dap_bridge.errors import BadClip
+from dap_bridge.jobs.device import Device
+
+if TYPE_CHECKING:  # it loads torch
+    from dap_bridge.jobs.run import Control
 
 RAN = "ran.log"
 
 
-def probe(wanted: str) -> dict[str, str]:
-    return {"device": wanted, "device_reason": "There is no device in a stub."}
+def probe(wanted: str) -> Device:
+    return Device(wanted, "There is no device in a stub.")
 
 
-def refuse(job: Job, folder: str) -> NoReturn:
+def refuse(job: Job, control: Control, results: Path) -> NoReturn:
     """Nothing is read or written, whatever was asked."""
     raise BadClip("Nothing is separated here.")
 
 
-def note(job: Job, folder: str) -> dict[str, Any]:
-    """Write the job's name into <data>/ran.log, and be done."""
-    with (Path(folder).parent.parent / RAN).open("a", encoding="utf-8") as log:
+def note(job: Job, control: Control, results: Path) -> Path:
+    """Write the job's name into <data>/ran.log, and be done; results: <data>/jobs/<job>/result."""
+    with (results.parents[2] / RAN).open("a", encoding="utf-8") as log:
         log.write(f"{job.id}\n")
-    return {"manifest": "/nowhere/manifest.json"}
+    return Path("/nowhere/manifest.json")

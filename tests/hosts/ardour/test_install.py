@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from dap_bridge.cli import main
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import ardour, ui_scripts
+from tests.files import tree
 from tests.hosts.conftest import needed
 
 # As Ardour 7.3 wrote it: one action with its compiled factory, in the bytes that Lua's %q makes of it.
@@ -31,10 +32,6 @@ LIST = f"""<?xml version="1.0" encoding="UTF-8"?>
   </ActionHooks>
 </UIScripts>
 """
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
 
 
 def run(folder: Path, *options: str, status: int = 0) -> str:

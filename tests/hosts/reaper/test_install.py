@@ -13,15 +13,12 @@ from click.testing import CliRunner
 from dap_bridge.cli import main
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import reaper
+from tests.files import tree
 from tests.hosts.conftest import needed
 from tests.hosts.reaper.host import SCRIPTS, Host
 from tests.hosts.reaper.test_separate import SEPARATE
 
 LINE = re.compile(rb'^SCR 4 0 (RS[0-9a-f]{40}) "Custom: ([^"]+)" "([^"]+)"$')
-
-
-def tree(folder: Path) -> dict[str, bytes | None]:
-    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
 
 
 def run(folder: Path, *options: str) -> str:

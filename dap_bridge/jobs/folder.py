@@ -1,0 +1,108 @@
+"""The folder of one job, <data>/jobs/<job>: its output's ledger, what is needed for a while, a result of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .output import Output
+
+# Holds the result of a job whose request names no folder.
+RESULT = "result"
+# There from `open` to `close`.
+SCRATCH = "scratch"
+
+
+class JobFolder:
+    """What a job has on this machine, whoever computes it.
+
+    output: where its result goes. scratch: for whoever runs the job; gone, with all that lies in it, after `close`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.output = Output(path / "output.json")
+        self.scratch = path / SCRATCH
+
+    @classmethod
+    def left(cls, place: Path) -> Iterator[JobFolder]:
+        """The folders in `place` that nobody has closed."""
+        return (cls(path.parent) for path in place.glob(f"*/{SCRATCH}"))
+
+    def results(self) -> Path:
+        """A folder that is not there yet, for a job whose request names none."""
+        names = itertools.chain([RESULT], (f"{RESULT}-{number}" for number in itertools.count(2)))
+        return next(path for name in names if not os.path.lexists(path := self.path / name))
+
+    def open(self) -> None:
+        """Make ready for a run; what an unfinished run left, output included, is removed. Raises OSError.
+
+        So is the result of a job of that name that is forgotten by now.
+        """
+        self.close(keep_output=False)
+        self.remove_result(self.path / RESULT / "manifest.json")
+        self.scratch.mkdir(parents=True, exist_ok=True)
+
+    def published(self) -> Path | None:
+        """The manifest of a result that has appeared as a whole; None where it has not."""
+        return self.output.published()
+
+    def close(self, keep_output: bool) -> None:
+        """End of a run: its output becomes the user's or is removed, and what was needed for a while goes."""
+        if keep_output:
+            self.output.keep()
+        else:
+            self.output.discard()
+        # A worker killed between writing and renaming leaves a temporary file behind.
+        for path in self.path.glob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                path.unlink()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):  # never made, or results lie in it
+            self.path.rmdir()
+
+    def remove_result(self, manifest: Path) -> None:
+        """Remove a result that lies in here: the manifest and what it names. Whatever else is there stays."""
+        folder = manifest.parent
+        if folder.parent != self.path or not _is_folder(folder):
+            return
+        for name in (*_files_of(manifest), manifest.name):
+            with contextlib.suppress(OSError):
+                (folder / name).unlink()
+        for made in (folder, self.path):
+            with contextlib.suppress(OSError):  # something else lies in it
+                made.rmdir()
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one itself, and no link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _files_of(manifest: Path) -> list[str]:
+    """The files beside a manifest that it names; none where it cannot be read."""
+    try:
+        return list(_names(json.loads(manifest.read_text(encoding="utf-8"))))
+    except (OSError, ValueError, RecursionError):
+        return []
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Every `path` in a JSON value that is a name and nothing more."""
+    if isinstance(value, dict):
+        path = value.get("path")
+        if isinstance(path, str) and Path(path).name == path:
+            yield path
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _names(item)

@@ -1,0 +1,1 @@
+"""Whoever computes for the queue: a contract, and those that keep it."""

@@ -1,0 +1,101 @@
+"""The worker's process: how it begins and ends, and what is called in it.
+
+It is spawned, never forked: the daemon has threads, and CUDA does not survive a fork. What it computes with is named by
+"module:function" and looked up over there, so that the daemon never imports what that needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import multiprocessing.connection
+import os
+import pkgutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from ....domain import Job
+from ...folder import JobFolder
+from ...sessions import Sessions
+from .mailbox import Mailbox
+
+# Below the DAW and the daemon.
+NICENESS = 10
+# What reaches every process of a terminal is the daemon's to handle.
+_FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+
+
+def pool() -> Executor:
+    """One process, which starts with the first call."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+
+
+def call(name: str, *arguments: Any) -> Any:
+    """The answer of "module:function"."""
+    return pkgutil.resolve_name(name)(*arguments)
+
+
+def run(name: str, job: Job, folder: Path, data: Path) -> Path:
+    """The manifest of a job that "module:function" does, which takes the job, its Control and a place for results.
+
+    folder: the job's; data: the daemon's, where sessions are kept.
+    """
+    place = JobFolder(folder)
+    with _temporary_files_in(place.scratch):
+        manifest: Path = call(name, job, Mailbox(place, Sessions.below(data)), place.results())
+    return manifest
+
+
+@contextlib.contextmanager
+def interrupt_blocked() -> Iterator[None]:
+    """A process started in here inherits the mask: no ctrl-C can reach it before `_begin` sees to that."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def all_ended(within_s: float) -> bool:
+    """Whether every process that was started here is gone, at the latest after so many seconds."""
+    deadline = time.monotonic() + within_s
+    for process in multiprocessing.active_children():
+        process.join(max(0.0, deadline - time.monotonic()))
+    return not multiprocessing.active_children()
+
+
+def _begin() -> None:
+    """First thing in a new process."""
+    for number in _FROM_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
+    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICENESS)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    """Nobody waits for the results of a daemon that is gone, and its successor wants the device."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: Path) -> Iterator[None]:
+    """What a killed worker leaves there is found, and removed."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
