@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench.metrics import best_permutation, evaluate, si_sdr
+from dap_bridge.bench.measures.metrics import best_permutation, evaluate, si_sdr
 from dap_bridge.demo import CLIP, PARTS
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker

@@ -219,7 +219,7 @@ def bench(name: str, out: Path, page: Path | None, as_json: bool, **options: Any
     from ..bench import require_extra
 
     require_extra()
-    from ..bench import command
+    from ..bench import measure as command
 
     try:
         answer = command.report_all(out, page) if name == "report" else command.measure(name, out, **options)

@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from .. import console
-from ..bench.metrics import best_permutation, si_sdr
+from ..bench.measures.metrics import best_permutation, si_sdr
 from ..errors import DaemonUnreachable, MissingExtra
 from ..transport.client import Client
 from ..transport.verbs import Separate

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dap_bridge.bench import boxes
+from dap_bridge.bench.benchmarks import boxes
 from dap_bridge.domain import Box, Op
 
 

@@ -15,7 +15,10 @@ import tomli_w
 from click.testing import CliRunner
 
 from dap_bridge import assets
-from dap_bridge.bench import command, figures, report, speed
+from dap_bridge.bench import measure as command
+from dap_bridge.bench.benchmarks import ablation as figures
+from dap_bridge.bench.benchmarks import speed
+from dap_bridge.bench.report import blocks as report
 from dap_bridge.cli import root, tools
 from tests.conftest import CHECKOUT
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench import datasets
+from dap_bridge.bench.data import datasets
 from dap_bridge.errors import BadClip, BadRequest
 from tests.conftest import shared
 

@@ -13,9 +13,10 @@ import soundfile
 import torch
 from click.testing import CliRunner
 
-from dap_bridge.bench import segan, speech
-from dap_bridge.bench.denoisers import DENOISERS, minimum_statistics
-from dap_bridge.bench.metrics import resample, si_sdr
+from dap_bridge.bench.measures import speech
+from dap_bridge.bench.measures.metrics import resample, si_sdr
+from dap_bridge.bench.methods import segan
+from dap_bridge.bench.methods.denoisers import DENOISERS, minimum_statistics
 from dap_bridge.cli import root
 from dap_bridge.errors import BadRequest
 from tests.conftest import shared

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from dap_bridge.bench import metrics
+from dap_bridge.bench.measures import metrics
 from tests.conftest import shared
 
 RATE = 11_000

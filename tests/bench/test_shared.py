@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dap_bridge.bench.datasets import Sound
-from dap_bridge.bench.shared import LATEST_S, LOUDEST, QUIETEST, move_apart
+from dap_bridge.bench.benchmarks.watermark import LATEST_S, LOUDEST, QUIETEST, move_apart
+from dap_bridge.bench.data.datasets import Sound
 
 RATE = 1000
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench import command
+from dap_bridge.bench import measure as command
 from dap_bridge.errors import BadRequest
 
 RATE = 16_000

@@ -10,14 +10,18 @@ from typing import Any, TypeVar
 from .. import atomic, console
 from .. import presets as shelf
 from ..errors import BadRequest
-from . import boxes, denoise, figures, report, shared, speed, summary, texture
-from .baselines import BASELINES
-from .datasets import KINDS, Problem, demo, noisy_speech, recordings, trios, universal150, watermarks
-from .methods import Separation
+from .benchmarks import ablation as figures
+from .benchmarks import boxes, denoise, speed, texture
+from .benchmarks import watermark as shared
+from .data.datasets import KINDS, Problem, demo, noisy_speech, recordings, trios, universal150, watermarks
+from .data.synthetic import SOUNDS, SyntheticItem
+from .methods.baselines import BASELINES
+from .methods.texture_baselines import TEXTURE_BASELINES
+from .report import blocks as report
+from .report import summary
 from .runner import Outcome, Unit, run
+from .separations import Separation
 from .store import Row, Store
-from .synthetic import SOUNDS, SyntheticItem
-from .texture_baselines import TEXTURE_BASELINES
 
 P = TypeVar("P", bound=Problem)
 

@@ -17,15 +17,15 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import istft, stft
 
-from ..domain import Box, Job, Op
-from ..errors import BadRequest
-from ..transport import protocol, verbs
-from . import metrics
-from .datasets import Item, Problem, Sound, recordings, universal150
-from .methods import JUDGED_AT, preset_digest
-from .report import Block, Heading, Paragraph, Table
-from .store import Row
-from .summary import by, provenance
+from ...domain import Box, Job, Op
+from ...errors import BadRequest
+from ...transport import protocol, verbs
+from ..data.datasets import Item, Problem, Sound, recordings, universal150
+from ..measures import metrics
+from ..report.blocks import Block, Heading, Paragraph, Table
+from ..report.summary import by, provenance
+from ..separations import JUDGED_AT, preset_digest
+from ..store import Row
 
 # What a hand draws: edges on a grid of 0.1 s and a third of an octave.
 STEP_S = 0.1
@@ -314,9 +314,9 @@ def _at_judged_rate(signals: Sequence[NDArray[np.floating]], rate: int) -> NDArr
 
 def _job(folder: Path, name: str, verb: str, **fields: Any) -> _Heard:
     """Raises DapError."""
-    from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
-    from ..jobs.sessions import Sessions
+    from ...jobs import worker
+    from ...jobs.mailbox import Mailbox
+    from ...jobs.sessions import Sessions
 
     message = protocol.parse(verb, fields | {"out": str(folder / name)})
     assert isinstance(message, verbs.JobVerb)

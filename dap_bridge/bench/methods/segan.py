@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 from torch import Tensor, nn
 
-from ..errors import BadRequest
+from ...errors import BadRequest
 from .denoisers import CHECKPOINT
 
 CHANNELS = (64, 128, 256, 512, 1024)

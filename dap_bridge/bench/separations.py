@@ -19,13 +19,13 @@ from .. import presets
 from ..domain import Job
 from ..engine.recipe import ConsensusRecipe, PaperRecipe
 from ..transport import protocol, verbs
-from . import metrics
-from .baselines import BASELINES
-from .baselines import RATE as BASELINE_RATE
-from .baselines import separate as separate_baseline
-from .datasets import Problem, Sound
+from .data.datasets import Problem, Sound
+from .measures import metrics
+from .methods.baselines import BASELINES
+from .methods.baselines import RATE as BASELINE_RATE
+from .methods.baselines import separate as separate_baseline
+from .report.thumbnails import save
 from .store import Row
-from .thumbnails import save
 
 # Everything is judged in the band that the fits look at.
 JUDGED_AT = 11_000
@@ -77,7 +77,7 @@ class Separation:
         if self.method in BASELINES:
             return by_baseline(sound, self.method, self.seed)
         if self.iterations is not None:
-            from .fits import by_shortened_preset
+            from .methods.paper import by_shortened_preset
 
             return by_shortened_preset(sound, self.method, self.iterations, self.seed, self.device)
         return by_preset(sound, self.method, self.seed, self.device)

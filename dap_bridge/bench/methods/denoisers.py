@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import exp1
 
-from ..errors import BadRequest
-from .speech import SPEECH_RATE
+from ...errors import BadRequest
+from ..measures.speech import SPEECH_RATE
 
 if TYPE_CHECKING:
     from .segan import Generator

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..measures.metrics import METRICS
+from ..methods.baselines import BASELINES
+from ..store import Row
 from . import pictures, thumbnails
-from .baselines import BASELINES
-from .metrics import METRICS
-from .report import Block, Heading, Paragraph, Picture, Table
-from .store import Row
+from .blocks import Block, Heading, Paragraph, Picture, Table
 
 HEADINGS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "si_sdri": "SI-SDRi", "lsd": "LSD"}
 # More columns than this make a picture of separations unreadable.

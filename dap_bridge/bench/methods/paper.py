@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .. import presets
-from ..engine.consistency import apply_masks
-from ..engine.events import ChunkMasks, Note
-from ..engine.paper import Observer, ratio_masks, separate_paper
-from ..engine.recipe import PaperRecipe
-from ..engine.stft import frame_count
-from ..errors import BadRequest
-from .datasets import Sound
-from .methods import Estimates
-from .metrics import resample
+from ... import presets
+from ...engine.consistency import apply_masks
+from ...engine.events import ChunkMasks, Note
+from ...engine.paper import Observer, ratio_masks, separate_paper
+from ...engine.recipe import PaperRecipe
+from ...engine.stft import frame_count
+from ...errors import BadRequest
+from ..data.datasets import Sound
+from ..measures.metrics import resample
+from ..separations import Estimates
 
 
 def by_shortened_preset(sound: Sound, preset: str, iterations: int, seed: int, device: str) -> Estimates:

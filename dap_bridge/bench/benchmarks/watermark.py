@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from .datasets import Marked, Sound
-from .methods import KEPT, Estimates, preset_digest, run_verb, score
-from .metrics import METRICS
-from .store import Row
+from ..data.datasets import Marked, Sound
+from ..measures.metrics import METRICS
+from ..separations import KEPT, Estimates, preset_digest, run_verb, score
+from ..store import Row
 
 # Where the shared sound goes in each clip when it is moved: the same draws every time.
 MOVING_SEED = 7

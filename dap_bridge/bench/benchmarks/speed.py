@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ..domain import Job
-from ..transport import protocol, verbs
-from . import pictures
-from .datasets import Sound, demo
-from .methods import preset_digest
-from .report import Block, Heading, Paragraph, Picture, Table
-from .store import Row
-from .summary import provenance
+from ...domain import Job
+from ...transport import protocol, verbs
+from ..data.datasets import Sound, demo
+from ..report import pictures
+from ..report.blocks import Block, Heading, Paragraph, Picture, Table
+from ..report.summary import provenance
+from ..separations import preset_digest
+from ..store import Row
 
 CLIP_S = 12.0
 REPETITIONS = 5
@@ -107,7 +107,7 @@ class Iteration:
         return {"recipe": preset_digest(self.preset), "seed": self.seed, "device": self.device}
 
     def run(self, folder: Path) -> Row:
-        from .fits import by_recipe, paper_recipe, shortened
+        from ..methods.paper import by_recipe, paper_recipe, shortened
 
         recipe = paper_recipe(self.preset)
         # a restart would count as an iteration
@@ -150,8 +150,8 @@ def _in_own_process(
 
 def _jobs(message: dict[str, Any], folder: str, times: int) -> tuple[list[dict[str, Any]], int | None]:
     """Run the job so many times; the manifests, and the process's peak memory in bytes."""
-    from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ...jobs import worker
+    from ...jobs.mailbox import Mailbox
 
     manifests = []
     for index in range(times):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import atomic
-from ..errors import BadRequest
+from ... import atomic
+from ...errors import BadRequest
 
 
 @dataclass(frozen=True)

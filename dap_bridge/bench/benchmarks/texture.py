@@ -14,15 +14,16 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..domain import Job
-from ..errors import BadRequest
-from ..transport import protocol, verbs
-from . import likeness, pictures
-from .methods import preset_digest
-from .report import Block, Heading, Paragraph, Picture, Table
-from .store import Row
-from .summary import by, provenance
-from .texture_baselines import TEXTURE_BASELINES
+from ...domain import Job
+from ...errors import BadRequest
+from ...transport import protocol, verbs
+from ..measures import likeness
+from ..methods.texture_baselines import TEXTURE_BASELINES
+from ..report import pictures
+from ..report.blocks import Block, Heading, Paragraph, Picture, Table
+from ..report.summary import by, provenance
+from ..separations import preset_digest
+from ..store import Row
 
 SUFFIXES = (".wav", ".flac")
 TIMES = 4  # the result's length, in clips
@@ -116,8 +117,8 @@ def judge(clip: NDArray[np.floating], whole: NDArray[np.floating], rate: int) ->
 def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> tuple[NDArray[np.floating], float, str]:
     """Through the worker, from a file to a file: (channels, frames), the job's seconds and device. Raises DapError."""
     # torch is loaded here, so that a command that only reads cached results starts at once
-    from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
+    from ...jobs import worker
+    from ...jobs.mailbox import Mailbox
 
     with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
         fields = {"clip": str(path.absolute()), "length": length, "out": str(Path(folder) / "out")}

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pictures
-from .datasets import Problem, Sound
-from .methods import Estimates, judged, preset_digest, score, shortened_name
-from .metrics import best_permutation, si_sdr
-from .report import Block, Heading, Paragraph, Picture, Table
-from .store import Row
-from .summary import provenance
-from .thumbnails import RANGE_DB
+from ..data.datasets import Problem, Sound
+from ..measures.metrics import best_permutation, si_sdr
+from ..report import pictures
+from ..report.blocks import Block, Heading, Paragraph, Picture, Table
+from ..report.summary import provenance
+from ..report.thumbnails import RANGE_DB
+from ..separations import Estimates, judged, preset_digest, score, shortened_name
+from ..store import Row
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..engine.paper import Outputs
-    from ..engine.recipe import PaperRecipe
+    from ...engine.paper import Outputs
+    from ...engine.recipe import PaperRecipe
 
 # Points of the fit that Fig. 11 shows: iterations 500, 1000 ... 5000 of 5000.
 MOMENTS = 10
@@ -93,7 +93,7 @@ class Ablation:
         }
 
     def run(self, folder: Path) -> Row:
-        from .fits import by_recipe, paper_recipe, shortened
+        from ..methods.paper import by_recipe, paper_recipe, shortened
 
         recipe = VARIANTS[self.variant].change(shortened(paper_recipe(self.preset), self.iterations))
         sound = self.item.read()
@@ -132,7 +132,7 @@ class Dynamics:
         }
 
     def run(self, folder: Path) -> Row:
-        from .fits import by_recipe, paper_recipe, shortened
+        from ..methods.paper import by_recipe, paper_recipe, shortened
 
         recipe = shortened(paper_recipe(self.preset), self.iterations)
         # one fit is watched: of several the one that is kept need not be the last
@@ -176,7 +176,7 @@ class _Watch:
     def observe(self, iteration: int, outputs: Outputs) -> None:
         if iteration not in self._at:
             return
-        from ..engine.paper import join
+        from ...engine.paper import join
 
         sounds, masks, stems = (join(each).cpu() for each in (outputs.sounds, outputs.masks, outputs.stems))
         loudest = float(stems.max())
@@ -188,7 +188,7 @@ class _Watch:
         self.gains[iteration] = self._gain(stems)
 
     def _gain(self, stems: Tensor) -> float:
-        from .fits import apply
+        from ..methods.paper import apply
 
         estimates = Estimates(apply(self._sound, stems, self._recipe), self._sound.rate, 0.0, {})
         mixture, references, parts = judged(self._sound, estimates)

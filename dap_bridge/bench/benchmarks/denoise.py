@@ -13,16 +13,17 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..errors import BadClip
-from . import pictures, speech
-from .datasets import NoisySpeech, Sound
-from .denoisers import DENOISERS
-from .methods import Estimates, by_preset, judged, preset_digest, score, verb_of
-from .metrics import best_permutation, resample
-from .report import Block, Heading, Paragraph, Picture, Table
-from .speech import SPEECH_RATE
-from .store import Row
-from .summary import by, provenance, separations
+from ...errors import BadClip
+from ..data.datasets import NoisySpeech, Sound
+from ..measures import speech
+from ..measures.metrics import best_permutation, resample
+from ..measures.speech import SPEECH_RATE
+from ..methods.denoisers import DENOISERS
+from ..report import pictures
+from ..report.blocks import Block, Heading, Paragraph, Picture, Table
+from ..report.summary import by, provenance, separations
+from ..separations import Estimates, by_preset, judged, preset_digest, score, verb_of
+from ..store import Row
 
 # `published` stands for every output that lies beside a clip.
 PUBLISHED = "published"

@@ -11,10 +11,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..errors import BadClip, BadRequest
+from ...errors import BadClip, BadRequest
 
 SUFFIXES = (".wav", ".flac", ".ogg")
-DEMO = Path(__file__).parent.parent / "demo" / "audio"
+DEMO = Path(__file__).parents[2] / "demo" / "audio"
 # Kinds of recordings; `folded` is `stereo` with both channels brought down to one.
 KINDS = ("pair", "noisy", "stereo", "folded")
 # Two gains and one sound: more alike than this, normalised, they count as the same sound.
