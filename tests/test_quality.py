@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench.measures.metrics import best_permutation, evaluate, si_sdr
+from dap_bridge.bench.measures.metrics import evaluate
 from dap_bridge.demo import CLIP, PARTS
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
+from dap_bridge.judging import best_permutation, si_sdr
 from dap_bridge.transport.verbs import Separate
 from tests.conftest import shared
 

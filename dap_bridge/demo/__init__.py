@@ -18,8 +18,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from .. import console
-from ..bench.measures.metrics import best_permutation, si_sdr
 from ..errors import DaemonUnreachable, MissingExtra
+from ..judging import best_permutation, si_sdr
 from ..transport.client import Client
 from ..transport.verbs import Separate
 

@@ -14,11 +14,12 @@ import torch
 from click.testing import CliRunner
 
 from dap_bridge.bench.measures import speech
-from dap_bridge.bench.measures.metrics import resample, si_sdr
+from dap_bridge.bench.measures.metrics import resample
 from dap_bridge.bench.methods import segan
 from dap_bridge.bench.methods.denoisers import DENOISERS, minimum_statistics
 from dap_bridge.cli import root
 from dap_bridge.errors import BadRequest
+from dap_bridge.judging import si_sdr
 from tests.conftest import shared
 from tests.jobs.test_denoise import steady, voice
 

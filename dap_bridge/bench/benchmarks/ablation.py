@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...judging import best_permutation, si_sdr
 from ..data.datasets import Problem, Sound
-from ..measures.metrics import best_permutation, si_sdr
 from ..report import pictures
 from ..report.blocks import Block, Heading, Paragraph, Picture, Table
 from ..report.summary import provenance

@@ -19,6 +19,7 @@ from scipy.signal import istft, stft
 
 from ...domain import Box, Job, Op
 from ...errors import BadRequest
+from ...judging import best_permutation
 from ...transport import protocol, verbs
 from ..data.datasets import Item, Problem, Sound, recordings, universal150
 from ..measures import metrics
@@ -232,7 +233,7 @@ class Drawn:
         mixture, first, second = _at_judged_rate([sound.mixture[0], *sound.references[:, 0]], sound.rate)
         about = {"clip": str(folder / "mixture.wav"), "preset": self.preset, "seed": self.seed, "device": self.device}
         heard = _job(folder, "0", "separate", **about)
-        order, _ = metrics.best_permutation(np.stack([first, second])[:, None], heard.stems[:, None])
+        order, _ = best_permutation(np.stack([first, second])[:, None], heard.stems[:, None])
         truth = np.stack([first, second] if order[0] == 0 else [second, first])
         picture = Picture(spectrogram(mixture), np.stack([spectrogram(one) for one in truth]), len(mixture))
         user = _User(picture, truth, folder, self.device)

@@ -14,9 +14,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from ...errors import BadClip
+from ...judging import best_permutation
 from ..data.datasets import NoisySpeech, Sound
 from ..measures import speech
-from ..measures.metrics import best_permutation, resample
+from ..measures.metrics import resample
 from ..measures.speech import SPEECH_RATE
 from ..methods.denoisers import DENOISERS
 from ..report import pictures

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-# What a silent estimate is given, and the ceiling of a perfect one, in dB.
-FLOOR_DB, CEILING_DB = -60.0, 100.0
-# An estimate with less of the reference's energy than this is silent.
-SILENCE = 1e-12
+from ...judging import CEILING_DB, FLOOR_DB, best_permutation, si_sdr
+
 # BSS-eval v3 allows an estimate any distortion by a filter of this many taps.
 BSS_TAPS = 512
 # A channel below this root mean square would make BSS-eval's equations singular; it gets noise of this level.
@@ -40,36 +37,6 @@ class Scores:
 
 # The columns of every table, in the order of the tables.
 METRICS = ("sdr", "sir", "sar", "si_sdr", "si_sdri", "lsd")
-
-
-def si_sdr(reference: NDArray[np.floating], estimate: NDArray[np.floating]) -> float:
-    """Scale-invariant signal-to-distortion ratio in dB; both (channels, frames), one gain for all channels.
-
-    Le Roux et al., "SDR - half-baked or well done?", 2019, after removing each channel's mean.
-    """
-    reference = reference.astype(np.float64) - reference.mean(axis=1, keepdims=True, dtype=np.float64)
-    estimate = estimate.astype(np.float64) - estimate.mean(axis=1, keepdims=True, dtype=np.float64)
-    energy = float(np.sum(reference**2))
-    if np.sum(estimate**2) < SILENCE * energy:
-        return FLOOR_DB
-    target = reference * (np.sum(reference * estimate) / (energy + 1e-20))
-    ratio = (np.sum(target**2) + 1e-20) / (np.sum((estimate - target) ** 2) + 1e-20)
-    return float(np.clip(10 * np.log10(ratio), FLOOR_DB, CEILING_DB))
-
-
-def best_permutation(
-    references: NDArray[np.floating], estimates: NDArray[np.floating]
-) -> tuple[tuple[int, ...], list[float]]:
-    """Which estimate belongs to which reference: the order with the best mean SI-SDR, and each one's SI-SDR in dB.
-
-    references, estimates: (sources, channels, frames).
-    """
-    table = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
-    order = max(
-        itertools.permutations(range(len(estimates)), len(references)),
-        key=lambda chosen: sum(row[index] for row, index in zip(table, chosen, strict=True)),
-    )
-    return order, [row[index] for row, index in zip(table, order, strict=True)]
 
 
 def evaluate(

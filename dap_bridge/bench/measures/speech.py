@@ -9,7 +9,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from .metrics import si_sdr
+from ...judging import si_sdr
 
 # Wideband PESQ is defined at this rate; denoisers that are judged by it are made for it.
 SPEECH_RATE = 16_000
