@@ -1,44 +1,57 @@
-"""What is measured: a preset as the user runs it, the paper's fit cut short, or a baseline; each on one item."""
+"""Clips separated by presets, as they are or cut short, and by baselines; scored by the true sources."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tempfile
-import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from .. import presets
-from ..domain import Job
-from ..engine.recipe import ConsensusRecipe, PaperRecipe
-from ..transport import protocol, verbs
-from .data.datasets import Problem, Sound
+from .. import presets as shelf
+from . import options
+from .data.sounds import RATE, Problem, Sound, by_group, cut, resample
 from .measures import metrics
-from .methods.baselines import BASELINES
-from .methods.baselines import RATE as BASELINE_RATE
-from .methods.baselines import separate as separate_baseline
-from .report.thumbnails import save
+from .methods.baselines import BASELINES, by_baseline
+from .methods.estimates import Estimates
+from .methods.ours import by_preset, preset_digest
+from .report import thumbnails
 from .store import Row
 
-# Everything is judged in the band that the fits look at.
-JUDGED_AT = 11_000
+# Items of each group whose spectrograms are kept for the report's pictures.
+PICTURED = 2
+# What `separations` is told, beside items and presets.
+HOW = (
+    options.baselines(tuple(BASELINES)),
+    options.iterations(),
+    options.SEED,
+    options.DEVICE,
+)
 
 
-@dataclass(frozen=True)
-class Estimates:
-    """stems: (sources, channels, frames) at `rate`; elapsed_s: of the method itself; extra: for the row."""
-
-    stems: NDArray[np.floating]
-    rate: int
-    elapsed_s: float
-    extra: Row
+def separations(
+    items: Sequence[Problem],
+    *,
+    presets: Sequence[str],
+    baselines: Sequence[str],
+    iterations: int | None,
+    seed: int,
+    device: str,
+) -> list[Separation]:
+    """Every method on every item; item by item, so that the time left can be told and a part is of use."""
+    pictured = {item for group in by_group(items).values() for item in group[:PICTURED]}
+    found = []
+    for item in items:
+        shown = item in pictured
+        for name in presets:
+            # only the paper's fit takes so long that one may want less of it
+            cut_to = iterations if shelf.load(name).about.method == "paper" else None
+            found.append(Separation(item, name, seed, device, cut_to, shown))
+        for name in baselines:
+            found.append(Separation(item, name, seed if BASELINES[name].seeded else 0, "cpu", pictured=shown))
+    return found
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class Separation:
 
     def run(self, folder: Path) -> Row:
         sound = self.item.read()
-        thumbnail = folder / "thumbnails" / f"{self.key}.npz" if self.pictured else None
+        thumbnail = thumbnails.place(folder, self.key) if self.pictured else None
         row = {"group": self.item.group, "item": self.item.id, "method": self.label, "seed": self.seed}
         return row | score(sound, self._estimate(sound), thumbnail)
 
@@ -77,6 +90,7 @@ class Separation:
         if self.method in BASELINES:
             return by_baseline(sound, self.method, self.seed)
         if self.iterations is not None:
+            # torch is loaded where it is needed, so that a command that only reads cached results starts at once
             from .methods.paper import by_shortened_preset
 
             return by_shortened_preset(sound, self.method, self.iterations, self.seed, self.device)
@@ -90,9 +104,9 @@ def shortened_name(method: str, iterations: int | None) -> str:
 def score(sound: Sound, estimates: Estimates, thumbnail: Path | None) -> Row:
     """The columns that every scored separation has; `thumbnail`: where its spectrograms are kept."""
     mixture, references, stems = judged(sound, estimates)
-    scores = metrics.evaluate(mixture, references, stems, JUDGED_AT)
+    scores = metrics.evaluate(mixture, references, stems, RATE)
     if thumbnail:
-        save(thumbnail, mixture, references, stems[list(scores.order)], JUDGED_AT)
+        thumbnails.save(thumbnail, mixture, references, stems[list(scores.order)], RATE)
     return {"elapsed_s": round(estimates.elapsed_s, 3), **estimates.extra, **score_columns(scores)}
 
 
@@ -108,65 +122,10 @@ def score_columns(scores: metrics.Scores) -> Row:
 def judged(
     sound: Sound, estimates: Estimates
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
-    """Mixture, references and stems at JUDGED_AT, as long as the shortest of them."""
-    signals = (
-        metrics.resample(sound.mixture, sound.rate, JUDGED_AT),
-        metrics.resample(sound.references, sound.rate, JUDGED_AT),
-        metrics.resample(estimates.stems, estimates.rate, JUDGED_AT),
+    """Mixture, references and stems at RATE, as long as the shortest of them."""
+    mixture, references, stems = cut(
+        resample(sound.mixture, sound.rate, RATE),
+        resample(sound.references, sound.rate, RATE),
+        resample(estimates.stems, estimates.rate, RATE),
     )
-    frames = min(signal.shape[-1] for signal in signals)
-    mixture, references, stems = (signal[..., :frames] for signal in signals)
     return mixture, references, stems
-
-
-def by_baseline(sound: Sound, name: str, seed: int) -> Estimates:
-    mixture = metrics.resample(sound.mixture, sound.rate, BASELINE_RATE)
-    references = metrics.resample(sound.references, sound.rate, BASELINE_RATE)
-    began = time.monotonic()
-    stems = separate_baseline(BASELINES[name], mixture, references, seed)
-    return Estimates(stems, BASELINE_RATE, time.monotonic() - began, {"device": "cpu"})
-
-
-def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
-    """Through the worker, from a file to files: what is measured is what the user gets. Raises DapError."""
-    with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
-        clip = Path(folder) / "mixture.wav"
-        soundfile.write(clip, sound.mixture.T, sound.rate, subtype="FLOAT")
-        verb = verb_of(preset)
-        of_verb = {} if verb == "denoise" else {"sources": len(sound.references)}
-        fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
-        value, stems = run_verb(Path(folder), verb, fields | of_verb)
-    return Estimates(np.stack(stems), value["rate"], value["elapsed_s"], {key: value[key] for key in KEPT})
-
-
-def verb_of(preset: str) -> str:
-    """The verb that makes the two stems of a clip by a preset. Raises BadPreset."""
-    return "separate" if isinstance(presets.load(preset).recipe, ConsensusRecipe | PaperRecipe) else "denoise"
-
-
-# What a manifest says that a row keeps.
-KEPT = ("device", "iterations", "null_db", "confidence", "warnings")
-
-
-def run_verb(folder: Path, verb: str, fields: dict[str, Any]) -> tuple[dict[str, Any], list[NDArray[np.float64]]]:
-    """Do a job in this process, its results in folder/out: the manifest, and each stem (channels, frames).
-
-    Raises DapError.
-    """
-    # torch is loaded here, so that a command that only reads cached results starts at once
-    from ..jobs import worker
-    from ..jobs.mailbox import Mailbox
-
-    message = protocol.parse(verb, fields | {"out": str(folder / "out")})
-    assert isinstance(message, verbs.JobVerb)
-    mailbox = Mailbox(folder / "mailbox")
-    mailbox.open()
-    manifest = worker.run(Job("bench", message.name, message.request()), mailbox, folder)
-    value = json.loads(manifest.read_text(encoding="utf-8"))
-    return value, [soundfile.read(manifest.parent / s["path"], always_2d=True)[0].T for s in value["stems"]]
-
-
-@cache
-def preset_digest(name: str) -> str:
-    """A name for every number of a preset: another one when any of them changes. Raises BadPreset."""
-    return hashlib.sha256(repr(presets.load(name)).encode()).hexdigest()[:12]

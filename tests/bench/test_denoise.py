@@ -13,8 +13,9 @@ import soundfile
 import torch
 from click.testing import CliRunner
 
+from dap_bridge.bench.data.noisy_speech import SPEECH_RATE
+from dap_bridge.bench.data.sounds import resample
 from dap_bridge.bench.measures import speech
-from dap_bridge.bench.measures.metrics import resample
 from dap_bridge.bench.methods import segan
 from dap_bridge.bench.methods.denoisers import DENOISERS, minimum_statistics
 from dap_bridge.cli import root
@@ -23,7 +24,7 @@ from dap_bridge.judging import si_sdr
 from tests.conftest import shared
 from tests.jobs.test_denoise import steady, voice
 
-RATE = speech.SPEECH_RATE
+RATE = SPEECH_RATE
 Bench = Callable[..., dict[str, Any]]
 
 

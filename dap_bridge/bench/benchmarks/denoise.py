@@ -1,29 +1,34 @@
-"""Denoising measured: presets, other denoisers and what others published, by both stems and by the speech alone."""
+"""Noisy speech (Fig. 4), by presets, other denoisers and what others published: both stems, and the speech alone."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from ...errors import BadClip
 from ...judging import best_permutation
-from ..data.datasets import NoisySpeech, Sound
+from .. import options
+from ..benchmark import Benchmark
+from ..data.noisy_speech import LAYOUT, SPEECH_RATE, NoisySpeech, noisy_speech
+from ..data.sounds import Sound, by_group, resample
 from ..measures import speech
-from ..measures.metrics import resample
-from ..measures.speech import SPEECH_RATE
+from ..methods.checkpoint import CHECKPOINT
 from ..methods.denoisers import DENOISERS
-from ..report import pictures
+from ..methods.estimates import Estimates
+from ..methods.ours import by_preset, preset_digest, verb_of
+from ..report import pictures, thumbnails
 from ..report.blocks import Block, Heading, Paragraph, Picture, Table
 from ..report.summary import by, provenance, separations
-from ..separations import Estimates, by_preset, judged, preset_digest, score, verb_of
+from ..separations import PICTURED, judged, score
 from ..store import Row
 
 # `published` stands for every output that lies beside a clip.
@@ -70,7 +75,7 @@ class Denoised:
             return row | {"device": "cpu", "missing": missing}
         sound = self.item.read()
         estimates = self._estimate(sound)
-        thumbnail = folder / "thumbnails" / f"{self.key}.npz" if self.pictured else None
+        thumbnail = thumbnails.place(folder, self.key) if self.pictured else None
         row |= score(sound, estimates, thumbnail)
         _, references, stems = judged(sound, estimates)
         speech_stem = best_permutation(references, stems)[0][0]
@@ -110,27 +115,27 @@ def _with_noise(sound: Sound, cleaned: NDArray[np.floating], rate: int, elapsed_
 
 
 def units(
-    items: Sequence[NoisySpeech],
+    root: Path,
+    limit: int | None,
     presets: Sequence[str],
-    methods: Sequence[str],
-    *,
+    baselines: Sequence[str],
+    segan: Path | None,
     seed: int,
     device: str,
-    weights: Path | None,
-    pictured: Collection[NoisySpeech] = (),
 ) -> list[Denoised]:
-    """Every preset and method on every item; a row depends on nothing that its method does not use."""
+    """Every preset and baseline on every item; a row depends on nothing that its method does not use."""
     found = []
-    for item in items:
-        shown = item in pictured
-        found += [Denoised(item, name, seed, device, pictured=shown) for name in presets]
-        for name, known in DENOISERS.items():
-            if name in methods:
-                needed = weights if known.weighted else None
-                heard = shown and name != "noisy"
-                found.append(Denoised(item, name, seed if known.seeded else 0, "cpu", needed, heard))
-        if PUBLISHED in methods:
-            found += [Denoised(item, name, 0, "cpu", pictured=shown) for name, _ in item.published]
+    for group in by_group(noisy_speech(root)).values():
+        for item in group[:limit]:
+            shown = item in group[:PICTURED]
+            found += [Denoised(item, name, seed, device, pictured=shown) for name in presets]
+            for name, known in DENOISERS.items():
+                if name in baselines:
+                    weights = segan if known.weighted else None
+                    heard = shown and name != "noisy"
+                    found.append(Denoised(item, name, seed if known.seeded else 0, "cpu", weights, heard))
+            if PUBLISHED in baselines:
+                found += [Denoised(item, name, 0, "cpu", pictured=shown) for name, _ in item.published]
     return found
 
 
@@ -276,3 +281,24 @@ def _judges(rows: Sequence[Row]) -> str:
     said = [f"{name} {each}" for name in judges[0] for each in sorted({judge[name] for judge in judges if judge[name]})]
     text = f"The speech alone is judged at 16 kHz, with {', '.join(said)}; both stems at 11 kHz."
     return text if all(judge["pesq"] for judge in judges) else f"{text} {NO_PESQ}"
+
+
+BENCHMARK = Benchmark(
+    about=__doc__,
+    units=units,
+    blocks=blocks,
+    tables=tables,
+    options=(
+        options.root(LAYOUT),
+        options.limit("clips of each kind"),
+        options.presets("denoise", none=True),
+        options.baselines(METHODS),
+        click.Option(
+            ["--segan"],
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help=f"SEGAN's public checkpoint, {CHECKPOINT}.",
+        ),
+        options.SEED,
+        options.DEVICE,
+    ),
+)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -16,13 +14,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ...domain import Job
-from ...transport import protocol, verbs
-from ..data.datasets import Sound, demo
+from .. import options
+from ..benchmark import Benchmark
+from ..data.recordings import demo
+from ..data.sounds import Sound
+from ..methods import jobs
+from ..methods.ours import preset_digest
 from ..report import pictures
 from ..report.blocks import Block, Heading, Paragraph, Picture, Table
 from ..report.summary import provenance
-from ..separations import preset_digest
 from ..store import Row
 
 CLIP_S = 12.0
@@ -139,29 +139,18 @@ class Iteration:
 def _in_own_process(
     preset: str, seconds: float, times: int, seed: int, device: str
 ) -> tuple[list[dict[str, Any]], int | None]:
-    with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
-        clip = Path(folder) / "clip.wav"
+    with jobs.scratch() as folder:
+        clip = folder / "clip.wav"
         _write_clip(clip, seconds)
-        message = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
+        fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            return pool.submit(_jobs, message, folder, times).result()
+            return pool.submit(_repeat, fields, folder, times).result()
 
 
-def _jobs(message: dict[str, Any], folder: str, times: int) -> tuple[list[dict[str, Any]], int | None]:
-    """Run the job so many times; the manifests, and the process's peak memory in bytes."""
-    from ...jobs import worker
-    from ...jobs.mailbox import Mailbox
-
-    manifests = []
-    for index in range(times):
-        place = Path(folder) / f"{index}"
-        verb = protocol.parse("separate", message | {"out": str(place / "out")})
-        assert isinstance(verb, verbs.Separate)
-        mailbox = Mailbox(place / "mailbox")
-        mailbox.open()
-        path = worker.run(Job(f"bench{index}", verb.name, verb.request()), mailbox, place)
-        manifests.append(json.loads(path.read_text(encoding="utf-8")))
+def _repeat(fields: dict[str, Any], folder: Path, times: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Separate so many times; the manifests, and the process's peak memory in bytes."""
+    manifests = [jobs.do(folder / f"{index}", "separate", fields).manifest for index in range(times)]
     return manifests, peak_memory()
 
 
@@ -258,3 +247,29 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
         pictures.lines(folder / "pictures" / "length.png", curves, "seconds of audio", "seconds")
         found.append(Picture("pictures/length.png", "Time against the length of the clip."))
     return found
+
+
+def units(
+    presets: Sequence[str], iterations: int | None, limit: int | None, seed: int, device: str
+) -> list[Elapsed | Iteration | Length]:
+    return [
+        *(Elapsed(preset, seed, device) for preset in presets),
+        Iteration("paper", iterations or TIMED, seed, device),
+        *(Length(presets[0], seconds, seed, device) for seconds in LENGTHS_S[:limit]),
+    ]
+
+
+BENCHMARK = Benchmark(
+    about=__doc__,
+    units=units,
+    blocks=blocks,
+    tables=tables,
+    options=(
+        options.presets("default", "draft"),
+        options.iterations(f"Time so many of the paper's fit; left out: {TIMED}."),
+        options.limit("lengths of a clip"),
+        options.SEED,
+        options.DEVICE,
+    ),
+    alone=True,
+)

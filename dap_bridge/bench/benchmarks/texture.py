@@ -1,9 +1,7 @@
-"""Textures: how alike and how new what goes on after a clip is, against what else could have been done."""
+"""Textures made longer (Fig. 6): how alike and how new what goes on is, by presets and baselines."""
 
 from __future__ import annotations
 
-import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from ...domain import Job
-from ...errors import BadRequest
-from ...transport import protocol, verbs
+from .. import options
+from ..benchmark import Benchmark
+from ..data.textures import LAYOUT, TextureItem, textures
 from ..measures import likeness
+from ..methods import jobs
+from ..methods.ours import preset_digest
 from ..methods.texture_baselines import TEXTURE_BASELINES
 from ..report import pictures
 from ..report.blocks import Block, Heading, Paragraph, Picture, Table
 from ..report.summary import by, provenance
-from ..separations import preset_digest
 from ..store import Row
 
-SUFFIXES = (".wav", ".flac")
 TIMES = 4  # the result's length, in clips
 
 FIGURES = {
@@ -38,32 +35,6 @@ FIGURES = {
     "stereo": "stereo",
     "elapsed_s": "s/clip",
 }
-
-
-@dataclass(frozen=True)
-class TextureItem:
-    """A clip in a file."""
-
-    id: str
-    path: Path
-
-    def read(self) -> tuple[NDArray[np.floating], int]:
-        """(channels, frames) and the rate in Hz."""
-        samples, rate = soundfile.read(self.path, always_2d=True)
-        return np.ascontiguousarray(samples.T), rate
-
-
-def textures(root: Path) -> list[TextureItem]:
-    """Audio files in `root`, and root/texture/ITEM/target.*"""
-    own = [TextureItem(path.stem, path) for path in sorted(root.glob("*")) if path.suffix in SUFFIXES]
-    items = [
-        TextureItem(path.parent.name, path)
-        for path in sorted(root.glob("texture/*/target.*"))
-        if path.suffix in SUFFIXES
-    ]
-    if not own + items:
-        raise BadRequest(f"{root} holds no textures.", "Expected audio files, or texture/ITEM/target.flac.")
-    return own + items
 
 
 @dataclass(frozen=True)
@@ -116,20 +87,10 @@ def judge(clip: NDArray[np.floating], whole: NDArray[np.floating], rate: int) ->
 
 def by_preset(path: Path, length: int, preset: str, seed: int, device: str) -> tuple[NDArray[np.floating], float, str]:
     """Through the worker, from a file to a file: (channels, frames), the job's seconds and device. Raises DapError."""
-    # torch is loaded here, so that a command that only reads cached results starts at once
-    from ...jobs import worker
-    from ...jobs.mailbox import Mailbox
-
-    with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as folder:
-        fields = {"clip": str(path.absolute()), "length": length, "out": str(Path(folder) / "out")}
-        message = protocol.parse("texture", fields | {"preset": preset, "seed": seed, "device": device})
-        assert isinstance(message, verbs.Texture)
-        mailbox = Mailbox(Path(folder) / "mailbox")
-        mailbox.open()
-        manifest = worker.run(Job("bench", message.name, message.request()), mailbox, Path(folder))
-        value = json.loads(manifest.read_text(encoding="utf-8"))
-        whole = soundfile.read(manifest.parent / value["stems"][0]["path"], always_2d=True)[0].T
-    return whole, value["elapsed_s"], value["device"]
+    with jobs.scratch() as folder:
+        fields = {"clip": str(path.absolute()), "length": length, "preset": preset, "seed": seed, "device": device}
+        answer = jobs.do(folder, "texture", fields)
+        return answer.stems()[0], answer.manifest["elapsed_s"], answer.manifest["device"]
 
 
 def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
@@ -174,3 +135,26 @@ def table(rows: Sequence[Row], families: bool = False) -> Table:
 
 def _newness(row: Row) -> float:
     return 1 - max(row["copying"], row["repetition"])
+
+
+def units(
+    root: Path, limit: int | None, presets: Sequence[str], baselines: Sequence[str], seed: int, device: str
+) -> list[TextureUnit]:
+    methods = (*presets, *baselines)
+    return [TextureUnit(item, method, seed, device) for item in textures(root)[:limit] for method in methods]
+
+
+BENCHMARK = Benchmark(
+    about=__doc__,
+    units=units,
+    blocks=blocks,
+    tables=tables,
+    options=(
+        options.root(LAYOUT),
+        options.limit("clips"),
+        options.presets("texture", none=True),
+        options.baselines(tuple(TEXTURE_BASELINES)),
+        options.SEED,
+        options.DEVICE,
+    ),
+)

@@ -1,19 +1,24 @@
-"""Co-separation measured: clips that share one sound, all of them or the first two, as they are or moved apart."""
+"""Clips that share a sound (Fig. 7), all of them or the first two, as they are or with the sound moved."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
-from ..data.datasets import Marked, Sound
+from .. import options
+from ..benchmark import Benchmark
+from ..data.sounds import Sound
+from ..data.watermarks import LAYOUT, Marked, watermarks
 from ..measures.metrics import METRICS
-from ..separations import KEPT, Estimates, preset_digest, run_verb, score
+from ..methods import jobs
+from ..methods.estimates import Estimates
+from ..methods.ours import KEPT, preset_digest
+from ..report import summary
+from ..separations import score
 from ..store import Row
 
 # Where the shared sound goes in each clip when it is moved: the same draws every time.
@@ -51,13 +56,14 @@ class Coseparated:
         sounds = self.item.read()[: self.clips]
         if self.moved:
             sounds = move_apart(sounds)
-        with tempfile.TemporaryDirectory(prefix="dap-bridge-bench-") as scratch:
-            paths = [Path(scratch) / f"mix{number}.wav" for number in range(1, self.clips + 1)]
+        with jobs.scratch() as scratch:
+            paths = [scratch / f"mix{number}.wav" for number in range(1, self.clips + 1)]
             for path, sound in zip(paths, sounds, strict=True):
-                soundfile.write(path, sound.mixture.T, sound.rate, subtype="FLOAT")
+                sound.write(path)
             items = [f"0:::{path}" for path in paths]
             fields = {"item": items, "preset": self.preset, "seed": self.seed, "device": self.device}
-            manifest, stems = run_verb(Path(scratch), "coseparate", fields)
+            answer = jobs.do(scratch, "coseparate", fields)
+            manifest, stems = answer.manifest, answer.stems()
         kept = {key: manifest[key] for key in KEPT}
         rows = []
         for number, sound in enumerate(sounds, 1):
@@ -84,3 +90,28 @@ def move_apart(sounds: Sequence[Sound]) -> list[Sound]:
         shared = np.float32(generator.uniform(QUIETEST, LOUDEST)) * later
         moved.append(Sound(own + shared, np.stack([own, shared]), sound.rate))
     return moved
+
+
+def units(root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str) -> list[Coseparated]:
+    return [
+        Coseparated(item, preset, clips, seed, device, moved)
+        for item in watermarks(root)[:limit]
+        for preset in presets
+        for clips in sorted({2, len(item.mixtures)})
+        for moved in (False, True)
+    ]
+
+
+BENCHMARK = Benchmark(
+    about=__doc__,
+    units=units,
+    blocks=summary.blocks,
+    tables=summary.tables,
+    options=(
+        options.root(LAYOUT),
+        options.limit("sets of clips"),
+        options.presets("coseparate"),
+        options.SEED,
+        options.DEVICE,
+    ),
+)

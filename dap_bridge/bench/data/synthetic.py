@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .datasets import Sound
+from .sounds import RATE, Sound
 
-RATE, SECONDS = 11_000, 6.0
+SECONDS = 6.0
 LEVEL = 0.25
 FADE_S = 0.05  # at both ends, so that no click spans the spectrum
 TONES_HZ = (500.0, 1500.0)

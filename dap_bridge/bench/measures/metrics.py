@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,12 +111,3 @@ def _powers(signal: NDArray[np.floating], rate: int) -> NDArray[np.float64]:
     from scipy.signal import stft
 
     return np.abs(stft(signal.astype(np.float64), rate, nperseg=LSD_WINDOW, noverlap=LSD_OVERLAP)[2]) ** 2
-
-
-def resample(signal: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.float64]:
-    """`signal` (..., frames) at another rate, by a polyphase filter: linear in phase and the same on every machine."""
-    from scipy.signal import resample_poly
-
-    samples: NDArray[np.float64] = np.asarray(signal, dtype=np.float64)
-    common = math.gcd(rate, wanted)
-    return samples if rate == wanted else resample_poly(samples, wanted // common, rate // common, axis=-1)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...judging import si_sdr
-
-# Wideband PESQ is defined at this rate; denoisers that are judged by it are made for it.
-SPEECH_RATE = 16_000
+from ..data.noisy_speech import SPEECH_RATE
+from ..data.sounds import cut
 
 
 @dataclass(frozen=True)
@@ -38,8 +37,7 @@ def judge(clean: NDArray[np.floating], noisy: NDArray[np.floating], cleaned: NDA
 
     The longer ones are cut. PESQ and STOI are means over channels.
     """
-    frames = min(signal.shape[1] for signal in (clean, noisy, cleaned))
-    clean, noisy, cleaned = (signal[:, :frames] for signal in (clean, noisy, cleaned))
+    clean, noisy, cleaned = cut(clean, noisy, cleaned)
     value = si_sdr(clean, cleaned)
     each = [pesq_wb(*pair) for pair in zip(clean, cleaned, strict=True)]
     heard = [quality for quality in each if quality is not None]

@@ -6,6 +6,7 @@ spectrogram, so that the methods differ in their masks alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +18,14 @@ import scipy.linalg
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from ..data.sounds import RATE, Sound, resample
+from .estimates import Estimates
+
 Spectrogram = NDArray[np.floating]  # magnitudes (bins, frames)
 Masks = NDArray[np.floating]  # (sources, bins, frames), summing to one over sources
 
-# The front end of the Deep Audio Prior, so that no method has a better view of the clip than another.
-RATE, N_FFT, HOP = 11_000, 1022, 172
+# With RATE the front end of the Deep Audio Prior, so that no method has a better view of the clip than another.
+N_FFT, HOP = 1022, 172
 TINY = 1e-10
 
 
@@ -217,3 +221,11 @@ BASELINES: dict[str, Baseline] = {
     "oracle-wiener": Baseline("oracle ratio mask, p = 2", partial(oracle_ratio, power=2), oracle=True),
     "oracle-binary": Baseline("oracle binary mask", oracle_binary, oracle=True),
 }
+
+
+def by_baseline(sound: Sound, name: str, seed: int) -> Estimates:
+    """The stems that baseline `name` makes of `sound`."""
+    mixture, references = (resample(signal, sound.rate, RATE) for signal in (sound.mixture, sound.references))
+    began = time.monotonic()
+    stems = separate(BASELINES[name], mixture, references, seed)
+    return Estimates(stems, RATE, time.monotonic() - began, {"device": "cpu"})

@@ -5,7 +5,6 @@ They hear one channel after the other, and share no code with the engine.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import exp1
 
-from ...errors import BadRequest
-from ..measures.speech import SPEECH_RATE
+from ..data.noisy_speech import SPEECH_RATE
+from .checkpoint import CHECKPOINT, digest
 
 if TYPE_CHECKING:
     from .segan import Generator
-
-# The checkpoint of SEGAN's public implementation, github.com/santi-pdp/segan_pytorch.
-CHECKPOINT = "segan+_generator.ckpt"
 
 Signal = NDArray[np.floating]  # (frames,)
 Powers = NDArray[np.floating]  # (bins,) of one frame, or (frames, bins)
@@ -61,7 +57,7 @@ class Denoiser:
         """
         if self.missing(weights):
             return None
-        return version(self.package) if self.package else _digest(weights) if self.weighted and weights else None
+        return version(self.package) if self.package else digest(weights) if self.weighted and weights else None
 
 
 def untouched(noisy: Signal, seed: int, weights: Path | None) -> Signal:
@@ -215,7 +211,7 @@ def rnnoise(noisy: Signal, seed: int, weights: Path | None) -> Signal:
 
 
 def segan(noisy: Signal, seed: int, weights: Path | None) -> Signal:
-    """SEGAN's generator with the weights of its public checkpoint; see bench/segan.py."""
+    """SEGAN's generator with the weights of its public checkpoint; see segan.py."""
     from .segan import enhance
 
     assert weights is not None
@@ -227,14 +223,6 @@ def _generator(weights: Path) -> Generator:
     from .segan import load
 
     return load(weights)
-
-
-@cache
-def _digest(weights: Path) -> str:
-    try:
-        return hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
-    except OSError as error:
-        raise BadRequest(f"{weights} cannot be read: {error.strerror}.", f"It is SEGAN's {CHECKPOINT}.") from error
 
 
 DENOISERS: dict[str, Denoiser] = {

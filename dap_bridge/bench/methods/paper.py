@@ -16,9 +16,8 @@ from ...engine.paper import Observer, ratio_masks, separate_paper
 from ...engine.recipe import PaperRecipe
 from ...engine.stft import frame_count
 from ...errors import BadRequest
-from ..data.datasets import Sound
-from ..measures.metrics import resample
-from ..separations import Estimates
+from ..data.sounds import Sound, resample
+from .estimates import Estimates
 
 
 def by_shortened_preset(sound: Sound, preset: str, iterations: int, seed: int, device: str) -> Estimates:

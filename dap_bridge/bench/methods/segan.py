@@ -18,7 +18,7 @@ from scipy.signal import lfilter
 from torch import Tensor, nn
 
 from ...errors import BadRequest
-from .denoisers import CHECKPOINT
+from .checkpoint import CHECKPOINT
 
 CHANNELS = (64, 128, 256, 512, 1024)
 WIDTH, STRIDE = 31, 4

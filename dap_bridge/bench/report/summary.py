@@ -141,7 +141,7 @@ def separations(rows: Sequence[Row], group: str, folder: Path) -> list[Picture]:
     found = []
     for item, members in by(rows, "item").items():
         kept = {
-            label: folder / "thumbnails" / f"{part[0]['key']}.npz"
+            label: thumbnails.place(folder, part[0]["key"])
             for label, _, part in _methods(members)
             if not (label in BASELINES and BASELINES[label].oracle)
         }

@@ -32,6 +32,11 @@ class Thumbnails:
         return powers / powers.sum(axis=0)
 
 
+def place(folder: Path, key: str) -> Path:
+    """Where a benchmark whose results are in `folder` keeps those of the row `key`."""
+    return folder / "thumbnails" / f"{key}.npz"
+
+
 def save(
     path: Path,
     mixture: NDArray[np.floating],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dap_bridge.bench.benchmarks.watermark import LATEST_S, LOUDEST, QUIETEST, move_apart
-from dap_bridge.bench.data.datasets import Sound
+from dap_bridge.bench.data.sounds import Sound
 
 RATE = 1000
 
