@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 FLOOR_DB, CEILING_DB = -60.0, 100.0
 # An estimate with less of the reference's energy than this is silent.
 SILENCE = 1e-12
-# Added to energies, so that a ratio of two silent signals is a number.
+# Of an energy: with it the ratio of two silent signals is a number.
 TINY = 1e-20
 
 

@@ -87,6 +87,12 @@ def test_audio_knows_no_engine_and_no_jobs() -> None:
         assert not {n for n in imports(path) if n.startswith(("torch", "dap_bridge.engine", "dap_bridge.jobs"))}, path
 
 
+def test_nothing_needs_the_benchmarks_but_their_command() -> None:
+    own = set(files("bench"))
+    users = {p for p in files(".") if p not in own and any(n.startswith("dap_bridge.bench") for n in imports(p))}
+    assert users == {PACKAGE / "cli" / "bench.py"}
+
+
 def test_the_daemon_starts_without_the_heavy_libraries() -> None:
     heavy = "{'torch', 'librosa', 'numpy', 'scipy', 'pedalboard', 'matplotlib'}"
     code = f"import sys, dap_bridge.daemon, dap_bridge.cli; print(*sorted({heavy} & set(sys.modules)))"

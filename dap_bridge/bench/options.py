@@ -11,10 +11,12 @@ from ..errors import BadRequest
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
+OUT = click.Option(["--out"], type=FOLDER, required=True, help="Folder for the results.")
+JOBS = click.Option(
+    ["--jobs"], type=click.IntRange(min=1), default=1, show_default=True, help="Processes side by side."
+)
 SEED = click.Option(["--seed"], type=click.IntRange(min=0), default=0, show_default=True)
 DEVICE = click.Option(["--device"], type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-
-# The parameters are called as the words of `Benchmark.units`.
 
 
 def root(layout: str, required: bool = True) -> click.Option:

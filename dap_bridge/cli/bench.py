@@ -10,16 +10,9 @@ from typing import Any
 import click
 
 from .. import console
-from ..bench import require_extra
+from ..bench.options import JOBS, OUT
 from ..bench.table import TITLES, load
 from .root import CANCELLED, DONE, FAILED, json_option, main
-
-OUT = click.Option(
-    ["--out"], type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results."
-)
-JOBS = click.Option(
-    ["--jobs"], type=click.IntRange(min=1), default=1, show_default=True, help="Processes side by side."
-)
 
 
 class _Benchmarks(click.Group):
@@ -42,7 +35,7 @@ def _command(name: str) -> click.Command:
     benchmark = load(name)
 
     def run(as_json: bool, **chosen: Any) -> None:
-        from ..bench.measure import measure
+        from ..bench.command import measure
 
         _answer(lambda: measure(name, **chosen), as_json)
 
@@ -70,7 +63,6 @@ def bench() -> None:
 @json_option
 def report(out: Path, page: Path | None, as_json: bool) -> None:
     """The reports again, and the tables of a page, from what is there."""
-    require_extra()
-    from ..bench.measure import report_all
+    from ..bench.command import report_all
 
     _answer(lambda: report_all(out, page), as_json)

@@ -112,6 +112,7 @@ print("loaded:", *sorted({heavy} & set(sys.modules)))"""
 def test_without_the_extra_a_sentence_says_what_to_install(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "synthetic").mkdir()
     monkeypatch.setattr(room, "EXTRA", ("nonsense",))
     result = CliRunner().invoke(root.main, ["bench", name, "--out", str(tmp_path)])
     assert result.exit_code == root.FAILED

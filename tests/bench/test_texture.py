@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench.measure import measure
+from dap_bridge.bench.command import measure
 from dap_bridge.bench.methods.texture_baselines import TEXTURE_BASELINES
 from dap_bridge.errors import BadRequest
 

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import fftconvolve, stft
 
+from ...judging import TINY
+
 Signal = NDArray[np.floating]
 
 BANDS = 30  # equally spaced on the ERB-rate scale
@@ -22,6 +24,7 @@ COMPRESSION = 0.3  # of envelopes, as in the cochlea
 ENVELOPE_RATE = 400.0  # Hz
 MODULATION_HZ = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 AUDIBLE_DB = 70.0  # a band further below the loudest one does not count
+SILENT = 1e-12  # of envelopes
 EDGE_S = 0.02  # left out at both ends: filters see the clip as a ring
 
 WINDOW_S = 0.05  # of the pieces that are looked for elsewhere
@@ -50,16 +53,16 @@ def statistics(audio: Signal, rate: int) -> Statistics:
     """Of one channel, (frames,). Meant for stretches of a second and more."""
     envelopes = band_envelopes(audio, rate)
     mean = envelopes.mean(1)
-    level = 20 / COMPRESSION * np.log10(np.maximum(mean, 1e-12))
+    level = 20 / COMPRESSION * np.log10(np.maximum(mean, SILENT))
     centred = envelopes - mean[:, None]
-    deviation = np.maximum(centred.std(1), 1e-12)
+    deviation = np.maximum(centred.std(1), SILENT)
     spectrum = np.abs(np.fft.rfft(centred * np.hanning(centred.shape[1]), axis=1)) ** 2
     hertz = np.fft.rfftfreq(centred.shape[1], 1 / ENVELOPE_RATE)
     powers = [spectrum[:, (low <= hertz) & (hertz < high)].sum(1) for low, high in pairwise(MODULATION_HZ)]
-    share = np.stack(powers, 1) / np.maximum(spectrum.sum(1), 1e-20)[:, None]
+    share = np.stack(powers, 1) / np.maximum(spectrum.sum(1), TINY)[:, None]
     return Statistics(
         mean=level,
-        variation=deviation / np.maximum(mean, 1e-12),
+        variation=deviation / np.maximum(mean, SILENT),
         skew=(centred**3).mean(1) / deviation**3,
         modulation=10 * np.log10(np.maximum(share, 1e-6)),
         correlation=(centred @ centred.T / centred.shape[1]) / np.outer(deviation, deviation),
@@ -144,11 +147,11 @@ def repetition(source: Signal, made: Signal, rate: int) -> float:
 def period(made: Signal, rate: int) -> float:
     """Largest autocorrelation of the band envelopes beyond a quarter second: a period that is heard, be it no copy."""
     envelopes = band_envelopes(_loudest(made), rate)
-    heard = envelopes.mean(1) > 1e-12
+    heard = envelopes.mean(1) > SILENT
     if not heard.any():
         return 0.0
     standard = envelopes[heard] - envelopes[heard].mean(1, keepdims=True)
-    standard /= np.maximum(standard.std(1, keepdims=True), 1e-12)
+    standard /= np.maximum(standard.std(1, keepdims=True), SILENT)
     frames = standard.shape[1]
     power = (np.abs(np.fft.rfft(standard, 2 * frames, axis=1)) ** 2).mean(0)
     lags = np.fft.irfft(power)[: frames // 2]
@@ -180,7 +183,7 @@ def _found(pieces: Signal, place: Signal, rate: int, *, apart: bool) -> float:
     if len(pieces) < 2 * size or len(place) < 2 * size or not pieces.any() or not place.any():
         return 0.0
     energy = np.cumsum(np.concatenate([[0.0], place**2]))
-    norms = np.sqrt(np.maximum(energy[size:] - energy[:-size], 1e-20 + 1e-9 * energy[-1] / len(place) * size))
+    norms = np.sqrt(np.maximum(energy[size:] - energy[:-size], TINY + 1e-9 * energy[-1] / len(place) * size))
     length = 1 << (len(place) + size - 1).bit_length()
     spectrum = np.fft.rfft(place, length)
     best = []
@@ -225,7 +228,7 @@ def seams(source: Signal, whole: Signal, rate: int, joints: list[int]) -> float:
 
 def level_db(audio: Signal) -> float:
     """Root mean square over all channels, in dB."""
-    return float(10 * np.log10(np.maximum(np.mean(audio**2), 1e-20)))
+    return float(10 * np.log10(np.maximum(np.mean(audio**2), TINY)))
 
 
 def stereo(audio: Signal) -> float:
@@ -233,4 +236,4 @@ def stereo(audio: Signal) -> float:
     if len(audio) < 2:
         return 1.0
     one, other = audio[:2]
-    return float(np.sum(one * other) / np.maximum(np.sqrt(np.sum(one**2) * np.sum(other**2)), 1e-20))
+    return float(np.sum(one * other) / np.maximum(np.sqrt(np.sum(one**2) * np.sum(other**2)), TINY))

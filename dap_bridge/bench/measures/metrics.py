@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ...judging import CEILING_DB, FLOOR_DB, best_permutation, si_sdr
+from ...judging import CEILING_DB, FLOOR_DB, TINY, best_permutation, si_sdr
 
 # BSS-eval v3 allows an estimate any distortion by a filter of this many taps.
 BSS_TAPS = 512
@@ -100,7 +100,7 @@ def lsd(reference: NDArray[np.floating], estimate: NDArray[np.floating], rate: i
     """Log-spectral distance in dB, both (channels, frames): mean over frames of the root mean square over bins."""
     distances = []
     for true, guessed in zip(_powers(reference, rate), _powers(estimate, rate), strict=True):
-        floor = LSD_RANGE * true.max() + 1e-20
+        floor = LSD_RANGE * true.max() + TINY
         difference = 10 * np.log10(np.maximum(true, floor) / np.maximum(guessed, floor))
         distances.append(np.sqrt(np.mean(difference**2, axis=0)).mean())
     return float(np.mean(distances))

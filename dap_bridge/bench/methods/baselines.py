@@ -26,7 +26,7 @@ Masks = NDArray[np.floating]  # (sources, bins, frames), summing to one over sou
 
 # With RATE the front end of the Deep Audio Prior, so that no method has a better view of the clip than another.
 N_FFT, HOP = 1022, 172
-TINY = 1e-10
+TINY = 1e-10  # of a magnitude
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Signal = NDArray[np.floating]  # (frames,)
 Powers = NDArray[np.floating]  # (bins,) of one frame, or (frames, bins)
-TINY = 1e-12
+TINY = 1e-12  # of a clip's mean power
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs a benchmark and reports on it, or reports again on what is there."""
+"""What the subcommands of `dap-bridge bench` do: measure and report, or report again on what is there."""
 
 from __future__ import annotations
 
