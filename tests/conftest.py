@@ -70,6 +70,14 @@ def write_clip(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def sounds() -> np.ndarray:
+    """Three signals of equal power, 0.1 root mean square, that have nothing to do with each other, (3, 1, frames)."""
+    frames = 22_000
+    block = np.linalg.qr(np.random.default_rng(0).standard_normal((frames, 3)))[0].T
+    return 0.1 * frames**0.5 * block[:, None, :]
+
+
+@pytest.fixture
 def noise() -> Callable[..., np.ndarray]:
     """noise(channels, frames) -> white noise, the same every time."""
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from dap_bridge.transport.verbs import Separate
 
-from dap_bridge.bench.metrics import best_permutation, evaluate, si_sdr
+from dap_bridge.bench.measures.metrics import evaluate
 from dap_bridge.demo import CLIP, PARTS
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.unwatched import Unwatched
+from dap_bridge.judging import best_permutation, si_sdr
+from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import shared
 
 # The first ten of sorted(random.Random(0).sample(the ids that are at hand, 20)): drawn, not chosen.

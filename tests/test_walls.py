@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +17,31 @@ PACKAGE = Path(dap_bridge.__file__).parent
 STANDARD = sys.stdlib_module_names
 
 
-def imports(path: Path) -> set[str]:
-    """Every module a file imports, anywhere in it, by absolute name."""
+def imported(path: Path, types: bool = True) -> Iterator[tuple[str, str]]:
+    """What a file imports, anywhere in it: the module, and what is taken from it, by absolute names.
+
+    types: also what is there for type checkers alone.
+    """
     package = ["dap_bridge", *path.relative_to(PACKAGE).parts[:-1]]
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes(ast.parse(path.read_text(encoding="utf-8")), types):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            yield from ((alias.name, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*base, *([node.module] if node.module else [])])
-            found |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return found
+            yield from ((module, f"{module}.{alias.name}") for alias in node.names)
+
+
+def nodes(tree: ast.AST, types: bool) -> Iterator[ast.AST]:
+    """All below `tree`."""
+    for node in ast.iter_child_nodes(tree):
+        if types or not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            yield node
+            yield from nodes(node, types)
+
+
+def imports(path: Path) -> set[str]:
+    return {name for pair in imported(path) for name in pair}
 
 
 def files(room: str) -> list[Path]:
@@ -78,8 +93,29 @@ def test_audio_knows_no_engine_and_no_jobs() -> None:
         assert not {n for n in imports(path) if n.startswith(("torch", "dap_bridge.engine", "dap_bridge.jobs"))}, path
 
 
+def test_nothing_needs_the_benchmarks_but_their_command() -> None:
+    own = set(files("bench"))
+    users = {p for p in files(".") if p not in own and any(n.startswith("dap_bridge.bench") for n in imports(p))}
+    assert users == {PACKAGE / "cli" / "bench.py"}
+
+
 def test_the_daemon_starts_without_the_heavy_libraries() -> None:
     heavy = "{'torch', 'librosa', 'numpy', 'scipy', 'pedalboard', 'matplotlib'}"
     code = f"import sys, dap_bridge.daemon, dap_bridge.cli; print(*sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == []
+
+
+def test_nothing_imports_what_imports_it() -> None:
+    """Not from inside a function either, where Python would let it pass."""
+    paths = {module(path): path for path in files(".")}
+    needs = {
+        name: {taken if taken in paths else source for source, taken in imported(path, types=False)} & paths.keys()
+        for name, path in paths.items()
+    }
+    graphlib.TopologicalSorter(needs).prepare()  # whose error names the circle
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)

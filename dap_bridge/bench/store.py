@@ -17,8 +17,9 @@ from .. import __version__, atomic
 Row = dict[str, Any]
 
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "fast-bss-eval", "soxr", "matplotlib")
+PACKAGE = Path(__file__).parent.parent
 # The code that results depend on.
-CODE = ("engine/*.py", "audio/*.py", "verbs/*/*.py")
+CODE = ("engine/**/*.py", "audio/**/*.py", "verbs/**/*.py")
 
 
 class Store:
@@ -114,9 +115,8 @@ def _version(name: str) -> str | None:
 
 @cache
 def code_digest() -> str:
-    package = Path(__file__).parent.parent
     digest = hashlib.sha256()
     for pattern in CODE:
-        for path in sorted(package.glob(pattern)):
+        for path in sorted(PACKAGE.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""What is no job: the daemon itself, presets, checks, host scripts, benchmarks, the demo."""
+"""What is no job: the daemon itself, presets, checks, host scripts, the demo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from .. import console
 from ..errors import BadPreset
-from .root import CANCELLED, DONE, FAILED, json_option, main, port_option, settings
+from .root import DONE, FAILED, json_option, main, port_option, settings
 
 
 @main.command()
@@ -179,52 +179,3 @@ def audacity(once: bool, as_json: bool) -> None:
     if as_json:
         console.answer({"selections": [outcome.as_dict() for outcome in outcomes]}, True, "")
     sys.exit(DONE if all(outcome.ok for outcome in outcomes) else FAILED)
-
-
-BENCHES = (
-    "universal150",
-    "recordings",
-    "trios",
-    "synthetic",
-    "ablation",
-    "dynamics",
-    "boxes",
-    "texture",
-    "denoise",
-    "watermark",
-    "speed",
-    "report",
-)
-
-
-@main.command()
-@click.argument("name", type=click.Choice(BENCHES))
-@click.option("--root", type=click.Path(file_okay=False, path_type=Path), help="Folder of the clips.")
-@click.option("--preset", "presets", multiple=True, help="May be repeated; none: baselines alone.")
-@click.option("--baselines", default="all", show_default=True, help="all, none, or names with commas between.")
-@click.option("--kind", "kinds", multiple=True, help="Of recordings: pair, noisy, stereo, folded; may be repeated.")
-@click.option("--limit", type=click.IntRange(min=1), help="At most so many clips (of recordings: of each kind).")
-@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes side by side.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
-@click.option("--iterations", type=click.IntRange(min=1), help="Cut the paper's fit to so many; speed: time so many.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option(
-    "--segan", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="denoise: SEGAN's public checkpoint."
-)
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
-@click.option("--page", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="report: a page to fill in.")
-@json_option
-def bench(name: str, out: Path, page: Path | None, as_json: bool, **options: Any) -> None:
-    """Measure the engine, baselines and the paper's figures; finished items are not run again."""
-    from ..bench import require_extra
-
-    require_extra()
-    from ..bench import command
-
-    try:
-        answer = command.report_all(out, page) if name == "report" else command.measure(name, out, **options)
-    except KeyboardInterrupt:
-        console.stderr.print("Stopped. What is finished is kept: the same command goes on from there.")
-        sys.exit(CANCELLED)
-    console.answer(answer, as_json, answer["text"])
-    sys.exit(FAILED if answer.get("failed") else DONE)

@@ -18,9 +18,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from .. import console
-from ..bench.metrics import best_permutation, si_sdr
 from ..errors import DaemonUnreachable, MissingExtra
 from ..jobs import results
+from ..judging import best_permutation, si_sdr
 from ..transport.client import Client
 from ..verbs.separate.request import Separate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dap_bridge.bench.baselines import BASELINES, RATE, separate
-from dap_bridge.bench.metrics import best_permutation, si_sdr
+from dap_bridge.bench.methods.baselines import BASELINES, RATE, separate
+from dap_bridge.judging import best_permutation, si_sdr
 
 TIME = np.arange(6 * RATE) / RATE
 

@@ -7,30 +7,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dap_bridge.bench import boxes
+from dap_bridge.bench.benchmarks.boxes import picture as seen
+from dap_bridge.bench.benchmarks.boxes import user as simulated
+from dap_bridge.bench.data.sounds import RATE
 from dap_bridge.domain import Box, Op
 
 
-def picture(level: float) -> boxes.Picture:
+def picture(level: float) -> seen.Picture:
     """Two seconds of two noises, the first `level` times the other."""
     generator = np.random.default_rng(0)
-    truth = generator.standard_normal((2, 2 * boxes.JUDGED_AT)) * np.array([[level], [1.0]])
-    return boxes.Picture(
-        boxes.spectrogram(truth.sum(0)), np.stack([boxes.spectrogram(one) for one in truth]), truth.shape[1]
+    truth = generator.standard_normal((2, 2 * RATE)) * np.array([[level], [1.0]])
+    return seen.Picture(
+        seen.spectrogram(truth.sum(0)), np.stack([seen.spectrogram(one) for one in truth]), truth.shape[1]
     )
 
 
 def test_it_is_drawn_where_the_stem_is_wrong() -> None:
     known = picture(1.0)
     first = known.truth[0].copy()
-    hertz, seconds = boxes.JUDGED_AT / boxes.N_FFT, boxes.HOP / boxes.JUDGED_AT
+    hertz, seconds = RATE / seen.N_FFT, seen.HOP / RATE
     low, high = (int(edge / hertz) + 1 for edge in (500, 2000))
     start, end = (round(edge / seconds) for edge in (0.5, 1.2))
     first[low:high, start:end] = known.mixture[low:high, start:end]
     # both belong to the other stem there, and half a box of it is better than none
     known.truth[0, low:high, start:end] = 0
     # elsewhere, too, no stem is perfect
-    first += 0.1 * boxes.spectrogram(np.random.default_rng(1).standard_normal(2 * boxes.JUDGED_AT))
+    first += 0.1 * seen.spectrogram(np.random.default_rng(1).standard_normal(2 * RATE))
     box = known.candidates(first, 1)[0]
     assert box.op is Op.DEACTIVATE
     assert abs(box.start - 0.5) < 0.11 and abs(box.end - 1.2) < 0.11
@@ -40,7 +42,7 @@ def test_it_is_drawn_where_the_stem_is_wrong() -> None:
 def test_a_faint_stem_is_not_emptied_to_be_rid_of_its_errors() -> None:
     known = picture(0.1)
     generator = np.random.default_rng(1)
-    wrong = boxes.spectrogram(generator.standard_normal(2 * boxes.JUDGED_AT))
+    wrong = seen.spectrogram(generator.standard_normal(2 * RATE))
     for box in known.candidates(known.truth[0] + 0.2 * wrong, 3):
         filled = known.fill(known.truth[0] + 0.2 * wrong, [box])
         assert np.abs(filled).sum() > 0.5 * np.abs(known.truth[0]).sum()
@@ -51,7 +53,7 @@ def test_nothing_is_drawn_where_all_is_right() -> None:
     assert known.candidates(known.truth[0], 3) == []
 
 
-@pytest.mark.parametrize("useful", [0, boxes.REFINED, None])
+@pytest.mark.parametrize("useful", [0, simulated.REFINED, None])
 def test_a_user_whom_the_best_do_not_help_tries_the_others(tmp_path: Path, useful: int | None) -> None:
     """Only the refit of candidate `useful`, in the order of the previews, betters the stems; None: that of none."""
     known = picture(1.0)
@@ -62,21 +64,21 @@ def test_a_user_whom_the_best_do_not_help_tries_the_others(tmp_path: Path, usefu
     previewed: list[Box] = []
     tried: list[Box] = []
 
-    class Told(boxes._User):
-        def _judge(self, heard: boxes._Heard, box: Box, *, fit: bool) -> tuple[float, boxes._Heard]:
+    class Told(simulated.User):
+        def _judge(self, heard: simulated.Heard, box: Box, *, fit: bool) -> tuple[float, simulated.Heard]:
             if not fit:
                 previewed.append(box)
                 return len(previewed), heard
             tried.append(box)
             return (100.0 if len(tried) - 1 == useful else -100.0), heard
 
-    heard = boxes._Heard("0", known.pair(first), 0.0, "cpu")
+    heard = simulated.Heard("0", known.pair(first), 0.0, "cpu")
     user = Told(known, known.pair(known.truth[0]), tmp_path, "cpu")
     answer = user.draw(heard)
     expected = previewed[::-1]
-    assert len(expected) > boxes.REFINED
+    assert len(expected) > simulated.REFINED
     if useful is None:
         assert answer is None and len(tried) == len(expected)
     else:
         assert answer is not None and answer[0] == expected[useful]
-        assert len(tried) == (boxes.REFINED if useful == 0 else len(expected))
+        assert len(tried) == (simulated.REFINED if useful == 0 else len(expected))

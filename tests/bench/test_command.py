@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +18,13 @@ import tomli_w
 from click.testing import CliRunner
 
 from dap_bridge import assets
-from dap_bridge.bench import command, figures, report, speed
-from dap_bridge.cli import root, tools
+from dap_bridge import bench as room
+from dap_bridge.bench import table
+from dap_bridge.bench.benchmarks import ablation, dynamics, speed
+from dap_bridge.bench.methods.baselines import BASELINES
+from dap_bridge.bench.report import blocks
+from dap_bridge.bench.store import Store
+from dap_bridge.cli import root
 from tests.conftest import CHECKOUT
 
 Bench = Callable[..., dict[str, Any]]
@@ -69,14 +77,60 @@ def line(answer: Mapping[str, Any], method: str) -> dict[str, str]:
     return next(row for row in answer["tables"][0] if method in row["method"])
 
 
-def test_the_command_line_offers_what_there_is() -> None:
-    assert set(tools.BENCHES) == {*command.BENCHES, "report"}
+def said(*words: str, code: int = 0) -> str:
+    result = CliRunner().invoke(root.main, ["bench", *words])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+@pytest.mark.parametrize("name", table.TITLES)
+def test_a_benchmark_has_the_options_that_mean_something_to_it_and_no_more(name: str) -> None:
+    benchmark = table.load(name)
+    options = {option.name for option in benchmark.options}
+    takes = inspect.signature(benchmark.units).parameters.values()
+    named = {parameter.name for parameter in takes if parameter.kind is not parameter.VAR_KEYWORD}
+    # where several benchmarks share the rest, it is handed on
+    assert options > named if len(named) < len(takes) else options == named
+    text = said(name, "--help")
+    of_all = {"out", "as_json"} if benchmark.alone else {"jobs", "out", "as_json"}
+    assert text.count("\n  --") == len(options | of_all)
+
+
+def test_the_help_names_every_benchmark_and_loads_none() -> None:
+    text = said("--help")
+    assert all(f"  {name} " in text for name in (*table.TITLES, "report"))
+    heavy = "{'torch', 'librosa', 'numpy', 'scipy', 'matplotlib'}"
+    code = f"""import sys
+from dap_bridge.cli import main
+main(["bench", "--help"], standalone_mode=False)
+print("loaded:", *sorted({heavy} & set(sys.modules)))"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.endswith("loaded:\n")
+
+
+@pytest.mark.parametrize("name", ["synthetic", "report"])
+def test_without_the_extra_a_sentence_says_what_to_install(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "synthetic").mkdir()
+    monkeypatch.setattr(room, "EXTRA", ("nonsense",))
+    result = CliRunner().invoke(root.main, ["bench", name, "--out", str(tmp_path)])
+    assert result.exit_code == root.FAILED
+    assert "The benchmarks need nonsense." in result.stderr and "dap-bridge[bench]" in result.stderr
+
+
+def test_results_that_are_kept_are_those_of_a_unit() -> None:
+    rows = Store(CHECKOUT / "docs" / "benchmark" / "synthetic").rows()
+    kept = {key: row["identity"] for key, row in rows.items() if row["method"] in BASELINES}
+    how = {"limit": None, "presets": (), "baselines": tuple(BASELINES), "iterations": None, "seed": 0, "device": "cpu"}
+    units = {unit.key: unit.identity() for unit in table.load("synthetic").units(**how)}
+    assert kept and all(units[key] == identity for key, identity in kept.items())
 
 
 def test_the_page_has_a_place_for_every_benchmark() -> None:
     page = (CHECKOUT / "docs" / "benchmark.md").read_text(encoding="utf-8")
-    for name in command.BENCHES:
-        assert "| filled |" in report.fill(page, name, "| filled |")
+    for name in table.TITLES:
+        assert "| filled |" in blocks.fill(page, name, "| filled |")
 
 
 def test_a_preset_and_baselines_are_measured_and_reported(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
@@ -154,15 +208,15 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
     assert float(line(synthetic, "oracle-ratio")["SI-SDR of source 2"]) > 25
     assert float(line(synthetic, "paper@2")["SI-SDR of source 2"]) < 25
 
-    ablation = bench("ablation", "--iterations", "3")
-    assert {row["method"] for row in ablation["tables"][0]} == {
-        f"{variant.title} ({name}@3)" for name, variant in figures.VARIANTS.items()
+    taken_away = bench("ablation", "--iterations", "3")
+    assert {row["method"] for row in taken_away["tables"][0]} == {
+        f"{variant.title} ({name}@3)" for name, variant in ablation.VARIANTS.items()
     }
     rows = json.loads((tmp_path / "out" / "ablation" / "results.json").read_text())["rows"]
-    assert len({str(row["each"]) for row in rows}) == len(figures.VARIANTS), "every ablation changes the result"
+    assert len({str(row["each"]) for row in rows}) == len(ablation.VARIANTS), "every ablation changes the result"
 
-    dynamics = bench("dynamics", "--iterations", "10")
-    assert len(dynamics["tables"][0][0]) == 3 + figures.MOMENTS
+    unfolding = bench("dynamics", "--iterations", "10")
+    assert len(unfolding["tables"][0][0]) == 3 + dynamics.MOMENTS
     kept = tmp_path / "out" / "dynamics" / "thumbnails" / "tabla_and_crow.paper@10.0.npz"
     with np.load(kept) as arrays:
         assert arrays["iterations"].tolist() == list(range(1, 11))

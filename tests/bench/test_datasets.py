@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench import datasets
+from dap_bridge.bench.data import recordings, universal150
+from dap_bridge.bench.data.sounds import resample
 from dap_bridge.errors import BadClip, BadRequest
 from tests.conftest import shared
 
@@ -38,7 +39,7 @@ def mixtures(tmp_path: Path, noise: Callable[..., np.ndarray]) -> Callable[..., 
 def test_universal150_is_found_in_any_of_its_layouts(mixtures: Callable[..., Path], below: str) -> None:
     root = mixtures(below, "2", "10", "7")
     (root / below / "notes").mkdir()
-    items = datasets.universal150(root)
+    items = universal150.universal150(root)
     assert [(item.id, item.group) for item in items] == [("2", "even"), ("7", "odd"), ("10", "even")]
     sound = items[0].read()
     assert sound.references.shape == (2, 1, RATE // 10 + 1)
@@ -48,15 +49,15 @@ def test_universal150_is_found_in_any_of_its_layouts(mixtures: Callable[..., Pat
 
 def test_a_folder_without_mixtures_is_explained(tmp_path: Path) -> None:
     with pytest.raises(BadRequest, match="no mixtures"):
-        datasets.universal150(tmp_path)
+        universal150.universal150(tmp_path)
     with pytest.raises(BadRequest, match="no recordings"):
-        datasets.recordings(tmp_path)
+        recordings.recordings(tmp_path)
 
 
 def test_a_missing_source_is_an_error_of_that_item(mixtures: Callable[..., Path]) -> None:
     root = mixtures(".", "0", "1")
     (root / "1" / "gt2.wav").unlink()
-    whole, part = datasets.universal150(root)
+    whole, part = universal150.universal150(root)
     assert whole.read().rate == RATE
     with pytest.raises(BadClip, match="gt2"):
         part.read()
@@ -66,15 +67,15 @@ def test_sources_of_different_rates_are_refused(mixtures: Callable[..., Path]) -
     root = mixtures(".", "0")
     write(root / "0" / "gt2.wav", np.zeros((1, 100)), 8000)
     with pytest.raises(BadClip, match="differ"):
-        datasets.universal150(root)[0].read()
+        universal150.universal150(root)[0].read()
 
 
 def test_recordings_come_by_kind_and_stereo_folds_to_mono(tmp_path: Path, noise: Callable[..., np.ndarray]) -> None:
     for kind, channels in (("pair", 1), ("stereo", 2)):
         for name in ("mix", "s1", "s2"):
             write(tmp_path / kind / "a" / f"{name}.flac", noise(channels, 1000, seed=len(name + kind)))
-    assert [item.group for item in datasets.recordings(tmp_path)] == ["pair", "stereo", "folded"]
-    stereo, folded = (datasets.recordings(tmp_path, [kind])[0].read() for kind in ("stereo", "folded"))
+    assert [item.group for item in recordings.recordings(tmp_path)] == ["pair", "stereo", "folded"]
+    stereo, folded = (recordings.recordings(tmp_path, [kind])[0].read() for kind in ("stereo", "folded"))
     assert stereo.mixture.shape == (2, 1000)
     assert folded.references.shape == (2, 1, 1000)
     np.testing.assert_allclose(folded.mixture, stereo.mixture.mean(axis=0, keepdims=True), atol=1e-7)
@@ -86,19 +87,28 @@ def test_trios_are_of_different_sounds_and_always_the_same(mixtures: Callable[..
     quiet = 0.3 * soundfile.read(root / "0" / "gt1.wav")[0]
     write(root / "3" / "gt1.wav", quiet)
     write(root / "3" / "gt2.wav", -quiet)
-    items = datasets.trios(root)
-    assert len(items) == datasets.TRIOS
-    assert items == datasets.trios(root)
+    items = universal150.trios(root)
+    assert len(items) == universal150.TRIOS
+    assert items == universal150.trios(root)
     assert all(len(set(item.references)) == 3 for item in items)
     assert {path.parent.name for item in items for path in item.references} == {"0", "1", "2"}
 
 
 def test_the_demo_recording_is_the_sum_of_its_parts() -> None:
-    sound = datasets.demo().read()
+    sound = recordings.demo().read()
     np.testing.assert_allclose(sound.mixture, sound.references.sum(axis=0), atol=1e-4)
 
 
 def test_universal150_has_thirty_sounds() -> None:
-    items = datasets.universal150(shared("audio/universal150"))
+    items = universal150.universal150(shared("audio/universal150"))
     assert len(items) == 100
-    assert len(list(datasets._different(path for item in items for path in item.references))) == 30
+    assert len(list(universal150._different(path for item in items for path in item.references))) == 30
+
+
+def test_a_tone_keeps_its_place_through_a_change_of_rate() -> None:
+    time = np.arange(44_100) / 44_100
+    tone = np.sin(2 * np.pi * 440 * time)
+    low = resample(tone, 44_100, RATE)
+    assert low.shape == (RATE,)
+    middle = slice(RATE // 4, 3 * RATE // 4)
+    np.testing.assert_allclose(low[middle], np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)[middle], atol=2e-3)

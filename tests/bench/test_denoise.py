@@ -13,15 +13,18 @@ import soundfile
 import torch
 from click.testing import CliRunner
 
-from dap_bridge.bench import segan, speech
-from dap_bridge.bench.denoisers import DENOISERS, minimum_statistics
-from dap_bridge.bench.metrics import resample, si_sdr
+from dap_bridge.bench.data.noisy_speech import SPEECH_RATE
+from dap_bridge.bench.data.sounds import resample
+from dap_bridge.bench.measures import speech
+from dap_bridge.bench.methods import segan
+from dap_bridge.bench.methods.denoisers import DENOISERS, minimum_statistics
 from dap_bridge.cli import root
 from dap_bridge.errors import BadRequest
+from dap_bridge.judging import si_sdr
 from tests.conftest import shared
 from tests.jobs.test_denoise import steady, voice
 
-RATE = speech.SPEECH_RATE
+RATE = SPEECH_RATE
 Bench = Callable[..., dict[str, Any]]
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dap_bridge.bench import likeness
-from dap_bridge.bench.texture_baselines import TEXTURE_BASELINES
+from dap_bridge.bench.measures import likeness
+from dap_bridge.bench.methods.texture_baselines import TEXTURE_BASELINES
 
 RATE = 16_000
 

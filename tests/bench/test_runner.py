@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from dap_bridge.bench import runner
-from dap_bridge.bench.store import Row, Store, environment
+from dap_bridge.bench.store import CODE, PACKAGE, Row, Store, environment
 from dap_bridge.domain import Progress
 from dap_bridge.errors import BadClip, WorkerDied
 from tests.conftest import CHECKOUT
@@ -135,6 +135,10 @@ def test_the_gathered_file_is_all_that_is_needed(run: Run, log: Path, tmp_path: 
         ("b", "1.5", "[1.0, 2.0]"),
     ]
     assert json.loads((store.folder / "results.json").read_text())["rows"][0]["key"] == "a"
+
+
+def test_the_code_that_results_depend_on_is_there() -> None:
+    assert all(any(PACKAGE.glob(pattern)) for pattern in CODE)
 
 
 @dataclass(frozen=True)

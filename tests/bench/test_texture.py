@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench import command
+from dap_bridge.bench.command import measure
+from dap_bridge.bench.methods.texture_baselines import TEXTURE_BASELINES
 from dap_bridge.errors import BadRequest
 
 RATE = 16_000
@@ -19,10 +20,8 @@ def test_every_method_is_on_the_plane(tmp_path: Path) -> None:
     clip = generator.standard_normal((RATE, 2)) * (0.1 + 0.1 * np.sin(np.arange(RATE) / 500))[:, None]
     (tmp_path / "texture" / "rain").mkdir(parents=True)
     soundfile.write(tmp_path / "texture" / "rain" / "target.wav", clip, RATE, subtype="FLOAT")
-    options = {"kinds": (), "limit": None, "jobs": 1, "seed": 0, "iterations": None, "device": "cpu"}
-    answer = command.measure(
-        "texture", tmp_path / "out", root=tmp_path, presets=("quick-texture",), baselines="all", **options
-    )
+    options = {"limit": None, "seed": 0, "device": "cpu", "baselines": tuple(TEXTURE_BASELINES)}
+    answer = measure("texture", tmp_path / "out", root=tmp_path, presets=("quick-texture",), **options)
     assert not answer["failed"]
     (table,) = answer["tables"]
     rows = {row["method"]: row for row in table}
@@ -33,4 +32,4 @@ def test_every_method_is_on_the_plane(tmp_path: Path) -> None:
     assert "pictures/plane.png" in report
     assert (tmp_path / "out" / "texture" / "pictures" / "plane.png").stat().st_size > 5_000
     with pytest.raises(BadRequest, match="no textures"):
-        command.measure("texture", tmp_path / "out", root=tmp_path / "out", presets=(), baselines="none", **options)
+        measure("texture", tmp_path / "out", root=tmp_path / "out", presets=(), **options)

@@ -14,6 +14,7 @@ from dap_bridge.engine.paper import Outputs, best_order, join, ratio_masks, sepa
 from dap_bridge.engine.recipe import Noise, PaperRecipe
 from dap_bridge.engine.separation import separate
 from dap_bridge.engine.stft import frame_count, istft, stft
+from dap_bridge.judging import si_sdr
 
 CPU = torch.device("cpu")
 
@@ -275,15 +276,10 @@ def pulsed_tone(hertz: float, period: float, phase: float, rate: int) -> torch.T
     return 0.5 * gate * torch.sin(2 * math.pi * hertz * t)
 
 
-def si_sdr(estimate: torch.Tensor, reference: torch.Tensor) -> float:
-    target = (estimate @ reference) / reference.square().sum() * reference
-    return 10 * math.log10(target.square().sum() / (estimate - target).square().sum())
-
-
 def least_si_sdr(masks: torch.Tensor, sources: torch.Tensor, n_fft: int, hop: int) -> float:
     """Of the stems that the masks make of the sources' sum, by the order that suits them; (sources, samples)."""
     stems = istft(masks * stft(sources.sum(0, keepdim=True), n_fft, hop), n_fft, hop, sources.shape[1])
-    return max(min(map(si_sdr, stems, order)) for order in (sources, sources.flip(0)))
+    return max(min(map(si_sdr, order, stems)) for order in (sources, sources.flip(0)))
 
 
 def test_two_steady_tones_are_told_apart():

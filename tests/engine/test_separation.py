@@ -4,7 +4,6 @@ import math
 import tomllib
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import permutations
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from dap_bridge.engine.consistency import apply_masks
 from dap_bridge.engine.events import ChunkMasks, Event, Note, Step
 from dap_bridge.engine.recipe import ConsensusRecipe
 from dap_bridge.engine.separation import separate
+from dap_bridge.judging import best_permutation, si_sdr
 
 CPU = torch.device("cpu")
 
@@ -59,17 +59,9 @@ def siren(frames: int, rate: int) -> Tensor:
     return (0.3 * torch.sin(2 * math.pi * 1500 * time) * torch.sin(math.pi * time).square())[None]
 
 
-def si_sdr(reference: Tensor, estimate: Tensor) -> float:
-    gain = (reference * estimate).sum() / reference.square().sum()
-    wanted = gain * reference
-    return float(10 * (wanted.square().sum() / (estimate - wanted).square().sum()).log10())
-
-
 def mean_si_sdr(references: list[Tensor], stems: Tensor) -> float:
-    orders = permutations(range(len(stems)), len(references))
-    return max(sum(si_sdr(r, stems[k]) for r, k in zip(references, order, strict=True)) for order in orders) / len(
-        references
-    )
+    _, values = best_permutation(references, stems)
+    return sum(values) / len(values)
 
 
 def events(clip: Tensor | Callable[[int], Tensor], recipe: ConsensusRecipe, **options: int) -> list[Event]:

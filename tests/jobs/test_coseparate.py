@@ -16,6 +16,7 @@ import soxr
 from dap_bridge.domain import Job
 from dap_bridge.errors import BadClip, Cancelled
 from dap_bridge.jobs import worker
+from dap_bridge.judging import si_sdr
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 
@@ -65,11 +66,6 @@ def placed(audio: np.ndarray, start: int, frames: int) -> np.ndarray:
     end = min(frames, start + len(audio))
     whole[start:end] = audio[: end - start]
     return whole
-
-
-def si_sdr(reference: np.ndarray, estimate: np.ndarray) -> float:
-    wanted = (reference * estimate).sum() / (reference**2).sum() * reference
-    return 10 * float(np.log10((wanted**2).sum() / ((estimate - wanted) ** 2).sum()))
 
 
 def pair(manifest: dict[str, Any], clip: int) -> tuple[np.ndarray, np.ndarray]:

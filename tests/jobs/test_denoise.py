@@ -17,10 +17,10 @@ from dap_bridge.domain import Job
 from dap_bridge.engine.gain import exponential_integral, log_spectral_gain
 from dap_bridge.errors import BadPreset, Cancelled
 from dap_bridge.jobs import worker
+from dap_bridge.judging import si_sdr
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 
-from .test_coseparate import si_sdr
 from .test_worker import Watcher
 
 RATE = 16_000

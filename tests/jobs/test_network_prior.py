@@ -16,8 +16,8 @@ from dap_bridge.engine import network_prior
 from dap_bridge.engine.network_prior import attenuation, relative_change
 from dap_bridge.errors import Cancelled
 from dap_bridge.jobs import worker
+from dap_bridge.judging import si_sdr
 
-from .test_coseparate import si_sdr
 from .test_denoise import RATE, Denoise, denoise, request, steady, voice
 from .test_worker import Watcher
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from dap_bridge.judging import si_sdr
 from tests.conftest import RECORDINGS
 
-from .test_coseparate import BELLS, Coseparate, coseparate, si_sdr  # noqa: F401 (a fixture)
+from .test_coseparate import BELLS, Coseparate, coseparate  # noqa: F401 (a fixture)
 from .test_denoise import RATE, Denoise, denoise, voice  # noqa: F401
 from .test_refine import Do, do  # noqa: F401
 from .test_texture import Texture, texture  # noqa: F401

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench import likeness
-from dap_bridge.bench.texture_baselines import TEXTURE_BASELINES
+from dap_bridge.bench.measures import likeness
+from dap_bridge.bench.methods.texture_baselines import TEXTURE_BASELINES
 from dap_bridge.domain import Job
 from dap_bridge.errors import BadClip, BadPreset, BadRequest, Cancelled
 from dap_bridge.jobs import worker

@@ -1,0 +1,111 @@
+"""What the paper's noise and its masks are for (Figs. 8 and 9): its fit with one of them taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import options
+from ..benchmark import Benchmark
+from ..data.sounds import Problem
+from ..data.universal150 import fitted
+from ..methods.ours import preset_digest
+from ..report import summary, thumbnails
+from ..separations import score, shortened_name
+from ..store import Row
+
+if TYPE_CHECKING:
+    from ...engine.recipe import PaperRecipe
+
+
+def without_temporal_noise(recipe: PaperRecipe) -> PaperRecipe:
+    return replace(recipe, noise=replace(recipe.noise, temporal_step=0.0))
+
+
+def without_dynamic_noise(recipe: PaperRecipe) -> PaperRecipe:
+    return replace(recipe, noise=replace(recipe.noise, dynamic_from=1.0, dynamic_full=1.0))
+
+
+def without_abrupt_change(recipe: PaperRecipe) -> PaperRecipe:
+    return replace(recipe, noise=replace(recipe.noise, abrupt=0.0))
+
+
+def without_flat_mask(recipe: PaperRecipe) -> PaperRecipe:
+    return replace(recipe, fit=replace(recipe.fit, mask_axes="time-frequency"))
+
+
+def without_nonzero_loss(recipe: PaperRecipe) -> PaperRecipe:
+    return replace(recipe, losses=replace(recipe.losses, nonzero=0.0))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to take something from the paper's recipe."""
+
+    title: str  # ends with the figure of the paper that shows what it does
+    change: Callable[[PaperRecipe], PaperRecipe]
+
+
+VARIANTS = {
+    "full": Variant("the full model", lambda recipe: recipe),
+    "no-tn": Variant("without temporal noise (TN, Fig. 8)", without_temporal_noise),
+    "no-dn": Variant("without dynamic noise (DN, Fig. 8)", without_dynamic_noise),
+    "no-ac": Variant("without abrupt change (AC, Fig. 8)", without_abrupt_change),
+    "no-1d": Variant("without the 1-D mask (Fig. 9)", without_flat_mask),
+    "no-nonzero": Variant("without the nonzero-mask loss (Fig. 9)", without_nonzero_loss),
+}
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """One item by the recipe of a preset with one thing taken away."""
+
+    item: Problem
+    variant: str
+    preset: str
+    seed: int
+    device: str
+    iterations: int | None
+
+    @property
+    def key(self) -> str:
+        return f"{self.item.id}.{shortened_name(self.variant, self.iterations)}.{self.seed}"
+
+    def identity(self) -> dict[str, Any]:
+        return {
+            "seed": self.seed,
+            "recipe": preset_digest(self.preset),
+            "variant": self.variant,
+            "iterations": self.iterations,
+            "device": self.device,
+        }
+
+    def run(self, folder: Path) -> Row:
+        from ..methods.paper import by_recipe, paper_recipe, shortened
+
+        recipe = VARIANTS[self.variant].change(shortened(paper_recipe(self.preset), self.iterations))
+        sound = self.item.read()
+        estimates = by_recipe(sound, recipe, self.seed, self.device)
+        thumbnail = thumbnails.place(folder, self.key)
+        row = {
+            "group": f"{self.preset} at {recipe.fit.iterations} iterations",
+            "item": self.item.id,
+            "method": shortened_name(self.variant, self.iterations),
+            "title": VARIANTS[self.variant].title,
+            "seed": self.seed,
+        }
+        return row | score(sound, estimates, thumbnail)
+
+
+def units(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
+    return [
+        Ablation(item, variant, preset, **how)
+        for item in fitted(root, limit)
+        for preset in presets
+        for variant in VARIANTS
+    ]
+
+
+BENCHMARK = Benchmark(about=__doc__, units=units, blocks=summary.blocks, tables=summary.tables, options=options.FITTED)

@@ -1,0 +1,43 @@
+"""Recordings of two sounds, of several kinds, by presets and baselines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .. import options
+from ..benchmark import Benchmark
+from ..data.recordings import KINDS, LAYOUT, recordings
+from ..data.sounds import by_group
+from ..report import summary
+from ..separations import HOW, Separation, separations
+
+
+def units(root: Path, kinds: Sequence[str], limit: int | None, **how: Any) -> list[Separation]:
+    groups = by_group(recordings(root, kinds)).values()
+    return separations([item for group in groups for item in group[:limit]], **how)
+
+
+BENCHMARK = Benchmark(
+    about=__doc__,
+    units=units,
+    blocks=summary.blocks,
+    tables=summary.tables,
+    options=(
+        options.root(LAYOUT),
+        click.Option(
+            ["--kind", "kinds"],
+            type=click.Choice(KINDS),
+            multiple=True,
+            default=KINDS,
+            show_default=True,
+            help="May be repeated; folded is stereo brought down to one channel.",
+        ),
+        options.limit("recordings of each kind"),
+        options.presets("default", none=True),
+        *HOW,
+    ),
+)

@@ -1,0 +1,25 @@
+"""Mixtures of two sounds, those of Universal-150, by presets and baselines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .. import options
+from ..benchmark import Benchmark
+from ..data.universal150 import LAYOUT, universal150
+from ..report import summary
+from ..separations import HOW, Separation, separations
+
+
+def units(root: Path, limit: int | None, **how: Any) -> list[Separation]:
+    return separations(universal150(root)[:limit], **how)
+
+
+BENCHMARK = Benchmark(
+    about=__doc__,
+    units=units,
+    blocks=summary.blocks,
+    tables=summary.tables,
+    options=(options.root(LAYOUT), options.limit("mixtures"), options.presets("default", none=True), *HOW),
+)

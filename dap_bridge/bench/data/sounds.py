@@ -1,0 +1,112 @@
+"""A clip whose true sources are known, and where such clips are read from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy.signal import resample_poly
+
+from ...errors import BadClip
+
+SUFFIXES = (".wav", ".flac", ".ogg")
+# Hz. The band that the Deep Audio Prior looks at: no method that it is compared with has a better view of the clip,
+# and all are judged in it.
+RATE = 11_000
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The samples of an item: mixture (channels, frames), references (sources, channels, frames), at `rate` Hz."""
+
+    mixture: NDArray[np.float32]
+    references: NDArray[np.float32]
+    rate: int
+
+    def write(self, path: Path) -> None:
+        """The mixture as a file, sample by sample what it is here."""
+        soundfile.write(path, self.mixture.T, self.rate, subtype="FLOAT")
+
+
+class Problem(Protocol):
+    """A clip to separate whose true sources are known; hashable, and small enough to send to another process."""
+
+    @property
+    def id(self) -> str:
+        """Its name within its group."""
+
+    @property
+    def group(self) -> str:
+        """The table it counts in."""
+
+    def read(self) -> Sound:
+        """The samples. Raises DapError."""
+
+
+P = TypeVar("P", bound=Problem)
+
+
+@dataclass(frozen=True)
+class Item:
+    """A problem in files. mixture None: the sum of the references."""
+
+    id: str
+    group: str
+    references: tuple[Path, ...]
+    mixture: Path | None = None
+    fold: bool = False
+
+    def read(self) -> Sound:
+        """Raises BadClip where a file is missing, or where the files do not fit together."""
+        files = [self.mixture, *self.references] if self.mixture else list(self.references)
+        signals, rates = zip(*(read_audio(path) for path in files), strict=True)
+        shapes = {signal.shape[0] for signal in signals}
+        if len(set(rates)) > 1 or len(shapes) > 1:
+            raise BadClip(f"{files[0].parent}: the files differ in rate or channels.")
+        stacked = np.stack(cut(*signals))
+        if self.fold:
+            stacked = stacked.mean(axis=1, keepdims=True)
+        references = stacked[1:] if self.mixture else stacked
+        return Sound(stacked[0] if self.mixture else references.sum(axis=0), references, rates[0])
+
+
+def by_group(items: Iterable[P]) -> dict[str, list[P]]:
+    """Items apart by their group, in the order of its first appearance."""
+    groups: dict[str, list[P]] = {}
+    for item in items:
+        groups.setdefault(item.group, []).append(item)
+    return groups
+
+
+def audio_file(folder: Path, stem: str) -> Path:
+    """The audio file called `stem` in `folder`, by whatever suffix; the first possible name where there is none."""
+    names = [folder / f"{stem}{suffix}" for suffix in SUFFIXES]
+    return next((path for path in names if path.is_file()), names[0])
+
+
+def read_audio(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Samples (channels, frames) and their rate in Hz. Raises BadClip."""
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise BadClip(f"{path} cannot be read: {error}.") from error
+    return np.ascontiguousarray(samples.T), rate
+
+
+def cut(*signals: NDArray[Any]) -> list[NDArray[Any]]:
+    """`signals` (..., frames), each as long as the shortest of them."""
+    frames = min(signal.shape[-1] for signal in signals)
+    return [signal[..., :frames] for signal in signals]
+
+
+def resample(signal: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.float64]:
+    """`signal` (..., frames) at another rate, by a polyphase filter: linear in phase and the same on every machine."""
+    samples: NDArray[np.float64] = np.asarray(signal, dtype=np.float64)
+    common = math.gcd(rate, wanted)
+    return samples if rate == wanted else resample_poly(samples, wanted // common, rate // common, axis=-1)

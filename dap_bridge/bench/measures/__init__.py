@@ -1,0 +1,1 @@
+"""How good what a method made is, given the truth."""

@@ -1,0 +1,1 @@
+"""From rows to reports: tables, pictures, and the pages that hold them."""
