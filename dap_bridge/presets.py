@@ -16,8 +16,9 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from . import assets, config
-from .engine.recipe import RECIPES, Recipe, Section
+from .engine.recipe import RECIPES, Section
 from .errors import BadPreset
+from .verbs import table
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def names() -> list[str]:
     return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob("*.toml")})
 
 
-def load(name: str) -> Preset[Recipe]:
+def load(name: str) -> Preset[Section]:
     """The preset called `name`. Raises BadPreset that says which file, which key and what is allowed there."""
     return read(_find(name))
 
@@ -95,25 +96,31 @@ def load_one_of(name: str, *kinds: type[R]) -> Preset[R]:
     preset = load(name)
     if isinstance(preset.recipe, kinds):
         return Preset(preset.name, preset.about, preset.recipe)
-    methods = " or ".join(f'"{method}"' for method, kind in RECIPES.items() if kind in kinds)
+    methods = " or ".join(f'"{method}"' for method, kind in _methods().items() if kind in kinds)
     raise BadPreset(
         f"The preset {name!r} is of the method {preset.about.method!r}, which does something else.",
         f"Choose one of the method {methods}: `dap-bridge presets` says what each is for.",
     )
 
 
-def read(path: Path) -> Preset[Recipe]:
+def read(path: Path) -> Preset[Section]:
     """A preset from its file."""
     table = _whole(path, ())
     own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
     if isinstance(own.get("silence"), str):
         own["silence"] = _silence_of(path, own["silence"])
     about: About = _check(path, About, own)
-    if about.method not in RECIPES:
-        raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(RECIPES)}.")
-    kind = RECIPES[about.method]
-    recipe: Recipe = _check(path, kind, table | _borrowed(kind, table))
+    kind = _methods().get(about.method)
+    if kind is None:
+        raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(_methods())}.")
+    recipe: Section = _check(path, kind, table | _borrowed(kind, table))
     return Preset(path.stem, about, recipe)
+
+
+@cache
+def _methods() -> dict[str, type[Section]]:
+    """What presets call their methods: those of the engine, and those that verbs bring themselves."""
+    return {**RECIPES, **table.recipes()}
 
 
 def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
@@ -156,9 +163,9 @@ def _silence_of(path: Path, name: str) -> dict[str, Any] | None:
     return table
 
 
-def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Recipe]:
+def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Section]:
     """The recipes within a recipe that the file leaves to other presets, by their names. Raises BadPreset."""
-    methods = {recipe.__name__: recipe for recipe in RECIPES.values()}
+    methods = {recipe.__name__: recipe for recipe in _methods().values()}
     within = {field.name: methods[str(field.type)] for field in fields(kind) if str(field.type) in methods}
     return {key: load_one_of(table[key], within[key]).recipe for key in within if isinstance(table.get(key), str)}
 

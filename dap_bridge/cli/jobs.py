@@ -14,12 +14,12 @@ import click
 from .. import console
 from ..domain import Format, Job, Progress
 from ..jobs import results
+from ..jobs.sessions import Sessions
+from ..jobs.unwatched import Unwatched
 from ..verbs import table
 from .root import json_option, main, port_option, settings
 
 if TYPE_CHECKING:
-    from ..jobs.output import Output
-    from ..jobs.sessions import Sessions
     from ..transport.client import Client
     from ..transport.control import Resume
     from ..verbs.request import JobVerb
@@ -91,8 +91,6 @@ def send_sessions(osc_port: int | None, as_json: bool) -> None:
 @json_option
 def list_sessions(as_json: bool) -> None:
     """List the results that can be corrected."""
-    from ..jobs.sessions import Sessions
-
     kept = Sessions.below(settings().data)
     _list_sessions([session.about(kept.has_fit(session)) for session in kept.all()], as_json)
 
@@ -159,24 +157,22 @@ def _run_here(job: Job) -> Path:
     with console.progress_bar(job.verb) as show, tempfile.TemporaryDirectory() as folder:
         show(Progress(stage="loading"))
         from ..jobs import worker
-        from ..jobs.output import Output
-        from ..jobs.sessions import Sessions
 
-        output, sessions = Output(Path(folder) / "output.json"), Sessions.below(settings().data)
+        control = _ForegroundControl(Path(folder), Sessions.below(settings().data), show)
         try:
-            with _ForegroundControl(show, output, sessions) as control:
+            with control:
                 manifest = worker.run(job, control, Path.cwd())
-                output.keep()
+                control.output.keep()
                 return manifest
         finally:
-            output.discard()
+            control.output.discard()
 
 
-class _ForegroundControl:
+class _ForegroundControl(Unwatched):
     """Progress goes to the bar; the first ctrl-C or its kind asks the job to stop, between two iterations."""
 
-    def __init__(self, show: Callable[[Progress], None], output: Output, sessions: Sessions) -> None:
-        self.output, self.sessions = output, sessions
+    def __init__(self, folder: Path, sessions: Sessions, show: Callable[[Progress], None]) -> None:
+        super().__init__(folder, sessions)
         self._show = show
         self._stop = False
 

@@ -1,17 +1,20 @@
 """The table of the verbs that make jobs. Adding one adds a folder beside this file, and its name here.
 
 A room called `gain` has a class `Gain` in request.py, a function `gain` in job.py and `COMMAND` in command.py; each is
-loaded when it is asked for, so that whoever only passes requests on never loads what computes.
+loaded when it is asked for, so that whoever only passes requests on never loads what computes. One with numbers of its
+own, which are no method's of the engine, has a class `GainRecipe` in recipe.py: presets of the method `gain` fill it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..engine.recipe import Section
     from ..jobs.run import Run
     from .command import Command
     from .request import JobVerb
@@ -38,6 +41,12 @@ def command(verb: str) -> Command:
     """How it is typed."""
     found: Command = _part(verb, "command", "COMMAND")
     return found
+
+
+def recipes() -> dict[str, type[Section]]:
+    """What rooms bring themselves, by the name of the verb."""
+    own = [verb for verb in VERBS if find_spec(f"{__package__}.{verb}.recipe")]
+    return {verb: _part(verb, "recipe", f"{verb.capitalize()}Recipe") for verb in own}
 
 
 def _part(verb: str, module: str, name: str) -> Any:
