@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import multiprocessing
@@ -18,7 +19,7 @@ import pytest
 
 from dap_bridge.domain import State
 from dap_bridge.jobs.workers.local.worker import LocalWorker
-from tests.jobs.rig import Rig, play
+from tests.jobs.rig import STUB, Rig, play
 
 
 def test_a_worker_that_dies_once_costs_a_second_attempt(tmp_path: Path) -> None:
@@ -201,3 +202,18 @@ def test_a_killed_worker_hints_at_memory(tmp_path: Path) -> None:
         assert error is not None and "memory" in error["hint"]
 
     play(tmp_path, scene)
+
+
+def test_what_is_closed_starts_no_process_any_more(tmp_path: Path) -> None:
+    """It was about to: a process that nobody knows of would never be ended."""
+
+    async def main() -> None:
+        before = set(multiprocessing.active_children())
+        worker = LocalWorker("cpu", tmp_path, tmp_path / "note", f"{STUB}:run", f"{STUB}:probe", stall_s=60)
+        warming = asyncio.ensure_future(worker.warm())
+        await asyncio.sleep(0)
+        worker.close()
+        await warming
+        assert set(multiprocessing.active_children()) == before
+
+    asyncio.run(main())

@@ -72,7 +72,7 @@ class LocalWorker:
         self._executor: Executor | None = None
         self._processes: list[BaseProcess] = []
         self._mailbox: Mailbox | None = None
-        self._warm = False
+        self._warm = self._closed = False
 
     def end_predecessor(self) -> None:
         """It ends by itself with its daemon, where it has noticed."""
@@ -150,11 +150,14 @@ class LocalWorker:
         self._drop()
 
     def close(self) -> None:
-        """End the process for good."""
+        """End the process for good: what was about to start one finds that it may not."""
+        self._closed = True
         self.kill()
         self._note.unlink(missing_ok=True)
 
     async def _submit(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if self._closed:
+            raise WorkerGone
         try:
             before = set(multiprocessing.active_children())
             with over_there.interrupt_blocked():
