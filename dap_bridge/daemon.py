@@ -327,7 +327,7 @@ def _event(job: Job, progress: Progress | None) -> Event:
         case State.RUNNING:
             return _progressed(job.id, progress or Progress())
         case State.DONE:
-            return events.Done(job=job.id, manifest=job.manifest or "")
+            return events.Done(job=job.id, manifest=job.manifest or "", stem=job.stems)
         case State.FAILED:
             return events.Failed(job=job.id, **(job.error or {}))
         case State.CANCELLED:

@@ -126,7 +126,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Job:
-    """A request and what became of it. `request` is what the protocol validated, as plain JSON values."""
+    """A request and what became of it. `request` is what the protocol validated, as plain JSON values.
+
+    stems: those that the manifest tells of, each as `Stem.as_text`.
+    """
 
     id: str
     verb: str
@@ -136,6 +139,7 @@ class Job:
     error: dict[str, str] | None = None
     created: float = 0.0
     updated: float = 0.0
+    stems: tuple[str, ...] = ()
 
 
 class Op(StrEnum):
@@ -250,6 +254,10 @@ class Stem:
         "highest of the clips' rates and a length of its own. Null for verbs of one clip.",
         default=None,
     )
+
+    def as_text(self) -> str:
+        """INDEX:ROLE:INPUT:PATH:NAME, INPUT empty where there is none."""
+        return f"{self.index}:{self.role}:{'' if self.input is None else self.input}:{self.path}:{self.name}"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from dap_bridge.errors import (
     StoreUnavailable,
     UnknownJob,
 )
-from dap_bridge.transport import control, events, osc
+from dap_bridge.transport import control, events, osc, protocol
 from dap_bridge.transport.client import Client
 from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import Start
@@ -51,7 +51,7 @@ def test_a_job_by_osc_from_accepted_to_done(start: Start) -> None:
     # accepted is said again where the first answer took long
     assert {type(event) for event in told[1:-1]} - {events.Accepted} == {events.Progressed}
     manifest = daemon.home / "out-a" / "manifest.json"
-    assert told[-1] == events.Done(job="a", manifest=str(manifest))
+    assert told[-1] == events.Done(job="a", manifest=str(manifest), stem=("1:source::stem-1.wav:sound",))
     assert sorted(path.name for path in manifest.parent.iterdir()) == ["manifest.json", "stem-1.wav"]
     assert daemon.client.hello().device == "auto", "what the stub's probe says"
 
@@ -63,8 +63,8 @@ def test_both_doors_say_the_same(start: Start) -> None:
         fields = daemon.separate(f"{job}-file", label).model_dump(mode="json", exclude_none=True)
         daemon.drop(f"{job}-file", {"verb": "separate", **fields})
         until(lambda job=job: daemon.status_file(f"{job}-file").get("event") in ("done", "failed"))
-        by_osc = {key: str(value).replace("-osc", "-file") for key, value in said.model_dump().items()}
-        assert daemon.status_file(f"{job}-file") == {"event": said.name, **by_osc}
+        by_osc = protocol.parse_lines(protocol.as_lines(said).replace("-osc", "-file"))
+        assert daemon.status_file(f"{job}-file") == by_osc
         assert daemon.status_file(f"{job}-osc")["event"] == said.name, "for hosts that send by OSC and cannot receive"
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from ..domain import Job, Progress, State
 from ..errors import DapError, StoreUnavailable, UnknownJob
+from . import results
 from .folder import JobFolder
 from .sessions import DAY_S
 from .store import Store
@@ -202,7 +203,9 @@ class JobQueue:
             await self._persist(lambda: self._store.requeue(job_id))
             self._wake.set()  # whichever worker is idle
             return
-        job = await self._persist(lambda: self._store.end(job_id, *outcome))
+        # in a thread: the manifest may lie where nobody answers for a while
+        stems = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else ()
+        job = await self._persist(lambda: self._store.end(job_id, *outcome, stems))
         if done:
             _close(folder, keep_output=True)
         self._tell_end(job)

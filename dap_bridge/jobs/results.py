@@ -42,6 +42,14 @@ def stems(path: Path, manifest: Manifest) -> list[Path]:
     return [path.parent / stem.path for stem in manifest.stems]
 
 
+def told(path: Path) -> tuple[str, ...]:
+    """The stems of the manifest at `path`, each as `Stem.as_text`; none where it cannot be read."""
+    try:
+        return tuple(stem.as_text() for stem in read(path).stems)
+    except NoResultError:
+        return ()
+
+
 def clip(path: Path, manifest: Manifest, by: Literal["path", "relative"]) -> ClipRef | None:
     """The clip that a result of one clip was made from: where it was then, or as it lay to the manifest, which may have
     been moved with it; None where the manifest does not say so.

@@ -31,11 +31,14 @@ CREATE TABLE IF NOT EXISTS jobs (
     created REAL NOT NULL,     -- seconds since the epoch
     updated REAL NOT NULL,
     place INTEGER NOT NULL,    -- in the queue: lower runs earlier
-    attempts INTEGER NOT NULL  -- runs begun since the job was last asked for
+    attempts INTEGER NOT NULL, -- runs begun since the job was last asked for
+    stems TEXT                 -- JSON; of results
 );
 CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
 """
-COLUMNS = "id, verb, request, state, manifest, error, created, updated"
+COLUMNS = "id, verb, request, state, manifest, error, created, updated, stems"
+# Of tables that an earlier version made.
+ADDED = {"stems": "TEXT"}
 # The event loop stands still for as long as the file is locked, so what takes longer is tried again by the queue.
 BUSY_S = 0.05
 ACTIVE = tuple(state.value for state in State if not state.ended)
@@ -81,6 +84,7 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.executescript(SCHEMA)
+            self._add_columns()
             found = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise sqlite3.DatabaseError(found)
@@ -88,6 +92,12 @@ class Store:
         except BaseException:
             self._db.close()
             raise
+
+    def _add_columns(self) -> None:
+        for table in ("jobs", "damaged"):
+            known = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+            for column in (ADDED.keys() - known) if known else ():
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column} {ADDED[column]}")
 
     def _set_aside_damaged_rows(self) -> None:
         """One row that cannot be read must not keep the others from being served."""
@@ -146,8 +156,15 @@ class Store:
         """An ended job is to run again, after all that wait, as if it were new."""
         return self._set(job_id, State.QUEUED, more=", attempts = 0, place = (SELECT max(place) + 1 FROM jobs)")
 
-    def end(self, job_id: str, state: State, manifest: str | None = None, error: dict[str, str] | None = None) -> Job:
-        return self._set(job_id, state, manifest, error)
+    def end(
+        self,
+        job_id: str,
+        state: State,
+        manifest: str | None = None,
+        error: dict[str, str] | None = None,
+        stems: tuple[str, ...] = (),
+    ) -> Job:
+        return self._set(job_id, state, manifest, error, stems)
 
     def next_queued(self) -> Job | None:
         """The queued job that is first in line."""
@@ -180,12 +197,13 @@ class Store:
         state: State,
         manifest: str | None = None,
         error: dict[str, str] | None = None,
+        stems: tuple[str, ...] = (),
         more: str = "",
     ) -> Job:
-        job = replace(self.get(job_id), state=state, manifest=manifest, error=error, updated=time.time())
+        job = replace(self.get(job_id), state=state, manifest=manifest, error=error, stems=stems, updated=time.time())
         self._execute(
-            f"UPDATE jobs SET state = ?, manifest = ?, error = ?, updated = ?{more} WHERE id = ?",
-            (state, manifest, None if error is None else json.dumps(error), job.updated, job_id),
+            f"UPDATE jobs SET state = ?, manifest = ?, error = ?, stems = ?, updated = ?{more} WHERE id = ?",
+            (state, manifest, None if error is None else json.dumps(error), json.dumps(stems), job.updated, job_id),
         )
         return job
 
@@ -213,10 +231,12 @@ def _job(
     error: str | None,
     created: float,
     updated: float,
+    stems: str | None,
 ) -> Job:
     """A row as a job. Raises ValueError or TypeError where it is none."""
     failure = None if error is None else json.loads(error)
-    return Job(name, verb, json.loads(request), State(state), manifest, failure, created, updated)
+    told = tuple(json.loads(stems or "[]"))
+    return Job(name, verb, json.loads(request), State(state), manifest, failure, created, updated, told)
 
 
 def _is_damaged(path: Path, error: sqlite3.DatabaseError) -> bool:

@@ -58,6 +58,15 @@ class Done(JobEvent):
 
     name = "done"
     manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
+    stem: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=129,
+            description="Each stem as `INDEX:ROLE:INPUT:PATH:NAME`, in the manifest's words: INPUT empty where it is "
+            "null, PATH relative to the manifest's folder, NAME all that is left. Left out over OSC where they do not "
+            "fit into one datagram, and of a job that an earlier version did: the manifest has them.",
+        ),
+    ] = ()
 
 
 class Failed(JobEvent):

@@ -29,7 +29,7 @@ from ..verbs.request import Verb
 from . import events, heartbeat, protocol
 from .control import Hello
 from .door import Handle
-from .events import Event, Failed
+from .events import Done, Event, Failed
 from .protocol import MAX_DATAGRAM
 
 log = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _require_exact(name: str, message: OscMessage) -> None:
 
 
 def encode(message: Message, key: str | None = None) -> bytes:
-    """A message as one datagram; an error's text is shortened where it does not fit.
+    """A message as one datagram; where it does not fit, an error's text is shortened, and stems are not named.
 
     `key`: of the daemon that is asked, empty for none; left out: that of the user's own, which the settings tell of.
     """
@@ -122,6 +122,8 @@ def encode(message: Message, key: str | None = None) -> bytes:
     if len(datagram) > MAX_DATAGRAM and isinstance(message, Failed):
         short = {name: protocol.shorten(getattr(message, name), SHORT_TEXT) for name in ("message", "hint")}
         datagram = _encode(message.model_copy(update=short))
+    if len(datagram) > MAX_DATAGRAM and isinstance(message, Done):
+        datagram = _encode(message.model_copy(update={"stem": ()}))
     return datagram
 
 

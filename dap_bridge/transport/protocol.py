@@ -72,7 +72,8 @@ def osc_fields(address: str, arguments: Iterable[Any]) -> tuple[str, dict[str, A
     items = list(arguments)
     if len(items) % 2:
         raise BadRequest("Arguments come in pairs: key, value.")
-    repeated = _repeated_fields(VERBS[name]) if name in VERBS else frozenset()
+    model = VERBS.get(name) or EVENTS.get(name)
+    repeated = frozenset() if model is None else _repeated_fields(model)
     fields: dict[str, Any] = {}
     for key, value in zip(items[::2], items[1::2], strict=True):
         if not isinstance(key, str):
@@ -129,12 +130,13 @@ def as_lines(message: Message) -> str:
 
 
 def lines(pairs: Mapping[str, Any]) -> str:
-    """`key<TAB>value` lines of whatever is not None."""
-    return "".join(f"{key}\t{_escape(str(value))}\n" for key, value in pairs.items() if value is not None)
+    """`key<TAB>value` lines of whatever is not None; of a list one for each."""
+    singles = ((key, one) for key, value in pairs.items() for one in (value if isinstance(value, list) else [value]))
+    return "".join(f"{key}\t{_escape(str(value))}\n" for key, value in singles if value is not None)
 
 
 def parse_lines(text: str) -> dict[str, str]:
-    """The pairs of `key<TAB>value` lines; a line that is none is left out."""
+    """The pairs of `key<TAB>value` lines, of several with one key the last; a line that is none is left out."""
     pairs = (line.partition("\t") for line in text.split("\n"))
     return {key: _unescape(value) for key, tab, value in pairs if tab}
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadClip, Cancelled
 from dap_bridge.jobs.device import Device
+from tests.manifests import manifest, write
 
 if TYPE_CHECKING:  # it loads torch
     from dap_bridge.jobs.run import Control
@@ -64,11 +65,11 @@ def run(job: Job, control: Control, results: Path) -> Path:
     try:
         (stage / "stem-1.wav").write_bytes(b"sound")
         ACTIONS[action](job, control, *arguments)
-        (stage / "manifest.json").write_text('{"stems": [{"path": "stem-1.wav"}]}')
-        manifest = control.output.publish(last="manifest.json")
+        write(stage, manifest(job.id, 22_050, 1, {"stem-1.wav": "sound"}))
+        published = control.output.publish(last="manifest.json")
         if action == "die-at-last":
             die()
-        return manifest
+        return published
     except (BadClip, Cancelled, RuntimeError):
         control.output.discard()
         raise

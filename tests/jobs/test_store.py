@@ -23,7 +23,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def test_every_change_is_there_for_whoever_opens_the_file_next(tmp_path: Path, store: Store) -> None:
     error = {"code": "bad_clip", "message": "m", "hint": "h"}
     store.add("a", "separate", REQUEST)
-    store.end("a", State.DONE, manifest="/m.json")
+    store.end("a", State.DONE, manifest="/m.json", stems=("1:source::s.wav:é",))
     store.add("b", "separate", REQUEST)
     store.end("b", State.FAILED, error=error)
     store.add("c", "separate", REQUEST)
@@ -32,6 +32,7 @@ def test_every_change_is_there_for_whoever_opens_the_file_next(tmp_path: Path, s
     done, failed, running = (other.get(name) for name in "abc")
     other.close()
     assert (done.state, done.manifest, done.request) == (State.DONE, "/m.json", REQUEST)
+    assert done.stems == ("1:source::s.wav:é",)
     assert (failed.state, failed.error) == (State.FAILED, error)
     assert running.state is State.RUNNING
 
@@ -181,3 +182,23 @@ def test_a_table_that_another_uses_is_not_damaged(tmp_path: Path, store: Store) 
         Store(path)
     holder.close()
     assert Store(path).get("a").state is State.QUEUED
+
+
+def test_the_table_of_an_earlier_version_is_read_and_written_on(tmp_path: Path) -> None:
+    """As it was before results named their stems; so may be the table of damaged rows beside it."""
+    path = tmp_path / "jobs.sqlite"
+    table = sqlite3.connect(path)
+    columns = "id TEXT PRIMARY KEY, verb TEXT, request TEXT, state TEXT, manifest TEXT, error TEXT, created REAL, "
+    table.execute(f"CREATE TABLE jobs ({columns} updated REAL, place INTEGER, attempts INTEGER)")
+    table.execute("CREATE TABLE damaged AS SELECT * FROM jobs LIMIT 0")
+    table.execute("INSERT INTO jobs VALUES ('a', 'separate', '{}', 'done', '/m.json', NULL, 1, 1, 1, 1)")
+    table.execute("INSERT INTO jobs VALUES ('b', 'separate', '{', 'done', '/m.json', NULL, 1, 1, 2, 1)")
+    table.commit()
+    table.close()
+    store = Store(path)
+    assert (store.get("a").manifest, store.get("a").stems) == ("/m.json", ())
+    store.add("c", "separate", REQUEST)
+    assert store.end("c", State.DONE, "/n.json", None, ("x",)) == store.get("c")
+    with pytest.raises(UnknownJob):
+        store.get("b")
+    store.close()

@@ -15,8 +15,10 @@ from dap_bridge.jobs.device import Device
 from dap_bridge.jobs.folder import JobFolder
 from dap_bridge.jobs.workers.worker import Tell, Worker, WorkerGone
 from tests.jobs.rig import STUB_RESULT, Rig, play
+from tests.manifests import manifest
 
 STEP_S = 0.01
+MANIFEST = json.dumps(manifest("far", 22_050, 1, {"stem-1.wav": "sound"}).as_dict()).encode()
 
 
 class Far:
@@ -78,7 +80,7 @@ class Far:
                 raise WorkerGone
             case "bad clip":
                 raise BadClip("It is none over there.")
-        return {"stem-1.wav": b"sound", "manifest.json": json.dumps({"stems": [{"path": "stem-1.wav"}]}).encode()}
+        return {"stem-1.wav": b"sound", "manifest.json": MANIFEST}
 
     async def _iterate(self, tell: Tell, heed: bool) -> None:
         while not (heed and self._asked_to_stop):

@@ -349,3 +349,10 @@ def test_only_this_machine_is_listened_to() -> None:
         assert rig.door._transport.get_extra_info("sockname")[0] == "127.0.0.1"
 
     play(scene)
+
+
+def test_stems_that_do_not_fit_into_a_datagram_are_left_to_the_manifest() -> None:
+    stems = tuple(f"{index}:shared:{index}:stem-{index}.wav:{'n' * 200}" for index in range(1, 130))
+    told = events.Done(job="a", manifest="/m.json", stem=stems)
+    (message,) = osc.decode(osc.encode(told))
+    assert protocol.parse_event(message.address, message.params) == events.Done(job="a", manifest="/m.json")

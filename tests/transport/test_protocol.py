@@ -67,6 +67,7 @@ EXAMPLES: list[messages.Message] = [
         job="a", fraction=0.5, stage="s", iteration=1, iterations=2, seconds_left=-1, device="cpu", device_reason="é"
     ),
     events.Done(job="a", manifest="/m.json"),
+    events.Done(job="a", manifest="/m.json", stem=("1:shared:2:stem-1.wav:a: é", "2:source::stem-2.wav:b")),
     events.Failed(job="", code="c", message="m", hint=""),
     events.CancelledEvent(job="a"),
     events.Interrupted(job="a"),
