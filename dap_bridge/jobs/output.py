@@ -125,7 +125,8 @@ class Output:
         self.keep()
 
     def keep(self) -> None:
-        """The results are the user's from now on."""
+        """The results are the user's from now on; the stage goes where who published them did not come to that."""
+        _remove_stage(self._read())
         self._ledger = None
         try:
             self._path.unlink(missing_ok=True)

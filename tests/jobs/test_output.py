@@ -74,6 +74,22 @@ def test_the_manifest_appears_last(tmp_path: Path, output: Output, monkeypatch: 
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
+def test_a_worker_that_dies_right_after_publishing_leaves_the_result_alone(
+    tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_: object) -> None:
+        raise Killed
+
+    fill(output.stage(tmp_path / "out", "job", NAMES))
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("dap_bridge.jobs.output._remove_stage", die)
+        output.publish(last="manifest.json")
+    found = Output(tmp_path / "ledger.json")
+    assert found.published() == tmp_path / "out" / "manifest.json"
+    found.keep()
+    assert left(tmp_path) == ["out", "out/manifest.json", "out/stem-1.wav"]
+
+
 @pytest.mark.parametrize("killed", ["stem-1.wav", "manifest.json", "never"])
 def test_whenever_the_worker_dies_discard_leaves_no_trace(
     tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch, killed: str
