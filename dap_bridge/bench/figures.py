@@ -22,7 +22,7 @@ from .thumbnails import RANGE_DB
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..engine.paper import Outputs
+    from ..engine.methods.paper.separation import Outputs
     from ..engine.recipe import PaperRecipe
 
 # Points of the fit that Fig. 11 shows: iterations 500, 1000 ... 5000 of 5000.
@@ -176,7 +176,7 @@ class _Watch:
     def observe(self, iteration: int, outputs: Outputs) -> None:
         if iteration not in self._at:
             return
-        from ..engine.paper import join
+        from ..engine.methods.paper.separation import join
 
         sounds, masks, stems = (join(each).cpu() for each in (outputs.sounds, outputs.masks, outputs.stems))
         loudest = float(stems.max())

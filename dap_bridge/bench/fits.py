@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from .. import presets
-from ..engine.consistency import apply_masks
 from ..engine.events import ChunkMasks, Note
-from ..engine.paper import Observer, ratio_masks, separate_paper
+from ..engine.methods.paper.separation import Observer, ratio_masks, separate_paper
 from ..engine.recipe import PaperRecipe
-from ..engine.stft import frame_count
+from ..engine.signal.stems import apply_masks
+from ..engine.signal.stft import frame_count
 from ..errors import BadRequest
 from .datasets import Sound
 from .methods import Estimates

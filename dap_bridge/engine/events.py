@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from .anchored import Decoders
-from .components import Factorisation
+from .methods.consensus.components import Factorisation
+from .methods.consensus.redraw import Decoders
 
 Item = TypeVar("Item")
 Told = TypeVar("Told")

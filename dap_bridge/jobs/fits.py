@@ -9,9 +9,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ..engine.anchored import Decoders
-from ..engine.components import Factorisation
 from ..engine.events import Fit
+from ..engine.methods.consensus.components import Factorisation
+from ..engine.methods.consensus.redraw import Decoders
 
 WEIGHT = "decoders.weights."
 POOL, MODELS = "pool", "models"

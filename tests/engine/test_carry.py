@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.carry import Example, thinned
-from dap_bridge.engine.components import magnitude
 from dap_bridge.engine.events import ChunkMasks, Fit
+from dap_bridge.engine.methods.consensus.boxes import Refined, Region, refine
+from dap_bridge.engine.methods.consensus.carry import Example, thinned
+from dap_bridge.engine.methods.consensus.components import magnitude
+from dap_bridge.engine.methods.consensus.separation import separate
 from dap_bridge.engine.recipe import ConsensusRecipe
-from dap_bridge.engine.refinement import Refined, Region, refine
-from dap_bridge.engine.separation import separate
 
 RATE = 11_000
 CPU = torch.device("cpu")

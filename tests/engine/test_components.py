@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dap_bridge.engine import components
-from dap_bridge.engine.components import (
+from dap_bridge.engine.methods.consensus import components
+from dap_bridge.engine.methods.consensus.components import (
     Factorisation,
     agreed,
     component_activations,

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.components import factorise
-from dap_bridge.engine.counting import chances, coherence, evidence, spread, togetherness
-from dap_bridge.engine.grouping import Description
+from dap_bridge.engine.methods.consensus.components import factorise
+from dap_bridge.engine.methods.consensus.counting import chances, coherence, evidence, spread, togetherness
+from dap_bridge.engine.methods.consensus.grouping import Description
 from dap_bridge.engine.recipe import ConsensusRecipe, Counting, CountWeights
 from tests.engine.test_models import sparse
 

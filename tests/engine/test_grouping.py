@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dap_bridge.engine.grouping import (
+from dap_bridge.engine.methods.consensus.grouping import (
     Description,
     Groups,
     concatenate,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.components import Factorisation
-from dap_bridge.engine.models import blend, model
+from dap_bridge.engine.methods.consensus.components import Factorisation
+from dap_bridge.engine.methods.consensus.models import blend, model
 from dap_bridge.engine.recipe import ConsensusRecipe, Models
 
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from dap_bridge import presets
-from dap_bridge.engine.components import magnitude
 from dap_bridge.engine.events import ChunkMasks, Note, Step
-from dap_bridge.engine.losses import told_apart
-from dap_bridge.engine.paper import Outputs, best_order, join, ratio_masks, separate_paper, split
+from dap_bridge.engine.methods.consensus.components import magnitude
+from dap_bridge.engine.methods.consensus.separation import separate
+from dap_bridge.engine.methods.paper.separation import Outputs, best_order, join, ratio_masks, separate_paper, split
+from dap_bridge.engine.nets.losses import told_apart
 from dap_bridge.engine.recipe import Noise, PaperRecipe
-from dap_bridge.engine.separation import separate
-from dap_bridge.engine.stft import frame_count, istft, stft
+from dap_bridge.engine.signal.stft import frame_count, istft, stft
 
 CPU = torch.device("cpu")
 

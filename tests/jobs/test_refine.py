@@ -16,7 +16,7 @@ import tomli_w
 from scipy.signal import stft
 
 from dap_bridge.domain import Job
-from dap_bridge.engine.refinement import refine as refine_chunks
+from dap_bridge.engine.methods.consensus.boxes import refine as refine_chunks
 from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox

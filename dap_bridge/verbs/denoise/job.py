@@ -18,9 +18,8 @@ from ...audio.plan import Chunk, fit_view, plan
 from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import file_name, null_db, require_writable
 from ...domain import ClipRef, Format, Manifest, Stem
-from ...engine import network_prior
-from ...engine.consistency import apply_masks
-from ...engine.denoising import (
+from ...engine.methods.consensus.separation import separate as separate_chunks
+from ...engine.methods.denoising.cleaning import (
     Evidence,
     clean,
     cleaned_levels,
@@ -29,9 +28,10 @@ from ...engine.denoising import (
     speech_evidence,
     speech_likeness,
 )
-from ...engine.fit import chance
+from ...engine.methods.network_prior import fluctuations as network_prior
+from ...engine.nets.optimise import chance
 from ...engine.recipe import DenoisingRecipe, NetworkPriorRecipe
-from ...engine.separation import separate as separate_chunks
+from ...engine.signal.stems import apply_masks
 from ...jobs import device as devices
 from ...jobs.run import Run, writing_to
 from ..reader import RunReader

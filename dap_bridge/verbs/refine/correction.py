@@ -18,9 +18,9 @@ from ...audio.silence import Fill, original
 from ...audio.stems import NULL_FLOOR_DB, bits
 from ...domain import Box, Op
 from ...engine.events import Fit
+from ...engine.methods.consensus.boxes import Region
+from ...engine.methods.consensus.boxes import refine as refine_chunks
 from ...engine.recipe import ConsensusRecipe
-from ...engine.refinement import Region
-from ...engine.refinement import refine as refine_chunks
 from ...jobs import fits
 from ...jobs.sessions import Sessions, stamp
 from ..separate.job import Separation, Task

@@ -22,11 +22,11 @@ from ...audio.plan import Chunk, fit_view, plan
 from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import StemWriter, file_name, null_db, require_writable
 from ...domain import ClipRef, Format, Manifest, Stem
-from ...engine.consistency import apply_masks
 from ...engine.events import ChunkMasks, Fit
+from ...engine.methods.consensus.boxes import Region
+from ...engine.methods.consensus.separation import separate as separate_chunks
 from ...engine.recipe import ConsensusRecipe, PaperRecipe
-from ...engine.refinement import Region
-from ...engine.separation import separate as separate_chunks
+from ...engine.signal.stems import apply_masks
 from ...jobs import device as devices
 from ...jobs import fits
 from ...jobs.run import Run
