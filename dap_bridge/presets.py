@@ -16,7 +16,8 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from . import assets, config
-from .engine.recipe import RECIPES, Recipe, Section
+from .engine.methods import RECIPES
+from .engine.recipe import Section
 from .errors import BadPreset
 
 
@@ -49,7 +50,7 @@ class About:
 
     title: str
     description: str
-    method: str  # which recipe the rest of the file is, see engine.recipe.RECIPES
+    method: str  # which recipe the rest of the file is, see engine.methods.RECIPES
     chunk: Chunking
     silence: Silence | None = None  # in a file also the name of a preset that has it; None: everything is signal
     postprocess: tuple[dict[str, Any], ...] = ()
@@ -77,7 +78,7 @@ def names() -> list[str]:
     return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob("*.toml")})
 
 
-def load(name: str) -> Preset[Recipe]:
+def load(name: str) -> Preset[Section]:
     """The preset called `name`. Raises BadPreset that says which file, which key and what is allowed there."""
     return read(_find(name))
 
@@ -102,7 +103,7 @@ def load_one_of(name: str, *kinds: type[R]) -> Preset[R]:
     )
 
 
-def read(path: Path) -> Preset[Recipe]:
+def read(path: Path) -> Preset[Section]:
     """A preset from its file."""
     table = _whole(path, ())
     own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
@@ -112,7 +113,7 @@ def read(path: Path) -> Preset[Recipe]:
     if about.method not in RECIPES:
         raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(RECIPES)}.")
     kind = RECIPES[about.method]
-    recipe: Recipe = _check(path, kind, table | _borrowed(kind, table))
+    recipe: Section = _check(path, kind, table | _borrowed(kind, table))
     return Preset(path.stem, about, recipe)
 
 
@@ -156,7 +157,7 @@ def _silence_of(path: Path, name: str) -> dict[str, Any] | None:
     return table
 
 
-def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Recipe]:
+def _borrowed(kind: type, table: dict[str, Any]) -> dict[str, Section]:
     """The recipes within a recipe that the file leaves to other presets, by their names. Raises BadPreset."""
     methods = {recipe.__name__: recipe for recipe in RECIPES.values()}
     within = {field.name: methods[str(field.type)] for field in fields(kind) if str(field.type) in methods}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dap_bridge import assets, presets
-from dap_bridge.engine.recipe import ConsensusRecipe
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.errors import BadPreset
 
 SHIPPED = sorted(assets.folder("presets").glob("*.toml"))

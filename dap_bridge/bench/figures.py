@@ -22,8 +22,8 @@ from .thumbnails import RANGE_DB
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..engine.methods.paper.recipe import PaperRecipe
     from ..engine.methods.paper.separation import Outputs
-    from ..engine.recipe import PaperRecipe
 
 # Points of the fit that Fig. 11 shows: iterations 500, 1000 ... 5000 of 5000.
 MOMENTS = 10

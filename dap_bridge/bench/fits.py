@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from .. import presets
 from ..engine.events import ChunkMasks, Note
-from ..engine.methods.paper.separation import Observer, ratio_masks, separate_paper
-from ..engine.recipe import PaperRecipe
+from ..engine.methods.paper.recipe import PaperRecipe
+from ..engine.methods.paper.separation import Observer, ratio_masks, separate
 from ..engine.signal.stems import apply_masks
 from ..engine.signal.stft import frame_count
 from ..errors import BadRequest
@@ -45,7 +45,7 @@ def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe
     began = time.monotonic()
     notes: list[str] = []
     masks = torch.zeros(())
-    events = separate_paper(
+    events = separate(
         lambda _: view, 1, recipe, sources=len(sound.references), seed=seed, device=chosen, observe=observe
     )
     for event in events:

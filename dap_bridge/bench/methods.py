@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .. import presets
 from ..domain import Job
-from ..engine.recipe import ConsensusRecipe, PaperRecipe
+from ..engine.methods import SEPARATORS
 from ..transport import protocol
 from ..verbs.request import JobVerb
 from . import metrics
@@ -142,7 +142,7 @@ def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
 
 def verb_of(preset: str) -> str:
     """The verb that makes the two stems of a clip by a preset. Raises BadPreset."""
-    return "separate" if isinstance(presets.load(preset).recipe, ConsensusRecipe | PaperRecipe) else "denoise"
+    return "separate" if type(presets.load(preset).recipe) in SEPARATORS else "denoise"
 
 
 # What a manifest says that a row keeps.

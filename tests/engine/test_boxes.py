@@ -10,11 +10,15 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.events import ChunkMasks, Fit
-from dap_bridge.engine.methods.consensus.boxes import Evidence, Refined, Region, fill, membership, refine, relabel
-from dap_bridge.engine.methods.consensus.components import component_spectra, magnitude
+from dap_bridge.engine.events import ChunkMasks, Corrected
+from dap_bridge.engine.methods.consensus.boxes import correct as correct_chunks
+from dap_bridge.engine.methods.consensus.components import component_spectra
+from dap_bridge.engine.methods.consensus.learned import Learned, dump, restore
+from dap_bridge.engine.methods.consensus.priors import Evidence, relabel
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.engine.methods.consensus.separation import separate
-from dap_bridge.engine.recipe import ConsensusRecipe
+from dap_bridge.engine.signal.regions import Region, fill, membership
+from dap_bridge.engine.signal.stft import magnitude
 
 REGION = Region(0, False, start=0.5, end=1.0, low=400.0, high=800.0, strength=1.0, feather=0.1)
 HERTZ, SECONDS = torch.linspace(0, 5500, 512), torch.linspace(0, 2, 129)
@@ -91,12 +95,16 @@ def answers(run: Iterator[object]) -> list[ChunkMasks]:
     return [event for event in run if isinstance(event, ChunkMasks)]
 
 
-def correct(recipe: ConsensusRecipe, fits: Sequence[Fit], regions: list[Region], redraw: bool) -> Refined:
+def learned_of(answer: ChunkMasks) -> list[Learned]:
+    return restore(answer.learned, torch.device("cpu"))
+
+
+def correct(recipe: ConsensusRecipe, learned: Sequence[Learned], regions: list[Region], redraw: bool) -> Corrected:
     mixture, _ = scene()
     device = torch.device("cpu")
-    run = refine(lambda _: mixture, lambda _: fits, {0: regions}, recipe, redraw=redraw, device=device)
+    run = correct_chunks(lambda _: mixture, lambda _: dump(learned), {0: regions}, recipe, redraw=redraw, device=device)
     (found,) = answers(run)
-    assert isinstance(found, Refined)
+    assert isinstance(found, Corrected)
     return found
 
 
@@ -104,8 +112,13 @@ def correct(recipe: ConsensusRecipe, fits: Sequence[Fit], regions: list[Region],
 def separated(recipe: ConsensusRecipe) -> ChunkMasks:
     mixture, _ = scene()
     (answer,) = answers(separate(lambda _: mixture, 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
-    assert len(answer.fits) == 1
     return answer
+
+
+@pytest.fixture(scope="module")
+def learned(separated: ChunkMasks) -> Learned:
+    (found,) = learned_of(separated)
+    return found
 
 
 def share_of(masks: Tensor, part: Tensor, recipe: ConsensusRecipe, until: float) -> float:
@@ -125,8 +138,8 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
     (made,) = answers(separate(lambda _: mixture, 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
     # a separation that put everything into the first stem
     wrong = [
-        Fit(fit.pool, torch.tensor([0.95, 0.05]).repeat(len(fit.labels), 1), fit.decoders if redraw else None)
-        for fit in made.fits
+        Learned(one.pool, torch.tensor([0.95, 0.05]).repeat(len(one.labels), 1), one.decoders if redraw else None)
+        for one in learned_of(made)
     ]
     box = Region(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
     masks = correct(recipe, wrong, [box], redraw).masks
@@ -134,38 +147,37 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
     assert share_of(masks, parts[0], recipe, until=1.1) > 0.8, "another sound"
 
 
-def test_no_box_leaves_what_a_committee_made_as_it_was(recipe: ConsensusRecipe) -> None:
-    committee = replace(recipe, members=(1.0, 0.5, 1.0))
+def test_no_box_leaves_what_several_members_made_as_it_was(recipe: ConsensusRecipe) -> None:
+    several = replace(recipe, members=(1.0, 0.5, 1.0))
     mixture, _ = scene()
-    (made,) = answers(separate(lambda _: mixture, 1, committee, sources=2, seed=0, device=torch.device("cpu")))
-    assert [len(fit.pool) for fit in made.fits] == [2 * len(recipe.pool), len(recipe.pool)]
-    assert torch.equal(correct(committee, made.fits, [], True).masks, made.masks)
+    (made,) = answers(separate(lambda _: mixture, 1, several, sources=2, seed=0, device=torch.device("cpu")))
+    assert [len(one.pool) for one in learned_of(made)] == [2 * len(recipe.pool), len(recipe.pool)]
+    assert torch.equal(correct(several, learned_of(made), [], True).masks, made.masks)
 
 
 @pytest.mark.parametrize("redraw", [True, False])
 def test_no_box_leaves_the_separation_as_it_was(recipe: ConsensusRecipe, separated: ChunkMasks, redraw: bool) -> None:
-    again = correct(recipe, separated.fits, [], redraw)
+    again = correct(recipe, learned_of(separated), [], redraw)
     assert torch.equal(again.masks, separated.masks)
     assert again.change == (0.0, 0.0)
 
 
-def test_the_refit_starts_where_the_separation_ended(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
+def test_decoders_go_on_where_the_separation_ended(recipe: ConsensusRecipe, learned: Learned) -> None:
     """From the saved weights and noise, not from new ones."""
-    (fit,) = separated.fits
-    assert fit.decoders is not None
+    assert learned.decoders is not None
     box = Region(0, True, start=0.1, end=0.3, low=400, high=600, strength=1.0, feather=0.0)
-    other = replace(fit, decoders=replace(fit.decoders, noise=fit.decoders.noise.flip(-1)))
-    first, second = (correct(recipe, [one], [box], True).masks for one in (fit, other))
-    assert torch.equal(first, correct(recipe, [fit], [box], True).masks)
+    other = replace(learned, decoders=replace(learned.decoders, noise=learned.decoders.noise.flip(-1)))
+    first, second = (correct(recipe, [one], [box], True).masks for one in (learned, other))
+    assert torch.equal(first, correct(recipe, [learned], [box], True).masks)
     assert not torch.allclose(first, second, atol=1e-3)
 
 
-def test_a_weaker_box_is_a_target_too(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
+def test_a_weaker_box_is_a_target_too(recipe: ConsensusRecipe, learned: Learned) -> None:
     """The more, the stronger it is: nothing waits for full strength."""
     _, parts = scene()
     box = Region(0, False, start=0.0, end=2.0, low=1500, high=2600, strength=1.0, feather=0.0)
     kept = [
-        share_of(correct(recipe, separated.fits, [replace(box, strength=each)], True).masks, parts[1], recipe, until=0)
+        share_of(correct(recipe, [learned], [replace(box, strength=each)], True).masks, parts[1], recipe, until=0)
         for each in (0.01, 0.25, 0.5, 1.0)
     ]
     none, quarter, half, full = kept
@@ -174,12 +186,11 @@ def test_a_weaker_box_is_a_target_too(recipe: ConsensusRecipe, separated: ChunkM
     assert half < 0.5
 
 
-def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
+def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRecipe, learned: Learned) -> None:
     assert recipe.boxes is not None
-    (fit,) = separated.fits
-    spectra = component_spectra(fit.pool, 1)[:, 0]
+    spectra = component_spectra(learned.pool, 1)[:, 0]
     low = spectra[:, : spectra.shape[1] // 5].sum(1) / spectra.sum(1)  # below 1100 Hz
-    soft = replace(fit, labels=torch.lerp(torch.stack([low, 1 - low], 1), torch.tensor(0.5), 0.6))
+    soft = replace(learned, labels=torch.lerp(torch.stack([low, 1 - low], 1), torch.tensor(0.5), 0.6))
     box = Region(0, False, start=0.0, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
     _, parts = scene()
 
@@ -196,8 +207,13 @@ def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRe
 def test_evidence_reaches_nothing_in_chunks_that_hear_of_no_box(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
     mixture, _ = scene()
     box = Region(0, False, start=0.1, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
-    run = refine(
-        lambda _: mixture, lambda _: separated.fits, {0: [box], 1: []}, recipe, redraw=False, device=torch.device("cpu")
+    run = correct_chunks(
+        lambda _: mixture,
+        lambda _: separated.learned,
+        {0: [box], 1: []},
+        recipe,
+        redraw=False,
+        device=torch.device("cpu"),
     )
     first, second = answers(run)
     assert torch.equal(second.masks, separated.masks)

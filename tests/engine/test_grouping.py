@@ -20,10 +20,11 @@ from dap_bridge.engine.methods.consensus.grouping import (
     group_members,
     k_means,
     separability,
-    settle,
     spectral,
 )
-from dap_bridge.engine.recipe import Features, Front, Grouping
+from dap_bridge.engine.methods.consensus.priors import settle
+from dap_bridge.engine.methods.consensus.recipe import Features, Grouping
+from dap_bridge.engine.recipe import Front
 
 FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
 FEATURES = Features(
@@ -141,8 +142,8 @@ def sounds(count: int) -> tuple[Description, Tensor]:
     return describe(spectra[:, None], activations, FEATURES, FRONT), truth
 
 
-def grouped(recipe: Grouping, *looks: Description) -> tuple[Groups, list[tuple[int, int]]]:
-    run, told = group(looks, FEATURES, recipe, sources=2, generator=chance()), []
+def grouped(recipe: Grouping, *snapshots: Description) -> tuple[Groups, list[tuple[int, int]]]:
+    run, told = group(snapshots, FEATURES, recipe, sources=2, generator=chance()), []
     while True:
         try:
             told.append(next(run))
@@ -158,7 +159,7 @@ def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
     assert told[-1][0] == told[-1][1] == len(told)
 
 
-def test_looks_of_the_same_components_all_have_a_vote() -> None:
+def test_snapshots_of_the_same_components_all_have_a_vote() -> None:
     description, truth = sounds(30)
     confused = torch.randperm(60, generator=chance(1))
     other = Description(*(values[confused] for values in vars(description).values()))
@@ -229,12 +230,12 @@ def test_separability_is_high_for_the_groups_that_are_there_and_low_for_others()
     assert separability(silent, right, FEATURES) == 0.0
 
 
-def test_members_of_a_committee_call_the_same_sound_the_same() -> None:
+def test_members_call_the_same_sound_the_same() -> None:
     first, truth = sounds(30)
     others = [Description(*(values[order] for values in vars(first).values())) for order in _orders_of(60, 3)]
-    looks = [concatenate([first, *others])]
+    snapshots = [concatenate([first, *others])]
     members = torch.arange(4).repeat_interleave(60)
-    run = group_members(looks, members, FEATURES, GROUPING, sources=2, generator=chance())
+    run = group_members(snapshots, members, FEATURES, GROUPING, sources=2, generator=chance())
     with pytest.raises(StopIteration) as end:
         while True:
             next(run)

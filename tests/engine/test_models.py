@@ -11,7 +11,7 @@ from torch import Tensor
 from dap_bridge import presets
 from dap_bridge.engine.methods.consensus.components import Factorisation
 from dap_bridge.engine.methods.consensus.models import blend, model
-from dap_bridge.engine.recipe import ConsensusRecipe, Models
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe, Models
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
-"""The anchored fit: its hand-written gradient is autograd's, and it cleans masks that are nearly right."""
+"""Decoders: their objective's hand-written gradient is autograd's, and they clean masks that are nearly right."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dap_bridge.engine.methods.consensus.redraw import refine
+from dap_bridge.engine.methods.consensus.redraw import redraw
 from dap_bridge.engine.nets import losses
 from dap_bridge.engine.recipe import DecoderShape, Refinement
 
@@ -27,12 +27,12 @@ def changed(**values: float) -> Refinement:
     return Refinement(**{**vars(RECIPE), **values})
 
 
-def refined(spectrogram: Tensor, masks: Tensor, recipe: Refinement = RECIPE, seed: int = 0) -> Tensor:
-    return refined_by_members(spectrogram, masks[None], recipe, seed)[0]
+def redrawn(spectrogram: Tensor, masks: Tensor, recipe: Refinement = RECIPE, seed: int = 0) -> Tensor:
+    return redrawn_by_members(spectrogram, masks[None], recipe, seed)[0]
 
 
-def refined_by_members(spectrogram: Tensor, masks: Tensor, recipe: Refinement, seed: int = 0) -> Tensor:
-    run = refine(spectrogram, masks, recipe, torch.Generator().manual_seed(seed))
+def redrawn_by_members(spectrogram: Tensor, masks: Tensor, recipe: Refinement, seed: int = 0) -> Tensor:
+    run = redraw(spectrogram, masks, recipe, torch.Generator().manual_seed(seed))
     while True:
         try:
             next(run)
@@ -78,7 +78,7 @@ def test_masks_that_are_nearly_right_come_out_cleaner() -> None:
     spectrogram, truth = scene()
     noise = 1.5 * torch.randn(truth.shape, generator=torch.Generator().manual_seed(1))
     given = (truth.clamp(min=0.02).log() + noise).softmax(0)
-    result = refined(spectrogram, given)
+    result = redrawn(spectrogram, given)
     torch.testing.assert_close(result.sum(0), torch.ones_like(spectrogram))
     assert error(result, truth, spectrogram) < 0.6 * error(given, truth, spectrogram)
 
@@ -90,7 +90,7 @@ def test_decoders_start_at_the_level_of_their_targets(loud: float) -> None:
     spectrogram[7] = loud
     spectrogram[8:] = 1e-3
     masks = torch.tensor([0.9, 0.1])[:, None, None].expand(2, 256, 64)
-    result = refined(spectrogram, masks, changed(iterations=0))
+    result = redrawn(spectrogram, masks, changed(iterations=0))
     assert result.isfinite().all()
     torch.testing.assert_close(result[:, 7].mean(1), torch.tensor([0.9, 0.1]), atol=0.05, rtol=0)
     if loud == 1.0:
@@ -99,25 +99,25 @@ def test_decoders_start_at_the_level_of_their_targets(loud: float) -> None:
 
 def test_the_share_blends_the_fit_with_what_was_given() -> None:
     spectrogram, truth = scene()
-    whole, half = refined(spectrogram, truth), refined(spectrogram, truth, changed(share=0.5))
+    whole, half = redrawn(spectrogram, truth), redrawn(spectrogram, truth, changed(share=0.5))
     torch.testing.assert_close(half, (whole + truth) / 2)
 
 
 @pytest.mark.parametrize("size", [(64, 1), (64, 7), (4, 64)])
 def test_what_is_too_small_to_fit_stays_as_it_is(size: tuple[int, int]) -> None:
     masks = torch.rand(2, *size).softmax(0)
-    assert torch.equal(refined(torch.rand(*size), masks), masks)
+    assert torch.equal(redrawn(torch.rand(*size), masks), masks)
 
 
 def test_silence_stays_as_it_is() -> None:
     masks = torch.rand(2, 64, 64).softmax(0)
-    assert torch.equal(refined(torch.zeros(64, 64), masks), masks)
+    assert torch.equal(redrawn(torch.zeros(64, 64), masks), masks)
 
 
-def test_each_member_of_a_committee_has_a_fit_of_its_own() -> None:
+def test_each_member_has_decoders_of_its_own() -> None:
     spectrogram, truth = scene()
     flat = torch.full_like(truth, 0.5)
-    apart = refined_by_members(spectrogram, torch.stack([truth, flat, truth]), RECIPE)
+    apart = redrawn_by_members(spectrogram, torch.stack([truth, flat, truth]), RECIPE)
     assert error(apart[0], truth, spectrogram) < 0.2 * error(apart[1], truth, spectrogram)
     # the same targets, other weights to begin with
     assert 0 < error(apart[0], apart[2], spectrogram) < 0.1 * error(apart[0], apart[1], spectrogram)
@@ -126,5 +126,5 @@ def test_each_member_of_a_committee_has_a_fit_of_its_own() -> None:
 def test_the_seed_decides() -> None:
     spectrogram, truth = scene()
     few = changed(iterations=3)
-    assert torch.equal(refined(spectrogram, truth, few, seed=1), refined(spectrogram, truth, few, seed=1))
-    assert not torch.equal(refined(spectrogram, truth, few, seed=1), refined(spectrogram, truth, few, seed=2))
+    assert torch.equal(redrawn(spectrogram, truth, few, seed=1), redrawn(spectrogram, truth, few, seed=1))
+    assert not torch.equal(redrawn(spectrogram, truth, few, seed=1), redrawn(spectrogram, truth, few, seed=2))

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dap_bridge import assets, presets
 from dap_bridge.engine.events import ChunkMasks, Event, Note, Step
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.engine.methods.consensus.separation import separate
-from dap_bridge.engine.recipe import ConsensusRecipe
 from dap_bridge.engine.signal.stems import apply_masks
 
 CPU = torch.device("cpu")

@@ -10,8 +10,8 @@ from scipy.signal import stft
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.methods.consensus.boxes import Region
-from dap_bridge.engine.recipe import Boxes, ConsensusRecipe
+from dap_bridge.engine.methods.consensus.recipe import Boxes, ConsensusRecipe
+from dap_bridge.engine.signal.regions import Region
 from dap_bridge.engine.signal.silence import silence
 from dap_bridge.engine.signal.stems import apply_masks
 

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from dap_bridge import presets
 from dap_bridge.engine.methods.texture.generator import latent_path
+from dap_bridge.engine.methods.texture.matching import match
 from dap_bridge.engine.methods.texture.original import listen
-from dap_bridge.engine.recipe import TextureRecipe
-from dap_bridge.engine.signal.auditory import FilterBank, describe_envelopes, match
+from dap_bridge.engine.methods.texture.recipe import TextureRecipe
+from dap_bridge.engine.signal.auditory import FilterBank, describe_envelopes
 from dap_bridge.engine.signal.phase import continued, fast_griffin_lim, joined
 from dap_bridge.engine.signal.stft import stft
 

@@ -21,12 +21,12 @@ import tomli_w
 
 from dap_bridge import assets
 from dap_bridge.domain import Job, Progress
+from dap_bridge.engine.methods.consensus.counting import suggestion
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.mailbox import Mailbox
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
-from dap_bridge.verbs.separate.job import suggestion
 from tests.conftest import RECORDINGS
 
 Separate = Callable[..., dict[str, Any]]

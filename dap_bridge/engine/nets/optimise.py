@@ -13,19 +13,19 @@ from torch.optim.adam import adam
 
 @dataclass(frozen=True)
 class Iteration:
-    """One optimiser step: `index` counts from 0, `loss` is a 0-d tensor on the fit's device (reading it waits)."""
+    """One optimiser step: `index` counts from 0, `loss` is a 0-d tensor on its own device (reading it waits)."""
 
     index: int
     loss: Tensor
 
 
-def fit(
+def optimise(
     parameters: Iterable[Tensor], objective: Callable[[int], Tensor], *, iterations: int, learning_rate: float
 ) -> Iterator[Iteration]:
     """Minimise objective(i) over `parameters` with Adam, one step an iteration.
 
     objective is called with the iteration's index, so that noise and weights may follow a schedule (method: dynamic
-    noise, binary-mask term). Closing the generator stops the fit between two iterations.
+    noise, binary-mask term). Closing the generator stops it between two iterations.
     """
     weights = list(parameters)
     means = [torch.zeros_like(weight) for weight in weights]
@@ -57,11 +57,6 @@ _ADAM: dict[str, Any] = {
     "weight_decay": 0.0,
     "maximize": False,
 }
-
-
-def chance(seed: int, index: int) -> torch.Generator:
-    """Random numbers of its own for every part of a job, -1 or above, the same whenever that part is done again."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + index + 1) % 2**63)
 
 
 def multiplies_halves(device: torch.device) -> bool:

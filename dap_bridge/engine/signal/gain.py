@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from ..recipe import Gain
+from ..tiny import TINY
 
-_TINY = 1e-12
 # exp(-80) is below float32's resolution of one by far.
 LARGEST_EXPONENT = 80.0
 
@@ -28,7 +28,7 @@ def decision_directed_gain(power: Tensor, noise: Tensor, recipe: Gain) -> Tensor
 
     xi = a G'^2 gamma' + (1 - a) max(gamma - 1, 0), with ' of the frame before.
     """
-    gamma = power / noise.clamp(min=_TINY)
+    gamma = power / noise.clamp(min=TINY)
     before = torch.ones_like(gamma[:, 0])
     least = least_snr(recipe)
     gains = []

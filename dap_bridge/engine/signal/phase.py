@@ -7,9 +7,8 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
+from ..tiny import TINY
 from .stft import istft, stft
-
-_TINY = 1e-12
 
 
 def fast_griffin_lim(
@@ -36,7 +35,7 @@ def fast_griffin_lim(
     spectrum = stft(start, n_fft, hop)
     before, audio = spectrum, start
     for _ in range(iterations):
-        shaped = magnitude * spectrum / spectrum.abs().clamp(min=_TINY)
+        shaped = magnitude * spectrum / spectrum.abs().clamp(min=TINY)
         audio = torch.where(where, known, istft(shaped, n_fft, hop, samples))
         consistent = stft(audio, n_fft, hop)
         spectrum = consistent + momentum * (consistent - before)
@@ -57,7 +56,7 @@ def continued(audio: Tensor, samples: int, order: int, generator: torch.Generato
     signal = audio.double().cpu()
     spectrum = torch.fft.rfft(signal * torch.hann_window(frames, dtype=torch.float64), 2 * frames)
     correlation = torch.fft.irfft(spectrum.abs().square(), 2 * frames)[:, : order + 1]
-    correlation[:, 0] = correlation[:, 0] * (1 + _WHITE) + _TINY
+    correlation[:, 0] = correlation[:, 0] * (1 + _WHITE) + TINY
     index = (torch.arange(order)[:, None] - torch.arange(order)).abs()
     factor = torch.linalg.cholesky(correlation[:, index])
     weights = torch.cholesky_solve(correlation[:, 1:, None], factor)[:, :, 0]
@@ -85,5 +84,5 @@ def joined(left: Tensor, right: Tensor) -> Tensor:
     fall, rise = angle.cos(), angle.sin()
     product = (left * right).sum(-1, keepdim=True)
     norm = (left.square().sum(-1, keepdim=True) * right.square().sum(-1, keepdim=True)).sqrt()
-    alike = (product / norm.clamp(min=_TINY)).clamp(0, 1)
+    alike = (product / norm.clamp(min=TINY)).clamp(0, 1)
     return (fall * left + rise * right) / (1 + 2 * fall * rise * alike).sqrt()

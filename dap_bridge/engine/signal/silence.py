@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.signal.windows import general_cosine
 
-from ..methods.consensus.boxes import Region
-from ..recipe import Boxes
+from ..recipe import Holding
+from .regions import Region
 
 # Blackman and Harris' window (Harris 1978): 92 dB less of what lies beside its main lobe, which is eight bins wide.
 _WINDOW = (0.35875, 0.48829, 0.14128, 0.01168)
@@ -19,7 +19,7 @@ _LOBE = 8
 _TINY = 1e-30
 
 
-def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region], recipe: Boxes) -> Tensor:
+def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region], recipe: Holding) -> Tensor:
     """Take what sounds in boxes where a stem has to be silent out of it, and give it to the others, in place.
 
     parts: (sources, channels, frames), whose sum stays; mixture: (channels, frames), of the same `rate`. A masked
@@ -68,7 +68,7 @@ class _Atoms:
     window: Tensor
 
     @classmethod
-    def of_all_sizes(cls, region: Region, rate: int, stretch: Tensor, recipe: Boxes) -> list[_Atoms]:
+    def of_all_sizes(cls, region: Region, rate: int, stretch: Tensor, recipe: Holding) -> list[_Atoms]:
         """Those of a box that `stretch` (channels, samples) fills in time, by the length of their windows.
 
         The windows are recipe.silence_windows_s long, or longer where the box is narrower than two main lobes, and

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..recipe import Front
+
 
 def stft(audio: Tensor, n_fft: int, hop: int, edges: str = "constant") -> Tensor:
     """Complex spectrogram of `audio` (channels, samples) -> (channels, n_fft // 2 + 1, frames).
@@ -30,3 +32,14 @@ def istft(spectrogram: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
 def frame_count(samples: int, hop: int) -> int:
     """How many frames `stft` gives for a clip of that many samples."""
     return 1 + samples // hop
+
+
+def magnitude(audio: Tensor, front: Front) -> Tensor:
+    """What the front sees of `audio` (channels, samples) at front.rate: (views, bins, frames).
+
+    One view for "power" and "mono", one a channel for "channels".
+    """
+    if front.view == "mono":
+        audio = audio.mean(0, keepdim=True)
+    spectrogram = stft(audio, front.n_fft, front.hop).abs()
+    return spectrogram.square().mean(0, keepdim=True).sqrt() if front.view == "power" else spectrogram

@@ -16,7 +16,8 @@ from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSess
 from ...jobs.run import MANIFEST, Run
 from ...jobs.sessions import Session, Sessions
 from ..reader import RunReader
-from ..separate.job import SeparationPreset, fingerprint
+from ..separate.job import fingerprint
+from ..separate.masked import SeparationPreset
 
 
 def find(name: str, clip: str | None, sessions: Sessions | None) -> list[Session]:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from ...events import relay
-from ...recipe import Carry, Models
-from .components import TINY, Factorisation, activations
+from ...tiny import TINY
+from .components import Factorisation, activations
 from .models import compress, model, source_masks
+from .recipe import Carry, Models
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...recipe import Factorisations, Front, Islands
-from ...signal.stft import stft
-
-TINY = 1e-12  # keeps quotients finite; spectrograms are brought to mean one before it is added
+from ...signal.interpolation import resampled
+from ...tiny import TINY
+from .recipe import Factorisations, Islands
 
 
 @dataclass(frozen=True)
@@ -25,17 +24,6 @@ class Factorisation:
     compression: float
     spectra: Tensor
     activations: Tensor
-
-
-def magnitude(audio: Tensor, front: Front) -> Tensor:
-    """What the front sees of `audio` (channels, samples) at front.rate: (views, bins, frames).
-
-    One view for "power" and "mono", one a channel for "channels".
-    """
-    if front.view == "mono":
-        audio = audio.mean(0, keepdim=True)
-    spectrogram = stft(audio, front.n_fft, front.hop).abs()
-    return spectrogram.square().mean(0, keepdim=True).sqrt() if front.view == "power" else spectrogram
 
 
 def spectral_islands(spectrogram: Tensor, recipe: Islands) -> Tensor:
@@ -65,14 +53,14 @@ def factorise(
     recipe: Factorisations,
     generator: torch.Generator,
     islands: Tensor | None = None,
-    looks: Sequence[float] = (1.0,),
+    snapshots: Sequence[float] = (1.0,),
 ) -> Generator[int, None, list[Factorisation]]:
-    """Minimise the beta-divergence D(V | W H) by multiplicative updates (see `descend`), all runs in one batch.
+    """Bring W H near V by multiplicative updates (see `descend`), all runs in one batch.
 
     spectrogram: magnitudes (views, bins, frames). Yields the update's index after each, returns the runs as they were
-    at each of `looks`, shares of the updates, the last of which is 1. The random start comes from `generator` on the
-    CPU, so that it does not depend on the device. Runs that a GPU has no memory for all at once are updated a part at a
-    time, with the same result. islands: of each bin (see `spectral_islands`); every component then keeps to one of
+    at each of `snapshots`, shares of the updates, the last of which is 1. The random start comes from `generator` on
+    the CPU, so that it does not depend on the device. Runs that a GPU has no memory for all at once are updated a part
+    at a time, with the same result. islands: of each bin (see `spectral_islands`); every component then keeps to one of
     them, in turn, for the updates leave a zero where it is.
     """
     compressed = spectrogram.flatten(0, 1) ** recipe.compression
@@ -87,28 +75,25 @@ def factorise(
         w *= inside
         floor *= inside
     w /= w.sum(1, keepdim=True)
-    due = [max(1, round(look * recipe.updates)) for look in looks]
+    due = [max(1, round(share * recipe.updates)) for share in snapshots]
     seen: dict[int, Factorisation] = {}
-    for update in descend(v, w, h, floor, recipe.updates, recipe.beta, recipe.relaxation):
+    for update in descend(v, w, h, floor, recipe.updates, recipe.relaxation):
         if update + 1 in due:
             seen[update + 1] = Factorisation(recipe.compression, w.clone(), h * (v.sum(0) > 0))
         yield update
     return [seen[updates] for updates in due]
 
 
-def descend(
-    v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, beta: float, relaxation: float
-) -> Generator[int]:
+def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, relaxation: float) -> Generator[int]:
     """Multiplicative updates of w (runs, rows, components) and h (runs, components, frames), in place.
 
-    They minimise the beta-divergence of V and X = W H (Fevotte and Idier 2011, eqs. 2.4 and 2.5): 1 is Kullback-Leibler
-    (Lee and Seung 2001), 0 Itakura-Saito.
+    They minimise the Kullback-Leibler divergence of V and X = W H (Lee and Seung 2001), W's columns summing to one.
 
-        H <- H . (W^T (V X^(beta-2)) / W^T X^(beta-1))^r,    W <- W . ((V X^(beta-2)) H^T / X^(beta-1) H^T)^r
+        H <- H . (W^T (V / X))^r,    W <- W . ((V / X) H^T / sum_t H)^r
 
     r, the relaxation, is 1 for the plain updates. These minimise bounds, one after the other, and such steps may be
     longer: below r = 2 they end where plain ones do, in about r times fewer (Salakhutdinov and Roweis 2003, adaptive
-    overrelaxed bound optimisation). Itakura-Saito's plain update is as long as that already.
+    overrelaxed bound optimisation).
 
     v: (rows, frames), the same for all runs, or one for each: (runs, rows, frames); floor: (rows, components), the
     least that w may become. The columns of w sum to one, before and after. Yields the update's index after each.
@@ -119,11 +104,11 @@ def descend(
     def step(runs: slice) -> None:
         nonlocal scratch
         count = runs.stop - runs.start
-        if scratch.numel() == 0 or scratch.shape[1] != count:
+        if len(scratch) != count:
             scratch = v.new_empty(0)  # given back before more is asked for
-            scratch = v.new_empty(1 if beta == 1 else 2, count, *v.shape[-2:])
+            scratch = v.new_empty(count, *v.shape[-2:])
         of_runs = v if v.ndim == 2 else v[runs]
-        w[runs], h[runs] = _update(of_runs, w[runs], h[runs], floor, beta, relaxation, scratch)
+        w[runs], h[runs] = _update(of_runs, w[runs], h[runs], floor, relaxation, scratch)
 
     for update in range(updates):
         batch = _in_batches(step, len(w), batch)
@@ -131,22 +116,18 @@ def descend(
 
 
 def _update(
-    v: Tensor, w: Tensor, h: Tensor, floor: Tensor, beta: float, relaxation: float, scratch: Tensor
+    v: Tensor, w: Tensor, h: Tensor, floor: Tensor, relaxation: float, scratch: Tensor
 ) -> tuple[Tensor, Tensor]:
     """One multiplicative update of H, then of W, whose columns sum to one before and after.
 
-    floor: (rows, components), the least that W may become; scratch: room for a quotient of v's size for every run, and
-    for the slope X^(beta-1), which is one for Kullback-Leibler. What keeps the quotient finite is that neither W nor H
-    ever reaches zero inside a component's island; frames of silence get their zeros at the end.
+    floor: (rows, components), the least that W may become; scratch: room for a quotient of v's size for every run. What
+    keeps the quotient finite is that neither W nor H ever reaches zero inside a component's island; frames of silence
+    get their zeros at the end.
     """
-    quotient = _quotient(v, w, h, beta, scratch)
-    ratio = torch.bmm(w.mT, quotient)
-    if beta != 1:  # for Kullback-Leibler the slope is one, and so are the sums of W's columns
-        ratio /= torch.bmm(w.mT, scratch[1])
+    ratio = torch.bmm(w.mT, _quotient(v, w, h, scratch))
     h = (h * ratio.pow_(relaxation)).clamp_(min=TINY)
-    quotient = _quotient(v, w, h, beta, scratch)
-    ratio = torch.bmm(quotient, h.mT)
-    ratio /= h.sum(2)[:, None] if beta == 1 else torch.bmm(scratch[1], h.mT)
+    ratio = torch.bmm(_quotient(v, w, h, scratch), h.mT)
+    ratio /= h.sum(2)[:, None]
     w = w * ratio.pow_(relaxation)
     w = w.clamp_(min=floor)
     scale = w.sum(1, keepdim=True)
@@ -154,24 +135,21 @@ def _update(
 
 
 def activations(v: Tensor, spectra: Tensor, updates: int, relaxation: float) -> Tensor:
-    """H (runs, components, frames) by which spectra (runs, rows, components) explain v (rows, frames): `descend` for
-    Kullback-Leibler with W as it is, whose columns sum to one, from an H that is the same everywhere.
+    """H (runs, components, frames) by which spectra (runs, rows, components) explain v (rows, frames): `descend` with W
+    as it is, whose columns sum to one, from an H that is the same everywhere.
     """
     runs, _, components = spectra.shape
     h = v.sum(0).div(components).expand(runs, components, -1).clamp(min=TINY)
-    scratch = v.new_empty(1, runs, *v.shape)
+    scratch = v.new_empty(runs, *v.shape)
     for _ in range(updates):
-        h = (h * torch.bmm(spectra.mT, _quotient(v, spectra, h, 1, scratch)).pow_(relaxation)).clamp_(min=TINY)
+        h = (h * torch.bmm(spectra.mT, _quotient(v, spectra, h, scratch)).pow_(relaxation)).clamp_(min=TINY)
     return h * (v.sum(0) > 0)
 
 
-def _quotient(v: Tensor, w: Tensor, h: Tensor, beta: float, scratch: Tensor) -> Tensor:
-    """V X^(beta-2) in scratch[0], and the slope X^(beta-1) in scratch[1] where it is not one; X = W H."""
-    model = torch.bmm(w, h, out=scratch[0])
-    if beta == 1:
-        return torch.div(v, model, out=model)
-    slope = torch.pow(model, beta - 1, out=scratch[1])
-    return torch.div(v, model, out=model).mul_(slope)
+def _quotient(v: Tensor, w: Tensor, h: Tensor, scratch: Tensor) -> Tensor:
+    """V / (W H), in scratch."""
+    model = torch.bmm(w, h, out=scratch)
+    return torch.div(v, model, out=model)
 
 
 def _in_batches(work: Callable[[slice], None], count: int, batch: int) -> int:
@@ -231,7 +209,7 @@ def group_masks(pool: Sequence[Factorisation], labels: Tensor, views: int) -> Te
 
 
 def member_masks(pool: Sequence[Factorisation], labels: Tensor, views: int, members: int) -> Tensor:
-    """`group_masks` by each member of a committee: (members, sources, bins, frames).
+    """`group_masks` by each member: (members, sources, bins, frames).
 
     The members' parts of the pool, all of one size, lie one after the other, and so do their components' labels.
     """
@@ -241,31 +219,13 @@ def member_masks(pool: Sequence[Factorisation], labels: Tensor, views: int, memb
 
 
 def agreed(masks: Sequence[Tensor], exponent: float) -> Tensor:
-    """What a committee answers, (sources, bins, frames): the mean of its members' masks, sharpened.
+    """What the members answer together, (sources, bins, frames): the mean of their masks, sharpened.
 
-    masks: of every panel, (members, sources, bins, frames), up to half the rate all of them; the first one's bins are
+    masks: of every window, (members, sources, bins, frames), up to half the rate all of them; the first one's bins are
     those of the answer.
     """
     bins = masks[0].shape[2]
     return sharpen(torch.cat([resampled(own, bins) for own in masks]).mean(0), exponent)
-
-
-def resampled(masks: Tensor, bins: int) -> Tensor:
-    """Masks (..., bins, frames) on another number of bins from zero to half the rate."""
-    if masks.shape[-2] == bins:
-        return masks
-    return interpolate(masks, torch.linspace(0, masks.shape[-2] - 1, bins, device=masks.device), masks.ndim - 2)
-
-
-def interpolate(values: Tensor, at: Tensor, dim: int) -> Tensor:
-    """Linear interpolation along one axis at fractional indices; the ends are held."""
-    last = values.shape[dim] - 1
-    at = at.clamp(0, last)
-    low = at.floor().long()
-    shape = [1] * values.ndim
-    shape[dim] = -1
-    below, above = values.index_select(dim, low), values.index_select(dim, (low + 1).clamp(max=last))
-    return torch.lerp(below, above, (at - low).reshape(shape).to(values.dtype))
 
 
 def sharpen(masks: Tensor, exponent: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""How many sounds a clip seems to hold: chances, from what its components say. A hint, which nothing else relies on."""
+"""How many sounds a clip probably holds, from what its components say. A hint, which nothing else relies on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor
 
-from ...recipe import ConsensusRecipe, Counting
-from .components import TINY, Factorisation, component_activations, component_spectra
+from ...tiny import TINY
+from .components import Factorisation, component_activations, component_spectra
 from .grouping import Description, describe, group, separability
+from .recipe import ConsensusRecipe, Counting
 
 
 def evidence(
@@ -81,13 +82,29 @@ def togetherness(levels: Tensor, recipe: Counting) -> dict[str, float]:
     return found
 
 
-def chances(found: Sequence[dict[str, float]], recipe: Counting) -> tuple[float, ...]:
-    """The chance of 1, 2 … sounds, summing to one, by the mean of what chunks say (multinomial logistic regression)."""
+def probabilities(found: Sequence[dict[str, float]], recipe: Counting) -> tuple[float, ...]:
+    """Of 1, 2 … sounds, summing to one, by the mean of what chunks say (multinomial logistic regression)."""
     score = torch.tensor(recipe.intercepts, dtype=torch.float64)
     for name, weights in asdict(recipe.weights).items():
         value = sum(each[name] for each in found) / len(found)
         score = score + value * torch.tensor(weights, dtype=torch.float64)
     return tuple(score.softmax(0).tolist())
+
+
+def suggestion(sounds: Sequence[float], used: int, told_from: float) -> list[str]:
+    """A sentence where another number of sounds than the one used has a probability of `told_from` or more, else none.
+
+    sounds: the probabilities of 1, 2 … sounds, the last one that of so many or more.
+    """
+    most = len(sounds)
+    likeliest = max(range(1, most + 1), key=lambda number: sounds[number - 1])
+    probability = sounds[likeliest - 1]
+    if probability < told_from or likeliest == min(used, most):
+        return []
+    if likeliest == 1:
+        return [f"This may be one sound alone (chance {probability:.2f}): the stems are then parts of it."]
+    number = f"{likeliest} sounds" + (" or more" if likeliest == most else "")
+    return [f"This may be {number} and not {used} (chance {probability:.2f}): try again with that number of sources."]
 
 
 def _variance(points: Tensor, energy: Tensor) -> Tensor:

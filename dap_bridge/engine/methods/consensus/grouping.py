@@ -11,9 +11,9 @@ from itertools import count, permutations
 import torch
 from torch import Tensor
 
-from ...recipe import Features, Front, Grouping
-
-_TINY = 1e-12
+from ...recipe import Front
+from ...tiny import TINY
+from .recipe import Features, Grouping
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def concatenate(parts: list[Description]) -> Description:
 def _log_mel(power: Tensor, features: Features, front: Front) -> Tensor:
     """Log mel spectrum relative to its maximum, cut at -floor_nats: (components, mel_bands)."""
     filters = _mel_filters(features.mel_bands, front.n_fft, front.rate).to(power.device)
-    mel = power / power.amax(1, keepdim=True).clamp(min=_TINY) @ filters
-    log_mel = mel.clamp(min=_TINY).log()
+    mel = power / power.amax(1, keepdim=True).clamp(min=TINY) @ filters
+    log_mel = mel.clamp(min=TINY).log()
     top = log_mel.amax(1, keepdim=True)
     return (log_mel - top).clamp(min=-features.floor_nats)
 
@@ -70,17 +70,17 @@ def _texture(activations: Tensor, compression: float, lags: tuple[int, ...]) -> 
     """How an activation moves: autocorrelation of (h / mean)^c at `lags` frames (zero beyond the chunk's length), log
     kurtosis and log (mean / rms) of sqrt(h / mean): (components, len(lags) + 2).
     """
-    level = activations / activations.mean(1, keepdim=True).clamp(min=_TINY)
+    level = activations / activations.mean(1, keepdim=True).clamp(min=TINY)
     centred = level**compression
     centred = centred - centred.mean(1, keepdim=True)
-    variance = centred.square().sum(1).clamp(min=_TINY)
+    variance = centred.square().sum(1).clamp(min=TINY)
     frames = level.shape[1]
     correlations = [(centred[:, lag:] * centred[:, : max(0, frames - lag)]).sum(1) / variance for lag in lags]
     root = level.sqrt()
     deviation = root - root.mean(1, keepdim=True)
     kurtosis = deviation**4
-    kurtosis = (kurtosis.mean(1) + _TINY) / (deviation.square().mean(1).square() + _TINY)
-    crest = (root.mean(1) + _TINY) / (root.square().mean(1).sqrt() + _TINY)
+    kurtosis = (kurtosis.mean(1) + TINY) / (deviation.square().mean(1).square() + TINY)
+    crest = (root.mean(1) + TINY) / (root.square().mean(1).sqrt() + TINY)
     return torch.stack([*correlations, kurtosis.log(), crest.log()], 1)
 
 
@@ -88,7 +88,7 @@ def _pan(spectra: Tensor) -> Tensor:
     """Each further view's share of the component's power against the first's: (components, views - 1), -1 .. 1."""
     power = spectra.square().sum(2)
     first, rest = power[:, :1], power[:, 1:]
-    return (rest - first) / (rest + first).clamp(min=_TINY)
+    return (rest - first) / (rest + first).clamp(min=TINY)
 
 
 def embed(description: Description, features: Features) -> Tensor:
@@ -120,13 +120,13 @@ def _dct(bands: int, order: int) -> Tensor:
 
 def _standard(values: Tensor) -> Tensor:
     centred = values - values.mean(0)
-    return centred / centred.square().mean(0).sqrt().clamp(min=_TINY)
+    return centred / centred.square().mean(0).sqrt().clamp(min=TINY)
 
 
 def _unit(values: Tensor) -> Tensor:
     """Centred, with total variance one over all columns."""
     centred = values - values.mean(0)
-    return centred / centred.square().sum(1).mean().sqrt().clamp(min=_TINY)
+    return centred / centred.square().sum(1).mean().sqrt().clamp(min=TINY)
 
 
 @dataclass(frozen=True)
@@ -142,17 +142,17 @@ class Groups:
 
 
 def group(
-    looks: Sequence[Description], features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
+    snapshots: Sequence[Description], features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
 ) -> Generator[tuple[int, int], None, Groups]:
     """Consensus of k-means, tied Gaussian mixtures and spectral clustering under every setting of the features.
 
-    looks: the same components, described at several moments of their factorisation; all vote, and the last one says how
-    much energy each component has. Yields (parts done, parts). More components than recipe.landmarks: that many are
+    snapshots: the same components, described at several moments of their factorisation; all vote, and the last one says
+    how much energy each component has. Yields (parts done, parts). More components than recipe.landmarks: that many are
     drawn by energy and grouped; each of the others takes the mean label of the landmarks, weighed by
     exp(-d2 / (bandwidth median d2)).
     """
-    points = torch.cat([embed(look, features) for look in looks])
-    energy = looks[-1].energy
+    points = torch.cat([embed(snapshot, features) for snapshot in snapshots])
+    energy = snapshots[-1].energy
     chosen = _landmarks(energy, recipe.landmarks, generator)
     marks = points[:, chosen]
     blocks = points.split(recipe.landmarks, dim=1) if len(chosen) < points.shape[1] else ()
@@ -178,7 +178,7 @@ def group(
 
 
 def group_members(
-    looks: Sequence[Description],
+    snapshots: Sequence[Description],
     members: Tensor,
     features: Features,
     recipe: Grouping,
@@ -186,7 +186,7 @@ def group_members(
     sources: int,
     generator: torch.Generator,
 ) -> Generator[tuple[int, int], None, Groups]:
-    """`group` for each member of a committee apart, with the same names for the sources; agreement is the mean.
+    """`group` for each member apart, with the same names for the sources; agreement is the mean.
 
     members: (components,), whose each component is, from 0 up. A source of a later member is called after the one of
     the first member whose components lie around its own.
@@ -197,7 +197,7 @@ def group_members(
     first: Description | None = None
     for member in range(count):
         own = members == member
-        seen = [Description(*(values[own] for values in vars(look).values())) for look in looks]
+        seen = [Description(*(values[own] for values in vars(snapshot).values())) for snapshot in snapshots]
         groups = yield from group(seen, features, recipe, sources=sources, generator=generator)
         found = groups.labels
         if first is None:
@@ -223,15 +223,15 @@ def _renamed(
     points = embed(concatenate([description, around]), features)
     own, near = points[:, chosen], points[:, len(labels) + marks]
     expected = _kernel_labels(own, near, others[marks], recipe.bandwidth)
-    orders = _orders(labels.shape[1])
-    _, order = _best_overlap((labels[chosen] * description.energy[chosen, None]).mT @ expected, orders)
+    orders = renamings(labels.shape[1])
+    _, order = best_overlap((labels[chosen] * description.energy[chosen, None]).mT @ expected, orders)
     return labels[:, orders[order].argsort()]
 
 
 def _landmarks(energy: Tensor, limit: int, generator: torch.Generator) -> Tensor:
     if len(energy) <= limit:
         return torch.arange(len(energy))
-    return torch.multinomial(energy + energy.mean() * 1e-6 + _TINY, limit, generator=generator).sort().values
+    return torch.multinomial(energy + energy.mean() * 1e-6 + TINY, limit, generator=generator).sort().values
 
 
 def _kernel_labels(points: Tensor, marks: Tensor, labels: Tensor, bandwidth: float) -> Tensor:
@@ -239,7 +239,7 @@ def _kernel_labels(points: Tensor, marks: Tensor, labels: Tensor, bandwidth: flo
     total = torch.zeros(points.shape[1], labels.shape[1])
     for own, others in zip(points, marks, strict=True):
         distance = torch.cdist(own, others).square()
-        kernel = (-distance / (bandwidth * distance.median()).clamp(min=_TINY)).softmax(1)
+        kernel = (-distance / (bandwidth * distance.median()).clamp(min=TINY)).softmax(1)
         total += kernel @ labels
     return total / total.sum(1, keepdim=True)
 
@@ -271,7 +271,7 @@ def _spread_starts(points: Tensor, sources: int, generator: torch.Generator) -> 
     centres = [points[rows, torch.randint(size, (batch,), generator=generator)]]
     for _ in range(sources - 1):
         distance = torch.cdist(points, torch.stack(centres, 1)).amin(2).square()
-        centres.append(points[rows, torch.multinomial(distance + _TINY, 1, generator=generator)[:, 0]])
+        centres.append(points[rows, torch.multinomial(distance + TINY, 1, generator=generator)[:, 0]])
     return torch.stack(centres, 1)
 
 
@@ -281,7 +281,7 @@ def gaussian_mixture(points: Tensor, start: Tensor, sources: int, recipe: Groupi
     member = torch.nn.functional.one_hot(start, sources).to(points.dtype)
     ridge = recipe.ridge * torch.eye(dimensions)
     for _ in range(recipe.iterations):
-        mass = member.sum(1).clamp(min=_TINY)
+        mass = member.sum(1).clamp(min=TINY)
         means = member.mT @ points / mass[..., None]
         spread = points.mT @ points - (means * mass[..., None]).mT @ means
         factor = torch.linalg.cholesky_ex(spread / size + ridge).L
@@ -300,11 +300,11 @@ def gaussian_mixture(points: Tensor, start: Tensor, sources: int, recipe: Groupi
 def spectral(points: Tensor, sources: int, recipe: Grouping, generator: torch.Generator) -> Tensor:
     """Normalised cuts (Shi and Malik 2000) of one setting's points (points, dimensions): (points,) of indices."""
     distance = torch.cdist(points, points).square()
-    affinity = (-distance / (recipe.bandwidth * distance.median()).clamp(min=_TINY)).exp()
+    affinity = (-distance / (recipe.bandwidth * distance.median()).clamp(min=TINY)).exp()
     degree = affinity.sum(1).rsqrt()
     vectors = torch.linalg.eigh(affinity * degree[:, None] * degree).eigenvectors
     embedding = vectors[:, -sources:] * degree[:, None]
-    return k_means(embedding[None] / embedding.std().clamp(min=_TINY), sources, recipe, generator)[0]
+    return k_means(embedding[None] / embedding.std().clamp(min=TINY), sources, recipe, generator)[0]
 
 
 def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
@@ -316,22 +316,22 @@ def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
     as +-1. It starts from the partition that agrees best with the others.
     """
     member = torch.nn.functional.one_hot(partitions, sources).to(energy.dtype)
-    share = (energy / energy.sum().clamp(min=_TINY))[:, None]
-    orders = _orders(sources)
+    share = (energy / energy.sum().clamp(min=TINY))[:, None]
+    orders = renamings(sources)
     pairwise = torch.einsum("ank,bnj->abkj", member * share, member)
-    start = _best_overlap(pairwise, orders)[0].sum(1).argmax()
+    start = best_overlap(pairwise, orders)[0].sum(1).argmax()
     labels = member[start]
     chance = 1 / sources
     agreement = torch.zeros(len(member))
     for _ in range(len(member)):
-        agreement, order = _best_overlap(member.mT @ (labels * share), orders)
+        agreement, order = best_overlap(member.mT @ (labels * share), orders)
         renamed = member.gather(2, orders[order].argsort(1)[:, None].expand_as(member))
-        weight = (agreement - chance).clamp(min=0) + _TINY
+        weight = (agreement - chance).clamp(min=0) + TINY
         updated = torch.einsum("c,cnk->nk", weight / weight.sum(), renamed)
         if torch.allclose(updated, labels, atol=1e-6):
             break
         labels = updated
-    if energy.sum() <= _TINY:
+    if energy.sum() <= TINY:
         labels = torch.full_like(labels, chance)
     confidence = ((agreement.mean() - chance) / (1 - chance)).clamp(0, 1)
     return Groups(labels, float(confidence))
@@ -343,33 +343,23 @@ def separability(description: Description, labels: Tensor, features: Features) -
 
     labels: (components, sources), rows summing to one.
     """
-    share = (description.energy / description.energy.sum().clamp(min=_TINY))[:, None]
+    share = (description.energy / description.energy.sum().clamp(min=TINY))[:, None]
     points = embed(description, features)
     mean = (points * share).sum(1, keepdim=True)
     size = (labels * share).sum(0)[:, None]
-    centres = labels.mT @ (points * share) / size.clamp(min=_TINY)
+    centres = labels.mT @ (points * share) / size.clamp(min=TINY)
     between = (size * (centres - mean).square()).sum((1, 2))
     total = (share * (points - mean).square()).sum((1, 2))
-    return float((between / total.clamp(min=_TINY)).mean())
+    return float((between / total.clamp(min=TINY)).mean())
 
 
-def settle(labels: Tensor, energy: Tensor, islands: Tensor) -> Tensor:
-    """Labels (components, sources) where every source is one island: that which most of the given labels speak for.
-
-    energy: (components,); islands: (components,) indices, as many islands as sources.
-    """
-    sources = labels.shape[1]
-    member = torch.nn.functional.one_hot(islands, sources).to(labels.dtype)
-    _, order = _best_overlap((member * energy[:, None]).mT @ labels, _orders(sources))
-    return torch.eye(sources)[_orders(sources)[order]][islands]
-
-
-def _best_overlap(overlap: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
+def best_overlap(overlap: Tensor, orders: Tensor) -> tuple[Tensor, Tensor]:
     """The largest sum of overlap (..., clusters, sources) over renamings cluster i -> source order[i]; which it is."""
     index = torch.arange(orders.shape[1])
     return overlap[..., index, orders].sum(-1).max(-1)
 
 
 @cache
-def _orders(sources: int) -> Tensor:
+def renamings(sources: int) -> Tensor:
+    """Every renaming of so many sources: (renamings, sources)."""
     return torch.tensor(list(permutations(range(sources))))

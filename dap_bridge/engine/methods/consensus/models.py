@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ...events import relay
-from ...recipe import Models
-from .components import TINY, Factorisation, descend, member_masks, uniform
+from ...tiny import TINY
+from .components import Factorisation, descend, member_masks, uniform
+from .recipe import Models
 
 
 def model(
@@ -33,11 +34,11 @@ def model(
     w /= w.sum(1, keepdim=True)
     floor = v.new_full((rows, recipe.components), TINY)
     apart = (masks.repeat(1, views, 1) * v).repeat(recipe.runs, 1, 1)
-    yield from descend(apart, w, h, floor, recipe.alone, beta=1, relaxation=recipe.relaxation)
+    yield from descend(apart, w, h, floor, recipe.alone, relaxation=recipe.relaxation)
     w = w.unflatten(0, (recipe.runs, sources)).transpose(1, 2).flatten(2)
     h = h.unflatten(0, (recipe.runs, sources)).flatten(1, 2)
     floor = floor.repeat(1, sources)
-    for update in descend(v, w, h, floor, recipe.together, beta=1, relaxation=recipe.relaxation):
+    for update in descend(v, w, h, floor, recipe.together, relaxation=recipe.relaxation):
         yield recipe.alone + update
     return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
 
@@ -51,7 +52,7 @@ def compress(spectrogram: Tensor, recipe: Models) -> Tensor:
 def model_members(
     spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator
 ) -> Generator[int, None, list[Factorisation]]:
-    """`model` for every member of a committee, each from its own masks (members, sources, bins, frames).
+    """`model` for every member, each from its own masks (members, sources, bins, frames).
 
     Yields how many updates are done, those of all members counted on.
     """
@@ -63,7 +64,7 @@ def model_members(
 
 
 def blend(masks: Tensor, models: Sequence[Factorisation], spectrogram: Tensor, recipe: Models) -> Tensor:
-    """The masks of each member of a committee (members, sources, bins, frames) moved toward those of its models, by
+    """The masks of each member (members, sources, bins, frames) moved toward those of its models, by
     recipe.share at most.
 
     A source that is far fainter than the others can explain their rests better than itself, and then takes them: its
@@ -80,7 +81,7 @@ def blend(masks: Tensor, models: Sequence[Factorisation], spectrogram: Tensor, r
 
 
 def source_masks(models: Sequence[Factorisation], sources: int, views: int) -> Tensor:
-    """The masks that the model of each member of a committee gives: (members, sources, bins, frames)."""
+    """The masks that each member's model gives: (members, sources, bins, frames)."""
     runs, _, components = models[0].spectra.shape
     own = torch.eye(sources, device=models[0].spectra.device).repeat_interleave(components // sources, 0)
     return member_masks(models, own.repeat(len(models) * runs, 1), views, len(models))

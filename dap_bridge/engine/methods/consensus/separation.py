@@ -1,20 +1,20 @@
-"""K sources from one mixture: components -> groups -> models -> anchored fit -> masks."""
+"""K sources from one mixture: its components are described, grouped, and answered for with masks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 
 import torch
 from torch import Tensor
 
-from ...events import ChunkMasks, Event, Fit, Note, Step, Work, relay
-from ...nets.optimise import chance
-from ...recipe import Confidence, ConsensusRecipe, Counting, Front, Models, Panel, PaperRecipe, Refinement
-from ..paper.separation import separate_paper
+from ... import seeds
+from ...events import ChunkMasks, Event, Note, Progress, Step, relay
+from ...recipe import Refinement
+from ...signal.stft import magnitude
 from .components import (
     Factorisation,
     agreed,
@@ -22,35 +22,19 @@ from .components import (
     component_islands,
     component_spectra,
     factorise,
-    magnitude,
     member_masks,
     spectral_islands,
 )
-from .counting import chances, evidence
-from .grouping import Description, concatenate, describe, group_members, separability, settle
+from .counting import evidence, probabilities
+from .grouping import Description, concatenate, describe, group_members, separability
+from .learned import Decoders, Learned, dump
 from .models import blend, model_members
-from .redraw import Decoders, refine
+from .priors import Prior, informed, settle
+from .recipe import Confidence, ConsensusRecipe, Models
+from .redraw import redraw
 
 
 def separate(
-    read: Callable[[int], Tensor],
-    chunks: int,
-    recipe: ConsensusRecipe | PaperRecipe,
-    *,
-    sources: int,
-    seed: int,
-    device: torch.device,
-) -> Iterator[Event]:
-    """Separate a clip that is read chunk by chunk, by the method the recipe stands for.
-
-    read(i): (channels, samples) float32 at recipe.front.rate. Yields the events of engine/events.py.
-    """
-    if isinstance(recipe, PaperRecipe):
-        return separate_paper(read, chunks, recipe, sources=sources, seed=seed, device=device)
-    return _separate_by_consensus(read, chunks, recipe, sources=sources, seed=seed, device=device)
-
-
-def _separate_by_consensus(
     read: Callable[[int], Tensor],
     chunks: int,
     recipe: ConsensusRecipe,
@@ -59,66 +43,190 @@ def _separate_by_consensus(
     seed: int,
     device: torch.device,
 ) -> Iterator[Event]:
-    """Component consensus, chunk by chunk.
+    """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
     read(i): (channels, samples) float32 at recipe.front.rate. Every chunk is factorised on its own, then all components
-    of all chunks are grouped at once, by each member of the committee its own ones, which is why source k is the same
-    sound everywhere. Between the two only the components' descriptions are kept: a clip of several chunks is factorised
-    again, from the same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands
-    as there are sources is divided by them.
+    of all chunks are grouped at once, by each member its own ones, which is why source k is the same sound everywhere.
+    Between the two only the components' descriptions are kept: a clip of several chunks is factorised again, from the
+    same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
+    sources is divided by them.
     """
-    work = Work(total=_units(recipe, sources, chunks))
-    panels = recipe.panels
-    descriptions: list[list[Description]] = []
-    seen: list[Tensor] = []
-    pools: list[list[Factorisation]] = []
-    islands: Tensor | None = None
-    silent = True
-    found: list[dict[str, float]] = []
-    for index in range(chunks):
-        seen = _seen(read(index).to(device), panels)
-        silent = silent and not bool(seen[0].any())
-        islands = _islands(seen[0], recipe, sources)
-        looks = yield from _factorise(seen, recipe, islands, chance(seed, index), recipe.grouping.looks, work)
-        descriptions.append([_described(look, recipe, len(seen[0])) for look in looks])
-        pools = looks[-1]
-        if recipe.counting and islands is None and _tells(seen[0], recipe.front, recipe.counting):
-            first, generator = pools[0][: len(recipe.pool)], chance(seed, chunks + index)
-            said = evidence(first, len(seen[0]), recipe, recipe.counting, generator)
-            found.append((yield from relay(said, lambda done: work.step("grouping", *done, units=0))))
-    if silent:
-        yield Note("The clip is silent: every stem is silence.")
+    separation = _Separation(read, chunks, recipe, sources, seed, device)
+    described = yield from separation.describe()
+    grouped = yield from separation.group(described)
+    sounds = separation.sounds(described)
+    for index, labels in enumerate(grouped.labels):
+        masks, learned, parted = yield from separation.answer(index, labels)
+        yield ChunkMasks(index, masks.cpu(), 1.0 if parted else grouped.confidence, dump(learned), sounds)
 
-    described = [concatenate(list(parts)) for parts in zip(*descriptions, strict=True)]
-    counts = [len(looks[-1].energy) for looks in descriptions]
-    size = len(recipe.members)
-    members = torch.cat([torch.arange(size).repeat_interleave(total // size) for total in counts])
-    generator = chance(seed, -1)
-    grouping = group_members(described, members, recipe.features, recipe.grouping, sources=sources, generator=generator)
-    groups = yield from relay(grouping, lambda done: work.step("grouping", *done, units=0))
-    evident = groups.agreement + separability(described[-1], groups.labels, recipe.features)
-    confidence = _chance(evident, recipe.confidence)
-    counted = chances(found, recipe.counting) if recipe.counting and found else None
-    for index, labels in enumerate(groups.labels.split(counts)):
-        generator = chance(seed, index)
-        if chunks > 1:
-            seen = _seen(read(index).to(device), panels)
-            islands = _islands(seen[0], recipe, sources)
-            (pools,) = yield from _factorise(seen, recipe, islands, generator, (1.0,), work)
-        if islands is not None:
-            inside = component_islands([part for pool in pools for part in pool], sources)
-            labels = settle(labels, descriptions[index][-1].energy, inside)
-        answers: list[Tensor] = []
-        fits: list[Fit] = []
-        shares = labels.split([len(labels) // size * panel.members for panel in panels])
+
+@dataclass(frozen=True)
+class _Chunk:
+    """A chunk taken apart.
+
+    seen: what each window sees, (views, its bins, frames); islands: of every bin of the first window, None where there
+    are not as many as sources; snapshots: at each, the pools of all windows, each the parts of its members one after
+    the other.
+    """
+
+    seen: list[Tensor]
+    islands: Tensor | None
+    snapshots: list[list[list[Factorisation]]]
+
+    @property
+    def pools(self) -> list[list[Factorisation]]:
+        """Those of the end."""
+        return self.snapshots[-1]
+
+
+@dataclass(frozen=True)
+class _Described:
+    """What is kept of a chunk until all chunks are grouped.
+
+    snapshots: its components, of all windows, at each; islands: (components,), which each keeps to, None where there
+    are not as many as sources; evidence: of the number of sounds, see counting.py, None where there is none.
+    """
+
+    snapshots: list[Description]
+    islands: Tensor | None
+    evidence: dict[str, float] | None
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """labels: of every chunk's components, (components, sources), rows summing to one; confidence: see ChunkMasks."""
+
+    labels: list[Tensor]
+    confidence: float
+
+
+@dataclass
+class _Separation:
+    """A separation under way; the fields as `separate` has them. only: the chunk of a clip that has no other."""
+
+    read: Callable[[int], Tensor]
+    chunks: int
+    recipe: ConsensusRecipe
+    sources: int
+    seed: int
+    device: torch.device
+    only: _Chunk | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.progress = Progress(_units(self.recipe, self.sources, self.chunks))
+
+    def describe(self) -> Generator[Step | Note, None, list[_Described]]:
+        """What the components of every chunk are like."""
+        described: list[_Described] = []
+        silent = True
+        for index in range(self.chunks):
+            generator = seeds.generator(self.seed, index)
+            chunk = yield from self._take_apart(index, generator, self.recipe.grouping.looks)
+            silent = silent and not bool(chunk.seen[0].any())
+            described.append((yield from self._describe(index, chunk)))
+            self.only = chunk if self.chunks == 1 else None
+        if silent:
+            yield Note("The clip is silent: every stem is silence.")
+        return described
+
+    def group(self, described: Sequence[_Described]) -> Generator[Step, None, _Grouped]:
+        """Which components belong together: by their clustering, and by what is known beside it."""
+        recipe = self.recipe
+        everyone = [concatenate(list(parts)) for parts in zip(*(one.snapshots for one in described), strict=True)]
+        counts = [len(one.snapshots[-1].energy) for one in described]
+        size = len(recipe.members)
+        members = torch.cat([torch.arange(size).repeat_interleave(total // size) for total in counts])
+        generator = seeds.generator(self.seed, -1)
+        run = group_members(
+            everyone, members, recipe.features, recipe.grouping, sources=self.sources, generator=generator
+        )
+        groups = yield from relay(run, lambda done: self.progress.step("grouping", *done, units=0))
+        evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
+        labels = [informed(own, _priors(one)) for own, one in zip(groups.labels.split(counts), described, strict=True)]
+        return _Grouped(labels, _probability(evident, recipe.confidence))
+
+    def sounds(self, described: Sequence[_Described]) -> tuple[float, ...] | None:
+        """How many sounds the clip may hold, see ChunkMasks."""
+        found = [one.evidence for one in described if one.evidence is not None]
+        return probabilities(found, self.recipe.counting) if self.recipe.counting and found else None
+
+    def answer(self, index: int, labels: Tensor) -> Generator[Step, None, tuple[Tensor, list[Learned], bool]]:
+        """A chunk's masks (sources, bins, frames), what each window learned of it, and whether islands part it."""
+        recipe, windows = self.recipe, self.recipe.windows
+        generator = seeds.generator(self.seed, index)
+        chunk = self.only or (yield from self._take_apart(index, generator, (1.0,)))
         # silence between islands leaves nothing to model and nothing to redraw
-        steps = recipe if islands is None else replace(recipe, models=None, refinement=None)
-        for own, pool, share, panel in zip(seen, pools, shares, panels, strict=True):
-            masks, fit = yield from _answer(own, pool, share, panel.members, steps, generator, work)
+        steps = recipe if chunk.islands is None else replace(recipe, models=None, refinement=None)
+        shares = labels.split([len(labels) // len(recipe.members) * window.members for window in windows])
+        answers: list[Tensor] = []
+        learned: list[Learned] = []
+        for seen, pool, share, window in zip(chunk.seen, chunk.pools, shares, windows, strict=True):
+            masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.progress)
             answers.append(masks)
-            fits.append(fit)
-        masks = agreed(answers, recipe.mask_exponent)
-        yield ChunkMasks(index, masks.cpu(), confidence if islands is None else 1.0, tuple(fits), counted)
+            learned.append(own)
+        return agreed(answers, recipe.mask_exponent), learned, chunk.islands is not None
+
+    def _take_apart(
+        self, index: int, generator: torch.Generator, snapshots: Sequence[float]
+    ) -> Generator[Step, None, _Chunk]:
+        recipe = self.recipe
+        audio = self.read(index).to(self.device)
+        seen = [magnitude(audio, window.front) for window in recipe.windows]
+        islands: Tensor | None = spectral_islands(seen[0], recipe.islands)
+        if islands is not None and int(islands.max()) + 1 != self.sources:
+            islands = None
+        pools: list[list[list[Factorisation]]] = []
+        updates = count(1)
+        total = len(recipe.members) * sum(part.updates for part in recipe.pool)
+
+        def told(units: int, _: int) -> Step:
+            return self.progress.step("factorising", next(updates), total, units=units)
+
+        for own, window in zip(seen, recipe.windows, strict=True):
+            parts: list[list[Factorisation]] = []
+            inside = None if islands is None else islands[_nearest(len(islands), own.shape[1])]
+            for part in recipe.pool * window.members:
+                run = factorise(own, part, generator, inside, snapshots)
+                parts.append((yield from relay(run, partial(told, part.runs))))
+            pools.append([list(pool) for pool in zip(*parts, strict=True)])
+        return _Chunk(seen, islands, [list(at_once) for at_once in zip(*pools, strict=True)])
+
+    def _describe(self, index: int, chunk: _Chunk) -> Generator[Step, None, _Described]:
+        views = len(chunk.seen[0])
+        snapshots = [self._described(pools, views) for pools in chunk.snapshots]
+        if chunk.islands is not None:
+            parts = [part for pool in chunk.pools for part in pool]
+            return _Described(snapshots, component_islands(parts, self.sources), None)
+        said = yield from self._evidence(index, chunk)
+        return _Described(snapshots, None, said)
+
+    def _described(self, pools: Sequence[list[Factorisation]], views: int) -> Description:
+        """The components of all windows, one window after the other."""
+        features = self.recipe.features
+        return concatenate(
+            [
+                describe(component_spectra(pool, views), component_activations(pool), features, window.front)
+                for pool, window in zip(pools, self.recipe.windows, strict=True)
+            ]
+        )
+
+    def _evidence(self, index: int, chunk: _Chunk) -> Generator[Step, None, dict[str, float] | None]:
+        """What a chunk that is long enough, and not silent, says of the number of sounds, by the first member."""
+        recipe, counting, seen = self.recipe, self.recipe.counting, chunk.seen[0]
+        if counting is None or seen.shape[2] * recipe.front.hop < counting.least_s * recipe.front.rate:
+            return None
+        if not bool(seen.any()):
+            return None
+        generator = seeds.generator(self.seed, self.chunks + index)
+        run = evidence(chunk.pools[0][: len(recipe.pool)], len(seen), recipe, counting, generator)
+        return (yield from relay(run, lambda done: self.progress.step("grouping", *done, units=0)))
+
+
+def _priors(described: _Described) -> list[Prior]:
+    """What is known of a chunk's components beside how they were clustered."""
+    if described.islands is None:
+        return []
+    return [partial(settle, energy=described.snapshots[-1].energy, islands=described.islands)]
 
 
 def _answer(
@@ -128,21 +236,21 @@ def _answer(
     members: int,
     recipe: ConsensusRecipe,
     generator: torch.Generator,
-    work: Work,
-) -> Generator[Step, None, tuple[Tensor, Fit]]:
-    """The masks of a panel's members for one chunk, (members, sources, bins, frames), and what they learned of it."""
+    progress: Progress,
+) -> Generator[Step, None, tuple[Tensor, Learned]]:
+    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it."""
     masks = member_masks(pool, labels.to(seen.device), len(seen), members)
     models: list[Factorisation] = []
     decoders = None
     if recipe.models is not None:
-        models = yield from _model(seen, masks, recipe.models, generator, work)
+        models = yield from _model(seen, masks, recipe.models, generator, progress)
         masks = blend(masks, models, seen, recipe.models)
     if recipe.refinement is not None:
-        masks, decoders = yield from _refine(seen, masks, recipe.refinement, generator, work)
-    return masks, Fit(pool, labels, decoders, models)
+        masks, decoders = yield from _redraw(seen, masks, recipe.refinement, generator, progress)
+    return masks, Learned(pool, labels, decoders, models)
 
 
-def _chance(evidence: float, recipe: Confidence) -> float:
+def _probability(evidence: float, recipe: Confidence) -> float:
     return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
 
@@ -153,62 +261,11 @@ _UNITS_PER_DECODER = 5
 def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     members = len(recipe.members)
     factorising = members * sum(part.runs * part.updates for part in recipe.pool)
-    fit = recipe.refinement
-    refining = members * fit.iterations * sources * _UNITS_PER_DECODER if fit else 0
+    decoders = recipe.refinement
+    redrawing = members * decoders.iterations * sources * _UNITS_PER_DECODER if decoders else 0
     own = recipe.models
     modelling = members * (own.alone + own.together) * own.runs * sources if own else 0
-    return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + refining)
-
-
-def _seen(audio: Tensor, panels: Sequence[Panel]) -> list[Tensor]:
-    """What each panel of the committee sees of `audio`: (views, its bins, frames)."""
-    return [magnitude(audio, panel.front) for panel in panels]
-
-
-def _islands(seen: Tensor, recipe: ConsensusRecipe, sources: int) -> Tensor | None:
-    """The island of every bin where there are as many as sources."""
-    islands = spectral_islands(seen, recipe.islands)
-    return islands if int(islands.max()) + 1 == sources else None
-
-
-def _tells(seen: Tensor, front: Front, recipe: Counting) -> bool:
-    """Whether a chunk (views, bins, frames) is long enough to tell how many sounds it holds, and not silent."""
-    return seen.shape[2] * front.hop >= recipe.least_s * front.rate and bool(seen.any())
-
-
-def _described(pools: Sequence[list[Factorisation]], recipe: ConsensusRecipe, views: int) -> Description:
-    """The components of all panels, one panel after the other."""
-    return concatenate(
-        [
-            describe(component_spectra(pool, views), component_activations(pool), recipe.features, panel.front)
-            for pool, panel in zip(pools, recipe.panels, strict=True)
-        ]
-    )
-
-
-def _factorise(
-    seen: Sequence[Tensor],
-    recipe: ConsensusRecipe,
-    islands: Tensor | None,
-    generator: torch.Generator,
-    looks: Sequence[float],
-    work: Work,
-) -> Generator[Step, None, list[list[list[Factorisation]]]]:
-    """The pools of all panels, each the parts of its members one after the other, at every look, in their order.
-
-    seen: of every panel, (views, bins, frames); islands: of every bin of the first.
-    """
-    pools: list[list[list[Factorisation]]] = []
-    updates = count(1)
-    total = len(recipe.members) * sum(part.updates for part in recipe.pool)
-    for own, panel in zip(seen, recipe.panels, strict=True):
-        parts: list[list[Factorisation]] = []
-        inside = None if islands is None else islands[_nearest(len(islands), own.shape[1])]
-        for part in recipe.pool * panel.members:
-            tell = partial(_factorised, work, updates, total, part.runs)
-            parts.append((yield from relay(factorise(own, part, generator, inside, looks), tell)))
-        pools.append([list(pool) for pool in zip(*parts, strict=True)])
-    return [list(look) for look in zip(*pools, strict=True)]
+    return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + redrawing)
 
 
 def _nearest(bins: int, others: int) -> Tensor:
@@ -217,27 +274,23 @@ def _nearest(bins: int, others: int) -> Tensor:
 
 
 def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, work: Work
+    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, progress: Progress
 ) -> Generator[Step, None, list[Factorisation]]:
-    """The models of every member of a panel, each from its own masks (members, sources, bins, frames)."""
+    """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
     members, sources = masks.shape[:2]
     total = members * (recipe.alone + recipe.together)
     run = model_members(seen, masks, recipe, generator)
-    return (yield from relay(run, lambda done: work.step("modelling", done, total, units=recipe.runs * sources)))
+    return (yield from relay(run, lambda done: progress.step("modelling", done, total, units=recipe.runs * sources)))
 
 
-def _refine(
-    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, work: Work
+def _redraw(
+    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, progress: Progress
 ) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
-    """One mask for all views: the fit looks at the root of their mean power."""
+    """One mask for all views: the decoders look at the root of their mean power."""
     units = masks.shape[:2].numel() * _UNITS_PER_DECODER
-    run = refine(seen.square().mean(0).sqrt(), masks, recipe, generator)
+    run = redraw(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
         yield from relay(
-            run, lambda at: work.step("refining", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
+            run, lambda at: progress.step("refining", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
         )
     )
-
-
-def _factorised(work: Work, updates: Iterator[int], total: int, runs: int, _: int) -> Step:
-    return work.step("factorising", next(updates), total, units=runs)

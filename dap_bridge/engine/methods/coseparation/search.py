@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ...events import Step
-from ...recipe import Front, Search
-from ...signal.stft import istft, stft
+from ...recipe import Front
+from ...signal.alignment import coherence, cross_correlation, shifted, whiten
+from ...tiny import FAINT
+from .recipe import Search
 
-_TINY = 1e-20
 # Quantiles are read off at most this many values; more would change no digit that is shown.
 _SAMPLED = 1 << 20
 # Alignments that differ by no more samples are one and the same.
 _NEAR = 2
-# Of its mean: the least level that a bin counts as having when it is silent most of the time.
-_SPARSE = 0.1
 # Of a sound's length: two places in one clip share no more.
 _MOSTLY = 0.5
 # Of a sound's length: less than that inside a clip is no place of it.
@@ -111,61 +109,6 @@ def find_shared(views: Sequence[Tensor], front: Front, recipe: Search) -> Genera
     return Found(tuple(sounds), best)
 
 
-def whiten(audio: Tensor, front: Front, ceiling: float, silent: float) -> Tensor:
-    """(samples,) with every bin brought to its median over time, and cut at `ceiling` times that.
-
-    Steady tones and loud moments, alike in sounds that have nothing to do with each other, lose their weight. What lies
-    below `silent` times the loudest stays silent: above a clip's own band there are only traces of how it was made.
-    """
-    spectrogram = stft(audio[None], front.n_fft, front.hop)[0]
-    level = spectrogram.abs()
-    # a bin that is silent half of the time still has a level
-    usual = torch.maximum(level.median(dim=1, keepdim=True).values, level.mean(dim=1, keepdim=True) * _SPARSE)
-    weight = (level / usual.clamp(min=_TINY)).clamp(max=ceiling) / level.clamp(min=_TINY)
-    weight = weight * (level > silent * level.max())
-    return istft(spectrogram * weight, front.n_fft, front.hop, audio.shape[-1])
-
-
-def cross_correlation(a: Tensor, b: Tensor) -> Tensor:
-    """r(k) = sum_t a(t) b(t + k) / (|a| |b|) for k = -(len(a) - 1) .. len(b) - 1."""
-    size = len(a) + len(b) - 1
-    n = 1 << (size - 1).bit_length()
-    r = torch.fft.irfft(torch.fft.rfft(a, n).conj() * torch.fft.rfft(b, n), n)
-    r = torch.cat([r[n - (len(a) - 1) :], r[: len(b)]])
-    return r / (a.norm() * b.norm()).clamp(min=_TINY)
-
-
-def coherence(signals: Sequence[Tensor], front: Front, recipe: Search) -> Tensor:
-    """How alike signals of one length are, frame by frame: (frames,), of mean zero where they share nothing.
-
-    The cosine of the phases' difference, mean over all pairs, is averaged over a patch of patch_bins x patch_frames and
-    cubed; the sum over bins is divided by their root. Phases know nothing of level: a faint sound counts in full.
-    """
-    phases = [_phases(stft(signal[None], front.n_fft, front.hop)[0], recipe.silent) for signal in signals]
-    # sum over pairs of Re(u v*) = (|sum u|^2 - sum |u|^2) / 2
-    total = sum(phases[1:], phases[0]).abs().square() - sum(u.abs().square() for u in phases)
-    cosine = total / (len(phases) * (len(phases) - 1))
-    patch = _average(_average(cosine, recipe.patch_frames).mT, recipe.patch_bins)
-    return (patch**3).sum(1) / math.sqrt(patch.shape[1])
-
-
-def _phases(spectrogram: Tensor, silent: float) -> Tensor:
-    level = spectrogram.abs()
-    return spectrogram / level.clamp(min=_TINY) * (level > silent * level.max())
-
-
-def _average(values: Tensor, width: int) -> Tensor:
-    return F.avg_pool1d(values, width, 1, width // 2)
-
-
-def shifted(audio: Tensor, start: int, length: int) -> Tensor:
-    """audio[start : start + length], (..., samples) -> (..., length), silence where there is none."""
-    end = start + length
-    inside = audio[..., max(0, start) : max(0, end)]
-    before = min(length, max(0, -start))
-    return F.pad(inside, (before, length - before - inside.shape[-1]))
-
-
 def _take_out(audio: Tensor, start: int, length: int, ramp: int) -> None:
     """Silence a stretch in place; ramps on either side keep the cut from being alike in all clips."""
     fall = torch.linspace(1, 0, ramp + 2, device=audio.device)[1:-1]
@@ -211,7 +154,7 @@ def _candidates(
         (whiten(x, front, math.inf, recipe.silent), whiten(y, front, math.inf, recipe.silent), False),
     ):
         r = cross_correlation(a, b).abs()
-        usual = max(_usual(r, recipe.quantile), _TINY)
+        usual = max(_usual(r, recipe.quantile), FAINT)
         for top in _peaks(r, recipe.candidates, recipe.apart):
             lag = top - (len(a) - 1)
             lags[lag] = max(lags.get(lag, 0.0), float(r[top]) / usual if counts else 0.0)
@@ -219,11 +162,15 @@ def _candidates(
     lags = {lag: seen for lag, seen in lags.items() if min(len(x), len(y) - lag) - max(0, -lag) >= least}
     found = []
     for lag, prominence in lags.items():
-        seen = float(coherence([x, shifted(y, lag, len(x))], front, recipe).sum())
+        seen = float(_coherence([x, shifted(y, lag, len(x))], front, recipe).sum())
         likeness = abs(seen) / chance if chance else 0.0
         strength = max(prominence / recipe.prominence, likeness / recipe.likeness)
         found.append(_Pair(i, j, lag, strength, -1 if seen < 0 else 1))
     return found
+
+
+def _coherence(signals: Sequence[Tensor], front: Front, recipe: Search) -> Tensor:
+    return coherence(signals, front, recipe.silent, recipe.patch_bins, recipe.patch_frames)
 
 
 def _usual_coherence(x: Tensor, y: Tensor, front: Front, recipe: Search) -> float:
@@ -233,10 +180,10 @@ def _usual_coherence(x: Tensor, y: Tensor, front: Front, recipe: Search) -> floa
 
 
 def _chance(signals: Sequence[Tensor], number: int, front: Front, recipe: Search) -> Tensor:
-    """`coherence` where only chance can bring any: each signal turned by a length of its own, others each `number`."""
+    """`_coherence` where only chance can bring any: each signal turned by a length of its own, others each `number`."""
     step = len(signals[0]) / (recipe.chances + 1)
     turned = [s.roll(round(step * (number + 1) * k / (len(signals) - 1))) for k, s in enumerate(signals)]
-    return coherence(turned, front, recipe)
+    return _coherence(turned, front, recipe)
 
 
 def _agreement(pairs: Sequence[_Pair], clips: int, recipe: Search) -> tuple[dict[int, _Offset], float]:
@@ -300,7 +247,7 @@ def _sounds(
     chance = torch.stack([_chance(whole, k, front, recipe) for k in range(recipe.chances)])
     edge = recipe.edge * float(chance.square().mean().sqrt())
     least = _STRETCH * recipe.likeness * float(chance.sum(1).square().mean().sqrt())
-    profile = coherence(aligned(left), front, recipe)
+    profile = _coherence(aligned(left), front, recipe)
     margin = round(recipe.margin_s * front.rate)
     sounds: list[Shared] = []
     for first, last in _stretches(profile, edge, least, front, recipe):
@@ -357,7 +304,7 @@ def _again(white: Sequence[Tensor], places: Sequence[Occurrence], size: int, rec
             continue
         signed = cross_correlation(torch.stack(others).mean(0), signal)
         r = signed.abs()
-        least = max(recipe.prominence * _usual(r, recipe.quantile), _TINY)
+        least = max(recipe.prominence * _usual(r, recipe.quantile), FAINT)
         found += [
             (float(r[top]), Occurrence(clip, top - (size - 1), -1 if signed[top] < 0 else 1))
             for top in _peaks(r, recipe.occurrences, size // 2)

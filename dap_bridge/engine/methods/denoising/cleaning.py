@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...recipe import DenoisingRecipe, Floor, Speech, Vocabulary
 from ...signal.gain import LARGEST_EXPONENT, both_ways, high_pass, least_snr, log_spectral_gain
 from ...signal.stems import apply_masks
 from ...signal.stft import istft, stft
+from ...tiny import TINY
+from .recipe import DenoisingRecipe, Floor, Speech, Vocabulary
 
-_TINY = 1e-12
 # A spectrum that is nothing at all stays nothing.
 _LEAST_START = 0.1
 
@@ -52,17 +52,6 @@ def clean(
     return istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
 
 
-def divide(mixture: Tensor, cleaned: Tensor, *, strength: float, swap: bool) -> tuple[Tensor, Tensor]:
-    """Speech and noise, which sum to the mixture; (channels, frames) all of them.
-
-    cleaned: what is found to be the speech. strength: 0 .. 1, how much of the noise leaves the speech. swap: what is
-    found to be the noise is the speech.
-    """
-    wanted = mixture - cleaned if swap else cleaned
-    speech = mixture + strength * (wanted - mixture)
-    return speech, mixture - speech
-
-
 def _grid(rate: int, recipe: Floor) -> tuple[int, int]:
     n_fft = 2 ** max(4, round(math.log2(recipe.window_s * rate)))
     return n_fft, n_fft // recipe.overlap
@@ -90,7 +79,7 @@ def speech_gain(
 
 
 def _lifted(power: Tensor, recipe: Floor) -> Tensor:
-    return power + recipe.least * power.mean() + _TINY
+    return power + recipe.least * power.mean() + TINY
 
 
 def _hearing(hertz: Tensor, width: float) -> Tensor:
@@ -119,9 +108,9 @@ def learned_snr(
     for _ in range(recipe.updates):
         check()
         inverse = 1 / (w @ h + floor)
-        w *= (((power * inverse.square()) @ h.mT) / (inverse @ h.mT).clamp(min=_TINY)).sqrt()
+        w *= (((power * inverse.square()) @ h.mT) / (inverse @ h.mT).clamp(min=TINY)).sqrt()
         inverse = 1 / (w @ h + floor)
-        h *= ((w.mT @ (power * inverse.square())) / (w.mT @ inverse).clamp(min=_TINY)).sqrt()
+        h *= ((w.mT @ (power * inverse.square())) / (w.mT @ inverse).clamp(min=TINY)).sqrt()
     return w @ h / floor
 
 
@@ -146,13 +135,13 @@ def noise_floor(power: Tensor, rate: int, recipe: Floor) -> Tensor:
 
 def _weighted(weight: Tensor, power: Tensor, otherwise: Tensor) -> Tensor:
     total = weight.sum(1, keepdim=True)
-    return torch.where(total > _TINY, (weight * power).sum(1, keepdim=True) / total.clamp(min=_TINY), otherwise)
+    return torch.where(total > TINY, (weight * power).sum(1, keepdim=True) / total.clamp(min=TINY), otherwise)
 
 
 def speech_presence(power: Tensor, floor: Tensor, recipe: Floor) -> Tensor:
     """P(speech | power) = 1 / (1 + (1 + xi) exp(-gamma xi / (1 + xi))), gamma = power / floor, at a fixed SNR xi."""
     xi = 10 ** (recipe.speech_snr_db / 10)
-    exponent = (power / floor.clamp(min=_TINY) * (xi / (1 + xi))).clamp(max=LARGEST_EXPONENT)
+    exponent = (power / floor.clamp(min=TINY) * (xi / (1 + xi))).clamp(max=LARGEST_EXPONENT)
     return 1 / (1 + (1 + xi) * torch.exp(-exponent))
 
 
@@ -185,7 +174,7 @@ def pauses_db(levels: Tensor, recipe: Speech) -> float:
     """
     frames = len(levels)
     quiet, loud = (levels.kthvalue(max(1, round(q * frames))).values for q in (recipe.quiet, recipe.loud))
-    return float(10 * (quiet.clamp(min=_TINY * float(levels.max()) + 1e-30) / loud.clamp(min=1e-30)).log10())
+    return float(10 * (quiet.clamp(min=TINY * float(levels.max()) + 1e-30) / loud.clamp(min=1e-30)).log10())
 
 
 def speech_evidence(audio: Tensor, rate: int, recipe: Speech) -> Evidence:
@@ -200,15 +189,15 @@ def speech_evidence(audio: Tensor, rate: int, recipe: Speech) -> Evidence:
     energy = frames.square().sum(1)
     own, of_window = (torch.fft.irfft(torch.fft.rfft(x, 2 * size).abs().square()) for x in (frames, window))
     lags = slice(round(rate / recipe.highest_pitch), round(rate / recipe.lowest_pitch) + 1)
-    peak = (own[:, lags] / own[:, :1].clamp(min=_TINY) * (of_window[0] / of_window[lags])).amax(1).clamp(0, 1)
+    peak = (own[:, lags] / own[:, :1].clamp(min=TINY) * (of_window[0] / of_window[lags])).amax(1).clamp(0, 1)
     total = float(energy.sum())
     level = energy.sqrt() - energy.sqrt().mean()
     changes = torch.fft.rfft(level).abs().square()
     hertz = torch.fft.rfftfreq(len(level), hop / rate)
     syllables = changes[(hertz >= recipe.slowest_syllable) & (hertz <= recipe.fastest_syllable)].sum()
     return Evidence(
-        voiced=float((peak * energy).sum() / max(total, _TINY)),
-        syllabic=float(syllables / changes[hertz >= recipe.slowest_change].sum().clamp(min=_TINY)),
+        voiced=float((peak * energy).sum() / max(total, TINY)),
+        syllabic=float(syllables / changes[hertz >= recipe.slowest_change].sum().clamp(min=TINY)),
         energy=total,
     )
 

@@ -11,14 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...events import ChunkMasks, Event, Work, relay
+from ... import seeds
+from ...events import ChunkMasks, Event, Progress, relay
 from ...nets.networks import WaveUNet, draw_weights
-from ...nets.optimise import Iteration, chance, fit, multiplies_halves
-from ...recipe import Fluctuations, Gain, NetworkPriorRecipe, WaveUNetShape
+from ...nets.optimise import Iteration, multiplies_halves, optimise
+from ...recipe import Gain
 from ...signal.gain import decision_directed_gain, high_pass
 from ...signal.stft import stft
-
-_TINY = 1e-12
+from ...tiny import TINY
+from .recipe import Fluctuations, NetworkPriorRecipe, WaveUNetShape
 
 
 def denoise(
@@ -30,11 +31,11 @@ def denoise(
     the speech's and the noise's, in this order. Every chunk has a network and noise of its own, so that a clip's end
     does not depend on its beginning.
     """
-    work = Work(total=chunks * recipe.fit.iterations)
+    progress = Progress(total=chunks * recipe.fit.iterations)
     for index in range(chunks):
         audible = _without_rumble(read(index).mean(0).to(device), recipe)
-        run = _accumulate(audible, recipe, chance(seed, index))
-        total = yield from relay(run, lambda at: work.step("fitting", at.index + 1, recipe.fit.iterations))
+        run = _accumulate(audible, recipe, seeds.generator(seed, index))
+        total = yield from relay(run, lambda at: progress.step("fitting", at.index + 1, recipe.fit.iterations))
         gain = attenuated_gain(attenuation(total, recipe.fluctuations), recipe.gain)
         hertz = torch.linspace(0, recipe.front.rate / 2, len(gain), device=device)
         gain = gain * high_pass(hertz, recipe.gain)[:, None]
@@ -59,7 +60,7 @@ def _accumulate(
     network = _draw_network(recipe.network, generator).to(audio.device)
     noise = 2 * torch.rand(1, 1, network.padded(len(audio)), generator=generator).to(audio.device) - 1
     halves = recipe.fit.products == "bfloat16" and multiplies_halves(audio.device)
-    target = audio * (recipe.fit.peak / audio.abs().max().clamp(min=_TINY))
+    target = audio * (recipe.fit.peak / audio.abs().max().clamp(min=TINY))
     drawn = target
 
     def objective(_: int) -> Tensor:
@@ -70,7 +71,7 @@ def _accumulate(
 
     before = torch.empty(0)
     total = torch.zeros_like(stft(target[None], front.n_fft, front.hop)[0].abs())
-    for step in fit(
+    for step in optimise(
         network.parameters(), objective, iterations=recipe.fit.iterations, learning_rate=recipe.fit.learning_rate
     ):
         if step.index + 1 >= heard.first:
@@ -92,7 +93,7 @@ def _draw_network(shape: WaveUNetShape, generator: torch.Generator) -> WaveUNet:
 
 def relative_change(now: Tensor, before: Tensor, outlier: float) -> Tensor:
     """|S_i - S_(i-1)| / S_i of two magnitudes, any shape, cut at their quantiles `outlier` and 1 - outlier."""
-    change = (now - before).abs() / now.clamp(min=_TINY)
+    change = (now - before).abs() / now.clamp(min=TINY)
     ordered = change.flatten().sort().values
     last = len(ordered) - 1
     low, high = (ordered[round(quantile * last)] for quantile in (outlier, 1 - outlier))

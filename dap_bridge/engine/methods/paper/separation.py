@@ -14,9 +14,9 @@ from ...events import ChunkMasks, Event, Note, Step, relay
 from ...nets import losses
 from ...nets.latents import Latents, draw_latents, dynamics
 from ...nets.networks import UNet, draw_weights
-from ...nets.optimise import fit
-from ...recipe import PaperLosses, PaperRecipe
-from ..consensus.components import magnitude
+from ...nets.optimise import optimise
+from ...signal.stft import magnitude
+from .recipe import PaperLosses, PaperRecipe
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def paper_loss(outputs: Outputs, mixture: Tensor, weights: PaperLosses, progress
     return total
 
 
-def separate_paper(
+def separate(
     read: Callable[[int], Tensor],
     chunks: int,
     recipe: PaperRecipe,
@@ -246,7 +246,7 @@ class _Fitter:
             latest[:] = [outputs.detach()]
             return paper_loss(outputs, mixture, self.recipe.losses, i / iterations)
 
-        for step in fit(networks.parameters(), objective, iterations=iterations, learning_rate=rate):
+        for step in optimise(networks.parameters(), objective, iterations=iterations, learning_rate=rate):
             if self.observe:
                 self.observe(step.index + 1, latest[0])
             yield step.index + 1, step.loss.item(), latest[0]

@@ -9,14 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...events import Made, Note, Step, Work, relay
-from ...nets.optimise import chance
-from ...recipe import TextureRecipe
-from ...signal.auditory import FilterBank, match
+from ... import seeds
+from ...events import Made, Note, Progress, Step, relay
+from ...signal.auditory import FilterBank
 from ...signal.phase import continued, fast_griffin_lim, joined
 from ...signal.stft import frame_count
 from .generator import TextureGenerator, fit_generator, log_unrest, timeline
-from .original import Source, doubts, listen
+from .matching import match
+from .original import Original, doubts, listen
+from .recipe import TextureRecipe
 
 
 def extend(
@@ -36,12 +37,12 @@ def extend(
     """What goes on after `before` for so many frames and, where `after` is given, leads into it.
 
     before, after: (channels, any number of frames) at `rate`; recipe.source_s of each, next to the joint, are looked
-    at. variation: 0 keeps to mixtures of the source's own latents, 1 forgets them. Yields so many results, each
+    at. variation: 0 keeps to mixtures of the original's own latents, 1 forgets them. Yields so many results, each
     different, one after the other, in pieces of about `block` frames that fade into each other over `fade` frames:
     memory does not depend on `frames`, and time is in proportion to it.
     """
-    source = listen(before.to(device), None if after is None else after.to(device), rate, recipe)
-    if source is None:
+    original = listen(before.to(device), None if after is None else after.to(device), rate, recipe)
+    if original is None:
         yield Note("The clip is silent, and so is what was made of it.")
         for index in range(results):
             for start in range(0, frames, block):
@@ -50,15 +51,15 @@ def extend(
     reason = doubts(before, rate, recipe.steadiness)
     if reason:
         yield Note(reason)
-    spans = _spans(frames, block, source.hop * 2**recipe.fit.network.halvings)
-    work = Work(_units(recipe, results * len(spans)))
-    fitting = fit_generator(source, recipe, chance(seed, -1))
-    model = yield from relay(fitting, lambda at: work.step("fitting", loss=float(at.loss)))
+    spans = _spans(frames, block, original.hop * 2**recipe.fit.network.halvings)
+    progress = Progress(_units(recipe, results * len(spans)))
+    fitting = fit_generator(original, recipe, seeds.generator(seed, -1))
+    model = yield from relay(fitting, lambda at: progress.step("fitting", loss=float(at.loss)))
     for index in range(results):
-        artist = _Artist(model, source, recipe, frames, fade, variation, chance(seed, index))
+        artist = _Artist(model, original, recipe, frames, fade, variation, seeds.generator(seed, index))
         for start, end in spans:
-            yield from artist.draw(start, end, work)
-            yield Made(index, (source.directions @ artist.piece).cpu())
+            yield from artist.draw(start, end, progress)
+            yield Made(index, (original.directions @ artist.piece).cpu())
 
 
 def _spans(frames: int, block: int, unit: int) -> list[tuple[int, int]]:
@@ -92,34 +93,34 @@ class _Artist:
     def __init__(
         self,
         model: TextureGenerator,
-        source: Source,
+        original: Original,
         recipe: TextureRecipe,
         frames: int,
         fade: int,
         variation: float,
         generator: torch.Generator,
     ) -> None:
-        self._model, self._source, self._recipe, self._generator = model, source, recipe, generator
+        self._model, self._original, self._recipe, self._generator = model, original, recipe, generator
         self._frames = frames
-        self._unit = source.hop * model.step
+        self._unit = original.hop * model.step
         # whole latents, so that frames and latents of every piece fall on one grid
-        wanted = max(1, round(recipe.context_s * source.rate / self._unit)) * self._unit
-        self._context = min(wanted, max(self._unit, source.before.shape[1] // self._unit * self._unit))
+        wanted = max(1, round(recipe.context_s * original.rate / self._unit)) * self._unit
+        self._context = min(wanted, max(self._unit, original.before.shape[1] // self._unit * self._unit))
         self._fade = max(1, fade)
-        self._joint = max(1, round(recipe.joint.seconds * source.rate))
+        self._joint = max(1, round(recipe.joint.seconds * original.rate))
         self._latents = timeline(model, math.ceil(frames / self._unit), self._margin, recipe.path, variation, generator)
-        self._left = F.pad(source.before, (self._context, 0))[:, -self._context :]
-        self._lead_in = self._predicted(source.before)
+        self._left = F.pad(original.before, (self._context, 0))[:, -self._context :]
+        self._lead_in = self._predicted(original.before)
 
     @property
     def _margin(self) -> int:
         """Latents beyond what is drawn that a drawn frame may depend on: of context, and of the convolutions' reach."""
         return self._context // self._unit + self._model.reach
 
-    def draw(self, start: int, end: int, work: Work) -> Iterator[Step]:
+    def draw(self, start: int, end: int, progress: Progress) -> Iterator[Step]:
         """The piece from frame `start` to `end`; afterwards it is `piece`."""
         last = end == self._frames
-        right = self._source.after if last else None
+        right = self._original.after if last else None
         beyond = self._context if last else self._fade
         size, stop = self._context + end - start + beyond, self._context + end - start
         known, where = self._known(right, size, stop)
@@ -128,28 +129,28 @@ class _Artist:
         inventing = fast_griffin_lim(
             self._magnitude(start, size, noise),
             noise,
-            self._source.n_fft,
-            self._source.hop,
+            self._original.n_fft,
+            self._original.hop,
             iterations=phase.iterations,
             momentum=phase.momentum,
             known=known,
             where=where,
         )
-        audio = yield from relay(inventing, lambda _: work.step("drawing"))
-        if end - start >= matching.least_s * self._source.rate:
-            bank = FilterBank(size, self._source.rate, envelopes, known.device)
+        audio = yield from relay(inventing, lambda _: progress.step("drawing"))
+        if end - start >= matching.least_s * self._original.rate:
+            bank = FilterBank(size, self._original.rate, envelopes, known.device)
             share = self._share(start, torch.linspace(0, size, bank.frames, device=known.device))
             correcting = match(
                 audio,
                 bank,
-                self._source.statistics,
-                self._source.heard,
+                self._original.statistics,
+                self._original.heard,
                 free=_distance(where, bank.frames) / (self._context / size * bank.frames),
-                trend=self._source.trend(share),
+                trend=self._original.trend(share),
                 envelopes=envelopes,
                 matching=matching,
             )
-            audio = yield from relay(correcting, lambda _: work.step("matching"))
+            audio = yield from relay(correcting, lambda _: progress.step("matching"))
         self._finish(audio, right, stop)
 
     def _share(self, start: int, samples: Tensor) -> Tensor:
@@ -170,13 +171,13 @@ class _Artist:
 
     def _magnitude(self, start: int, size: int, noise: Tensor) -> Tensor:
         """What the generator draws, and the unrest of noise where it draws too smoothly: (components, bins, frames)."""
-        frames = frame_count(size, self._source.hop)
+        frames = frame_count(size, self._original.hop)
         reach = self._model.reach
         first = (start - self._context) // self._unit
         latents = self._latents(first - reach, first + math.ceil(frames / self._model.step) + reach)
-        share = self._share(start, torch.arange(frames, device=noise.device) * self._source.hop)
+        share = self._share(start, torch.arange(frames, device=noise.device) * self._original.hop)
         logs = self._model.draw(latents, reach * self._model.step, share)
-        unrest = log_unrest(noise, self._source)
+        unrest = log_unrest(noise, self._original)
         return (logs + self._model.speckle[:, None] * unrest).exp().unflatten(0, (len(noise), -1))
 
     def _finish(self, audio: Tensor, right: Tensor | None, stop: int) -> None:

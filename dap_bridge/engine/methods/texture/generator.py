@@ -14,13 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...nets.decoders import bank
 from ...nets.networks import DecoderBank, draw_weights
-from ...nets.optimise import Iteration, fit
-from ...recipe import LatentPath, TextureFit, TextureRecipe
+from ...nets.optimise import Iteration, optimise
 from ...signal.stft import stft
-from .original import Source
+from ...tiny import TINY
+from .original import Original
+from .recipe import LatentPath, TextureFit, TextureRecipe
 
-_TINY = 1e-12
 # Mixtures that the fit takes turns at.
 _MIXTURES = 8
 
@@ -59,36 +60,27 @@ class TextureGenerator:
 
 
 def fit_generator(
-    source: Source, recipe: TextureRecipe, generator: torch.Generator
+    original: Original, recipe: TextureRecipe, generator: torch.Generator
 ) -> Generator[Iteration, None, TextureGenerator]:
-    """Fit a generator to `source`: it draws every stretch from that stretch's own latents, and what it draws from
-    mixtures of these moves as much as the source does.
+    """Fit a generator to `original`: it draws every stretch from that stretch's own latents, and what it draws from
+    mixtures of these moves as much as the original does.
 
     Minimises mean (G(z) - Y)^2 + moments (sum over scales of mean (s(G(z')) - s(Y))^2 + mean of G(z') squared), Y the
     log magnitudes of each stretch brought to mean 0 in every bin, z each stretch's latents, z' mixtures, s the standard
     deviation over time of means over so many frames. Yields every iteration.
     """
     shape, step = recipe.fit.network, 2**recipe.fit.network.halvings
-    logs = [_log_magnitudes(source, index, step, recipe.fit) for index in range(len(source.stretches))]
+    logs = [_log_magnitudes(original, index, step, recipe.fit) for index in range(len(original.stretches))]
     levels = tuple(log.mean(1) for log in logs)
     even = [log - level[:, None] for log, level in zip(logs, levels, strict=True)]
-    deviation = float(torch.cat(even, dim=1).std().clamp(min=_TINY))
+    deviation = float(torch.cat(even, dim=1).std().clamp(min=TINY))
     targets = [log / deviation for log in even]
     target = torch.cat(targets, dim=1)
     frames = target.shape[1]
     # half a kernel and one of upsampling at every scale, each half as long in latents as the one before
     reach = 2 * (shape.kernel // 2 + 1)
     turn = recipe.path.segment + reach
-    net = DecoderBank(
-        1,
-        latent_channels=shape.latent_channels,
-        channels=shape.channels,
-        halvings=shape.halvings,
-        kernel=shape.kernel,
-        slope=shape.slope,
-        bins=len(target),
-        remembers=True,
-    )
+    net = bank(1, len(target), shape, remembers=True)
     draw_weights(net, generator)
     net.set_level(torch.zeros(1, len(target)))
     net = net.to(target.device)
@@ -108,14 +100,14 @@ def fit_generator(
             unlike = unlike + (_spread(new, scale) - spread).square().mean()
         return (drawn - aim).square().mean() + recipe.fit.moments * unlike
 
-    yield from fit(
+    yield from optimise(
         net.parameters(), objective, iterations=recipe.fit.iterations, learning_rate=recipe.fit.learning_rate
     )
     net.eval()
     with torch.no_grad():
         drawn = net(mixed[0].to(target.device), frames)[0]
     missing = (target.var(1) - drawn.var(1)).clamp(min=0).sqrt() * deviation
-    unrest = log_unrest(torch.randn(1, recipe.fit.noise * source.hop, generator=generator), source)
+    unrest = log_unrest(torch.randn(1, recipe.fit.noise * original.hop, generator=generator), original)
     return TextureGenerator(
         net=net,
         levels=levels,
@@ -139,19 +131,19 @@ def _turned(stretches: Sequence[Tensor], length: int) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
-def _log_magnitudes(source: Source, index: int, step: int, recipe: TextureFit) -> Tensor:
+def _log_magnitudes(original: Original, index: int, step: int, recipe: TextureFit) -> Tensor:
     """Of the stretch's whole latents that lie next to the joint: (components * bins, frames)."""
-    stretch = source.stretches[index]
-    unit = source.hop * step
+    stretch = original.stretches[index]
+    unit = original.hop * step
     samples = max(unit, stretch.shape[1] // unit * unit)
     part = stretch[:, -samples:] if index == 0 else stretch[:, :samples]
-    magnitude = stft(part, source.n_fft, source.hop, "reflect").abs()[..., : samples // source.hop].flatten(0, 1)
-    return (magnitude + recipe.floor * magnitude.mean(1, keepdim=True) + _TINY).log()
+    magnitude = stft(part, original.n_fft, original.hop, "reflect").abs()[..., : samples // original.hop].flatten(0, 1)
+    return (magnitude + recipe.floor * magnitude.mean(1, keepdim=True) + TINY).log()
 
 
-def log_unrest(noise: Tensor, source: Source) -> Tensor:
+def log_unrest(noise: Tensor, original: Original) -> Tensor:
     """How log magnitudes of white noise (channels, samples) vary: (channels * bins, frames), mean 0."""
-    logs = (stft(noise, source.n_fft, source.hop).abs().flatten(0, 1) + _TINY).log()
+    logs = (stft(noise, original.n_fft, original.hop).abs().flatten(0, 1) + TINY).log()
     return logs - logs.mean(1, keepdim=True)
 
 
@@ -161,7 +153,7 @@ def _spread(values: Tensor, scale: int) -> Tensor:
 
 
 def latent_path(own: Tensor, length: int, path: LatentPath, variation: float, generator: torch.Generator) -> Tensor:
-    """New latents (1, channels, length) out of those of a source, (1, channels, any length).
+    """New latents (1, channels, length) out of those of an original, (1, channels, any length).
 
     Each segment is a mixture cos a Z_n + sin a Z_(n+1) of two neighbours: a up to a right angle lies between them,
     beyond it outside (the interpolation and extrapolation of the paper's Fig. 6). Segments overlap by half and pass
@@ -203,8 +195,8 @@ def timeline(
 ) -> Callable[[int, int], Tensor]:
     """The latents from -margin to length + margin, as a function (first, last) -> (1, channels, last - first).
 
-    Latent 0 is the first after the joint; those of the source before the joint stand before it, where they belong. New
-    ones begin as a mirror image of these and, where something comes after, end as a mirror image of what comes.
+    Latent 0 is the first after the joint; those of the original before the joint stand before it, where they belong.
+    New ones begin as a mirror image of these and, where something comes after, end as a mirror image of what comes.
     """
     before, after = model.latents[0], model.latents[1] if len(model.latents) > 1 else None
     ahead = 0 if after is None else margin

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...recipe import Steadiness, TextureRecipe
 from ...signal.auditory import EnvelopeStatistics, FilterBank, describe_envelopes
 from ...signal.stft import stft
+from ...tiny import TINY
+from .recipe import Steadiness, TextureRecipe
 
-_TINY = 1e-12
 _SILENT = 1e-4  # amplitude, of the loudest component's, of one that is not worth drawing
 _INAUDIBLE = 1e-15  # root mean square: there is less in no file
 _LEAST_SAMPLES = 64  # of the shortest window four times over
@@ -21,7 +21,7 @@ _SPARSITY_BANDS = 8
 
 
 @dataclass(frozen=True)
-class Source:
+class Original:
     """A clip as its principal components, which are uncorrelated, instead of channels: what is drawn for each of them
     alone keeps the stereo image.
 
@@ -54,8 +54,8 @@ class Source:
         return torch.lerp(first, last, share[None]).exp()
 
 
-def listen(before: Tensor, after: Tensor | None, rate: int, recipe: TextureRecipe) -> Source | None:
-    """The source that lies before and after; None where there is nothing to hear. (channels, frames) each."""
+def listen(before: Tensor, after: Tensor | None, rate: int, recipe: TextureRecipe) -> Original | None:
+    """What lies before and after, as an original; None where there is nothing to hear. (channels, frames) each."""
     longest = max(1, round(recipe.source_s * rate))
     sides = [before[:, -longest:], *([] if after is None else [after[:, :longest]])]
     everything = torch.cat(sides, dim=1).double()
@@ -72,7 +72,7 @@ def listen(before: Tensor, after: Tensor | None, rate: int, recipe: TextureRecip
     even = [found / _ratio(level, levels)[:, None] for found, level in zip(envelopes, levels, strict=True)]
     n_fft = _sparsest(stretches[0], rate, recipe)
     level = torch.stack(levels).mean(0)
-    return Source(
+    return Original(
         rate=rate,
         directions=directions * loudness,
         stretches=stretches,
@@ -91,7 +91,7 @@ def _envelopes(audio: Tensor, rate: int, recipe: TextureRecipe) -> Tensor:
 
 def _ratio(level: Tensor, levels: Sequence[Tensor]) -> Tensor:
     """By how much one stretch is louder than the mean of all, row by row."""
-    return level.clamp(min=_TINY) / torch.stack(tuple(levels)).mean(0).clamp(min=_TINY)
+    return level.clamp(min=TINY) / torch.stack(tuple(levels)).mean(0).clamp(min=TINY)
 
 
 def _mirrored(audio: Tensor, samples: int, backwards: bool) -> Tensor:
@@ -111,7 +111,7 @@ def _sparsest(audio: Tensor, rate: int, recipe: TextureRecipe) -> int:
     def spread(n_fft: int) -> float:
         magnitude = stft(audio, n_fft, n_fft // recipe.overlap, "reflect").abs()
         parts = magnitude.chunk(_SPARSITY_BANDS, dim=1)
-        amplitude = torch.stack([part.square().mean().sqrt() for part in parts]).clamp(min=_TINY)
+        amplitude = torch.stack([part.square().mean().sqrt() for part in parts]).clamp(min=TINY)
         mean = torch.stack([part.mean() for part in parts])
         return float(mean.sum() / amplitude.sum())
 
@@ -126,7 +126,7 @@ def doubts(audio: Tensor, rate: int, recipe: Steadiness) -> str | None:
     frames = audio.shape[1] // size
     if frames:
         power = audio[:, : frames * size].square().sum(0).unflatten(0, (frames, size)).mean(1)
-        levels = 10 * (power + _TINY * power.max() + _TINY**2).log10()
+        levels = 10 * (power + TINY * power.max() + TINY**2).log10()
         low, high = (float(levels.quantile(q)) for q in (recipe.quantile, 1 - recipe.quantile))
         if high - low > recipe.range_db:
             return (
