@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 PACKAGES = ("torch", "numpy", "scipy", "librosa", "scikit-learn", "fast-bss-eval", "soxr", "matplotlib")
 # The code that results depend on.
-CODE = ("engine/**/*.py", "audio/*.py", "verbs/*/*.py")
+CODE = ("engine/**/*.py", "audio/*.py", "verbs/**/*.py")
 
 
 class Store:

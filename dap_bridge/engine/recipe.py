@@ -24,7 +24,7 @@ def check_relaxation(relaxation: float) -> None:
 
 @dataclass(frozen=True)
 class Front(Section):
-    """What the fit looks at: a spectrogram of the clip at a rate of its own."""
+    """What a method looks at: a spectrogram of the clip at a rate of its own."""
 
     rate: int  # Hz
     n_fft: int  # samples at `rate`

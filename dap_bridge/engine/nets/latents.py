@@ -1,6 +1,6 @@
 """Noise inputs of the paper's networks: temporal, dynamic, abrupt (its Fig. 8).
 
-All chance comes from a generator on the CPU, so that a seed means the same on every device.
+All random numbers come from a generator on the CPU, so that a seed means the same on every device.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def binary_mask(mask: Tensor) -> Tensor:
 def is_collapsed(stems: Tensor, threshold: float) -> bool:
     """exp(-min_k mean s_k) >= threshold: one stem has fallen silent (method, separated or not). No loss.
 
-    stems: (sources, ...), magnitudes at the level of the fit.
+    stems: (sources, ...), magnitudes at the level that the networks draw at.
     """
     return bool((-stems.flatten(1).mean(1).min()).exp() >= threshold)
 
@@ -128,14 +128,14 @@ def anchored(
     exclusion: float,
     scales: int,
 ) -> Tensor:
-    """The anchored fit's whole objective on o = softplus(logits), with a gradient written out by hand.
+    """The whole objective of decoders that are anchored, on o = softplus(logits), with a gradient written out by hand.
 
     anchor sum_k mean |o_k - t_k| + smoothness `temporal_smoothness`(o) + reconstruction `reconstruction`(o, X)
-    + exclusion `pairwise_exclusion`(o), summed over independent fits (docs/method.md, refinement). Autograd's tape
+    + exclusion `pairwise_exclusion`(o), summed over independent batches (docs/method.md, refinement). Autograd's tape
     would cost more than the networks.
 
-    logits: (fits, sources, bins, frames), targets: (sources, bins, frames), mixture: (bins, frames); bins and frames at
-    least 2^scales. Returns a scalar.
+    logits: (batches, sources, bins, frames), targets: (sources, bins, frames), mixture: (bins, frames); bins and frames
+    at least 2^scales. Returns a scalar.
     """
     loss: Tensor = _Anchored.apply(logits, targets, mixture, anchor, smoothness, reconstruction, exclusion, scales)
     return loss
@@ -187,7 +187,7 @@ def _add_difference(gradient: Tensor, slope: Tensor, axis: int, weight: float = 
 
 
 def _exclusion_with_gradient(o: Tensor, scales: int) -> tuple[Tensor, Tensor]:
-    """`pairwise_exclusion` of every fit, summed, and its gradient; o: (fits, sources, bins, frames)."""
+    """`pairwise_exclusion` of every batch, summed, and its gradient; o: (batches, sources, bins, frames)."""
     total, level, gradients = o.new_zeros(()), o, []
     for scale in range(scales):
         if scale:
@@ -210,8 +210,8 @@ def _exclusion_with_gradient(o: Tensor, scales: int) -> tuple[Tensor, Tensor]:
 
 
 def _exclusion_term(s: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(mean[u^2 v^2])^(1/4) of every fit, summed, u = 2 s = 2 sig(dA) - 1, v = 2 t = 2 sig(dB) - 1; its gradients by dA
-    and dB. The whole spectrogram goes through memory at every step here: so there are few.
+    """(mean[u^2 v^2])^(1/4) of every batch, summed, u = 2 s = 2 sig(dA) - 1, v = 2 t = 2 sig(dB) - 1; its gradients by
+    dA and dB. The whole spectrogram goes through memory at every step here: so there are few.
     """
     both = s * t
     mean = (16 * both.square().flatten(1).mean(1)).clamp(min=_EXCLUSION_FLOOR)

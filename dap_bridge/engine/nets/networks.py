@@ -117,7 +117,7 @@ def _wave_block(entering: int, leaving: int, kernel: int, slope: float) -> nn.Se
 def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
     """Random weights for every convolution in `network`, uniform within 1 / sqrt(fan in); norms start at one.
 
-    The generator is the only source of chance, so that a seed gives the same fit whatever ran before it.
+    The generator is the only source of chance, so that a seed gives the same weights whatever ran before it.
     """
     with torch.no_grad():
         for module in network.modules():
@@ -139,8 +139,8 @@ class DecoderBank(nn.Module):
 
     decoders: how many. latent_channels: of the noise. channels: of every convolution. halvings: how often the noise is
     shorter than the output by two. kernel: frames, odd. slope: of LeakyReLU below zero. bins: of the output. remembers:
-    whether the norms keep the statistics of the last batch of the fit, so that after `eval` any stretch of noise is
-    drawn as if it were part of it.
+    whether the norms keep the statistics of the last batch that they were optimised by, so that after `eval` any
+    stretch of noise is drawn as if it were part of it.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Deep Network Prior: noise is what a network fitted to the noisy waveform keeps changing its mind about."""
+"""Deep Network Prior: noise is what a network that draws the noisy waveform keeps changing its mind about."""

@@ -27,7 +27,7 @@ class WaveUNetShape(Section):
 
 @dataclass(frozen=True)
 class WaveformFit(Section):
-    """How the network is fitted to the noisy signal."""
+    """How the network is optimised for the noisy signal."""
 
     peak: float  # that a chunk is brought to, so that its loudness does not matter; the network reaches 1 at most
     iterations: int
@@ -50,7 +50,7 @@ class Fluctuations(Section):
 
 @dataclass(frozen=True)
 class NetworkPriorRecipe(MaskRecipe):
-    """Deep Network Prior: noise is what a network fitted to the noisy waveform keeps changing its mind about."""
+    """Deep Network Prior: noise is what a network that draws the noisy waveform keeps changing its mind about."""
 
     network: WaveUNetShape
     fit: WaveformFit

@@ -26,7 +26,7 @@ class UNetShape(Section):
 
 @dataclass(frozen=True)
 class PaperFit(Section):
-    """The fit itself."""
+    """How the networks are optimised."""
 
     level: float  # mean magnitude, each weighed by itself, that a chunk is brought to: its loudness does not matter
     segment_frames: int  # frames of one segment; the segments of a chunk are the batch
@@ -50,19 +50,19 @@ class PaperLosses(Section):
 
 @dataclass(frozen=True)
 class Starts(Section):
-    """When a fit has not separated, and what then."""
+    """When networks have not separated, and what then."""
 
     collapsed: float  # when exp(-(mean magnitude of the faintest stem)) is at least this
     told_apart: float  # 0..1: so much must a bin tell of the stem that sounds in it, and more
     least_bits: float  # of what is unknown about the stem, over which that is counted at the least
     told_from: float  # fraction of the iterations from which that is asked
-    looks: int  # at the stems in a fit, evenly spaced, the last one after the last iteration
+    looks: int  # at the stems on the way, evenly spaced, the last one after the last iteration
     restarts: int  # at most
 
 
 @dataclass(frozen=True)
 class PaperRecipe(MaskRecipe):
-    """Deep Audio Prior as published: K sound networks and K mask networks fitted to one mixture."""
+    """Deep Audio Prior as published: K sound networks and K mask networks optimised on one mixture."""
 
     network: UNetShape
     noise: Noise

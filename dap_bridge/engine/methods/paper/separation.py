@@ -1,4 +1,4 @@
-"""Deep Audio Prior as published: K sounds and K masks, each from a network of its own, fitted to one mixture."""
+"""Deep Audio Prior as published: K sounds and K masks, each from a network of its own, optimised on one mixture."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from .recipe import PaperLosses, PaperRecipe
 class Outputs:
     """What the networks say, segment by segment; `join` lays the segments end to end.
 
-    sounds S, stems s = m S: (sources, segments, bins, frames), magnitudes at the level of the fit; masks m: the same,
-    with a single bin where the mask is one-dimensional.
+    sounds S, stems s = m S: (sources, segments, bins, frames), magnitudes at the level that a chunk is
+    brought to; masks m: the same, with a single bin where the mask is one-dimensional.
     """
 
     sounds: Tensor
@@ -93,7 +93,7 @@ def separate(
     device: torch.device,
     observe: Observer | None = None,
 ) -> Iterator[Event]:
-    """Separate a clip that is read chunk by chunk, by the paper's fit alone.
+    """Separate a clip that is read chunk by chunk, as the paper does.
 
     read(i): (channels, samples) float32 at recipe.front.rate, of any length; their mean over channels is the mixture. A
     chunk is cut into segments of recipe.fit.segment_frames, the last one filled up with silence. Yields a Step after
@@ -103,51 +103,51 @@ def separate(
     static noise of the chunk before, which make that chunk's sounds. And the stems' mean spectra are compared with
     those of all the chunks before; where another order of the sources is more alike, masks and networks are reordered.
 
-    A fit that has not separated is left for another one with new weights and noise, at most recipe.starts.restarts
+    A start that has not separated is left for another one with new weights and noise, at most recipe.starts.restarts
     times; where none separates, the one told apart best is gone on with. It has not separated where a stem has fallen
     silent (`losses.is_collapsed`), or where in the end what the stems take from the mixture has much the same spectrum
     (`losses.told_apart`). Neither the losses nor how decided the masks are would tell: a mixture that is cut in time
     alone does as well by them. Only the first chunk is started again: later on a source may well pause for a whole
     chunk, and another start would lose its identity.
     """
-    fitter = _Fitter(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe)
-    fitted: _Fitted | None = None
+    optimiser = _Optimiser(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe)
+    optimised: _Optimised | None = None
     known = torch.zeros(())
     for index in range(chunks):
         seen = magnitude(read(index).to(device), recipe.front)[0]
         loudness = seen.square().sum() / seen.sum()
         if not loudness >= torch.finfo(seen.dtype).tiny:  # of silence it is NaN
             even = torch.full((sources, *seen.shape), 1 / sources)
-            yield ChunkMasks(index, even, restarts=fitted.restarts if fitted else None)
+            yield ChunkMasks(index, even, restarts=optimised.restarts if optimised else None)
             continue
         mixture = split(seen * (recipe.fit.level / loudness), recipe.fit.segment_frames)
-        fitted = yield from fitter.fit_chunk(index, mixture, fitted)
-        masks = ratio_masks(join(fitted.stems)[..., : seen.shape[-1]], recipe.ratio_exponent)
+        optimised = yield from optimiser.optimise_chunk(index, mixture, optimised)
+        masks = ratio_masks(join(optimised.stems)[..., : seen.shape[-1]], recipe.ratio_exponent)
         spectra = (masks * seen).sum(-1).cpu()
         order = best_order(spectra, known.expand_as(spectra))
-        fitted, known = fitted.reorder(order), known + spectra[order]
-        yield ChunkMasks(index, masks[order].cpu(), restarts=fitted.restarts)
-    if fitted is None:
+        optimised, known = optimised.reorder(order), known + spectra[order]
+        yield ChunkMasks(index, masks[order].cpu(), restarts=optimised.restarts)
+    if optimised is None:
         yield Note("The clip is silent: every stem is silence.")
 
 
 @dataclass(frozen=True)
-class _Fitted:
-    """Where the fit of a chunk ended, and the next one starts. stems: (sources, segments, bins, frames)."""
+class _Optimised:
+    """Where the networks of a chunk ended, and the next ones start. stems: (sources, segments, bins, frames)."""
 
     networks: PaperNetworks
     latents: Latents
     stems: Tensor
     restarts: int
 
-    def reorder(self, order: Sequence[int]) -> _Fitted:
+    def reorder(self, order: Sequence[int]) -> _Optimised:
         self.networks.reorder(order)
-        return _Fitted(self.networks, self.latents.reorder(order), self.stems[list(order)], self.restarts)
+        return _Optimised(self.networks, self.latents.reorder(order), self.stems[list(order)], self.restarts)
 
 
 @dataclass
 class _Start:
-    """A fit from one draw of weights and noise, which can be left and gone on with.
+    """One draw of weights and noise, optimised from there, which can be left and gone on with.
 
     number: 0 is the first; run: what is left of its iterations; told_apart: its stems, when they were last looked at.
     """
@@ -160,8 +160,8 @@ class _Start:
 
 
 @dataclass(frozen=True)
-class _Fitter:
-    """Fits one chunk after the other."""
+class _Optimiser:
+    """Optimises the networks of one chunk after the other."""
 
     recipe: PaperRecipe
     sources: int
@@ -170,8 +170,10 @@ class _Fitter:
     device: torch.device
     observe: Observer | None
 
-    def fit_chunk(self, index: int, mixture: Tensor, previous: _Fitted | None) -> Generator[Event, None, _Fitted]:
-        """Fit to `mixture` (segments, bins, frames), from scratch (again if need be) or from the end of `previous`."""
+    def optimise_chunk(
+        self, index: int, mixture: Tensor, previous: _Optimised | None
+    ) -> Generator[Event, None, _Optimised]:
+        """Bring networks to `mixture` (segments, bins, frames), from scratch (again if need be) or from `previous`."""
         iterations, furthest = self.recipe.fit.iterations, 0
 
         def tell(done: tuple[int, float]) -> Step:
@@ -189,10 +191,10 @@ class _Fitter:
                 yield Note(f"The stems are hardly told apart, even after {rule.restarts} restarts; try another seed.")
         with torch.no_grad():
             stems = start.networks(start.latents, self._dynamics(iterations - 1)).stems
-        return _Fitted(start.networks, start.latents, stems, start.number)
+        return _Optimised(start.networks, start.latents, stems, start.number)
 
     def _best_start(self, mixture: Tensor) -> Generator[tuple[int, float], None, _Start]:
-        """The first start that separates, else of all of them the one told apart best; fitted to the end."""
+        """The first start that separates, else of all of them the one told apart best; optimised to the end."""
         best: _Start | None = None
         for number in range(1 + self.recipe.starts.restarts):
             start = self._start(number, mixture, None)
@@ -206,12 +208,12 @@ class _Fitter:
         return best
 
     def _go_on(self, start: _Start, mixture: Tensor, leave: bool = False) -> Generator[tuple[int, float], None, None]:
-        """Fit on; with `leave` only up to the look that finds it has not separated. Yields iteration and loss."""
+        """Go on; with `leave` only up to the moment that finds it has not separated. Yields iteration and loss."""
         iterations, rule = self.recipe.fit.iterations, self.recipe.starts
-        looks = {iterations * look // rule.looks for look in range(1, rule.looks + 1)}
+        moments = {iterations * moment // rule.looks for moment in range(1, rule.looks + 1)}
         for iteration, loss, outputs in start.run:
             yield iteration, loss
-            if iteration in looks:
+            if iteration in moments:
                 start.told_apart = self._told_apart(outputs.stems, mixture)
                 enough = rule.told_apart if iteration >= rule.told_from * iterations else 0.0
                 if leave and start.told_apart <= enough:
@@ -224,7 +226,7 @@ class _Fitter:
         masked = ratio_masks(stems, self.recipe.ratio_exponent) * mixture
         return losses.told_apart(masked.square().sum((1, 3)), self.recipe.starts.least_bits)
 
-    def _start(self, number: int, mixture: Tensor, previous: _Fitted | None) -> _Start:
+    def _start(self, number: int, mixture: Tensor, previous: _Optimised | None) -> _Start:
         if previous:
             networks, before = previous.networks, previous.latents
         else:
@@ -234,10 +236,12 @@ class _Fitter:
         # The CPU's convolutions are fastest in this layout, which torch's stub of Module.to does not know.
         networks = networks.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         latents = drawn.to(self.device)
-        return _Start(number, networks, latents, self._fit(networks, latents, mixture))
+        return _Start(number, networks, latents, self._optimise(networks, latents, mixture))
 
-    def _fit(self, networks: PaperNetworks, latents: Latents, mixture: Tensor) -> Iterator[tuple[int, float, Outputs]]:
-        """One fit: after each iteration its number, counted from 1, the loss, and what the networks had given."""
+    def _optimise(
+        self, networks: PaperNetworks, latents: Latents, mixture: Tensor
+    ) -> Iterator[tuple[int, float, Outputs]]:
+        """After each iteration its number, counted from 1, the loss, and what the networks had given."""
         iterations, rate = self.recipe.fit.iterations, self.recipe.fit.learning_rate
         latest: list[Outputs] = []
 

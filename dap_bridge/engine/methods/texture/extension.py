@@ -14,7 +14,7 @@ from ...events import Made, Note, Progress, Step, relay
 from ...signal.auditory import FilterBank
 from ...signal.phase import continued, fast_griffin_lim, joined
 from ...signal.stft import frame_count
-from .generator import TextureGenerator, fit_generator, log_unrest, timeline
+from .generator import TextureGenerator, log_unrest, optimise_generator, timeline
 from .matching import match
 from .original import Original, doubts, listen
 from .recipe import TextureRecipe
@@ -53,7 +53,7 @@ def extend(
         yield Note(reason)
     spans = _spans(frames, block, original.hop * 2**recipe.fit.network.halvings)
     progress = Progress(_units(recipe, results * len(spans)))
-    fitting = fit_generator(original, recipe, seeds.generator(seed, -1))
+    fitting = optimise_generator(original, recipe, seeds.generator(seed, -1))
     model = yield from relay(fitting, lambda at: progress.step("fitting", loss=float(at.loss)))
     for index in range(results):
         artist = _Artist(model, original, recipe, frames, fade, variation, seeds.generator(seed, index))
@@ -77,7 +77,7 @@ def _distance(where: Tensor, frames: int) -> Tensor:
 
 
 def _units(recipe: TextureRecipe, pieces: int) -> int:
-    """How much there is to do; each step of fit, phase and matching counts one."""
+    """How much there is to do; each step of generator, phase and matching counts one."""
     each = recipe.phase.iterations + recipe.matching.rounds * recipe.matching.iterations
     return recipe.fit.iterations + pieces * each
 

@@ -1,4 +1,4 @@
-"""The generator of a texture's spectrogram, fitted to one clip, and the way through its latents.
+"""The generator of a texture's spectrogram, optimised for one clip, and the way through its latents.
 
 Tian, Xu, Li, arXiv 1912.10292, Fig. 6: new audio comes from latents interpolated between those of neighbouring segments
 and extrapolated beyond them.
@@ -22,13 +22,13 @@ from ...tiny import TINY
 from .original import Original
 from .recipe import LatentPath, TextureFit, TextureRecipe
 
-# Mixtures that the fit takes turns at.
+# Mixtures that the optimisation takes turns at.
 _MIXTURES = 8
 
 
 @dataclass(frozen=True)
 class TextureGenerator:
-    """A fitted generator of log magnitudes (components * bins, frames).
+    """An optimised generator of log magnitudes (components * bins, frames).
 
     levels: of every stretch, (components * bins,), the mean; deviation: the common scale of what is drawn around it;
     loudest: (components * bins,), which that never exceeds; speckle: (components * bins,), how much of the unrest that
@@ -59,11 +59,11 @@ class TextureGenerator:
             return torch.minimum(drawn, self.loudest[:, None]) + torch.lerp(first, last, share[None])
 
 
-def fit_generator(
+def optimise_generator(
     original: Original, recipe: TextureRecipe, generator: torch.Generator
 ) -> Generator[Iteration, None, TextureGenerator]:
-    """Fit a generator to `original`: it draws every stretch from that stretch's own latents, and what it draws from
-    mixtures of these moves as much as the original does.
+    """A generator optimised for `original`: it draws every stretch from that stretch's own latents, and what it draws
+    from mixtures of these moves as much as the original does.
 
     Minimises mean (G(z) - Y)^2 + moments (sum over scales of mean (s(G(z')) - s(Y))^2 + mean of G(z') squared), Y the
     log magnitudes of each stretch brought to mean 0 in every bin, z each stretch's latents, z' mixtures, s the standard
@@ -159,7 +159,7 @@ def latent_path(own: Tensor, length: int, path: LatentPath, variation: float, ge
     beyond it outside (the interpolation and extrapolation of the paper's Fig. 6). Segments overlap by half and pass
     into each other at constant power. As n and a are drawn anew each time, n never near the last one, and a share
     `variation` of every latent is fresh, nothing comes again in the same order. Independent latents of variance one
-    keep it under each of these steps, so the generator sees nothing that it was not fitted for.
+    keep it under each of these steps, so the generator sees nothing that it was not optimised for.
     """
     available = own.shape[-1]
     segment = max(2, min(path.segment, available // 2) // 2 * 2)

@@ -21,7 +21,7 @@ class Matching(Section):
 
 @dataclass(frozen=True)
 class TextureFit(Section):
-    """How the generator is fitted to the original."""
+    """How the generator is optimised for the original."""
 
     network: DecoderShape
     iterations: int
@@ -42,7 +42,7 @@ class LatentPath(Section):
     ]  # angle of a mixture of two neighbours, as a fraction of a right angle: 0 .. 1 between them
     extrapolation: tuple[float, float]  # the same beyond them: 1 .. 2
     beyond: float  # share of segments that are extrapolated at variation 1
-    mixed: float  # variation of the mixtures that the generator is fitted with
+    mixed: float  # variation of the mixtures that the generator is optimised with
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ class Steadiness(Section):
 
 @dataclass(frozen=True)
 class TextureRecipe(Section):
-    """More of a texture: a generator fitted to a clip, a way on through its latents, phase of its own."""
+    """More of a texture: a generator optimised for a clip, a way on through its latents, phase of its own."""
 
     windows_s: tuple[float, ...]  # of the spectrogram; the one in which the clip is sparsest is taken
     overlap: int  # windows over any one sample; at least 4
-    source_s: float  # seconds of the clip, next to what is to be made, that the generator is fitted to
+    source_s: float  # seconds of the clip, next to what is to be made, that the generator is optimised for
     least_s: float  # a shorter clip is mirrored to this length before it is looked at
     context_s: float  # of what is there already that a piece is made to continue
     loop_s: float  # of new audio that leads from a loop's end to its start, at least, where the loop is long enough
