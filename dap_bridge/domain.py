@@ -247,7 +247,7 @@ class Stem:
 
     index: int = _means("Counts from 1.")
     name: str = _means("For the track: the label or the file's name, and the number.")
-    role: str = _means("`source`, `residual`, `shared`, `texture`, `speech` or `noise`.")
+    role: str = _means("`source`, `shared`, `texture`, `speech` or `noise`.")
     path: str = _means("Relative to the manifest's folder; ends with `.wav` or `.flac`.")
     input: int | None = _means(
         "`coseparate`: which clip the stem is a part of, from 1; null for the shared sound by itself, which has the "

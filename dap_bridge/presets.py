@@ -16,7 +16,8 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from . import assets, config
-from .engine.recipe import RECIPES, Section
+from .engine.methods import RECIPES
+from .engine.recipe import Section
 from .errors import BadPreset
 from .verbs import table
 
@@ -50,7 +51,7 @@ class About:
 
     title: str
     description: str
-    method: str  # which recipe the rest of the file is, see engine.recipe.RECIPES
+    method: str  # which recipe the rest of the file is, see engine.methods.RECIPES
     chunk: Chunking
     silence: Silence | None = None  # in a file also the name of a preset that has it; None: everything is signal
     postprocess: tuple[dict[str, Any], ...] = ()

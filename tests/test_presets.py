@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dap_bridge import assets, presets
-from dap_bridge.engine.recipe import ConsensusRecipe
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.errors import BadPreset
 
 SHIPPED = sorted(assets.folder("presets").glob("*.toml"))
@@ -40,6 +40,7 @@ def edited(tmp_path: Path, old: str, new: str) -> Path:
         ("rate = 11000", 'rate = "fast"', "front.rate"),
         ('view = "channels"', 'view = "sideways"', "front.view"),
         ('method = "consensus"', 'method = "magic"', "method"),
+        ("updates = 44", "updates = 44\nbeta = 0.0", "pool.0.beta"),
         ("[front]", "[front", "cannot be read"),
         ("seconds =", f"seconds = {'9' * 5000} #", "cannot be read"),
         ("seconds =", f"seconds = {'[' * 5000}", "cannot be read"),

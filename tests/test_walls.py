@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,36 @@ def foreign(path: Path, *allowed: str) -> set[str]:
 @pytest.mark.parametrize("path", files("engine"), ids=lambda p: p.name)
 def test_the_engine_imports_torch_and_itself_alone(path: Path) -> None:
     assert foreign(path, "torch", "dap_bridge.engine") == set()
+
+
+METHODS = [
+    place.name for place in sorted((PACKAGE / "engine" / "methods").iterdir()) if (place / "recipe.py").is_file()
+]
+
+
+@pytest.mark.parametrize("room", ["signal", "nets"])
+def test_what_methods_are_made_of_knows_none_of_them(room: str) -> None:
+    for path in files(f"engine/{room}"):
+        assert not {name for name in imports(path) if name.startswith("dap_bridge.engine.methods")}, path
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_knows_no_other_but_denoising_the_separation_it_is_built_on(method: str) -> None:
+    known = {method, "method"} | ({"consensus"} if method == "denoising" else set())
+    for path in files(f"engine/methods/{method}"):
+        found = {name.split(".")[3] for name in imports(path) if name.startswith("dap_bridge.engine.methods.")}
+        assert found <= known, path
+
+
+@pytest.mark.parametrize("path", [PACKAGE / "engine/recipe.py", *(PACKAGE / "engine/methods").rglob("recipe.py")])
+def test_numbers_are_checked_without_what_computes_by_them(path: Path) -> None:
+    recipes = (f"dap_bridge.engine.methods.{method}.recipe" for method in METHODS)
+    assert foreign(path, "dap_bridge.engine.recipe", *recipes) == set()
+
+
+@pytest.mark.parametrize("path", files("verbs"), ids=lambda p: p.parent.name + "/" + p.name)
+def test_verbs_ask_a_method_and_not_what_its_recipe_is(path: Path) -> None:
+    assert not re.search(r"isinstance\(.*Recipe", path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("path", files("transport"), ids=lambda p: p.name)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from torch import Tensor
-
-from .anchored import Decoders
-from .components import Factorisation
 
 Item = TypeVar("Item")
 Told = TypeVar("Told")
@@ -35,36 +32,42 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What a panel of a separation's committee learned of one chunk: all that a warm restart needs.
-
-    labels: (components, sources), in the order of the pool; models: what `models.model` made of the sources, one for
-    each member, empty where none were fitted; decoders: None where none were.
-    """
-
-    pool: list[Factorisation]
-    labels: Tensor
-    decoders: Decoders | None
-    models: list[Factorisation] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
 class ChunkMasks:
     """The answer for one chunk. masks: (sources, bins, frames) on the recipe's front grid, summing to one over sources.
 
     Yielded in the order of the chunks; source k is the same sound in every chunk. confidence: how sure the method is of
-    its answer, 0..1, without any reference; None where it cannot say. fits: what boxes can correct, of every panel of
-    the committee; empty where there is nothing of the kind. sounds: the chance that the clip holds 1, 2 ... of them,
-    the same in every chunk; None where the method cannot say. restarts: which start of the fit was kept, 0 the first,
-    the same in every chunk from the first one that was fitted; None before, and where a method starts but once.
+    its answer, 0..1, without any reference; None where it cannot say. learned: what a correction goes on from, tensors
+    by names that stay the same from version to version; empty where there is nothing of the kind. sounds: the
+    probability that the clip holds 1, 2 ... of them, the same in every chunk; None where the method cannot say.
+    restarts: which start was kept, 0 the first, the same in every chunk from the first one that was not silent; None
+    before, and where a method starts but once.
     """
 
     index: int
     masks: Tensor
     confidence: float | None = None
-    fits: tuple[Fit, ...] = ()
+    learned: Mapping[str, Tensor] = field(default_factory=dict)
     sounds: tuple[float, ...] | None = None
     restarts: int | None = None
+
+
+@dataclass(frozen=True)
+class Corrected(ChunkMasks):
+    """The corrected answer for one chunk.
+
+    change: energy of each source's change outside the boxes, in the front's band; level: its energy there before.
+    """
+
+    change: tuple[float, ...] = ()
+    level: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Speech:
+    """The speech of one chunk. audio: (channels, frames), as long as the chunk."""
+
+    index: int
+    audio: Tensor
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ Event = Step | Note | ChunkMasks
 
 
 @dataclass
-class Work:
+class Progress:
     """How much is done, in units of the caller's choice."""
 
     total: int
@@ -103,6 +106,13 @@ class Work:
             min(1.0, self.done / self.total),
             loss,
         )
+
+
+def within(start: float, share: float) -> Callable[[Any], Any]:
+    """What `relay` tells of a part of the whole: a Step's fraction is brought into start .. start + share, and whatever
+    else is said is passed on as it is.
+    """
+    return lambda event: replace(event, fraction=start + share * event.fraction) if isinstance(event, Step) else event
 
 
 def relay(run: Generator[Item, None, Result], tell: Callable[[Item], Told]) -> Generator[Told, None, Result]:

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.carry import Example, thinned
-from dap_bridge.engine.components import magnitude
-from dap_bridge.engine.events import ChunkMasks, Fit
-from dap_bridge.engine.recipe import ConsensusRecipe
-from dap_bridge.engine.refinement import Refined, Region, refine
-from dap_bridge.engine.separation import separate
+from dap_bridge.engine.events import ChunkMasks, Corrected
+from dap_bridge.engine.methods.consensus.boxes import correct as correct_chunks
+from dap_bridge.engine.methods.consensus.carry import Example, thinned
+from dap_bridge.engine.methods.consensus.learned import Learned, dump, restore
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
+from dap_bridge.engine.methods.consensus.separation import separate
+from dap_bridge.engine.signal.regions import Region
+from dap_bridge.engine.signal.stft import magnitude
 
 RATE = 11_000
 CPU = torch.device("cpu")
@@ -34,7 +36,7 @@ CHUNKS = (pulses(500, 2000, 4), pulses(500, 2000, 3), pulses(900, 3700, 4))
 ALIKE, UNLIKE = 1, 2
 
 
-@pytest.fixture(scope="module", params=[(1.0,), (1.0, 0.5)], ids=["one", "committee"])
+@pytest.fixture(scope="module", params=[(1.0,), (1.0, 0.5)], ids=["one", "two"])
 def recipe(request: pytest.FixtureRequest) -> ConsensusRecipe:
     """The default one, cut to what a small scene needs."""
     found = presets.load_one_of("default", ConsensusRecipe).recipe
@@ -50,7 +52,7 @@ def recipe(request: pytest.FixtureRequest) -> ConsensusRecipe:
 
 
 @pytest.fixture(scope="module")
-def fits(recipe: ConsensusRecipe) -> list[list[Fit]]:
+def learned(recipe: ConsensusRecipe) -> list[list[Learned]]:
     """Of every chunk, a separation that put everything into the first stem.
 
     Without its decoders: which of the sounds these would draw there is chance.
@@ -58,23 +60,24 @@ def fits(recipe: ConsensusRecipe) -> list[list[Fit]]:
     run = separate(lambda index: CHUNKS[index].sum(0)[None], len(CHUNKS), recipe, sources=2, seed=0, device=CPU)
     made = [event for event in run if isinstance(event, ChunkMasks)]
     everything = torch.tensor([0.95, 0.05])
-    return [[Fit(fit.pool, everything.repeat(len(fit.labels), 1), None) for fit in answer.fits] for answer in made]
+    windows = [restore(answer.learned, CPU) for answer in made]
+    return [[Learned(one.pool, everything.repeat(len(one.labels), 1), None) for one in each] for each in windows]
 
 
 def correct(
-    recipe: ConsensusRecipe, fits: list[list[Fit]], boxes: dict[int, list[Region]], carry: Sequence[int]
-) -> list[Refined]:
+    recipe: ConsensusRecipe, learned: list[list[Learned]], boxes: dict[int, list[Region]], carry: Sequence[int]
+) -> list[Corrected]:
     regions = {index: boxes.get(index, []) for index in range(len(CHUNKS))}
-    run = refine(
+    run = correct_chunks(
         lambda index: CHUNKS[index].sum(0)[None],
-        lambda index: fits[index],
+        lambda index: dump(learned[index]),
         regions,
         recipe,
         redraw=True,
         carry=carry,
         device=CPU,
     )
-    found = [event for event in run if isinstance(event, Refined)]
+    found = [event for event in run if isinstance(event, Corrected)]
     assert [one.index for one in found] == list(regions)
     return found
 
@@ -85,9 +88,9 @@ def share_of(masks: Tensor, part: Tensor, recipe: ConsensusRecipe) -> float:
     return float((masks[0] * power).sum() / power.sum())
 
 
-def test_the_same_sounds_are_corrected_where_no_box_is(recipe: ConsensusRecipe, fits: list[list[Fit]]) -> None:
-    alone = correct(recipe, fits, {0: [BOX]}, [])[ALIKE]
-    taught = correct(recipe, fits, {0: [BOX]}, [0])[ALIKE]
+def test_the_same_sounds_are_corrected_where_no_box_is(recipe: ConsensusRecipe, learned: list[list[Learned]]) -> None:
+    alone = correct(recipe, learned, {0: [BOX]}, [])[ALIKE]
+    taught = correct(recipe, learned, {0: [BOX]}, [0])[ALIKE]
     low, high = CHUNKS[ALIKE]
     assert share_of(alone.masks, high, recipe) > 0.8
     assert share_of(taught.masks, high, recipe) < 0.3
@@ -97,20 +100,20 @@ def test_the_same_sounds_are_corrected_where_no_box_is(recipe: ConsensusRecipe, 
     assert min(taught.change) > 0
 
 
-def test_other_sounds_keep_their_masks(recipe: ConsensusRecipe, fits: list[list[Fit]]) -> None:
-    alone = correct(recipe, fits, {0: [BOX]}, [])[UNLIKE]
-    taught = correct(recipe, fits, {0: [BOX]}, [0])[UNLIKE]
+def test_other_sounds_keep_their_masks(recipe: ConsensusRecipe, learned: list[list[Learned]]) -> None:
+    alone = correct(recipe, learned, {0: [BOX]}, [])[UNLIKE]
+    taught = correct(recipe, learned, {0: [BOX]}, [0])[UNLIKE]
     assert torch.equal(taught.masks, alone.masks)
 
 
 def test_a_chunk_hears_what_those_before_it_taught_and_its_own_boxes(
-    recipe: ConsensusRecipe, fits: list[list[Fit]]
+    recipe: ConsensusRecipe, learned: list[list[Learned]]
 ) -> None:
     """As the user drew: into what earlier boxes had made of it."""
     nowhere = replace(BOX, low=4800, high=5000)
     boxes = {0: [BOX], ALIKE: [nowhere]}
     _, high = CHUNKS[ALIKE]
-    later, earlier = (share_of(correct(recipe, fits, boxes, o)[ALIKE].masks, high, recipe) for o in ([0, 1], [1, 0]))
+    later, earlier = (share_of(correct(recipe, learned, boxes, o)[ALIKE].masks, high, recipe) for o in ([0, 1], [1, 0]))
     assert later < 0.3
     assert earlier > 0.8
 

@@ -1,4 +1,4 @@
-"""How many sounds: what moves together counts as one, and weights turn measures into chances."""
+"""How many sounds: what moves together counts as one, and weights turn measures into probabilities."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.components import factorise
-from dap_bridge.engine.counting import chances, coherence, evidence, spread, togetherness
-from dap_bridge.engine.grouping import Description
-from dap_bridge.engine.recipe import ConsensusRecipe, Counting, CountWeights
+from dap_bridge.engine.methods.consensus.components import factorise
+from dap_bridge.engine.methods.consensus.counting import coherence, evidence, probabilities, spread, togetherness
+from dap_bridge.engine.methods.consensus.grouping import Description
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe, Counting, CountWeights
 from tests.engine.test_models import sparse
 from tests.generators import drain
 
@@ -69,15 +69,15 @@ def test_components_that_differ_are_spread(counting: Counting) -> None:
     assert near["evenness"] == far["evenness"] == pytest.approx(0, abs=1e-5)
 
 
-def test_chances_are_the_softmax_of_weighted_measures(counting: Counting) -> None:
+def test_probabilities_are_the_softmax_of_weighted_measures(counting: Counting) -> None:
     names = CountWeights.__dataclass_fields__
     none = replace(counting, intercepts=(0.0, 0.0, 0.0), weights=CountWeights(**dict.fromkeys(names, (0.0, 0.0, 0.0))))
     silent = dict.fromkeys(names, 0.0)
-    assert chances([silent], none) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert probabilities([silent], none) == pytest.approx((1 / 3, 1 / 3, 1 / 3))
     weighed = replace(none, weights=replace(none.weights, timbre=(0.0, 0.0, 2.0)))
     loud = silent | {"timbre": 3.0}
-    assert chances([loud], weighed) == pytest.approx(torch.tensor([0.0, 0.0, 6.0]).softmax(0).tolist())
-    of_chunks = chances([silent, loud, loud], weighed)
+    assert probabilities([loud], weighed) == pytest.approx(torch.tensor([0.0, 0.0, 6.0]).softmax(0).tolist())
+    of_chunks = probabilities([silent, loud, loud], weighed)
     assert of_chunks == pytest.approx(torch.tensor([0.0, 0.0, 4.0]).softmax(0).tolist())
 
 
@@ -94,4 +94,4 @@ def test_evidence_names_what_the_weights_weigh_and_does_not_hear_loudness(
     found = of(scene)
     assert set(CountWeights.__dataclass_fields__) <= set(found)
     assert of(1000 * scene) == pytest.approx(found, rel=1e-2, abs=1e-2)
-    assert sum(chances([found], counting)) == pytest.approx(1)
+    assert sum(probabilities([found], counting)) == pytest.approx(1)

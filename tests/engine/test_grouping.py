@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dap_bridge.engine.grouping import (
+from dap_bridge.engine.methods.consensus.grouping import (
     Description,
     Groups,
     concatenate,
@@ -20,10 +20,11 @@ from dap_bridge.engine.grouping import (
     group_members,
     k_means,
     separability,
-    settle,
     spectral,
 )
-from dap_bridge.engine.recipe import Features, Front, Grouping
+from dap_bridge.engine.methods.consensus.priors import settle
+from dap_bridge.engine.methods.consensus.recipe import Features, Grouping
+from dap_bridge.engine.recipe import Front
 from tests.generators import drain
 
 FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
@@ -142,9 +143,9 @@ def sounds(count: int) -> tuple[Description, Tensor]:
     return describe(spectra[:, None], activations, FEATURES, FRONT), truth
 
 
-def grouped(recipe: Grouping, *looks: Description) -> tuple[Groups, list[tuple[int, int]]]:
+def grouped(recipe: Grouping, *snapshots: Description) -> tuple[Groups, list[tuple[int, int]]]:
     told: list[tuple[int, int]] = []
-    return drain(group(looks, FEATURES, recipe, sources=2, generator=chance()), told), told
+    return drain(group(snapshots, FEATURES, recipe, sources=2, generator=chance()), told), told
 
 
 def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
@@ -155,7 +156,7 @@ def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
     assert told[-1][0] == told[-1][1] == len(told)
 
 
-def test_looks_of_the_same_components_all_have_a_vote() -> None:
+def test_snapshots_of_the_same_components_all_have_a_vote() -> None:
     description, truth = sounds(30)
     confused = torch.randperm(60, generator=chance(1))
     other = Description(*(values[confused] for values in vars(description).values()))
@@ -226,12 +227,12 @@ def test_separability_is_high_for_the_groups_that_are_there_and_low_for_others()
     assert separability(silent, right, FEATURES) == 0.0
 
 
-def test_members_of_a_committee_call_the_same_sound_the_same() -> None:
+def test_members_call_the_same_sound_the_same() -> None:
     first, truth = sounds(30)
     others = [Description(*(values[order] for values in vars(first).values())) for order in _orders_of(60, 3)]
-    looks = [concatenate([first, *others])]
+    snapshots = [concatenate([first, *others])]
     members = torch.arange(4).repeat_interleave(60)
-    run = group_members(looks, members, FEATURES, GROUPING, sources=2, generator=chance())
+    run = group_members(snapshots, members, FEATURES, GROUPING, sources=2, generator=chance())
     groups = drain(run)
     expected = torch.cat([truth, *(truth[order] for order in _orders_of(60, 3))])
     assert accuracy(groups.labels.argmax(1), expected, 2) == 1.0

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dap_bridge.engine.latents import draw_latents, dynamics
+from dap_bridge.engine.nets.latents import draw_latents, dynamics
 from dap_bridge.engine.recipe import Noise
 
 V = 1 / 2000

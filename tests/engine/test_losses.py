@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dap_bridge.engine import losses
+from dap_bridge.engine.nets import losses
 
 
 def test_reconstruction_is_the_mean_distance_of_the_sum_from_the_mixture():

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.components import Factorisation
-from dap_bridge.engine.models import blend, model
-from dap_bridge.engine.recipe import ConsensusRecipe, Models
+from dap_bridge.engine.methods.consensus.components import Factorisation
+from dap_bridge.engine.methods.consensus.models import blend, model
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe, Models
 from tests.generators import drain
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dap_bridge.engine.networks import UNet, draw_weights
+from dap_bridge.engine.nets.networks import UNet, draw_weights
 
 PUBLISHED = {"channels": (16, 32, 64), "skips": (0, 0, 4), "kernel": 5, "slope": 0.2}
 

@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from dap_bridge import presets
-from dap_bridge.engine.components import magnitude
 from dap_bridge.engine.events import ChunkMasks, Note, Step
-from dap_bridge.engine.losses import told_apart
-from dap_bridge.engine.paper import Outputs, best_order, join, ratio_masks, separate_paper, split
-from dap_bridge.engine.recipe import Noise, PaperRecipe
-from dap_bridge.engine.separation import separate
-from dap_bridge.engine.stft import frame_count, istft, stft
+from dap_bridge.engine.methods.paper.recipe import PaperRecipe
+from dap_bridge.engine.methods.paper.separation import Outputs, best_order, join, ratio_masks, separate, split
+from dap_bridge.engine.nets.losses import told_apart
+from dap_bridge.engine.recipe import Noise
+from dap_bridge.engine.signal.stft import frame_count, istft, magnitude, stft
 from dap_bridge.judging import si_sdr
 
 CPU = torch.device("cpu")
@@ -53,7 +52,7 @@ def audio(samples: int, channels: int = 1, seed: int = 0) -> torch.Tensor:
 def run(clips, recipe, *, sources=2, seed=0, observe=None):
     clips = clips if isinstance(clips, list) else [clips]
     events = list(
-        separate_paper(lambda i: clips[i], len(clips), recipe, sources=sources, seed=seed, device=CPU, observe=observe)
+        separate(lambda i: clips[i], len(clips), recipe, sources=sources, seed=seed, device=CPU, observe=observe)
     )
     masks = [event.masks for event in events if isinstance(event, ChunkMasks)]
     return events, masks

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from dap_bridge import assets, presets
-from dap_bridge.engine.consistency import apply_masks
 from dap_bridge.engine.events import ChunkMasks, Event, Note, Step
-from dap_bridge.engine.recipe import ConsensusRecipe
-from dap_bridge.engine.separation import separate
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
+from dap_bridge.engine.methods.consensus.separation import separate
+from dap_bridge.engine.signal.stems import apply_masks
 from dap_bridge.judging import best_permutation, si_sdr
 
 CPU = torch.device("cpu")

@@ -10,10 +10,10 @@ from scipy.signal import stft
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.consistency import apply_masks
-from dap_bridge.engine.recipe import Boxes, ConsensusRecipe
-from dap_bridge.engine.refinement import Region
-from dap_bridge.engine.silence import silence
+from dap_bridge.engine.methods.consensus.recipe import Boxes, ConsensusRecipe
+from dap_bridge.engine.signal.regions import Region
+from dap_bridge.engine.signal.silence import silence
+from dap_bridge.engine.signal.stems import apply_masks
 
 RATE, WINDOW = 16_000, 512
 BOX = Region(0, False, start=0.4, end=1.1, low=1000.0, high=3000.0, strength=1.0, feather=0.0)

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from dap_bridge import presets
-from dap_bridge.engine.auditory import FilterBank, describe_envelopes, match
-from dap_bridge.engine.phase import continued, fast_griffin_lim, joined
-from dap_bridge.engine.recipe import TextureRecipe
-from dap_bridge.engine.stft import stft
-from dap_bridge.engine.texture_generator import latent_path
-from dap_bridge.engine.texture_source import listen
+from dap_bridge.engine.methods.texture.generator import latent_path
+from dap_bridge.engine.methods.texture.matching import match
+from dap_bridge.engine.methods.texture.original import listen
+from dap_bridge.engine.methods.texture.recipe import TextureRecipe
+from dap_bridge.engine.signal.auditory import FilterBank, describe_envelopes
+from dap_bridge.engine.signal.phase import continued, fast_griffin_lim, joined
+from dap_bridge.engine.signal.stft import stft
 from tests.generators import drain
 
 RATE = 22_050

@@ -14,7 +14,7 @@ import soxr
 import torch
 
 from dap_bridge.domain import Job
-from dap_bridge.engine.gain import exponential_integral, log_spectral_gain
+from dap_bridge.engine.signal.gain import exponential_integral, log_spectral_gain
 from dap_bridge.errors import BadPreset, Cancelled
 from dap_bridge.jobs import worker
 from dap_bridge.judging import si_sdr

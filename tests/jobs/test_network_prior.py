@@ -12,8 +12,8 @@ import tomli_w
 import torch
 
 from dap_bridge import presets
-from dap_bridge.engine import network_prior
-from dap_bridge.engine.network_prior import attenuation, relative_change
+from dap_bridge.engine.methods.network_prior import fluctuations as network_prior
+from dap_bridge.engine.methods.network_prior.fluctuations import attenuation, relative_change
 from dap_bridge.errors import Cancelled
 from dap_bridge.jobs import worker
 from dap_bridge.judging import si_sdr

@@ -16,13 +16,12 @@ import tomli_w
 from scipy.signal import stft
 
 from dap_bridge.domain import Job
-from dap_bridge.engine.refinement import refine as refine_chunks
+from dap_bridge.engine.methods.consensus import boxes
 from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.sessions import Sessions
 from dap_bridge.jobs.unwatched import Unwatched
 from dap_bridge.transport import protocol
-from dap_bridge.verbs.refine import correction
 from dap_bridge.verbs.request import JobVerb
 
 RATE = 44_100
@@ -333,13 +332,13 @@ def test_a_chunk_that_a_box_only_touches_is_taught_before_it_teaches(
     do: Do, clip: Path, three_chunks: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second chunk begins at 0.47 s, the first one ends at 0.57 s."""
-    orders = []
+    orders, correct_chunks = [], boxes.correct
 
     def heard(*arguments: Any, **more: Any) -> Any:
         orders.append(more["carry"])
-        return refine_chunks(*arguments, **more)
+        return correct_chunks(*arguments, **more)
 
-    monkeypatch.setattr(correction, "refine_chunks", heard)
+    monkeypatch.setattr(boxes, "correct", heard)
     do("separate", "first", clip=str(clip), preset=three_chunks)
     seam, last = text(1, "deactivate", (0.55, 0.8, 800, 3000)), text(2, "activate", (1.2, 1.3, 100, 400))
     do("refine", "second", session="first", box=[seam, last])

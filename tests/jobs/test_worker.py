@@ -21,6 +21,7 @@ import tomli_w
 
 from dap_bridge import assets
 from dap_bridge.domain import Job, Progress
+from dap_bridge.engine.methods.consensus.counting import suggestion
 from dap_bridge.errors import BadClip, BadPreset, Cancelled, DapError, OutputUnwritable
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.folder import JobFolder
@@ -29,7 +30,6 @@ from dap_bridge.jobs.workers.local import process
 from dap_bridge.jobs.workers.local.worker import RUN
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
-from dap_bridge.verbs.separate.job import suggestion
 from tests.conftest import RECORDINGS
 
 Separate = Callable[..., dict[str, Any]]

@@ -17,7 +17,7 @@ from ..separations import score, shortened_name
 from ..store import Row
 
 if TYPE_CHECKING:
-    from ...engine.recipe import PaperRecipe
+    from ...engine.methods.paper.recipe import PaperRecipe
 
 
 def without_temporal_noise(recipe: PaperRecipe) -> PaperRecipe:

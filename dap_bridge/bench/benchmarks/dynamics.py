@@ -27,8 +27,8 @@ from ..store import Row
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ...engine.paper import Outputs
-    from ...engine.recipe import PaperRecipe
+    from ...engine.methods.paper.recipe import PaperRecipe
+    from ...engine.methods.paper.separation import Outputs
 
 # Points of the fit that the figure shows: iterations 500, 1000 ... 5000 of 5000.
 MOMENTS = 10
@@ -101,7 +101,7 @@ class _Watch:
     def observe(self, iteration: int, outputs: Outputs) -> None:
         if iteration not in self._at:
             return
-        from ...engine.paper import join
+        from ...engine.methods.paper.separation import join
 
         sounds, masks, stems = (join(each).cpu() for each in (outputs.sounds, outputs.masks, outputs.stems))
         loudest = float(stems.max())

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from ... import presets
-from ...engine.recipe import ConsensusRecipe, PaperRecipe
+from ...engine.methods import SEPARATORS
 from ..data.sounds import Sound
 from . import jobs
 from .estimates import Estimates
@@ -32,7 +32,7 @@ def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
 
 def verb_of(preset: str) -> str:
     """The verb that makes the two stems of a clip by a preset. Raises BadPreset."""
-    return "separate" if isinstance(presets.load(preset).recipe, ConsensusRecipe | PaperRecipe) else "denoise"
+    return "separate" if type(presets.load(preset).recipe) in SEPARATORS else "denoise"
 
 
 @cache

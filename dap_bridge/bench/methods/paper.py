@@ -10,12 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from ... import presets
-from ...engine.consistency import apply_masks
 from ...engine.events import ChunkMasks, Note
-from ...engine.paper import Observer, ratio_masks, separate_paper
-from ...engine.recipe import PaperRecipe
-from ...engine.stft import frame_count
-from ...errors import BadRequest
+from ...engine.methods.paper.recipe import PaperRecipe
+from ...engine.methods.paper.separation import Observer, ratio_masks, separate
+from ...engine.signal.stems import apply_masks
+from ...engine.signal.stft import frame_count
 from ..data.sounds import Sound, resample
 from .estimates import Estimates
 
@@ -26,11 +25,8 @@ def by_shortened_preset(sound: Sound, preset: str, iterations: int, seed: int, d
 
 
 def paper_recipe(preset: str) -> PaperRecipe:
-    """Raises BadRequest where the preset's method is another."""
-    recipe = presets.load(preset).recipe
-    if not isinstance(recipe, PaperRecipe):
-        raise BadRequest(f"Preset {preset!r} is not the paper's method.", "Leave --iterations out, or name another.")
-    return recipe
+    """Raises BadPreset where the preset's method is another."""
+    return presets.load_one_of(preset, PaperRecipe).recipe
 
 
 def shortened(recipe: PaperRecipe, iterations: int | None) -> PaperRecipe:
@@ -44,7 +40,7 @@ def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe
     began = time.monotonic()
     notes: list[str] = []
     masks = torch.zeros(())
-    events = separate_paper(
+    events = separate(
         lambda _: view, 1, recipe, sources=len(sound.references), seed=seed, device=chosen, observe=observe
     )
     for event in events:

@@ -20,9 +20,9 @@ from ...audio.rates import CommonRate, mono_view
 from ...audio.silence import PaddedWriter, Signal
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, null_db, require_writable
 from ...domain import ClipRef, Format, Manifest, Stem
-from ...engine.coseparation import SharedPart, SharedSound
-from ...engine.coseparation import coseparate as coseparate_clips
-from ...engine.recipe import CoseparationRecipe
+from ...engine.methods.coseparation.recipe import CoseparationRecipe
+from ...engine.methods.coseparation.separation import SharedPart, SharedSound
+from ...engine.methods.coseparation.separation import coseparate as coseparate_clips
 from ...jobs import device as devices
 from ...jobs.run import Run
 from ..reader import RunReader

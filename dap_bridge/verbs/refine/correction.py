@@ -1,9 +1,9 @@
-"""A correction under way: the stems, chunk by chunk, by a session's fits and a user's boxes."""
+"""A correction under way: the stems, chunk by chunk, by what a session learned and a user's boxes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,26 +12,26 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...audio.plan import Chunk
 from ...audio.silence import Fill, original
 from ...audio.stems import NULL_FLOOR_DB, bits
 from ...domain import Box, Op
-from ...engine.events import Fit
-from ...engine.recipe import ConsensusRecipe
-from ...engine.refinement import Region
-from ...engine.refinement import refine as refine_chunks
-from ...jobs import fits
+from ...engine.methods.method import Corrector
+from ...engine.signal.regions import Region
+from ...jobs import learned
 from ...jobs.sessions import Sessions, stamp
-from ..separate.job import Separation, Task
+from ..separate.job import Separation
+from ..separate.masked import MaskedClip
 
 
 @dataclass
 class Correction:
     """A correction under way. carry, kept, separated: as in `Session`, the last two empty until they are known."""
 
-    task: Task
-    recipe: ConsensusRecipe
+    clip: MaskedClip
+    corrector: Corrector
     boxes: tuple[Box, ...]
     sessions: Sessions
     seed: int
@@ -41,8 +41,8 @@ class Correction:
     separated: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._change = [0.0] * self.task.sources
-        self._level = [0.0] * self.task.sources
+        self._change = [0.0] * self.clip.sources
+        self._level = [0.0] * self.clip.sources
         # the boxes as chunks know them, who know nothing of silence
         self._heard = [self._of_signal(box) for box in self.boxes]
 
@@ -58,9 +58,9 @@ class Correction:
 
         Of a box over several, the one with most of it comes first: one that a box only touches is taught.
         """
-        if not (self.carry and self.redraw and self.recipe.carries and len(self.task.chunks) > 1):
+        if not (self.carry and self.redraw and self.corrector.carries and len(self.clip.chunks) > 1):
             return ()
-        rate = self.task.reader.rate
+        rate = self.clip.reader.rate
 
         def missed(box: Box, chunk: Chunk) -> float:
             return max(box.start, chunk.start / rate) - min(box.end, chunk.end / rate)
@@ -68,43 +68,37 @@ class Correction:
         heard = (
             chunk.index
             for box in self._heard
-            for chunk in sorted(self.task.chunks, key=partial(missed, box))
+            for chunk in sorted(self.clip.chunks, key=partial(missed, box))
             if self._region(box, chunk.start, chunk.frames)
         )
         return tuple(dict.fromkeys(heard))
 
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
-        """One stem to each of `paths`, from the fits that were kept, or after separating the clip again.
+        """One stem to each of `paths`, from what was learned then and kept, or after separating the clip again.
 
         Where no box is near and nothing is carried, the stems are those of the separation: they are copied, as long as
         nobody changed them.
         """
-        self._change, self._level = [0.0] * self.task.sources, [0.0] * self.task.sources
-        regions = {chunk.index: self._regions(self._heard, chunk.start, chunk.frames) for chunk in self.task.chunks}
+        self._change, self._level = [0.0] * self.clip.sources, [0.0] * self.clip.sources
+        regions = {chunk.index: self._regions(self._heard, chunk.start, chunk.frames) for chunk in self.clip.chunks}
         beside = partial(self._regions, self.boxes)
         wanted, order = regions, self.order
         if not order and self._has_stems():
             # the neighbours, too, which are cross-faded with what is new
             near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
             wanted = {index: inside for index, inside in regions.items() if index in near}
-        if not self._has_fits(wanted):
+        if not self._has_learned(wanted):
             self._separate(device)
             wanted = regions
-        events = refine_chunks(
-            self.task.view,
-            self._fits(device),
-            wanted,
-            self.recipe,
-            redraw=self.redraw,
-            carry=order,
-            device=device,
+        events = self.corrector.correct(
+            self.clip.seen, self._learned, wanted, redraw=self.redraw, carry=order, device=device
         )
-        answers = self.task.run.follow(events)
+        answers = self.clip.run.follow(events)
         originals = [Path(path) for path in self.separated]
-        with self.task.writer(paths) as writer:
-            for chunk in self.task.chunks:
+        with self.clip.writer(paths) as writer:
+            for chunk in self.clip.chunks:
                 if chunk.index not in wanted:
-                    self.task.run.stop_if_cancelled()
+                    self.clip.run.stop_if_cancelled()
                     writer.fill = self._copied(originals, beside, device)
                     writer.copy(chunk, originals)
                     continue
@@ -112,19 +106,19 @@ class Correction:
                 if order or regions[chunk.index]:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
-                self.task.write(writer, answer, device, regions[chunk.index], beside)
+                self.clip.write_masked(writer, answer, device, regions[chunk.index], beside)
 
     def _copied(
         self, originals: Sequence[Path], beside: Callable[[int, int], Sequence[Region]], device: torch.device
     ) -> Fill:
         """Silence beside chunks that are copied is copied, too, but where boxes are in it."""
-        front = self.recipe.front
-        even = torch.full((self.task.sources, front.n_fft // 2 + 1, 1), 1 / self.task.sources)
+        front = self.clip.preset.recipe.front
+        even = torch.full((self.clip.sources, front.n_fft // 2 + 1, 1), 1 / self.clip.sources)
 
         def fill(start: int, audio: NDArray[np.float32]) -> NDArray[np.float32]:
             inside = beside(start, audio.shape[1])
             if inside:
-                return self.task.stems(audio, even, device, inside)
+                return self.clip.masked(audio, even, device, inside)
             return original(originals, start, audio.shape[1])
 
         return fill
@@ -133,37 +127,34 @@ class Correction:
         """Whether the separation's own stems are there, as it wrote them, and as fine as what is to be written."""
         try:
             return bool(self.separated) and all(
-                stamp(Path(path)) == seen and bits(Path(path)) >= self.task.form.bits
+                stamp(Path(path)) == seen and bits(Path(path)) >= self.clip.form.bits
                 for path, seen in self.separated.items()
             )
         except OSError:
             return False
 
-    def _has_fits(self, chunks: Iterable[int]) -> bool:
-        return len(self.kept) == len(self.task.chunks) and all(
+    def _has_learned(self, chunks: Iterable[int]) -> bool:
+        return len(self.kept) == len(self.clip.chunks) and all(
             self.sessions.read_fit(self.kept[index]) is not None for index in chunks
         )
 
     def _separate(self, device: torch.device) -> None:
-        self.task.run.notes.append("The fit was not kept: the clip was separated again first.")
-        again = Separation(self.task, self.seed, self.sessions)
+        self.clip.run.notes.append("The fit was not kept: the clip was separated again first.")
+        again = Separation(self.clip, self.seed, self.sessions)
         for _ in again.answers(device):
             pass
         self.kept, self.separated = tuple(again.kept), {}
 
-    def _fits(self, device: torch.device) -> Callable[[int], Sequence[Fit]]:
-        def read(index: int) -> Sequence[Fit]:
-            content = self.sessions.read_fit(self.kept[index])
-            assert content is not None, "it was there a moment ago"
-            return fits.restore(content, device)
-
-        return read
+    def _learned(self, index: int) -> Mapping[str, Tensor]:
+        content = self.sessions.read_fit(self.kept[index])
+        assert content is not None, "it was there a moment ago"
+        return learned.restore(content)
 
     def _of_signal(self, box: Box) -> Box:
         """A box in the signal's time; one that holds silence alone has no length there."""
-        if not self.task.signal.padded:
+        if not self.clip.signal.padded:
             return box
-        rate, position = self.task.reader.rate, self.task.signal.position
+        rate, position = self.clip.reader.rate, self.clip.signal.position
         return replace(box, start=position(box.start * rate) / rate, end=position(box.end * rate) / rate)
 
     def _regions(self, boxes: Sequence[Box], start: int, frames: int) -> list[Region]:
@@ -172,10 +163,9 @@ class Correction:
 
     def _region(self, box: Box, start: int, frames: int) -> Region | None:
         """A box as these frames hear of it; None where they do not."""
-        assert self.recipe.boxes is not None
-        rate = self.task.reader.rate
+        rate = self.clip.reader.rate
         first, last = start / rate, (start + frames) / rate
-        feather = self.recipe.boxes.feather_s if box.feather is None else box.feather
+        feather = self.corrector.holding.feather_s if box.feather is None else box.feather
         if not box.strength or box.start == box.end:
             return None
         if box.start - feather >= last or box.end + feather <= first:

@@ -11,11 +11,12 @@ from pathlib import Path
 from ... import presets
 from ...audio.files import ClipReader
 from ...domain import MAX_BOXES, Box
-from ...engine.recipe import ConsensusRecipe
+from ...engine.methods import CORRECTABLE, separator
 from ...errors import BadRequest
 from ...jobs.run import Run
 from ...jobs.sessions import Session, Sessions
-from ..separate.job import Task, fingerprint
+from ..separate.job import fingerprint
+from ..separate.masked import MaskedClip, SeparationPreset
 from .correction import Correction
 from .places import find, open_clip
 
@@ -35,25 +36,26 @@ def refine(run: Run, results: Path) -> Path:
 def correct(
     run: Run, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
 ) -> Path:
-    preset: presets.Preset[ConsensusRecipe] = presets.load_one_of(places[0].request["preset"], ConsensusRecipe)
-    if preset.recipe.boxes is None:
+    preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *CORRECTABLE)
+    corrector = separator(preset.recipe).corrector
+    if corrector is None:
         raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
     with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as scratch:
-        reader, session = open_clip(run, stack, places, presets.Preset(preset.name, preset.about, preset.recipe))
+        reader, session = open_clip(run, stack, places, preset)
         seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
         form = run.format(session.request)
         original = session.request | {"seed": seed, "format": form}
         _require_inside(boxes, reader, original["sources"])
-        task = Task(run, reader, presets.Preset(preset.name, preset.about, preset.recipe), original["sources"], form)
+        clip = MaskedClip(run, reader, preset, original["sources"], form)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
-        source = fingerprint(reader, task.preset)
-        correction = Correction(task, preset.recipe, boxes, sessions, seed, redraw, carry)
+        source = fingerprint(reader, preset)
+        correction = Correction(clip, corrector, boxes, sessions, seed, redraw, carry)
         if seed == session.request["seed"] and source == session.source:
             correction.kept, correction.separated = session.fits, session.separated
         elif session.source and source != session.source:
             run.notes.append("The clip or the preset has changed since: it was separated again.")
         label = run.job.request["label"] or session.label
-        manifest = task.publish(
+        manifest = clip.publish_sources(
             results,
             label,
             correction.write_stems,
@@ -66,7 +68,7 @@ def correct(
             },
         )
         kept, separated = correction.kept, correction.separated
-        task.remember(
+        clip.remember(
             Session(
                 run.job.id, original, source, label, str(manifest), kept, boxes, carry, session.id, separated=separated
             )

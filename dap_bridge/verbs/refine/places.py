@@ -15,7 +15,8 @@ from ...jobs.results import NoResultError
 from ...jobs.run import Run
 from ...jobs.sessions import Session, Sessions
 from ..reader import RunReader
-from ..separate.job import SeparationPreset, fingerprint
+from ..separate.job import fingerprint
+from ..separate.masked import SeparationPreset
 
 # Whose results are sessions.
 CORRECTED = ("separate", "refine", "undo")

@@ -19,8 +19,8 @@ from ...audio.plan import Chunk
 from ...audio.silence import Signal
 from ...audio.stems import BLOCK_FRAMES, StemWriter, file_name, require_writable
 from ...domain import ClipRef, Format, Manifest, Stem
-from ...engine.recipe import TextureRecipe
-from ...engine.texture import extend
+from ...engine.methods.texture.extension import extend
+from ...engine.methods.texture.recipe import TextureRecipe
 from ...errors import BadClip
 from ...jobs import device as devices
 from ...jobs.run import Run

@@ -1,0 +1,274 @@
+"""Boxes -> evidence and targets -> labels -> decoders that go on: what a user knows corrects a separation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial, reduce
+
+import torch
+from torch import Tensor
+
+from ... import seeds
+from ...events import Corrected, Progress, Step, relay
+from ...nets.optimise import Iteration
+from ...recipe import Front, Refinement
+from ...signal.interpolation import resampled
+from ...signal.regions import Region, fill, on_front
+from ...signal.stft import magnitude
+from ...tiny import TINY
+from .carry import Example, Lesson, carried, learn, thinned
+from .components import agreed, component_activations, component_spectra, member_masks, sharpen
+from .learned import Decoders, Learned, restore
+from .models import blend, model_members
+from .priors import Evidence, informed, relabel
+from .recipe import Boxes, ConsensusRecipe, Window
+from .redraw import redraw as redraw_anew
+from .redraw import redraw_on
+
+
+def weigh(
+    learned: Learned,
+    masks: Tensor,
+    seen: Tensor,
+    regions: Sequence[Region],
+    belonging: Sequence[Tensor],
+    recipe: Boxes,
+) -> Evidence:
+    """The evidence that regions of one chunk are about its components.
+
+    A user draws where a mask is wrong. So a point of a box counts by how far the box moves the mask there, and by
+    recipe.confirmation where it leaves it as it was: a component that sounds in a box, but where the masks were right
+    already, says little. A box around most of the clip is an example of nothing; it counts by (1 - its share of the
+    clip's magnitude)^recipe.locality. masks: (sources, bins, frames), those that the user saw; seen: (views, bins,
+    frames), magnitudes.
+    """
+    sources = len(masks)
+    level = seen.sum(0) / seen.sum().clamp(min=TINY)
+    gains, losses = torch.zeros_like(masks), torch.zeros_like(masks)
+    for region, belongs in zip(regions, belonging, strict=True):
+        elsewhere = 1 - (belongs * level).sum().clamp(max=1)
+        counts = region.strength * elsewhere**recipe.locality * belongs
+        gains, losses = gains * (1 - counts), losses * (1 - counts)
+        moved = 1 - masks[region.source] if region.active else masks[region.source]
+        worth = counts * (recipe.confirmation + (1 - recipe.confirmation) * moved)
+        (gains if region.active else losses)[region.source] += worth
+    spectra, activations = component_spectra(learned.pool, len(seen)).sum(1), component_activations(learned.pool)
+    total = (spectra.sum(1) * activations.sum(1)).clamp(min=TINY)
+
+    def share(weights: Tensor) -> Tensor:
+        return torch.stack([((spectra @ weights[k]) * activations).sum(1) for k in range(sources)], 1) / total[:, None]
+
+    return Evidence(share(gains).cpu(), share(losses).cpu())
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A window's part in a chunk, as the separation left it.
+
+    seen: (views, bins, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
+    member's components said, what its models made of that, its decoders of that. toward: `modelled` after what boxes
+    elsewhere taught, as `masks` are then, too; None where there were none.
+    """
+
+    front: Front
+    learned: Learned
+    seen: Tensor
+    components: Tensor
+    modelled: Tensor
+    masks: Tensor
+    toward: Tensor | None = None
+
+    def targets(self, labels: Tensor) -> Tensor:
+        """What the decoders are to draw under these labels: what they drew toward before, moved."""
+        return self._moved(self.modelled if self.toward is None else self.toward, labels)
+
+    def taught(self, lesson: Lesson, recipe: ConsensusRecipe) -> _Part:
+        """As boxes in other chunks leave it."""
+        assert recipe.models is not None and recipe.boxes is not None and recipe.boxes.carry is not None
+        both = carried([self.modelled, self.masks], self.seen, lesson, recipe.models, recipe.boxes.carry)
+        return replace(self, toward=both[0], masks=both[1])
+
+    def moved(self, labels: Tensor) -> Tensor:
+        """The masks moved by what the new labels change in the components' masks: no network is run."""
+        return self._moved(self.masks, labels)
+
+    def relabelled(self, heard: Tensor, regions: Sequence[Region], recipe: Boxes) -> Tensor:
+        """The components' labels by the evidence of regions; heard: (sources, bins, frames), what the user heard."""
+        masks = resampled(heard, self.seen.shape[1])
+        belonging = on_front(regions, masks, self.front, recipe.feather_octaves)
+        evidence = weigh(self.learned, masks, self.seen, regions, belonging, recipe)
+        return informed(self.learned.labels, [partial(relabel, evidence=evidence, recipe=recipe)])
+
+    def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
+        grouped = member_masks(self.learned.pool, labels.to(self.seen.device), len(self.seen), len(masks))
+        moved = (masks + grouped - self.components).clamp(min=0) + TINY
+        return moved / moved.sum(1, keepdim=True)
+
+
+def correct(
+    read: Callable[[int], Tensor],
+    learned: Callable[[int], Mapping[str, Tensor]],
+    regions: Mapping[int, Sequence[Region]],
+    recipe: ConsensusRecipe,
+    *,
+    redraw: bool,
+    carry: Sequence[int] = (),
+    device: torch.device,
+) -> Iterator[Step | Corrected]:
+    """Correct a separation by the boxes that a user drew; yields the masks of every chunk that is asked for, in order.
+
+    read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; learned(i): what that separation
+    learned of it; regions[i]: its boxes, as they were drawn one after the other. redraw False leaves out the decoders
+    and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
+    these sound, and its masks are made anew. carry: the chunks with boxes, in the order in which they were first drawn
+    into, where what these teach is carried to the chunks after it, and what all teach to those without boxes; empty,
+    the latter keep their masks. What is yielded are the masks around the boxes: `signal.stems` fills these in, at the
+    clip's own resolution.
+    """
+    assert recipe.boxes is not None, "what is separated by this recipe cannot be corrected"
+    progress = Progress(_units(regions, recipe, redraw, len(carry)))
+    correction = _Correction(read, learned, regions, recipe, redraw, device, progress)
+    ready: dict[int, Corrected] = {}
+    for index in carry:
+        ready[index] = yield from correction.correct(index, teaches=True)
+    for index in regions:
+        yield ready.pop(index) if index in ready else (yield from correction.correct(index))
+
+
+def _units(regions: Mapping[int, Sequence[Region]], recipe: ConsensusRecipe, redraw: bool, teaching: int) -> int:
+    boxes, models = recipe.boxes, recipe.models
+    assert boxes is not None
+    each = len(recipe.windows) * boxes.iterations
+    each += len(recipe.members) * (boxes.alone + boxes.together) if models else 0
+    learning = teaching * len(recipe.windows) * (models.alone + models.together) if models else 0
+    return 2 * len(regions) + learning * 2 + (each * sum(map(bool, regions.values())) if redraw else 0)
+
+
+@dataclass
+class _Correction:
+    """A correction under way; the first fields as `correct` has them. examples: of each window, the chunks that taught
+    so far; lessons: of each window, what is learned of all of them, none before the first.
+    """
+
+    read: Callable[[int], Tensor]
+    learned: Callable[[int], Mapping[str, Tensor]]
+    regions: Mapping[int, Sequence[Region]]
+    recipe: ConsensusRecipe
+    redraw: bool
+    device: torch.device
+    progress: Progress
+    examples: list[list[Example]] = field(default_factory=list)
+    lessons: list[Lesson] = field(default_factory=list)
+
+    def correct(self, index: int, *, teaches: bool = False) -> Generator[Step, None, Corrected]:
+        """A chunk by what was taught elsewhere, and by its own boxes; whether it then teaches the next."""
+        recipe, inside = self.recipe, self.regions[index]
+        assert recipe.boxes is not None
+        parts = self._as_separated(index)
+        separated = heard = agreed([part.masks for part in parts], recipe.mask_exponent)
+        if self.lessons:
+            parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
+            heard = agreed([part.masks for part in parts], recipe.mask_exponent)
+        yield self.progress.step("grouping")
+        answers, generator = [part.masks for part in parts], seeds.generator(0, index)
+        for at, part in enumerate(parts if inside else ()):
+            labels = part.relabelled(heard, inside, recipe.boxes)
+            if self.redraw:
+                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.progress)
+            else:
+                answers[at] = part.moved(labels)
+        masks = agreed(answers, recipe.mask_exponent)
+        belonging = on_front(inside, heard, recipe.front, recipe.boxes.feather_octaves)
+        outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
+        change = (outside * (masks - separated).square()).sum((1, 2))
+        level = (outside * separated.square()).sum((1, 2))
+        yield self.progress.step("refining")
+        if teaches:
+            yield from self._learn([part.seen for part in parts], separated, fill(masks, inside, belonging))
+        return Corrected(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
+
+    def _as_separated(self, index: int) -> list[_Part]:
+        """The windows' parts in a chunk, as the separation left them."""
+        audio = self.read(index).to(self.device)
+        windows = zip(restore(self.learned(index), self.device), self.recipe.windows, strict=True)
+        return [_as_separated(own, window, magnitude(audio, window.front), self.recipe) for own, window in windows]
+
+    def _learn(self, seen: Sequence[Tensor], before: Tensor, after: Tensor) -> Generator[Step, None, None]:
+        """Another chunk teaches. seen: of each window, (views, bins, frames)."""
+        models, boxes = self.recipe.models, self.recipe.boxes
+        assert models and boxes and boxes.carry, "what a correction by this recipe teaches is not carried on"
+        total = 2 * (models.alone + models.together)
+        known = self.examples or [[] for _ in seen]
+        new = [Example(own, *(resampled(masks, own.shape[1]) for masks in (before, after))) for own in seen]
+        self.examples = [thinned([*old, one], boxes.carry.frames) for old, one in zip(known, new, strict=True)]
+        self.lessons = []
+        for examples in self.examples:
+            run = learn(examples, models, boxes.carry, seeds.generator(0, -1))
+            self.lessons.append((yield from relay(run, lambda done: self.progress.step("learning", done, total))))
+
+
+def _redrawn(
+    part: _Part,
+    labels: Tensor,
+    regions: Sequence[Region],
+    recipe: ConsensusRecipe,
+    generator: torch.Generator,
+    progress: Progress,
+) -> Generator[Step, None, Tensor]:
+    """The masks (members, sources, bins, frames) of a window whose decoders draw, and whose models explain, once more
+    what labels and boxes say. Without decoders: the masks moved.
+    """
+    boxes = recipe.boxes
+    if boxes is None or recipe.refinement is None or part.learned.decoders is None or not boxes.iterations:
+        return part.moved(labels)
+    belonging = on_front(regions, part.masks[0], part.front, boxes.feather_octaves)
+    targets = torch.stack([fill(own, regions, belonging) for own in part.targets(labels)])
+    run = _toward(part, part.learned.decoders, targets, recipe.refinement, boxes, generator)
+    masks = yield from relay(
+        run, lambda at: progress.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss))
+    )
+    if recipe.models is None:
+        return masks
+    heard = torch.stack([sharpen(fill(own, regions, belonging), recipe.mask_exponent) for own in masks])
+    again = replace(recipe.models, alone=boxes.alone, together=boxes.together, share=boxes.share)
+    total = len(heard) * (again.alone + again.together)
+    modelling = model_members(part.seen, heard, again, generator)
+    models = yield from relay(modelling, lambda done: progress.step("modelling", done, total))
+    return blend(heard, models, part.seen, again)
+
+
+def _toward(
+    part: _Part, decoders: Decoders, targets: Tensor, recipe: Refinement, boxes: Boxes, generator: torch.Generator
+) -> Generator[Iteration, None, Tensor]:
+    """The masks that decoders draw toward targets, (members, sources, bins, frames) both, from where the separation
+    left them. What they have learned holds them there: where boxes move more than boxes.anew of what they drew before,
+    as where sounds were grouped wrongly, others begin anew.
+    """
+    seen = _mean(part.seen)
+    weight = seen**recipe.compression
+    moved = ((targets - part.modelled).abs() * weight).mean() / weight.mean().clamp(min=TINY)
+    if moved < boxes.anew:
+        return (yield from redraw_on(seen, targets, decoders, recipe, iterations=boxes.iterations))
+    masks, _ = yield from redraw_anew(seen, targets, replace(recipe, iterations=boxes.iterations), generator)
+    return masks
+
+
+def _as_separated(learned: Learned, window: Window, seen: Tensor, recipe: ConsensusRecipe) -> _Part:
+    """The masks that a window gave, made again from what was learned."""
+    components = modelled = member_masks(learned.pool, learned.labels.to(seen.device), len(seen), window.members)
+    if learned.models and recipe.models is not None:
+        modelled = blend(components, learned.models, seen, recipe.models)
+    masks = modelled
+    if learned.decoders is not None and recipe.refinement is not None:
+        run = redraw_on(_mean(seen), modelled, learned.decoders, recipe.refinement, iterations=0)
+        try:
+            next(run)
+        except StopIteration as end:
+            masks = end.value
+    return _Part(window.front, learned, seen, components, modelled, masks)
+
+
+def _mean(seen: Tensor) -> Tensor:
+    """What the decoders look at: the root of the views' mean power."""
+    return seen.square().mean(0).sqrt()

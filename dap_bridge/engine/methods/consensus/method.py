@@ -1,0 +1,69 @@
+"""Component consensus as verbs know it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ...events import Corrected, Event, Step
+from ...signal.regions import Region
+from ..method import Separator
+from . import boxes, separation
+from .counting import suggestion
+from .recipe import Boxes, ConsensusRecipe
+
+
+@dataclass(frozen=True)
+class Consensus(Separator):
+    """Many small components, grouped, and redrawn by networks."""
+
+    recipe: ConsensusRecipe
+
+    @property
+    def basis(self) -> str:
+        """All but what boxes and counting go by. Sessions hold its digest, so it stays as it was when the divergence
+        that is minimised, Kullback-Leibler, was a number of each part of the pool.
+        """
+        text = repr(replace(self.recipe, boxes=None, counting=None))
+        return re.sub(r"(Factorisations\([^()]*), updates=", r"\1, beta=1.0, updates=", text)
+
+    @property
+    def corrector(self) -> Correcting | None:
+        return Correcting(self.recipe, self.recipe.boxes) if self.recipe.boxes else None
+
+    def separate(
+        self, read: Callable[[int], Tensor], chunks: int, *, sources: int, seed: int, device: torch.device
+    ) -> Iterator[Event]:
+        return separation.separate(read, chunks, self.recipe, sources=sources, seed=seed, device=device)
+
+    def advice(self, sounds: Sequence[float], sources: int) -> list[str]:
+        counting = self.recipe.counting
+        return suggestion(sounds, sources, counting.told_from) if counting else []
+
+
+@dataclass(frozen=True)
+class Correcting:
+    """Boxes as evidence, by what a separation learned. holding: the recipe's own."""
+
+    recipe: ConsensusRecipe
+    holding: Boxes
+
+    @property
+    def carries(self) -> bool:
+        return self.recipe.models is not None and self.holding.carry is not None
+
+    def correct(
+        self,
+        read: Callable[[int], Tensor],
+        learned: Callable[[int], Mapping[str, Tensor]],
+        regions: Mapping[int, Sequence[Region]],
+        *,
+        redraw: bool,
+        carry: Sequence[int],
+        device: torch.device,
+    ) -> Iterator[Step | Corrected]:
+        return boxes.correct(read, learned, regions, self.recipe, redraw=redraw, carry=carry, device=device)

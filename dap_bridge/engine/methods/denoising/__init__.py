@@ -1,0 +1,1 @@
+"""Speech and noise: the floor of a clip, and a separation where pauses are not quiet without it."""

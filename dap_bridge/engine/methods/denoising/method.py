@@ -1,0 +1,77 @@
+"""Denoising as verbs know it: first a clip's pauses are heard, then masks are made if these are filled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ... import seeds
+from ...events import ChunkMasks, Note, Speech, Step
+from ...recipe import Front
+from ...signal.stems import apply_masks
+from ..consensus.separation import separate
+from ..method import Denoiser, Shelf
+from .cleaning import Evidence, clean, cleaned_levels, pauses_db, speech_evidence, speech_likeness
+from .recipe import DenoisingRecipe
+
+
+@dataclass(frozen=True)
+class Denoising(Denoiser):
+    """The floor always, a separation into two sounds where pauses are not quiet without it."""
+
+    recipe: DenoisingRecipe
+
+    @property
+    def front(self) -> Front:
+        return self.recipe.separation.front
+
+    @property
+    def residue(self) -> float:
+        return 10 ** (self.recipe.vocabulary.residue_db / 20)
+
+    def floats(self, samples: int) -> int:
+        return 0
+
+    def denoise(
+        self,
+        read: Callable[[int], Tensor],
+        audio: Callable[[int], Tensor],
+        chunks: int,
+        rate: int,
+        *,
+        shelf: Shelf,
+        seed: int,
+        device: torch.device,
+        check: Callable[[], None],
+    ) -> Iterator[Step | Note | Speech]:
+        recipe = self.recipe
+        levels = [cleaned_levels(read(i).mean(0).to(device), self.front.rate, recipe).cpu() for i in range(chunks)]
+        filled = pauses_db(torch.cat(levels), recipe.speech) > recipe.speech.filled_db
+        speech = (yield from self._separate(read, chunks, shelf, seed, device)) if filled else 0
+        for index in range(chunks):
+            masks = shelf[index].to(device, torch.float32) if filled else None
+            if masks is not None and speech == 1:
+                masks = masks.flip(0)
+            heard, generator = audio(index).to(device), seeds.generator(seed, index)
+            yield Speech(index, clean(heard, rate, masks, recipe, generator, check))
+
+    def _separate(
+        self, read: Callable[[int], Tensor], chunks: int, shelf: Shelf, seed: int, device: torch.device
+    ) -> Generator[Step | Note, None, int]:
+        """Leave masks of two sounds on the shelf, in half precision; returns which of them, 0 or 1, is the speech."""
+        recipe, front = self.recipe, self.front
+        heard: tuple[list[Evidence], list[Evidence]] = ([], [])
+        for event in separate(read, chunks, recipe.separation, sources=2, seed=seed, device=device):
+            if not isinstance(event, ChunkMasks):
+                yield event
+                continue
+            shelf[event.index] = event.masks.half()
+            view = read(event.index).mean(0, keepdim=True)
+            stems = apply_masks(view, front.rate, event.masks, front, recipe.separation.stems)
+            for found, stem in zip(heard, stems, strict=True):
+                found.append(speech_evidence(stem[0], front.rate, recipe.speech))
+        likeness = [speech_likeness(found) for found in heard]
+        return likeness.index(max(likeness))

@@ -1,0 +1,66 @@
+"""The numbers that part speech from noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...recipe import Gain, Section
+from ..consensus.recipe import ConsensusRecipe
+
+
+@dataclass(frozen=True)
+class Floor(Section):
+    """Steady noise: how its power is known."""
+
+    window_s: float  # seconds; to the nearest power of two in samples
+    overlap: int  # windows over any one sample (hop = n_fft / overlap); at least 4
+    least: float  # of the mean power, added to every bin
+    quantile: float  # of a bin over time: where its floor is looked for first
+    rounds: int  # of weighing by the absence of speech
+    speech_snr_db: float  # a priori, where there is speech
+    span_s: float  # seconds around a frame that the slow tracker sees
+    steadiness: float  # frames that the whole clip's floor counts as against those around
+    memory: float  # of the fast tracker, a frame
+    presence_memory: float  # of the probability of speech, a frame
+    presence_limit: float  # beyond that, on average, speech is not believed
+
+
+@dataclass(frozen=True)
+class Vocabulary(Section):
+    """The spectra that the clip's speech is made of, and how the gain they give joins the decision-directed ones."""
+
+    components: int
+    updates: int  # multiplicative
+    excess: float  # floors that count as noise
+    share: float  # of the gain by these spectra, an exponent; the decision-directed ones have the rest
+    smoothing_erb: float  # bands of hearing on either side of a bin, over which the gain is averaged
+    residue_db: float  # that stays of every bin, at the least
+
+
+@dataclass(frozen=True)
+class Speech(Section):
+    """What tells that a clip holds more than speech and a floor, and which of two stems is the speech."""
+
+    low: float  # Hz, of the band that is looked at
+    high: float  # Hz
+    quiet: float  # quantile of the frames' levels that counts as pause
+    loud: float  # quantile that counts as speech
+    filled_db: float  # pauses louder than that, against speech, hold another sound
+    frame_s: float  # seconds
+    lowest_pitch: float  # Hz
+    highest_pitch: float  # Hz
+    slowest_syllable: float  # a second
+    fastest_syllable: float  # a second
+    slowest_change: float  # a second: slower ones are of no account
+
+
+@dataclass(frozen=True)
+class DenoisingRecipe(Section):
+    """Speech and noise: the floor always, the separation where pauses are not quiet without the floor."""
+
+    floor_share: float  # of the floor that leaves the speech where the clip has been separated
+    floor: Floor
+    gain: Gain
+    vocabulary: Vocabulary
+    speech: Speech
+    separation: ConsensusRecipe

@@ -1,0 +1,105 @@
+"""The contract: what verbs ask of a method, by the kind of thing that it does.
+
+A method is made of its recipe and answers with the events of engine/events.py; whoever asks stops it by not asking on.
+read(i): chunk i of a clip, (channels, samples) float32 at the rate of the method's front.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..events import Corrected, Event, Note, Speech, Step
+from ..recipe import Front, Holding
+from ..signal.regions import Region
+
+Read = Callable[[int], Tensor]
+
+
+class Corrector(Protocol):
+    """Boxes that a user draws correct what was separated, from what the method learned then."""
+
+    @property
+    def holding(self) -> Holding:
+        """How boxes hold in the stems."""
+
+    @property
+    def carries(self) -> bool:
+        """Whether what boxes teach of one chunk can be carried to the others."""
+
+    def correct(
+        self,
+        read: Read,
+        learned: Callable[[int], Mapping[str, Tensor]],
+        regions: Mapping[int, Sequence[Region]],
+        *,
+        redraw: bool,
+        carry: Sequence[int],
+        device: torch.device,
+    ) -> Iterator[Step | Corrected]:
+        """The masks of every chunk in `regions`, in order, around its boxes, as they were drawn one after the other.
+
+        learned(i): what `separate` told of chunk i. redraw False: the answer is there at once. carry: the chunks that
+        teach the others, in the order in which they were first drawn into; empty, a chunk without boxes is left as it
+        was.
+        """
+
+
+class Separator(Protocol):
+    """K sounds from one mixture, as masks that sum to one."""
+
+    @property
+    def basis(self) -> str:
+        """What of the recipe an answer depends on, as text that is the same from version to version."""
+
+    @property
+    def corrector(self) -> Corrector | None:
+        """None where what it makes cannot be corrected."""
+
+    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
+        """One ChunkMasks a chunk; source k is the same sound in all of them."""
+
+    def advice(self, sounds: Sequence[float], sources: int) -> list[str]:
+        """What to tell whoever asked for so many sources; sounds: see ChunkMasks."""
+
+
+class Shelf(Protocol):
+    """Where the tensors of a clip's chunks wait, and take no memory."""
+
+    def __setitem__(self, index: int, kept: Tensor, /) -> None: ...
+
+    def __getitem__(self, index: int, /) -> Tensor: ...
+
+
+class Denoiser(Protocol):
+    """Speech and noise."""
+
+    @property
+    def front(self) -> Front:
+        """What it listens to."""
+
+    @property
+    def residue(self) -> float:
+        """What stays of noise at the least, a gain."""
+
+    def floats(self, samples: int) -> int:
+        """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""
+
+    def denoise(
+        self,
+        read: Read,
+        audio: Read,
+        chunks: int,
+        rate: int,
+        *,
+        shelf: Shelf,
+        seed: int,
+        device: torch.device,
+        check: Callable[[], None],
+    ) -> Iterator[Step | Note | Speech]:
+        """The speech of every chunk, in order. audio(i): chunk i at the clip's own `rate`. check: called often; what it
+        raises ends the work.
+        """

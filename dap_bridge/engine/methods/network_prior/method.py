@@ -1,0 +1,57 @@
+"""Deep Network Prior as verbs know it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...events import ChunkMasks, Note, Speech, Step
+from ...recipe import Front
+from ...signal.stems import apply_masks
+from ..method import Denoiser, Shelf
+from .fluctuations import denoise
+from .recipe import NetworkPriorRecipe
+
+# What the network keeps for its gradient, numbers a sample of the view and a filter of its first level.
+_KEPT = 80
+
+
+@dataclass(frozen=True)
+class NetworkPrior(Denoiser):
+    """A network of its own for every chunk."""
+
+    recipe: NetworkPriorRecipe
+
+    @property
+    def front(self) -> Front:
+        return self.recipe.front
+
+    @property
+    def residue(self) -> float:
+        return 10 ** (self.recipe.fluctuations.least_db / 20)
+
+    def floats(self, samples: int) -> int:
+        return samples * self.recipe.network.filters * _KEPT
+
+    def denoise(
+        self,
+        read: Callable[[int], Tensor],
+        audio: Callable[[int], Tensor],
+        chunks: int,
+        rate: int,
+        *,
+        shelf: Shelf,
+        seed: int,
+        device: torch.device,
+        check: Callable[[], None],
+    ) -> Iterator[Step | Note | Speech]:
+        recipe = self.recipe
+        for event in denoise(read, chunks, recipe, seed=seed, device=device):
+            if isinstance(event, ChunkMasks):
+                heard, masks = audio(event.index).to(device), event.masks.to(device)
+                yield Speech(event.index, apply_masks(heard, rate, masks, recipe.front, recipe.stems)[0])
+            else:
+                yield event

@@ -1,0 +1,1 @@
+"""Deep Audio Prior as published."""

@@ -1,0 +1,156 @@
+"""A box in which a stem has to be silent: the nearest signal that is, found by conjugate gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.signal.windows import general_cosine
+
+from ..recipe import Holding
+from .regions import Region
+
+# Blackman and Harris' window (Harris 1978): 92 dB less of what lies beside its main lobe, which is eight bins wide.
+_WINDOW = (0.35875, 0.48829, 0.14128, 0.01168)
+_LOBE = 8
+_TINY = 1e-30
+
+
+def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region], recipe: Holding) -> Tensor:
+    """Take what sounds in boxes where a stem has to be silent out of it, and give it to the others, in place.
+
+    parts: (sources, channels, frames), whose sum stays; mixture: (channels, frames), of the same `rate`. A masked
+    spectrogram is no signal's spectrogram: overlap-add carries into a box what lies beside it. A wider box would be
+    silent too, but would take away much that belongs there; the nearest signal that is silent in the box differs by
+    little more than what leaked into it.
+    """
+    sources = len(parts)
+    for number, region in enumerate(regions):
+        if region.strength < 1:
+            continue
+        inside = slice(max(0, math.ceil(region.start * rate)), max(0, math.floor(region.end * rate)))
+        free = regions[number + 1 :]
+        for box in _Atoms.of_all_sizes(region, rate, mixture[:, inside], recipe):
+            enough = 10 ** (recipe.silence_db / 10) * box.energy(box.look(mixture[:, inside]))
+            for source in range(sources):
+                if (source == region.source) == region.active:
+                    continue
+                held = box.without([other for other in free if _gives(other, source, sources)])
+                taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
+                heard = torch.tensor([box.energy(box.look(part[:, inside])) for part in parts], device=parts.device)
+                heard[source] = 0
+                share = (heard + _TINY) / (heard + _TINY).sum()
+                share[source] = -1
+                parts[:, :, inside] += share[:, None, None] * taken
+    return parts
+
+
+def _gives(region: Region, source: int, sources: int) -> bool:
+    """Whether a stem that an earlier box has silenced may sound again in this one."""
+    return region.strength > 0 and (region.active == (region.source == source)) and (region.active or sources == 2)
+
+
+@dataclass(frozen=True)
+class _Atoms:
+    """The windowed sinusoids that lie in a box: what of a signal they see is what sounds there.
+
+    begin: seconds where the first begins; lowest: the first bin; chosen: (bins from there on, frames), 1 for those that
+    count; window: (n_fft,).
+    """
+
+    rate: int
+    begin: float
+    lowest: int
+    chosen: Tensor
+    window: Tensor
+
+    @classmethod
+    def of_all_sizes(cls, region: Region, rate: int, stretch: Tensor, recipe: Holding) -> list[_Atoms]:
+        """Those of a box that `stretch` (channels, samples) fills in time, by the length of their windows.
+
+        The windows are recipe.silence_windows_s long, or longer where the box is narrower than two main lobes, and
+        never longer than half the box. Where none fits in, there is nothing.
+        """
+        samples = stretch.shape[-1]
+        if samples < 2 * _LOBE:
+            return []
+        narrowest = 2 * _LOBE / (region.high - region.low)
+        wanted = [round(math.log2(max(seconds, narrowest) * rate)) for seconds in recipe.silence_windows_s]
+        sizes = [2 ** min(size, int(math.log2(samples)) - 1) for size in wanted]
+        found = []
+        for n_fft in sorted(set(sizes), reverse=True):
+            lowest = math.ceil(region.low * n_fft / rate + _LOBE / 2) if region.low > 0 else 0
+            highest = math.floor(region.high * n_fft / rate - _LOBE / 2) if region.high < rate / 2 else n_fft // 2
+            if lowest <= highest:
+                chosen = stretch.new_ones(highest + 1 - lowest, 1 + (samples - n_fft) // (n_fft // 4))
+                window = general_cosine(n_fft, a=_WINDOW, sym=False, device=stretch.device, dtype=stretch.dtype)
+                found.append(cls(rate, max(region.start, 0.0), lowest, chosen, window))
+        return found
+
+    @property
+    def _hop(self) -> int:
+        return len(self.window) // 4
+
+    def without(self, regions: Sequence[Region]) -> _Atoms:
+        """Those that none of these other boxes touches."""
+        bins, frames = self.chosen.shape
+        long = len(self.window) / self.rate
+        hertz = (self.lowest + torch.arange(bins, device=self.chosen.device)) / long
+        starts = self.begin + torch.arange(frames, device=self.chosen.device) * (self._hop / self.rate)
+        chosen = self.chosen.clone()
+        for region in regions:
+            near = (hertz > region.low - _LOBE / 2 / long) & (hertz < region.high + _LOBE / 2 / long)
+            then = (starts + long > region.start - region.feather) & (starts < region.end + region.feather)
+            chosen[near[:, None] & then] = 0
+        return replace(self, chosen=chosen)
+
+    def look(self, audio: Tensor) -> Tensor:
+        """(channels, samples) -> (channels, bins, frames), complex."""
+        bins, frames = self.chosen.shape
+        pieces = audio.unfold(-1, len(self.window), self._hop)[:, :frames] * self.window
+        seen = torch.fft.rfft(pieces, norm="ortho")[..., self.lowest : self.lowest + bins]
+        return seen.mT * self.chosen
+
+    def back(self, seen: Tensor, samples: int) -> Tensor:
+        """The adjoint of `look`, for what `look` gives."""
+        bins, frames = self.chosen.shape
+        size = len(self.window)
+        spectrum = seen.new_zeros(len(seen), frames, size // 2 + 1)
+        spectrum[..., self.lowest : self.lowest + bins] = seen.mT
+        pieces = torch.fft.irfft(spectrum, size, norm="ortho") * self.window
+        audio = pieces.new_zeros(len(seen), samples)
+        added = audio[:, : (frames + 3) * self._hop].unflatten(1, (frames + 3, self._hop))
+        for quarter, part in enumerate(pieces.split(self._hop, dim=2)):
+            added[:, quarter : quarter + frames] += part
+        return audio
+
+    def energy(self, seen: Tensor) -> float:
+        """Of the whole spectrum, of which `seen` is a part of one half."""
+        power = torch.view_as_real(seen).square()
+        edges = [row for row in (-self.lowest, len(self.window) // 2 - self.lowest) if 0 <= row < seen.shape[1]]
+        return float(2 * power.sum() - sum(power[:, row].sum() for row in edges))
+
+    def nearest(self, audio: Tensor, enough: float, steps: int) -> Tensor:
+        """What to take from `audio` (channels, samples) so that no more energy than `enough` is seen of it.
+
+        Conjugate gradients on the least-squares problem min |look(audio - taken)|^2 from taken = 0 (Hestenes and
+        Stiefel 1952): what is taken lies in the span of the atoms, and is the least that does it.
+        """
+        left = self.look(audio)
+        taken = torch.zeros_like(audio)
+        slope = direction = self.back(left, audio.shape[-1])
+        steepness = float(slope.square().sum())
+        for _ in range(steps):
+            if steepness <= _TINY or self.energy(left) <= enough:
+                break
+            ahead = self.look(direction)
+            length = steepness / max(self.energy(ahead), _TINY)
+            taken.add_(direction, alpha=length)
+            left = left - length * ahead
+            slope = self.back(left, audio.shape[-1])
+            before, steepness = steepness, float(slope.square().sum())
+            direction = slope + steepness / before * direction
+        return taken

@@ -1,0 +1,99 @@
+"""Estimates -> stems: soft masks on the clip's own complex spectrogram; the stems sum to the clip."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..recipe import Extension, Front, Holding, Stems
+from ..tiny import FAINT
+from .interpolation import interpolate
+from .regions import Region, fill, membership
+from .silence import silence
+from .stft import istft, stft
+
+
+def apply_masks(
+    mixture: Tensor,
+    rate: int,
+    masks: Tensor,
+    front: Front,
+    stems: Stems,
+    regions: Sequence[Region] = (),
+    holding: Holding | None = None,
+) -> Tensor:
+    """Stems (sources, channels, frames) of `mixture` (channels, frames) at `rate`, whose sum is the mixture.
+
+    masks: (sources, bins, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
+    and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's band `extend`
+    continues them. regions: boxes that hold exactly, at the mixture's own resolution and above the front's band too, in
+    the way `holding` says.
+    """
+    n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
+    hop = n_fft // stems.overlap
+    spectrogram = stft(mixture, n_fft, hop)
+    _, bins, frames = spectrogram.shape
+    hertz = torch.arange(bins, device=masks.device) * (rate / n_fft)
+    seconds = torch.arange(frames, device=masks.device) * (hop / rate)
+    shares = interpolate(masks, seconds * (front.rate / front.hop), dim=2)
+    shares = interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
+    inside = int((hertz <= front.rate / 2).sum())
+    belonging: list[Tensor] = []
+    if holding is not None:
+        belonging = [membership(region, hertz, seconds, holding.feather_octaves) for region in regions]
+        # before the masks are continued upward, so that the correction is
+        shares[:, :inside] = fill(shares[:, :inside], regions, [belongs[:inside] for belongs in belonging])
+    if inside < bins:
+        power = spectrogram.abs().square().mean(0)
+        beyond = extend(shares[:, :inside], power, hertz[:inside], stems.extension)
+        beyond = beyond / beyond.sum(0).clamp(min=FAINT)
+        beyond = fill(beyond, regions, [belongs[inside:] for belongs in belonging]) if belonging else beyond
+        shares = torch.cat([shares[:, :inside], beyond], dim=1)
+    shares = shares / shares.sum(0).clamp(min=FAINT)
+    # the last is what the others leave: the inverse is linear, and gives back the mixture where the shares sum to one
+    drawn = [istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares[:-1]]
+    parts = torch.stack([*drawn, mixture - sum(drawn)])
+    if holding is not None:
+        parts = silence(parts, mixture, rate, regions, holding)
+    return parts + (mixture - parts.sum(0)) / len(parts)
+
+
+def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -> Tensor:
+    """Shares (sources, further bins, frames) above the bins that `shares` (sources, bins, frames) covers.
+
+    power: of the mixture, (all bins, frames); hertz: of the covered bins. A sound has its highs when it has its lows:
+    the level of each source in each of some bands below, frame by frame, is an activation; the spectrum above that goes
+    with each activation is the non-negative regression V ~ W H of what is above on all activations at once, minimal in
+    KL divergence (the update of W of Lee and Seung 2001, H fixed, over-relaxed as by Salakhutdinov and Roweis 2003).
+    The sources share every point as they explain it. So a click whose lows are covered by another sound keeps its
+    highs, which no rule that looks at one frame alone can give it. Where time does not decide, the start does: by
+    level, the nearer bands counting more.
+    """
+    sources, inside, frames = shares.shape
+    edges = torch.logspace(
+        math.log10(extension.lowest), math.log10(float(hertz[-1])), extension.bands + 1, device=shares.device
+    )
+    band = torch.bucketize(hertz, edges[1:-1])
+    levels = shares.new_zeros(sources, extension.bands, frames).index_add_(1, band, shares * power[:inside])
+    h = _compress(levels.flatten(0, 1), extension).clamp(min=FAINT)
+    mean = h.mean(1, keepdim=True)
+    h = h / mean
+    v = _compress(power[inside:], extension)
+    v = v / v.mean().clamp(min=FAINT)
+    nearness = torch.linspace(0, extension.nearness, extension.bands, device=h.device).exp2().repeat(sources)
+    start = mean[:, 0] * nearness
+    w = v.mean(1, keepdim=True) * (start / start.sum())
+    total = h.sum(1)
+    for _ in range(extension.updates):
+        quotient = (w @ h).clamp_(min=FAINT)
+        w = w * (torch.div(v, quotient, out=quotient) @ h.mT / total) ** extension.relaxation
+    parts = torch.stack([a @ b for a, b in zip(w.chunk(sources, dim=1), h.chunk(sources), strict=True)])
+    explained = (parts / parts.sum(0).clamp(min=FAINT)) ** extension.exponent
+    return explained + FAINT  # equal shares where there is nothing to explain
+
+
+def _compress(power: Tensor, extension: Extension) -> Tensor:
+    return power ** (extension.compression / 2)

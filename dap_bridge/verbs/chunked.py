@@ -1,0 +1,133 @@
+"""A clip that a job reads, and writes again as stems that sum to it, chunk by chunk."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from .. import presets
+from ..audio import metadata, postprocess
+from ..audio.files import ClipReader
+from ..audio.plan import Chunk, fit_view, plan
+from ..audio.silence import PaddedWriter, Signal
+from ..audio.stems import StemWriter, file_name, null_db, require_writable
+from ..domain import Format, Manifest, Stem
+from ..engine.recipe import Section
+from ..jobs.run import Run
+
+# Has one stem written to each path, computing on the device.
+WriteStems = Callable[[torch.device, list[Path]], None]
+
+
+@dataclass
+class ChunkedClip:
+    """Chunks are of the clip's signal alone: what is no signal is put back as the stems are written.
+
+    effects: those that are run on every stem; clipped: whether any stem went beyond full scale.
+    """
+
+    run: Run
+    reader: ClipReader
+    preset: presets.Preset[Section]
+    sources: int
+    form: Format
+    effects: tuple[dict[str, Any], ...] = ()
+    clipped: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        require_writable(self.form, self.reader.rate, self.reader.channels)
+        self.carried = metadata.carried(self.reader, self.form)
+        chunking = self.preset.about.chunk
+        self.signal = Signal(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
+        self.chunks = plan(self.signal.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
+
+    @property
+    def longest(self) -> int:
+        """Frames of the longest chunk."""
+        return max(chunk.frames for chunk in self.chunks)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the stems' files."""
+        return [file_name(index, self.form) for index in range(1, self.sources + 1)]
+
+    def read(self, chunk: Chunk) -> NDArray[np.float32]:
+        """A chunk as it is: (channels, frames)."""
+        return self.signal.read(chunk.start, chunk.frames)
+
+    def audio(self, index: int) -> torch.Tensor:
+        """A chunk as it is: (channels, frames)."""
+        return torch.from_numpy(self.read(self.chunks[index]))
+
+    def view(self, index: int, rate: int) -> torch.Tensor:
+        """A chunk at another rate: (channels, samples)."""
+        return torch.from_numpy(fit_view(self.read(self.chunks[index]), self.reader.rate, rate))
+
+    @contextmanager
+    def writer(self, paths: Sequence[Path]) -> Iterator[PaddedWriter]:
+        """Writes the stems, which sum to the clip; those that effects are run on, for these alone."""
+        more = {} if self.effects else {"form": self.form, "carried": self.carried, "whole": self.reader.read}
+        with PaddedWriter(self.signal, self.reader, paths, self.longest, **more) as writer:
+            yield writer
+        self._tell(writer)
+
+    def write(self, writer: PaddedWriter, index: int, stems: NDArray[np.float32]) -> None:
+        """Write a chunk's stems, (sources, channels, frames)."""
+        following = self.chunks[index + 1] if index + 1 < len(self.chunks) else None
+        writer.write(self.chunks[index], stems, following)
+
+    def publish(
+        self,
+        results: Path,
+        stems: Sequence[Stem],
+        write_stems: WriteStems,
+        more: Callable[[], dict[str, Any]] = dict,
+    ) -> Path:
+        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path."""
+        run, reader = self.run, self.reader
+        names = [stem.path for stem in stems]
+
+        def make(folder: Path) -> Manifest:
+            paths = [folder / name for name in names]
+            if self.effects:
+                self._process(write_stems, paths)
+            else:
+                run.compute(lambda device: write_stems(device, paths))
+            run.notes += self.carried.warnings
+            return run.manifest(
+                format=self.form,
+                preset=self.preset.name,
+                rate=reader.rate,
+                channels=reader.channels,
+                frames=reader.frames,
+                null_db=round(null_db(reader, paths), 1),
+                inputs=reader.inputs,
+                stems=tuple(stems),
+                **more(),
+            )
+
+        return run.publish(results, names, make)
+
+    def _process(self, write_stems: WriteStems, paths: list[Path]) -> None:
+        """Have the stems written elsewhere, and with the effects at `paths`."""
+        with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
+            dry = [Path(folder) / path.name for path in paths]
+            self.run.compute(lambda device: write_stems(device, dry))
+            for source, path in zip(dry, paths, strict=True):
+                reader = self.reader
+                with StemWriter([path], reader.rate, reader.channels, reader.frames, self.form, self.carried) as writer:
+                    postprocess.run(self.effects, source, writer, self.run.stop_if_cancelled)
+                self._tell(writer)
+        self.run.notes.append("The preset's effects were run on each stem, so the stems no longer sum to the clip.")
+
+    def _tell(self, writer: StemWriter) -> None:
+        self.run.notes += writer.warnings
+        self.clipped |= bool(writer.warnings)

@@ -1,0 +1,112 @@
+"""A clip that masks part into its sources: what a separation and its corrections share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ... import presets
+from ...audio.silence import PaddedWriter
+from ...domain import Stem
+from ...engine.events import ChunkMasks
+from ...engine.methods import separator
+from ...engine.recipe import MaskRecipe
+from ...engine.signal.regions import Region
+from ...engine.signal.stems import apply_masks
+from ...jobs import device as devices
+from ...jobs.sessions import Session, stamp
+from ..chunked import ChunkedClip, WriteStems
+
+log = logging.getLogger(__name__)
+
+# A chunk is held as samples and as spectrograms, the mixture and each stem, in several copies at the worst moment.
+WORKING_COPIES = 6
+
+SeparationPreset = presets.Preset[MaskRecipe]
+
+
+@dataclass
+class MaskedClip(ChunkedClip):
+    """method: what makes the masks; corrector: what corrects them, None where nothing does."""
+
+    preset: SeparationPreset
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.effects = self.preset.about.postprocess
+        self.method = separator(self.preset.recipe)
+        self.corrector = self.method.corrector
+        devices.require_memory(self.longest * self.reader.channels * (self.sources + 1) * WORKING_COPIES * 4)
+
+    def seen(self, index: int) -> torch.Tensor:
+        """What the method looks at: (channels, samples) of a chunk at the front's rate."""
+        return self.view(index, self.preset.recipe.front.rate)
+
+    def write_masked(
+        self,
+        writer: PaddedWriter,
+        answer: ChunkMasks,
+        device: torch.device,
+        regions: Sequence[Region] = (),
+        beside: Callable[[int, int], Sequence[Region]] = lambda start, frames: (),
+    ) -> None:
+        """Write a chunk's stems; `regions`: boxes that are kept exactly; beside: those in so many frames of silence
+        from a frame of the clip.
+        """
+        chunk, front = self.chunks[answer.index], self.preset.recipe.front
+
+        def fill(start: int, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+            """Silence has the masks of what sounded last: what dies away goes on as it was."""
+            at = int((self.signal.position(start) - chunk.start) / self.reader.rate * front.rate / front.hop)
+            near = answer.masks[..., : at + 1][..., -1:]
+            return self.masked(audio, near, device, beside(start, audio.shape[1]))
+
+        writer.fill = fill
+        self.write(writer, answer.index, self.masked(self.read(chunk), answer.masks, device, regions))
+
+    def masked(
+        self, audio: NDArray[np.float32], masks: torch.Tensor, device: torch.device, regions: Sequence[Region]
+    ) -> NDArray[np.float32]:
+        """What masks on the front's grid make of audio (channels, frames): (sources, channels, frames)."""
+        stems = apply_masks(
+            torch.from_numpy(audio).to(device),
+            self.reader.rate,
+            masks.to(device),
+            self.preset.recipe.front,
+            self.preset.recipe.stems,
+            regions,
+            self.corrector.holding if self.corrector else None,
+        )
+        return stems.cpu().numpy()
+
+    def publish_sources(
+        self, results: Path, label: str, write_stems: WriteStems, more: Callable[[], dict[str, Any]]
+    ) -> Path:
+        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path."""
+        stems = [Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(self.names, 1)]
+        return self.publish(results, stems, write_stems, lambda: {"chunks": len(self.chunks), **more()})
+
+    def stamps(self, manifest: Path) -> dict[str, str]:
+        """The stems beside `manifest`, for `Session.separated`; none where effects or clipping changed them."""
+        if self.effects or self.clipped:
+            return {}
+        paths = [manifest.with_name(name) for name in self.names]
+        try:
+            return {str(path): stamp(path) for path in paths}
+        except OSError:  # somebody was quick to take them away
+            return {}
+
+    def remember(self, session: Session) -> None:
+        """A result that cannot be remembered is a result all the same: it can be corrected by its manifest."""
+        try:
+            if self.run.sessions is not None:
+                self.run.sessions.add(session)
+        except OSError as error:
+            log.warning("session %s cannot be kept: %s", session.id, error)
