@@ -22,6 +22,9 @@ ELSEWHERE = [CHECKOUT / name for name in ("CHANGELOG.md", "daw_scripts/README.md
 WIDTH = 100
 README_LINES = 75
 
+# The verb that docs/contributing.md adds.
+EXAMPLE = "gain"
+
 
 def of_pages(*paths: Path) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("page", [pytest.param(path, id=str(path.relative_to(CHECKOUT))) for path in paths])
@@ -97,8 +100,9 @@ def test_commands_that_a_page_names_exist(page: Path) -> None:
             assert match[1] in targets, line
         if match := re.match(r"(?:\.venv/bin/)?dap-bridge ([a-z]+)(?: ([a-z]\w+))?", line):
             command = main.commands.get(match[1])
-            assert command is not None, line
-            assert not match[2] or not isinstance(command, click.Group) or match[2] in command.commands, line
+            assert command is not None or match[1] == EXAMPLE, line
+            if match[2] and isinstance(command, click.Group):
+                assert match[2] == EXAMPLE or command.get_command(click.Context(command), match[2]), line
 
 
 @of_pages(*METHODS)
