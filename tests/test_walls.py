@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 import dap_bridge
+from tests.processes import CHECKOUT
 
 PACKAGE = Path(dap_bridge.__file__).parent
 STANDARD = sys.stdlib_module_names
+CODE = (".py", ".lua", ".js", ".lsp")
+MOST_LINES = 400
 
 
 def imported(path: Path, types: bool = True) -> Iterator[tuple[str, str]]:
@@ -162,6 +165,17 @@ def test_nothing_imports_what_imports_it() -> None:
         for name, path in paths.items()
     }
     graphlib.TopologicalSorter(needs).prepare()  # whose error names the circle
+
+
+def test_no_file_of_code_is_longer_than_one_can_oversee() -> None:
+    rooms = (CHECKOUT / name for name in ("dap_bridge", "daw_scripts", "tests"))
+    lines = {
+        path: len(path.read_bytes().splitlines()) for room in rooms for path in room.rglob("*") if path.suffix in CODE
+    }
+    assert {path.name for path in lines} >= {Path(__file__).name, "DAP_Bridge status.lua", "main.js"}, (
+        "they are looked at"
+    )
+    assert {str(path): count for path, count in lines.items() if count > MOST_LINES} == {}
 
 
 def module(path: Path) -> str:
