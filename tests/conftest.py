@@ -25,9 +25,7 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 # Folders whose tests share one program: a host, a browser.
 TOGETHER = ("tests/hosts/ardour", "tests/hosts/audacity", "tests/web")
 # What takes longest comes first, the longest of all at the head: in the end no process works while others have nothing.
-LONGEST = (
-    "tests/hosts/ardour",
-)
+LONGEST = ("tests/hosts/ardour",)
 
 
 class Shares(LoadScopeScheduling):

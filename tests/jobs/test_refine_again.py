@@ -151,5 +151,5 @@ def test_what_the_papers_method_makes_has_no_components_to_correct(do: Do, clip:
     manifest = first["folder"] / "manifest.json"
     value = json.loads(manifest.read_text(encoding="utf-8")) | {"preset": "paper", "session": "other"}
     manifest.write_text(json.dumps(value), encoding="utf-8")
-    with pytest.raises(BadPreset, match="paper"):
+    with pytest.raises(BadPreset, match="'paper' makes cannot be corrected"):
         do("refine", "second", session=str(manifest))
