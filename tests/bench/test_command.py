@@ -21,6 +21,7 @@ from dap_bridge import assets
 from dap_bridge import bench as room
 from dap_bridge.bench import table
 from dap_bridge.bench.benchmarks import ablation, dynamics, speed
+from dap_bridge.bench.benchmarks.boxes import user
 from dap_bridge.bench.methods.baselines import BASELINES
 from dap_bridge.bench.report import blocks
 from dap_bridge.bench.store import Store
@@ -228,7 +229,10 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("quick_paper")
-def test_speed_gives_times_memory_and_the_factor_to_the_papers_fit(bench: Bench, tmp_path: Path) -> None:
+def test_speed_gives_times_memory_and_the_factor_to_the_papers_fit(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "CLIP_S", 1.5)
     answer = bench("speed", "--preset", "quick", "--iterations", "2", "--limit", "1")
     clip, fit, lengths = (table[0] for table in answer["tables"])
     assert len(clip["runs (s)"].split(", ")) == speed.REPETITIONS
@@ -237,7 +241,11 @@ def test_speed_gives_times_memory_and_the_factor_to_the_papers_fit(bench: Bench,
     assert lengths["seconds of audio"] == "12" and 100 < float(lengths["peak memory (MiB)"]) < 4096
 
 
-def test_a_simulated_user_draws_boxes_where_they_help(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+def test_a_simulated_user_draws_boxes_where_they_help(
+    bench: Bench, mixtures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(user, "CANDIDATES", 4)
+    monkeypatch.setattr(user, "REFINED", 2)
     answer = bench("boxes", "--root", str(mixtures), "--preset", "quick", "--limit", "1")
     assert (answer["finished"], answer["failed"]) == (1, {})
     (row,) = json.loads((tmp_path / "out" / "boxes" / "results.json").read_text())["rows"]

@@ -278,7 +278,7 @@ def test_what_a_killed_worker_needed_for_a_while_is_removed_with_its_folder(
         left.append(Path(tempfile.mkdtemp()))
         raise Cancelled
 
-    monkeypatch.setitem(worker.VERBS, "separate", killed)
+    monkeypatch.setattr(worker.table, "job", lambda verb: killed)
     with pytest.raises(Cancelled):
         process.run(RUN, request(Path("/clip.wav")), folder.path, tmp_path)
     assert left[0].is_dir()
