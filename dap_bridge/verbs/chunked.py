@@ -21,7 +21,7 @@ from ..audio.silence import PaddedWriter, Signal
 from ..audio.stems import StemWriter, file_name, null_db, require_writable
 from ..domain import Format, Manifest, Stem
 from ..engine.recipe import Section
-from ..jobs.run import Run
+from ..jobs.run import JobRun
 
 # Has one stem written to each path, computing on the device.
 WriteStems = Callable[[torch.device, list[Path]], None]
@@ -34,7 +34,7 @@ class ChunkedClip:
     effects: those that are run on every stem; clipped: whether any stem went beyond full scale.
     """
 
-    run: Run
+    run: JobRun
     reader: ClipReader
     preset: presets.Preset[Section]
     sources: int

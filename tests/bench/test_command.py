@@ -87,7 +87,7 @@ def said(*words: str, code: int = 0) -> str:
 def test_a_benchmark_has_the_options_that_mean_something_to_it_and_no_more(name: str) -> None:
     benchmark = table.load(name)
     options = {option.name for option in benchmark.options}
-    takes = inspect.signature(benchmark.units).parameters.values()
+    takes = inspect.signature(benchmark.trials).parameters.values()
     named = {parameter.name for parameter in takes if parameter.kind is not parameter.VAR_KEYWORD}
     # where several benchmarks share the rest, it is handed on
     assert options > named if len(named) < len(takes) else options == named
@@ -123,8 +123,8 @@ def test_results_that_are_kept_are_those_of_a_unit() -> None:
     rows = Store(CHECKOUT / "docs" / "benchmark" / "synthetic").rows()
     kept = {key: row["identity"] for key, row in rows.items() if row["method"] in BASELINES}
     how = {"limit": None, "presets": (), "baselines": tuple(BASELINES), "iterations": None, "seed": 0, "device": "cpu"}
-    units = {unit.key: unit.identity() for unit in table.load("synthetic").units(**how)}
-    assert kept and all(units[key] == identity for key, identity in kept.items())
+    trials = {trial.key: trial.identity() for trial in table.load("synthetic").trials(**how)}
+    assert kept and all(trials[key] == identity for key, identity in kept.items())
 
 
 def test_the_page_has_a_place_for_every_benchmark() -> None:

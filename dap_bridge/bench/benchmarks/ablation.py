@@ -99,7 +99,7 @@ class Ablation:
         return row | score(sound, estimates, thumbnail)
 
 
-def units(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
+def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
     return [
         Ablation(item, variant, preset, **how)
         for item in fitted(root, limit)
@@ -108,4 +108,6 @@ def units(root: Path | None, limit: int | None, presets: Sequence[str], **how: A
     ]
 
 
-BENCHMARK = Benchmark(about=__doc__, units=units, blocks=summary.blocks, tables=summary.tables, options=options.FITTED)
+BENCHMARK = Benchmark(
+    about=__doc__, trials=trials, blocks=summary.blocks, tables=summary.tables, options=options.FITTED
+)

@@ -175,8 +175,8 @@ def _draw(kept: Path, path: Path) -> None:
         pictures.dynamics(path, moments, int(arrays["rate"]))
 
 
-def units(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Dynamics]:
+def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Dynamics]:
     return [Dynamics(item, preset, **how) for item in fitted(root, limit) for preset in presets]
 
 
-BENCHMARK = Benchmark(about=__doc__, units=units, blocks=blocks, tables=tables, options=options.FITTED)
+BENCHMARK = Benchmark(about=__doc__, trials=trials, blocks=blocks, tables=tables, options=options.FITTED)

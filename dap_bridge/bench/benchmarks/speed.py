@@ -250,7 +250,7 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
     return found
 
 
-def units(
+def trials(
     presets: Sequence[str], iterations: int | None, limit: int | None, seed: int, device: str
 ) -> list[Elapsed | Iteration | Length]:
     return [
@@ -262,7 +262,7 @@ def units(
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=blocks,
     tables=tables,
     options=(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ... import seeds
-from ...events import Corrected, Progress, Step, relay
+from ...events import Corrected, Step, StepCounter, relay
 from ...nets.optimise import Iteration
 from ...recipe import Front, Refinement
 from ...signal.interpolation import resampled
@@ -127,8 +127,8 @@ def correct(
     clip's own resolution.
     """
     assert recipe.boxes is not None, "what is separated by this recipe cannot be corrected"
-    progress = Progress(_units(regions, recipe, redraw, len(carry)))
-    correction = _Correction(read, learned, regions, recipe, redraw, device, progress)
+    counter = StepCounter(_units(regions, recipe, redraw, len(carry)))
+    correction = _Correction(read, learned, regions, recipe, redraw, device, counter)
     ready: dict[int, Corrected] = {}
     for index in carry:
         ready[index] = yield from correction.correct(index, teaches=True)
@@ -157,7 +157,7 @@ class _Correction:
     recipe: ConsensusRecipe
     redraw: bool
     device: torch.device
-    progress: Progress
+    counter: StepCounter
     examples: list[list[Example]] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
 
@@ -170,12 +170,12 @@ class _Correction:
         if self.lessons:
             parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
             heard = agreed([part.masks for part in parts], recipe.mask_exponent)
-        yield self.progress.step("grouping")
+        yield self.counter.step("grouping")
         answers, generator = [part.masks for part in parts], seeds.generator(0, index)
         for at, part in enumerate(parts if inside else ()):
             labels = part.relabelled(heard, inside, recipe.boxes)
             if self.redraw:
-                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.progress)
+                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.counter)
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, recipe.mask_exponent)
@@ -183,7 +183,7 @@ class _Correction:
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - separated).square()).sum((1, 2))
         level = (outside * separated.square()).sum((1, 2))
-        yield self.progress.step("refining")
+        yield self.counter.step("refining")
         if teaches:
             yield from self._learn([part.seen for part in parts], separated, fill(masks, inside, belonging))
         return Corrected(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
@@ -205,7 +205,7 @@ class _Correction:
         self.lessons = []
         for examples in self.examples:
             run = learn(examples, models, boxes.carry, seeds.generator(0, -1))
-            self.lessons.append((yield from relay(run, lambda done: self.progress.step("learning", done, total))))
+            self.lessons.append((yield from relay(run, lambda done: self.counter.step("learning", done, total))))
 
 
 def _redrawn(
@@ -214,7 +214,7 @@ def _redrawn(
     regions: Sequence[Region],
     recipe: ConsensusRecipe,
     generator: torch.Generator,
-    progress: Progress,
+    counter: StepCounter,
 ) -> Generator[Step, None, Tensor]:
     """The masks (members, sources, bins, frames) of a window whose decoders draw, and whose models explain, once more
     what labels and boxes say. Without decoders: the masks moved.
@@ -226,7 +226,7 @@ def _redrawn(
     targets = torch.stack([fill(own, regions, belonging) for own in part.targets(labels)])
     run = _toward(part, part.learned.decoders, targets, recipe.refinement, boxes, generator)
     masks = yield from relay(
-        run, lambda at: progress.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss))
+        run, lambda at: counter.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss))
     )
     if recipe.models is None:
         return masks
@@ -234,7 +234,7 @@ def _redrawn(
     again = replace(recipe.models, alone=boxes.alone, together=boxes.together, share=boxes.share)
     total = len(heard) * (again.alone + again.together)
     modelling = model_members(part.seen, heard, again, generator)
-    models = yield from relay(modelling, lambda done: progress.step("modelling", done, total))
+    models = yield from relay(modelling, lambda done: counter.step("modelling", done, total))
     return blend(heard, models, part.seen, again)
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...events import Progress, Step, relay, within
+from ...events import Step, StepCounter, relay, within
 from ...nets.decoders import fresh_decoders
 from ...nets.losses import anchored
 from ...nets.optimise import optimise
@@ -83,16 +83,16 @@ def _solve(
     omega = torch.linspace(0, math.pi, n_fft // 2 + 1, device=wide.device)
     delays = torch.zeros(len(heard), device=wide.device)
     model = _start(observed, unknown, estimate)
-    progress = Progress(2 * estimate.rounds + (recipe.refinement.iterations if recipe.refinement else 0))
+    counter = StepCounter(2 * estimate.rounds + (recipe.refinement.iterations if recipe.refinement else 0))
     for half in range(2):
         for _ in range(estimate.rounds):
             delays = _delays(model, observed, omega, delays, estimate.whole)
             turned = observed * torch.polar(torch.ones_like(omega), omega * delays[:, None])[None, :, :, None]
             model = _update(replace(model, observed=turned), unknown, estimate)
-            yield progress.step("estimating")
+            yield counter.step("estimating")
         if half == 0 and recipe.refinement is not None:
             run = _refine(model, recipe.refinement, estimate.pooled_bins, generator)
-            model = yield from relay(run, lambda loss: progress.step("refining", loss=loss))
+            model = yield from relay(run, lambda loss: counter.step("refining", loss=loss))
     mean, _ = model.posterior()
     parts = []
     for index, signal in enumerate(heard):
