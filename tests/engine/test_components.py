@@ -1,4 +1,4 @@
-"""Components: the factorisation fits, and groups of components make the masks that arithmetic asks for."""
+"""Components: the factorisation explains the clip, and groups of components make the masks that arithmetic asks for."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def divergence(spectrogram: torch.Tensor, result: Factorisation) -> torch.Tensor
 
 
 @pytest.mark.parametrize("relaxation", [1.0, 1.8])
-def test_more_updates_fit_better_and_enough_fit_exactly(relaxation: float) -> None:
+def test_more_updates_explain_better_and_enough_explain_exactly(relaxation: float) -> None:
     generator = torch.Generator().manual_seed(1)
     spectrogram = (torch.rand(1, 20, 2, generator=generator) @ torch.rand(1, 2, 30, generator=generator)) ** 2
     few, some, many = (

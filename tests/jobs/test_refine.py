@@ -78,12 +78,12 @@ def text(stem: int, op: str, where: tuple[float, float, float, float], **more: f
     return ",".join(f"{key}={value}" for key, value in fields.items())
 
 
-MIDDLE, ABOVE_THE_FIT, TO_THE_EDGES = (0.5, 0.9, 800, 3000), (0.4, 0.8, 7000, 14_000), (0, 0.3, 0, 22_050)
+MIDDLE, ABOVE_THE_FRONT, TO_THE_EDGES = (0.5, 0.9, 800, 3000), (0.4, 0.8, 7000, 14_000), (0, 0.3, 0, 22_050)
 
 
 @pytest.mark.parametrize("fit", [True, False])
 @pytest.mark.parametrize("op", ["deactivate", "activate"])
-@pytest.mark.parametrize("where", [MIDDLE, ABOVE_THE_FIT, TO_THE_EDGES])
+@pytest.mark.parametrize("where", [MIDDLE, ABOVE_THE_FRONT, TO_THE_EDGES])
 def test_a_box_of_full_strength_silences_and_the_stems_still_sum_to_the_clip(
     do: Do, clip: Path, where: tuple[float, float, float, float], op: str, fit: bool
 ) -> None:
@@ -113,7 +113,7 @@ def test_half_a_strength_moves_the_mask_half_the_way(do: Do, clip: Path) -> None
 
 
 def test_boxes_are_a_list_that_can_be_undone_replaced_and_replayed(do: Do, clip: Path) -> None:
-    here, there = text(1, "deactivate", MIDDLE), text(2, "activate", ABOVE_THE_FIT)
+    here, there = text(1, "deactivate", MIDDLE), text(2, "activate", ABOVE_THE_FRONT)
     first = do("separate", "first", clip=str(clip), preset="quick")
     one = do("refine", "one", session="first", box=[here])
     two = do("refine", "two", session="one", box=[there])
@@ -142,7 +142,7 @@ def test_the_manifest_tells_how_much_changed_outside_the_boxes(do: Do, clip: Pat
     assert all(-100 < entry["outside_db"] < 0 for entry in changed)
 
 
-def test_without_its_fit_a_session_is_separated_again_to_the_same_stems(do: Do, clip: Path, tmp_path: Path) -> None:
+def test_without_its_learned_state_a_session_is_separated_again_the_same(do: Do, clip: Path, tmp_path: Path) -> None:
     do("separate", "first", clip=str(clip), preset="quick")
     box = [text(1, "deactivate", MIDDLE)]
     kept = do("refine", "kept", session="first", box=box)
@@ -151,10 +151,10 @@ def test_without_its_fit_a_session_is_separated_again_to_the_same_stems(do: Do, 
     lost = do("refine", "lost", session="first", box=box)
     assert any("separated again" in warning for warning in lost["warnings"])
     assert np.array_equal(lost["audio"], kept["audio"])
-    assert do("refine", "after", session="lost")["warnings"] == [], "the new fit was kept"
+    assert do("refine", "after", session="lost")["warnings"] == [], "what was learned anew was kept"
 
 
-def test_a_damaged_fit_is_none(do: Do, clip: Path, tmp_path: Path) -> None:
+def test_a_damaged_learned_state_is_none(do: Do, clip: Path, tmp_path: Path) -> None:
     do("separate", "first", clip=str(clip), preset="quick")
     (path,) = (tmp_path / "sessions" / "fits").iterdir()
     content = bytearray(path.read_bytes())
@@ -189,7 +189,7 @@ def separated_in(folder: Path, do: Do, clip: Path) -> dict[str, Any]:
     return do("separate", "stems", clip=str(folder / "take.wav"), preset="quick", seed=3, out=out)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["with its fit", "by the manifest alone"])
+@pytest.mark.parametrize("kept", [True, False], ids=["with what was learned", "by the manifest alone"])
 def test_a_project_folder_can_be_moved(do: Do, clip: Path, tmp_path: Path, kept: bool) -> None:
     """The clip and all results in it, and a folder like it made anew in the former place, with another clip."""
     project = tmp_path / "project"
@@ -278,7 +278,7 @@ def test_in_a_clip_of_many_chunks_a_box_holds_across_their_seams(do: Do, clip: P
 def test_far_from_the_boxes_stems_stay_those_of_the_separation(
     do: Do, clip: Path, three_chunks: str, tmp_path: Path, where: tuple[float, float, float, float]
 ) -> None:
-    """They are copied, and no fit is needed there; or made again, the same, where the files are not what they were."""
+    """They are copied, with no learned state there; or made again, the same, where the files are not as they were."""
     first = do("separate", "first", clip=str(clip), preset=three_chunks)
     box, fits = [text(1, "deactivate", where)], tmp_path / "sessions" / "fits"
     far = json.loads((tmp_path / "sessions" / "sessions" / "first.json").read_text())["fits"][

@@ -107,7 +107,7 @@ DEFINED = {
     "silence": np.zeros((2, 22_050)),
     "direct current": np.full((1, 22_050), 0.5),
     "a pure tone": np.sin(2 * np.pi * 440 * TIME)[None],
-    "above the fit's band": np.sin(2 * np.pi * 9000 * TIME)[None],
+    "above the front's band": np.sin(2 * np.pi * 9000 * TIME)[None],
     "full scale": np.sign(np.sin(2 * np.pi * 300 * TIME))[None],
     "far beyond full scale": 1e6 * np.sin(2 * np.pi * 300 * TIME)[None],
     "near nothing": 1e-12 * np.sin(2 * np.pi * 300 * TIME)[None],
@@ -184,7 +184,7 @@ def test_the_manifest_says_how_sure_the_method_is(
     assert 0 <= alike["confidence"] < apart["confidence"] <= 1
 
 
-def test_the_manifest_says_which_start_of_the_papers_fit_was_kept(
+def test_the_manifest_says_which_start_of_the_papers_optimisation_was_kept(
     separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -135,18 +135,18 @@ class Correction:
 
     def _has_learned(self, chunks: Iterable[int]) -> bool:
         return len(self.kept) == len(self.clip.chunks) and all(
-            self.sessions.read_fit(self.kept[index]) is not None for index in chunks
+            self.sessions.read_learned(self.kept[index]) is not None for index in chunks
         )
 
     def _separate(self, device: torch.device) -> None:
-        self.clip.run.notes.append("The fit was not kept: the clip was separated again first.")
+        self.clip.run.notes.append("What was learned was not kept: the clip was separated again first.")
         again = Separation(self.clip, self.seed, self.sessions)
         for _ in again.answers(device):
             pass
         self.kept, self.separated = tuple(again.kept), {}
 
     def _learned(self, index: int) -> Mapping[str, Tensor]:
-        content = self.sessions.read_fit(self.kept[index])
+        content = self.sessions.read_learned(self.kept[index])
         assert content is not None, "it was there a moment ago"
         return learned.restore(content)
 

@@ -1,4 +1,4 @@
-"""What `refine` does: a separation corrected by a user's boxes, from its fit or, without one, the clip."""
+"""What `refine` does: a separation corrected by a user's boxes, from what was learned or, without that, the clip."""
 
 from __future__ import annotations
 

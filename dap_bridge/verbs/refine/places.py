@@ -78,7 +78,7 @@ def _is_of(known: Session, stated: Session) -> bool:
 
 
 def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
-    """What a manifest alone says of its session: all but the fit."""
+    """What a manifest alone says of its session: all but what was learned."""
     made = {"sources": len(manifest.stems), "preset": manifest.preset, "seed": manifest.seed}
     request = clip.as_request() | made | {"format": Format(manifest.format)}
     label = manifest.stems[0].name.removesuffix(" - stem 1")

@@ -110,10 +110,10 @@ class Separation:
         if self.sessions is None:
             return
         try:
-            self.kept.append(self.sessions.put_fit(learned.dump(tensors)))
+            self.kept.append(self.sessions.put_learned(learned.dump(tensors)))
         except OSError as error:
             self.clip.run.notes.append(
-                f"The fit could not be kept ({error.strerror}): a correction will separate the clip again first."
+                f"What was learned could not be kept ({error.strerror}): to correct it separates the clip again first."
             )
             self.sessions = None
             self.kept.clear()

@@ -226,7 +226,7 @@ def _redrawn(
     targets = torch.stack([fill(own, regions, belonging) for own in part.targets(labels)])
     run = _toward(part, part.learned.decoders, targets, recipe.refinement, boxes, generator)
     masks = yield from relay(
-        run, lambda at: counter.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss))
+        run, lambda at: counter.step("redrawing", at.index + 1, boxes.iterations, loss=float(at.loss))
     )
     if recipe.models is None:
         return masks

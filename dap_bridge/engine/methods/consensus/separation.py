@@ -291,6 +291,6 @@ def _redraw(
     run = redraw(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
         yield from relay(
-            run, lambda at: counter.step("refining", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
+            run, lambda at: counter.step("redrawing", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
         )
     )

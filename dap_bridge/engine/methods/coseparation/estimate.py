@@ -92,7 +92,7 @@ def _solve(
             yield counter.step("estimating")
         if half == 0 and recipe.refinement is not None:
             run = _refine(model, recipe.refinement, estimate.pooled_bins, generator)
-            model = yield from relay(run, lambda loss: counter.step("refining", loss=loss))
+            model = yield from relay(run, lambda loss: counter.step("redrawing", loss=loss))
     mean, _ = model.posterior()
     parts = []
     for index, signal in enumerate(heard):

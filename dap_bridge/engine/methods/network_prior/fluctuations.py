@@ -35,7 +35,7 @@ def denoise(
     for index in range(chunks):
         audible = _without_rumble(read(index).mean(0).to(device), recipe)
         run = _accumulate(audible, recipe, seeds.generator(seed, index))
-        total = yield from relay(run, lambda at: counter.step("fitting", at.index + 1, recipe.fit.iterations))
+        total = yield from relay(run, lambda at: counter.step("optimising", at.index + 1, recipe.fit.iterations))
         gain = attenuated_gain(attenuation(total, recipe.fluctuations), recipe.gain)
         hertz = torch.linspace(0, recipe.front.rate / 2, len(gain), device=device)
         gain = gain * high_pass(hertz, recipe.gain)[:, None]
@@ -52,7 +52,7 @@ def _without_rumble(audio: Tensor, recipe: NetworkPriorRecipe) -> Tensor:
 def _accumulate(
     audio: Tensor, recipe: NetworkPriorRecipe, generator: torch.Generator
 ) -> Generator[Iteration, None, Tensor]:
-    """Fit the network to `audio` (samples,), from uniform noise that stays the same, by the squared error.
+    """Optimise the network on `audio` (samples,), from uniform noise that stays the same, by the squared error.
 
     Yields every iteration, returns the sum of all relative changes of what is drawn: (bins, frames).
     """

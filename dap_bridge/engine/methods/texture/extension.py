@@ -53,8 +53,8 @@ def extend(
         yield Note(reason)
     spans = _spans(frames, block, original.hop * 2**recipe.fit.network.halvings)
     counter = StepCounter(_units(recipe, results * len(spans)))
-    fitting = optimise_generator(original, recipe, seeds.generator(seed, -1))
-    model = yield from relay(fitting, lambda at: counter.step("fitting", loss=float(at.loss)))
+    optimising = optimise_generator(original, recipe, seeds.generator(seed, -1))
+    model = yield from relay(optimising, lambda at: counter.step("optimising", loss=float(at.loss)))
     for index in range(results):
         artist = _Artist(model, original, recipe, frames, fade, variation, seeds.generator(seed, index))
         for start, end in spans:
