@@ -31,7 +31,8 @@ def si_sdr(reference: NDArray[np.floating], estimate: NDArray[np.floating]) -> f
 
 def _centred(signal: NDArray[np.floating]) -> NDArray[np.float64]:
     samples: NDArray[np.float64] = np.asarray(signal, dtype=np.float64)
-    return samples - samples.mean(axis=-1, keepdims=True)
+    centred: NDArray[np.float64] = samples - samples.mean(axis=-1, keepdims=True)
+    return centred
 
 
 def best_permutation(

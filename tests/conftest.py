@@ -11,6 +11,7 @@ import pytest
 import soundfile
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from tests import quick
 from tests.processes import CHECKOUT, STUB, Process
@@ -23,6 +24,8 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 # Folders whose tests share one program: a host, a browser.
 TOGETHER = ("tests/hosts/ardour", "tests/hosts/audacity", "tests/web")
+# What takes longest comes first, the longest of all at the head: in the end no process works while others have nothing.
+LONGEST = ("tests/hosts/ardour",)
 
 
 class Shares(LoadScopeScheduling):
@@ -31,6 +34,12 @@ class Shares(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::")[0]
         return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """The first of LONGEST that is left; after these the most tests, as xdist does."""
+        for scope in filter(self.workqueue.__contains__, reversed(LONGEST)):
+            self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:

@@ -15,16 +15,35 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
+from click.testing import CliRunner
 
+from dap_bridge import demo
+from dap_bridge.cli import main
 from tests.conftest import Start
 from tests.processes import free_port, until
 
 RATE = 44_100
+ENDINGS = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
+
+
+def program(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`dap-bridge` as a process."""
+    command = [sys.executable, "-m", "dap_bridge", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def dap(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dap_bridge", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    """What `program` gives, done in this process, which has loaded already what that would load."""
+    command = ["dap-bridge", *map(str, arguments)]
+    handlers = {number: signal.getsignal(number) for number in ENDINGS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", command)
+        done = CliRunner().invoke(main, command[1:], prog_name="dap-bridge")
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(command, done.exit_code, done.stdout, done.stderr)
 
 
 @pytest.fixture
@@ -33,7 +52,7 @@ def clip(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> P
 
 
 def test_separate_prints_the_manifest_it_wrote(clip: Path, tmp_path: Path) -> None:
-    result = dap("separate", clip, "--out", tmp_path / "out", "--preset", "quick", "--seed", 3, "--json")
+    result = program("separate", clip, "--out", tmp_path / "out", "--preset", "quick", "--seed", 3, "--json")
     assert result.returncode == 0, result.stderr
     manifest = json.loads(result.stdout)
     assert manifest == json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
@@ -131,7 +150,7 @@ def test_an_error_has_a_status_a_code_a_sentence_and_a_hint(
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    result = dap("separate", tmp_path / "none.wav", "--out", tmp_path / "out")
+    result = program("separate", tmp_path / "none.wav", "--out", tmp_path / "out")
     assert result.returncode == 1
     assert "none.wav" in result.stderr.replace("\n", "")
 
@@ -161,7 +180,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals for one process")
-ENDINGS = [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)]
 
 
 @POSIX
@@ -281,7 +299,12 @@ def test_the_doctor_names_what_is_wrong_and_how_to_mend_it(tmp_path: Path, monke
 
 
 def test_the_demo_does_the_main_job_and_judges_it(tmp_path: Path) -> None:
-    result = dap("demo", "--out", tmp_path / "demo", "--json")
+    """Into a folder beside the one that is named, where that one holds something."""
+    assert demo._free(tmp_path / "demo") == tmp_path / "demo"
+    (tmp_path / "demo").mkdir()
+    assert demo._free(tmp_path / "demo") == tmp_path / "demo"
+    (tmp_path / "demo" / "manifest.json").touch()
+    result = program("demo", "--out", tmp_path / "demo", "--json")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["null_db"] <= -100
@@ -289,10 +312,10 @@ def test_the_demo_does_the_main_job_and_judges_it(tmp_path: Path) -> None:
     assert {stem["sound"] for stem in report["stems"]} == {"tabla", "crow"}
     picture = Path(report["picture"]).read_bytes()
     assert picture.startswith(b"\x89PNG")
-    folder = {path.name for path in (tmp_path / "demo").iterdir()}
+    folder = {path.name for path in (tmp_path / "demo-2").iterdir()}
     assert folder == {"stem-1.wav", "stem-2.wav", "manifest.json", "demo.json", "spectrograms.png"}
-    again = json.loads(dap("demo", "--out", tmp_path / "demo", "--json").stdout)
-    assert Path(again["manifest"]).parent == tmp_path / "demo-2"
+    assert Path(report["manifest"]).parent == tmp_path / "demo-2"
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["manifest.json"]
 
 
 def test_send_without_a_daemon_says_how_to_start_one(clip: Path, tmp_path: Path) -> None:

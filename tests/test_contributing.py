@@ -16,11 +16,16 @@ import numpy as np
 import pytest
 import soundfile
 
+from dap_bridge.judging import si_sdr
 from tests.files import tree
 from tests.processes import CHECKOUT, Process, until
 
 PAGE = (CHECKOUT / "docs" / "contributing.md").read_text(encoding="utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in PAGE.split("\n## ")[1:]}
+# What the examples change, and where what they add is.
+TABLES = {"dap_bridge/verbs/table.py", "dap_bridge/engine/methods/__init__.py"}
+ROOMS = ("dap_bridge/verbs/gain", "dap_bridge/engine/methods/bands")
+PRESETS = {"presets/gain.toml", "presets/bands.toml"}
 RATE = 22_050
 GAIN = 10 ** (-6 / 20)
 
@@ -33,38 +38,48 @@ def blocks(section: str) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy with the verb `gain` in it, and nothing else changed."""
+    """A copy with the verb `gain` and the method `bands` in it, and nothing else changed."""
     copy = tmp_path_factory.mktemp("checkout")
     for name in ("dap_bridge", "presets", "daw_scripts", "tests"):
         shutil.copytree(CHECKOUT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__", "recordings"))
     before = tree(copy)
-    for name, content in blocks("Add a verb"):
-        path = copy / name
-        if path.exists():
-            old, new = (line[1:] for line in content.splitlines())
-            text = path.read_text(encoding="utf-8")
-            assert old in text.splitlines()
-            path.write_text(text.replace(old, new), encoding="utf-8")
-        else:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(content, encoding="utf-8")
-    (copy / "dap_bridge/verbs/gain/__init__.py").touch()
-    assert [name for name, content in before.items() if tree(copy)[name] != content] == ["dap_bridge/verbs/table.py"]
+    for section, room in (("Add a verb", "verbs/gain"), ("Add a method", "engine/methods/bands")):
+        (copy / "dap_bridge" / room).mkdir()
+        (copy / "dap_bridge" / room / "__init__.py").touch()
+        for name, content in blocks(section):
+            path = copy / name
+            text = patched(path.read_text(encoding="utf-8"), content) if path.exists() else content
+            path.write_text(text, encoding="utf-8")
+    after = tree(copy)
+    assert {name for name in before if after[name] != before[name]} == TABLES
+    assert {name for name in after.keys() - before.keys() if not name.startswith(ROOMS)} == PRESETS
     return copy
+
+
+def patched(text: str, diff: str) -> str:
+    for hunk in diff.split("@@\n"):
+        lines = hunk.splitlines(keepends=True)
+        old, new = ("".join(line[1:] for line in lines if line[0] in f" {sign}") for sign in "-+")
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    return text
 
 
 @pytest.fixture
 def python(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """python(*arguments) -> what it prints, with the copy as the package, and folders of its own."""
+    """python(*arguments) -> what it prints, with the copy as the package, and folders of its own.
+
+    code: what it ends with; the answer of what fails is what it says is wrong.
+    """
     monkeypatch.delenv("DAP_BRIDGE_PRESETS_DIR")
     monkeypatch.setenv("PYTHONPATH", str(checkout))
     folders = {"DAP_BRIDGE_DATA": str(tmp_path / "data"), "DAP_BRIDGE_SPOOL": str(tmp_path / "spool")}
 
-    def run(*arguments: object) -> str:
+    def run(*arguments: object, code: int = 0) -> str:
         command = [sys.executable, *map(str, arguments)]
         done = subprocess.run(command, cwd=checkout, env=os.environ | folders, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stderr
+        return done.stderr if code else done.stdout
 
     return run
 
@@ -110,6 +125,23 @@ def test_the_docs_know_it(python: Any, tmp_path: Path) -> None:
     page = (tmp_path / "protocol.md").read_text(encoding="utf-8")
     assert "### gain\n\nMake a clip louder or softer.\n" in page
     assert "| `db` | number, -60 to 60 |  | Left out: the preset's. |" in page
+
+
+def test_the_method_separates_a_clip(python: Any, tmp_path: Path) -> None:
+    seconds = np.arange(2 * RATE) / RATE
+    tones = [0.2 * np.sin(2 * np.pi * hertz * seconds) for hertz in (300, 1400, 5000)]
+    soundfile.write(tmp_path / "tones.wav", sum(tones), RATE, subtype="FLOAT")
+    asked = ("-m", "dap_bridge", "separate", tmp_path / "tones.wav", "--preset", "bands", "--sources", 3)
+    said = json.loads(python(*asked, "--out", tmp_path / "out", "--json"))
+    stems = [soundfile.read(tmp_path / "out" / stem["path"])[0] for stem in said["stems"]]
+    np.testing.assert_allclose(sum(stems), sum(tones), atol=1e-6)
+    assert min(si_sdr(tone, stem) for tone, stem in zip(tones, stems, strict=True)) > 30
+    shelf = json.loads(python("-m", "dap_bridge", "presets", "--json"))
+    assert shelf["bands"] == {"title": "Bands", "description": "Each sound an octave.", "method": "bands"}
+
+    box = ("--box", "stem=1,op=deactivate,start=0,end=1,low=100,high=900")
+    refused = python("-m", "dap_bridge", "refine", tmp_path / "out", *box, "--out", tmp_path / "refined", code=2)
+    assert "What the preset 'bands' makes cannot be corrected." in refused
 
 
 def test_the_host_separates_a_clip(start: Any, tmp_path: Path) -> None:

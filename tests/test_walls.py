@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 import dap_bridge
+from tests.processes import CHECKOUT
 
 PACKAGE = Path(dap_bridge.__file__).parent
 STANDARD = sys.stdlib_module_names
+CODE = (".py", ".lua", ".js", ".lsp")
+MOST_LINES = 400
 
 
 def imported(path: Path, types: bool = True) -> Iterator[tuple[str, str]]:
@@ -94,6 +97,23 @@ def test_verbs_ask_a_method_and_not_what_its_recipe_is(path: Path) -> None:
     assert not re.search(r"isinstance\(.*Recipe", path.read_text(encoding="utf-8"))
 
 
+LIGHT = [path for kind in ("request", "command") for path in [*(PACKAGE / "verbs").glob(f"*/{kind}.py")]]
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=lambda p: f"{p.parent.name}-{p.name}")
+def test_what_may_be_asked_and_typed_needs_nothing_that_computes(path: Path) -> None:
+    shared = ("dap_bridge.verbs", "dap_bridge.messages", "dap_bridge.domain")
+    assert foreign(path, "pydantic", "click", *shared) == set()
+    assert not {name for name in imports(path) if re.match(r"dap_bridge\.verbs(\.\w+)?\.job\b", name)}
+
+
+@pytest.mark.parametrize("path", [*files("jobs"), *files("transport")], ids=lambda p: p.name)
+def test_verbs_are_known_by_their_requests_and_by_the_table(path: Path) -> None:
+    known = ("dap_bridge.verbs", "dap_bridge.verbs.table", "dap_bridge.verbs.request")
+    verbs = {name for name in imports(path) if name.startswith("dap_bridge.verbs") and not name.startswith(known[2])}
+    assert verbs <= set(known[:2])
+
+
 @pytest.mark.parametrize("path", files("transport"), ids=lambda p: p.name)
 def test_no_door_reaches_into_the_engine(path: Path) -> None:
     assert not {name for name in imports(path) if name.startswith(("torch", "dap_bridge.engine", "dap_bridge.audio"))}
@@ -145,6 +165,17 @@ def test_nothing_imports_what_imports_it() -> None:
         for name, path in paths.items()
     }
     graphlib.TopologicalSorter(needs).prepare()  # whose error names the circle
+
+
+def test_no_file_of_code_is_longer_than_one_can_oversee() -> None:
+    rooms = (CHECKOUT / name for name in ("dap_bridge", "daw_scripts", "tests"))
+    lines = {
+        path: len(path.read_bytes().splitlines()) for room in rooms for path in room.rglob("*") if path.suffix in CODE
+    }
+    assert {path.name for path in lines} >= {Path(__file__).name, "DAP_Bridge status.lua", "main.js"}, (
+        "they are looked at"
+    )
+    assert {str(path): count for path, count in lines.items() if count > MOST_LINES} == {}
 
 
 def module(path: Path) -> str:

@@ -23,6 +23,7 @@ def test_the_wheel_carries_what_it_needs_and_finds_it(tmp_path: Path) -> None:
     assert {f"_assets/presets/{path.name}" for path in (CHECKOUT / "presets").glob("*.toml")} <= shipped
     assert "_assets/daw_scripts/README.md" in shipped
     assert {"demo/audio/tabla_and_crow.flac", "demo/audio/LICENSE.txt"} <= shipped
+    assert "py.typed" in shipped
     page = CHECKOUT / "dap_bridge" / "web" / "page"
     assert {f"web/page/{path.name}" for path in page.iterdir()} <= shipped
 

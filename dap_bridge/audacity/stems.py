@@ -70,7 +70,8 @@ def origins(known: Iterable[Result]) -> dict[str, str]:
 def read(path: Path) -> NDArray[np.float32]:
     """Audio (frames, channels). Raises UnknownSession where there is none."""
     try:
-        return soundfile.read(path, dtype="float32", always_2d=True)[0]
+        audio: NDArray[np.float32] = soundfile.read(path, dtype="float32", always_2d=True)[0]
+        return audio
     except (OSError, RuntimeError) as error:
         raise UnknownSession(f"{path} cannot be read.", "Try again.") from error
 

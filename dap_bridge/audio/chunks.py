@@ -87,7 +87,8 @@ def ixml(content: bytes, stretch: Stretch) -> bytes:
                     _set_words(parent, names, time + stretch.first)
         _trim_tracks(root.find("TRACK_LIST"), stretch)
         _trim_sync_points(root.find("SYNC_POINT_LIST"), stretch)
-        return ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+        shifted: bytes = ElementTree.tostring(root, encoding="UTF-8", xml_declaration=True)
+        return shifted
     except (ElementTree.ParseError, RecursionError, LookupError) as error:
         raise ValueError("no XML") from error
 

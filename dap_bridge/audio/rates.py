@@ -61,7 +61,9 @@ def mono_view(reader: ClipReader | Signal, rate: int) -> NDArray[np.float32]:
         frames = min(BLOCK_FRAMES, reader.frames - start)
         block = reader.read(start, frames).mean(axis=0)
         found.append(stream.resample_chunk(block, last=start + frames == reader.frames))
-    return _of_length(np.concatenate(found)[None], max(1, round(reader.frames * rate / reader.rate)))[0]
+    length = max(1, round(reader.frames * rate / reader.rate))
+    view: NDArray[np.float32] = _of_length(np.concatenate(found)[None], length)[0]
+    return view
 
 
 def _resample(audio: NDArray[np.float32], rate: int, new: int) -> NDArray[np.float32]:

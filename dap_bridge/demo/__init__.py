@@ -120,7 +120,8 @@ def _free_port() -> int:
 
 
 def _read(path: Path) -> NDArray[np.float64]:
-    return soundfile.read(path, always_2d=True)[0].T
+    audio: NDArray[np.float64] = soundfile.read(path, always_2d=True)[0].T
+    return audio
 
 
 def _judge(stems: NDArray[np.float64]) -> list[dict[str, Any]]:

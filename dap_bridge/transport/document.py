@@ -13,7 +13,7 @@ from ..domain import Manifest, State, Stem
 from ..errors import DapError
 from ..messages import Message
 from ..verbs.request import Verb
-from . import osc, protocol
+from . import osc, protocol, schema
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
 from .http import MAX_BODY
@@ -172,35 +172,22 @@ def document() -> str:
 
 def _message(model: type[Message]) -> str:
     lines = [f"### {model.name}", "", inspect.cleandoc(model.__doc__ or ""), ""]
-    schema = model.model_json_schema()
-    fields = schema.get("properties", {})
+    # What every verb has in common comes last.
+    fields = sorted(schema.fields(model), key=lambda field: field.name in Verb.model_fields)
     if fields:
-        lines += ["| field | type | default | meaning |", "|---|---|---|---|"]
-        required = schema.get("required", [])
-        # What every verb has in common comes last.
-        ordered = sorted(fields.items(), key=lambda item: item[0] in Verb.model_fields)
-        lines += [_row(name, field, name in required) for name, field in ordered]
-        lines.append("")
+        lines += ["| field | type | default | meaning |", "|---|---|---|---|", *map(_row, fields), ""]
     return "\n".join(lines)
 
 
-def _row(name: str, field: dict[str, Any], required: bool) -> str:
-    kind = _kind(field)
-    given = field.get("default")
-    default = "required" if required else "" if given in (None, "", []) else f"`{_literal(given)}`"
-    meaning = (field.get("description") or kind.get("description", "")).replace("|", "\\|")
-    return f"| `{name}` | {_type(kind)} | {default} | {meaning} |"
+def _row(field: schema.Field) -> str:
+    default = "required" if field.required else "" if field.default is None else f"`{_literal(field.default)}`"
+    meaning = field.description.replace("|", "\\|")
+    return f"| `{field.name}` | {_type(field.kind)} | {default} | {meaning} |"
 
 
 def _literal(value: Any) -> str:
     """A default as JSON has it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _kind(field: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a field's value, where it has one."""
-    kinds: list[dict[str, Any]] = [kind for kind in field.get("anyOf", [field]) if kind.get("type") != "null"]
-    return kinds[0]
 
 
 def _type(kind: dict[str, Any]) -> str:

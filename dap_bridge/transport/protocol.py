@@ -141,11 +141,6 @@ def parse_lines(text: str) -> dict[str, str]:
     return {key: _unescape(value) for key, tab, value in pairs if tab}
 
 
-def json_schema() -> dict[str, Any]:
-    """JSON schema of every verb, by name."""
-    return {name: model.model_json_schema() for name, model in VERBS.items()}
-
-
 def shorten(text: str, limit: int = 60) -> str:
     """A stranger's text, made fit for an error message."""
     clean = re.sub(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", "?", text)

@@ -143,7 +143,8 @@ def _block(
 
 def _over_channels(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
     """(looks, channels, bins) -> (looks, bins): the root mean square of the channels."""
-    return np.sqrt(np.mean(spectrum.real**2 + spectrum.imag**2, axis=1))
+    magnitude: NDArray[np.float32] = np.sqrt(np.mean(spectrum.real**2 + spectrum.imag**2, axis=1))
+    return magnitude
 
 
 def _looked_at(strength: NDArray[np.float32], looks: int) -> NDArray[np.float32]:

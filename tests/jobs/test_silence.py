@@ -11,10 +11,10 @@ import soundfile
 
 from dap_bridge.judging import si_sdr
 from tests.conftest import RECORDINGS
+from tests.jobs.refining import Do
 
 from .test_coseparate import BELLS, Coseparate, coseparate  # noqa: F401 (a fixture)
 from .test_denoise import RATE, Denoise, denoise, voice  # noqa: F401
-from .test_refine import Do, do  # noqa: F401
 from .test_texture import Texture, texture  # noqa: F401
 
 WriteClip = Callable[..., Path]
@@ -55,7 +55,7 @@ def pair() -> np.ndarray:
 
 @pytest.mark.parametrize("seconds", [0.3, 30])
 def test_stems_of_a_clip_with_silence_around_it_are_those_without_to_the_bit(
-    do: Do,  # noqa: F811
+    do: Do,
     write_clip: WriteClip,
     pair: np.ndarray,
     seconds: float,
@@ -75,7 +75,7 @@ def test_stems_of_a_clip_with_silence_around_it_are_those_without_to_the_bit(
     ("pad", "where"), [(hiss, "before"), (nothing, "within"), (hiss, "within"), (dither, "behind")]
 )
 def test_padding_of_any_kind_changes_neither_stems_nor_what_is_said_of_them(
-    do: Do,  # noqa: F811
+    do: Do,
     write_clip: WriteClip,
     pair: np.ndarray,
     pad: Pad,
@@ -91,7 +91,7 @@ def test_padding_of_any_kind_changes_neither_stems_nor_what_is_said_of_them(
     assert result["confidence"] == pytest.approx(plain["confidence"], abs=0.05)
 
 
-def test_what_dies_away_into_silence_stays_in_its_stem(do: Do, write_clip: WriteClip) -> None:  # noqa: F811
+def test_what_dies_away_into_silence_stays_in_its_stem(do: Do, write_clip: WriteClip) -> None:
     time = np.arange(4 * SOUND_RATE) / SOUND_RATE
     bell = sum(np.sin(2 * np.pi * f * time) for f in (1500, 2210, 3370)) * np.exp(-2.5 * time)
     drum = np.random.default_rng(0).standard_normal(len(time)) * np.exp(-((time % 0.25) * 40)) * (time < 1.5)
@@ -101,7 +101,7 @@ def test_what_dies_away_into_silence_stays_in_its_stem(do: Do, write_clip: Write
     assert other < 0.1 * own, "an even share of it is no bell"
 
 
-def test_boxes_hold_in_a_padded_clip_and_in_its_padding(do: Do, write_clip: WriteClip, pair: np.ndarray) -> None:  # noqa: F811
+def test_boxes_hold_in_a_padded_clip_and_in_its_padding(do: Do, write_clip: WriteClip, pair: np.ndarray) -> None:
     long = padded(pair, hiss, 30, 60_000, SOUND_RATE)
     long = padded(long, hiss, 1, 0, SOUND_RATE)
     separated = do("separate", "separated", clip=str(write_clip(long, SOUND_RATE)), preset="quick")

@@ -21,8 +21,8 @@ from dap_bridge.verbs.texture.request import Texture
 from dap_bridge.verbs.undo.request import Undo
 from tests.processes import Process
 from tests.trust import harness
+from tests.trust.doors.osc import packed
 from tests.trust.harness import PATIENCE_S, Lab, NotTried, Tally
-from tests.trust.messages import packed
 
 NOBODY = 65_534
 SERVED, READ, WRITTEN = "served", "read", "written"

@@ -20,7 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dap_bridge import atomic
-from tests.trust import faults, harness, inputs, kills, leaks, load, messages, strangers
+from tests.trust import harness, inputs, kills, leaks, load, strangers
+from tests.trust.doors import dropfolder, http, osc
+from tests.trust.faults import results, room, state, work
 from tests.trust.harness import Lab, NotTried, Tally, is_root
 
 SEED = 19
@@ -46,24 +48,24 @@ CHECKS = [
     Check("kills", "kills of daemon and worker at random moments, all verbs", kills.check),
     Check("audio", "audio headers of ten formats, mutated: opened, first and last block read", inputs.check_audio),
     Check("presets", "presets, mutated", inputs.check_presets),
-    Check("osc", "OSC datagrams, mutated, to a real daemon", messages.check_osc),
-    Check("json", "JSON files in the drop folder, mutated", messages.check_json),
-    Check("http", "HTTP requests, mutated", messages.check_http),
+    Check("osc", "OSC datagrams, mutated, to a real daemon", osc.check),
+    Check("json", "JSON files in the drop folder, mutated", dropfolder.check),
+    Check("http", "HTTP requests, mutated", http.check),
     Check("load", "small jobs from 20 clients at once, and hello meanwhile", load.check, alone=True),
     Check("leaks", "real small jobs: memory and descriptors of daemon and worker", leaks.check),
-    Check("store", "the table of jobs is locked while a job ends", faults.store_locked),
-    Check("damaged", "small files damaged or empty at the start", faults.damaged),
-    Check("spool", "the spool, or a folder of it, is removed", faults.spool_removed),
-    Check("outbox-full", "no room in the spool when a job ends", faults.outbox_full),
-    Check("disk-full", "no room for results", faults.disk_full),
-    Check("stopped", "the worker is stopped in mid-job", faults.worker_stopped),
-    Check("special", "clips that are devices, pipes, folders, system files", faults.special_files),
-    Check("connections", "300 connections, 256 descriptors", faults.connections),
-    Check("taken", "names of results that are taken: files, links, folders", faults.output_taken),
-    Check("meanwhile", "names of results that are taken just before they are published", faults.taken_meanwhile),
-    Check("home", "results into the home folder, beside .dap-bridge", faults.home_as_output),
-    Check("signals", "SIGINT, SIGTERM, SIGHUP to the command line", faults.command_line),
-    Check("forgotten", "results without a folder of their own, once forgotten", faults.forgotten),
+    Check("store", "the table of jobs is locked while a job ends", state.store_locked),
+    Check("damaged", "small files damaged or empty at the start", state.damaged),
+    Check("spool", "the spool, or a folder of it, is removed", state.spool_removed),
+    Check("outbox-full", "no room in the spool when a job ends", room.outbox_full),
+    Check("disk-full", "no room for results", room.disk_full),
+    Check("stopped", "the worker is stopped in mid-job", work.worker_stopped),
+    Check("special", "clips that are devices, pipes, folders, system files", work.special_files),
+    Check("connections", "300 connections, 256 descriptors", work.connections),
+    Check("taken", "names of results that are taken: files, links, folders", results.output_taken),
+    Check("meanwhile", "names of results that are taken just before they are published", results.taken_meanwhile),
+    Check("home", "results into the home folder, beside .dap-bridge", results.home_as_output),
+    Check("signals", "SIGINT, SIGTERM, SIGHUP to the command line", work.command_line),
+    Check("forgotten", "results without a folder of their own, once forgotten", results.forgotten),
     Check("strangers", "another user: OSC without the key, files, folders", strangers.check),
 ]
 

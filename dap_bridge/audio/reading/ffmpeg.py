@@ -99,7 +99,9 @@ def _length(path: Path, decoded: Decoded) -> int | None:
         )
         if "mp4" not in told["format"]["format_name"].split(","):
             return None
-        return round(told["streams"][0]["duration_ts"] * Fraction(told["streams"][0]["time_base"]) * decoded.rate)
+        stream = told["streams"][0]
+        length: int = round(stream["duration_ts"] * Fraction(stream["time_base"]) * decoded.rate)
+        return length
     except (OSError, subprocess.TimeoutExpired, ValueError, KeyError, IndexError, TypeError, ArithmeticError):
         return None
 

@@ -63,7 +63,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class _SoundFile(soundfile.SoundFile):
+class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """A file that libsndfile reads on and on. soundfile seeks after every read of a file that can be seeked in, which
     fails at a FLAC's end and goes astray in others."""
 
@@ -86,7 +86,8 @@ class _InPlace:
     def read(self, start: int, frames: int) -> NDArray[np.float32]:
         """(channels, frames), fewer at the end."""
         self._sound.seek(start)
-        return self._sound.read(frames, dtype="float32", always_2d=True).T
+        audio: NDArray[np.float32] = self._sound.read(frames, dtype="float32", always_2d=True).T
+        return audio
 
     def close(self) -> None:
         self._sound.close()
@@ -207,7 +208,7 @@ def _opened(source: Path | View, path: Path) -> _SoundFile:
             opening.callback(source.close)
         # names on Linux are bytes, and need not be text
         named = os.fsencode(source) if isinstance(source, Path) and os.name != "nt" else source
-        sound = opening.enter_context(_SoundFile(named))
+        sound: _SoundFile = opening.enter_context(_SoundFile(named))
         _require_rate(path, sound.samplerate)
         opening.pop_all()
         return sound

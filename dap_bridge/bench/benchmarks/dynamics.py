@@ -128,7 +128,8 @@ def _levels(magnitudes: Tensor, loudest: float) -> NDArray[np.uint8]:
 
 def _bytes(values: NDArray[np.floating]) -> NDArray[np.uint8]:
     """0..1 (sources, bins, frames) as bytes, every second bin and frame."""
-    return np.round(255 * np.clip(values[:, ::2, ::2], 0, 1)).astype(np.uint8)
+    levels: NDArray[np.floating] = 255 * np.clip(values[:, ::2, ::2], 0, 1)
+    return np.round(levels).astype(np.uint8)
 
 
 def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:

@@ -134,7 +134,8 @@ def table(rows: Sequence[Row], families: bool = False) -> Table:
 
 
 def _newness(row: Row) -> float:
-    return 1 - max(row["copying"], row["repetition"])
+    newness: float = 1 - max(row["copying"], row["repetition"])
+    return newness
 
 
 def trials(

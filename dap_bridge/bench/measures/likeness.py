@@ -175,7 +175,8 @@ class _whitener:  # noqa: N801  (used like a function)
         self.taps = np.roll(np.fft.irfft(response), 512) * np.hanning(1024)
 
     def __call__(self, audio: Signal) -> Signal:
-        return fftconvolve(audio[self.channel], self.taps, mode="same")
+        whitened: Signal = fftconvolve(audio[self.channel], self.taps, mode="same")
+        return whitened
 
 
 def _found(pieces: Signal, place: Signal, rate: int, *, apart: bool) -> float:

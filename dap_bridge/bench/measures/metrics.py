@@ -67,7 +67,8 @@ def bss_eval(references: NDArray[np.floating], estimates: NDArray[np.floating]) 
     references, estimates: (sources, channels, frames), in the same order; the mean over channels.
     """
     channels = [_bss_eval_mono(references[:, c], estimates[:, c]) for c in range(references.shape[1])]
-    return np.mean(channels, axis=0)
+    mean: NDArray[np.float64] = np.mean(channels, axis=0)
+    return mean
 
 
 def _bss_eval_mono(references: NDArray[np.floating], estimates: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -110,4 +111,6 @@ def _powers(signal: NDArray[np.floating], rate: int) -> NDArray[np.float64]:
     """(channels, frames) -> (channels, bins, frames)."""
     from scipy.signal import stft
 
-    return np.abs(stft(signal.astype(np.float64), rate, nperseg=LSD_WINDOW, noverlap=LSD_OVERLAP)[2]) ** 2
+    _, _, spectrum = stft(signal.astype(np.float64), rate, nperseg=LSD_WINDOW, noverlap=LSD_OVERLAP)
+    powers: NDArray[np.float64] = np.abs(spectrum) ** 2
+    return powers

@@ -59,17 +59,20 @@ def separate(
 
 
 def _stft(signal: NDArray[np.floating]) -> NDArray[np.complexfloating]:
-    return librosa.stft(signal.astype(np.float32), n_fft=N_FFT, hop_length=HOP)
+    spectrogram: NDArray[np.complexfloating] = librosa.stft(signal.astype(np.float32), n_fft=N_FFT, hop_length=HOP)
+    return spectrogram
 
 
 def _view(spectrogram: NDArray[np.complexfloating]) -> Spectrogram:
-    return np.sqrt(np.mean(np.abs(spectrogram) ** 2, axis=0))
+    magnitude: Spectrogram = np.sqrt(np.mean(np.abs(spectrogram) ** 2, axis=0))
+    return magnitude
 
 
 def ratio_masks(sources: NDArray[np.floating], power: float) -> Masks:
     """s_k^p / sum_j s_j^p; equal shares where every source is silent."""
     raised = (sources / (sources.max() + TINY)) ** power + TINY**2
-    return raised / raised.sum(axis=0)
+    masks: Masks = raised / raised.sum(axis=0)
+    return masks
 
 
 # --- KL-NMF with spectral clustering ------------------------------------------------------------------------------
@@ -109,7 +112,8 @@ def _cepstra(spectra: NDArray[np.floating]) -> NDArray[np.floating]:
     """Mel cepstra without the level: (bins, components) -> (components, NMF_CEPSTRA - 1)."""
     mel = librosa.filters.mel(sr=RATE, n_fft=N_FFT, n_mels=NMF_MELS)
     levels = librosa.power_to_db(mel @ (spectra / (spectra.max(axis=0) + TINY)) ** 2, top_db=60)
-    return scipy.fft.dct(levels, axis=0, norm="ortho")[1:NMF_CEPSTRA].T
+    cepstra: NDArray[np.floating] = scipy.fft.dct(levels, axis=0, norm="ortho")[1:NMF_CEPSTRA].T
+    return cepstra
 
 
 # --- RPCA ----------------------------------------------------------------------------------------------------------
@@ -179,7 +183,8 @@ def _periodic_median(power: Spectrogram, lag: int) -> Spectrogram:
 def _cross_median(power: Spectrogram) -> Spectrogram:
     cross = np.zeros((KAM_BINS, KAM_FRAMES), bool)
     cross[KAM_BINS // 2] = cross[:, KAM_FRAMES // 2] = True
-    return scipy.ndimage.median_filter(power, footprint=cross, mode="nearest")
+    smooth: Spectrogram = scipy.ndimage.median_filter(power, footprint=cross, mode="nearest")
+    return smooth
 
 
 def hpss(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) -> Masks:
@@ -206,7 +211,9 @@ def oracle_ratio(magnitude: Spectrogram, references: NDArray[np.floating], seed:
 
 def oracle_binary(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) -> Masks:
     """Every bin to the loudest of the true sources."""
-    return (np.arange(len(references))[:, None, None] == references.argmax(axis=0)).astype(float)
+    loudest = np.arange(len(references))[:, None, None] == references.argmax(axis=0)
+    masks: Masks = loudest.astype(float)
+    return masks
 
 
 BASELINES: dict[str, Baseline] = {

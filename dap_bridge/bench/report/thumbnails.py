@@ -29,7 +29,8 @@ class Thumbnails:
     def masks(self) -> NDArray[np.floating]:
         """Each stem's share of the stems' power, (sources, bins, frames)."""
         powers = 10 ** (self.stems / 10)
-        return powers / powers.sum(axis=0)
+        masks: NDArray[np.floating] = powers / powers.sum(axis=0)
+        return masks
 
 
 def place(folder: Path, key: str) -> Path:

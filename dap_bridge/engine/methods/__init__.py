@@ -1,7 +1,7 @@
 """The methods, a room each: what a preset calls one, the numbers it wants, and, loaded when asked for, what does it.
 
-Adding one adds a folder beside this file and its lines here. A room called `gain` has its numbers in recipe.py, which
-needs the standard library alone, and a class in its method.py that keeps one of the contracts of methods/method.py.
+Adding one adds a folder beside this file and its lines here. A method whose numbers are `PaperRecipe` in its recipe.py,
+which needs the standard library alone, is `Paper` in its method.py, and keeps one of the contracts of method.py here.
 """
 
 from __future__ import annotations
@@ -30,28 +30,24 @@ RECIPES: dict[str, type[Section]] = {
     "network-prior": NetworkPriorRecipe,
 }
 
-# What does it, as "room:class", by the recipe.
-SEPARATORS: dict[type[MaskRecipe], str] = {ConsensusRecipe: "consensus:Consensus", PaperRecipe: "paper:Paper"}
-# Of these, those that keep what a correction goes on from.
-CORRECTABLE: tuple[type[MaskRecipe], ...] = (ConsensusRecipe,)
-DENOISERS: dict[type[Section], str] = {
-    DenoisingRecipe: "denoising:Denoising",
-    NetworkPriorRecipe: "network_prior:NetworkPrior",
-}
+# Of these, those by which a clip is separated, and those that tell speech from noise.
+SEPARATORS: tuple[type[MaskRecipe], ...] = (ConsensusRecipe, PaperRecipe)
+DENOISERS: tuple[type[Section], ...] = (DenoisingRecipe, NetworkPriorRecipe)
 
 
-def separator(recipe: MaskRecipe) -> Separator:
-    """What separates a clip by this recipe; loads torch."""
-    found: Separator = _made(SEPARATORS[type(recipe)], recipe)
+def separator(recipe: MaskRecipe) -> Separator[MaskRecipe]:
+    """What separates a clip by this recipe, which is one of SEPARATORS; loads torch."""
+    found: Separator[MaskRecipe] = _made(recipe)
     return found
 
 
-def denoiser(recipe: Section) -> Denoiser:
-    """What tells speech from noise by this recipe; loads torch."""
-    found: Denoiser = _made(DENOISERS[type(recipe)], recipe)
+def denoiser(recipe: Section) -> Denoiser[Section]:
+    """What tells speech from noise by this recipe, which is one of DENOISERS; loads torch."""
+    found: Denoiser[Section] = _made(recipe)
     return found
 
 
-def _made(where: str, recipe: Section) -> Any:
-    room, _, name = where.partition(":")
-    return getattr(import_module(f"{__package__}.{room}.method"), name)(recipe)
+def _made(recipe: Section) -> Any:
+    kind = type(recipe)
+    room = import_module(kind.__module__.removesuffix("recipe") + "method")
+    return getattr(room, kind.__name__.removesuffix("Recipe"))(recipe)

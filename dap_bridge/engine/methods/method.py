@@ -1,22 +1,27 @@
-"""The contract: what verbs ask of a method, by the kind of thing that it does.
+"""The contracts: what verbs ask of a method, by the kind of thing that it does.
 
 A method is made of its recipe and answers with the events of engine/events.py; whoever asks stops it by not asking on.
-read(i): chunk i of a clip, (channels, samples) float32 at the rate of the method's front.
+read(i): chunk i of a clip, (channels, samples) float32 at the rate of the method's front. What is not abstract is the
+answer of a method that has none of its own.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
 from ..events import Corrected, Event, Note, Speech, Step
-from ..recipe import Front, Holding
+from ..recipe import Front, Holding, MaskRecipe, Section
 from ..signal.regions import Region
 
 Read = Callable[[int], Tensor]
+M = TypeVar("M", bound=MaskRecipe, covariant=True)
+R = TypeVar("R", bound=Section, covariant=True)
 
 
 class Corrector(Protocol):
@@ -48,22 +53,29 @@ class Corrector(Protocol):
         """
 
 
-class Separator(Protocol):
+@dataclass(frozen=True)
+class Separator(ABC, Generic[M]):
     """K sounds from one mixture, as masks that sum to one."""
+
+    recipe: M
+
+    @abstractmethod
+    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
+        """One ChunkMasks a chunk; source k is the same sound in all of them."""
 
     @property
     def basis(self) -> str:
         """What of the recipe an answer depends on, as text that is the same from version to version."""
+        return repr(self.recipe)
 
     @property
     def corrector(self) -> Corrector | None:
         """None where what it makes cannot be corrected."""
-
-    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
-        """One ChunkMasks a chunk; source k is the same sound in all of them."""
+        return None
 
     def advice(self, sounds: Sequence[float], sources: int) -> list[str]:
         """What to tell whoever asked for so many sources; sounds: see ChunkMasks."""
+        return []
 
 
 class Shelf(Protocol):
@@ -74,20 +86,23 @@ class Shelf(Protocol):
     def __getitem__(self, index: int, /) -> Tensor: ...
 
 
-class Denoiser(Protocol):
+@dataclass(frozen=True)
+class Denoiser(ABC, Generic[R]):
     """Speech and noise."""
 
+    recipe: R
+
     @property
+    @abstractmethod
     def front(self) -> Front:
         """What it listens to."""
 
     @property
+    @abstractmethod
     def residue(self) -> float:
         """What stays of noise at the least, a gain."""
 
-    def floats(self, samples: int) -> int:
-        """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""
-
+    @abstractmethod
     def denoise(
         self,
         read: Read,
@@ -103,3 +118,7 @@ class Denoiser(Protocol):
         """The speech of every chunk, in order. audio(i): chunk i at the clip's own `rate`. check: called often; what it
         raises ends the work.
         """
+
+    def floats(self, samples: int) -> int:
+        """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""
+        return 0

@@ -137,7 +137,8 @@ def anchored(
     logits: (batches, sources, bins, frames), targets: (sources, bins, frames), mixture: (bins, frames); bins and frames
     at least 2^scales. Returns a scalar.
     """
-    loss: Tensor = _Anchored.apply(logits, targets, mixture, anchor, smoothness, reconstruction, exclusion, scales)
+    arguments = (logits, targets, mixture, anchor, smoothness, reconstruction, exclusion, scales)
+    loss: Tensor = _Anchored.apply(*arguments)  # type: ignore[no-untyped-call]  # torch has no types for it
     return loss
 
 

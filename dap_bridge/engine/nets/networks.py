@@ -48,7 +48,8 @@ class UNet(nn.Module):
         for before, skip, channels, up in reversed(list(zip(entered, self.skip, self._skips, self.up, strict=True))):
             x = F.interpolate(x, size=before.shape[-2:], mode="bilinear", align_corners=True)
             x = up(torch.cat([skip(before), x], dim=1) if channels else x)
-        return self.head(x)
+        drawn: Tensor = self.head(x)
+        return drawn
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -90,7 +91,7 @@ class WaveUNet(nn.Module):
 
     def padded(self, samples: int) -> int:
         """The least length, `samples` or more, that every level halves, two samples at the deepest for its norm."""
-        unit = 2**self._levels
+        unit = 1 << self._levels
         return max(2, math.ceil(samples / unit)) * unit
 
     def forward(self, noise: Tensor) -> Tensor:
@@ -105,7 +106,8 @@ class WaveUNet(nn.Module):
             x = F.interpolate(x, scale_factor=2, mode="linear", align_corners=True)
             x = up(torch.cat([x, before], dim=1))
         with torch.autocast(noise.device.type, enabled=False):
-            return self.head(torch.cat([x.float(), noise], dim=1)).tanh()
+            drawn: Tensor = self.head(torch.cat([x.float(), noise], dim=1))
+            return drawn.tanh()
 
 
 def _wave_block(entering: int, leaving: int, kernel: int, slope: float) -> nn.Sequential:

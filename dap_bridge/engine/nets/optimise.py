@@ -62,7 +62,7 @@ _ADAM: dict[str, Any] = {
 def multiplies_halves(device: torch.device) -> bool:
     """Whether the hardware itself multiplies bfloat16: where it is emulated it costs time instead of saving it."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # an older torch has no such function and cannot say
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

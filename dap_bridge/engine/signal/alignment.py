@@ -36,9 +36,10 @@ def cross_correlation(a: Tensor, b: Tensor) -> Tensor:
     """r(k) = sum_t a(t) b(t + k) / (|a| |b|) for k = -(len(a) - 1) .. len(b) - 1."""
     size = len(a) + len(b) - 1
     n = 1 << (size - 1).bit_length()
-    r = torch.fft.irfft(torch.fft.rfft(a, n).conj() * torch.fft.rfft(b, n), n)
+    r: Tensor = torch.fft.irfft(torch.fft.rfft(a, n).conj() * torch.fft.rfft(b, n), n)
     r = torch.cat([r[n - (len(a) - 1) :], r[: len(b)]])
-    return r / (a.norm() * b.norm()).clamp(min=FAINT)
+    norms: Tensor = a.norm() * b.norm()
+    return r / norms.clamp(min=FAINT)
 
 
 def coherence(signals: Sequence[Tensor], front: Front, silent: float, patch_bins: int, patch_frames: int) -> Tensor:

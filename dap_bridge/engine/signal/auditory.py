@@ -60,7 +60,8 @@ class FilterBank:
         total = torch.zeros(len(bands[0]), self._length // 2 + 1, dtype=bands[0].dtype, device=bands[0].device)
         for band, (low, high, size, shape) in zip(bands, self._bands, strict=True):
             total[:, low:high] += torch.fft.fft(band)[:, : high - low] * shape * (self._length / (2 * size))
-        return torch.fft.irfft(total, self._length)[:, : self.samples]
+        joined: Tensor = torch.fft.irfft(total, self._length)
+        return joined[:, : self.samples]
 
     def envelopes(self, bands: list[Tensor]) -> Tensor:
         """(channels, bands, frames at the envelopes' rate), not compressed."""
@@ -140,7 +141,8 @@ def _erb_rate(hertz: Tensor) -> Tensor:
 
 def _resampled(values: Tensor, frames: int) -> Tensor:
     kept = torch.fft.rfft(values)[..., : frames // 2 + 1]
-    return torch.fft.irfft(kept, frames) * (frames / values.shape[-1])
+    resampled: Tensor = torch.fft.irfft(kept, frames)
+    return resampled * (frames / values.shape[-1])
 
 
 def _fast_length(samples: int) -> int:

@@ -111,7 +111,7 @@ class _Atoms:
         """(channels, samples) -> (channels, bins, frames), complex."""
         bins, frames = self.chosen.shape
         pieces = audio.unfold(-1, len(self.window), self._hop)[:, :frames] * self.window
-        seen = torch.fft.rfft(pieces, norm="ortho")[..., self.lowest : self.lowest + bins]
+        seen: Tensor = torch.fft.rfft(pieces, norm="ortho")[..., self.lowest : self.lowest + bins]
         return seen.mT * self.chosen
 
     def back(self, seen: Tensor, samples: int) -> Tensor:
@@ -120,7 +120,7 @@ class _Atoms:
         size = len(self.window)
         spectrum = seen.new_zeros(len(seen), frames, size // 2 + 1)
         spectrum[..., self.lowest : self.lowest + bins] = seen.mT
-        pieces = torch.fft.irfft(spectrum, size, norm="ortho") * self.window
+        pieces: Tensor = torch.fft.irfft(spectrum, size, norm="ortho") * self.window
         audio = pieces.new_zeros(len(seen), samples)
         added = audio[:, : (frames + 3) * self._hop].unflatten(1, (frames + 3, self._hop))
         for quarter, part in enumerate(pieces.split(self._hop, dim=2)):

@@ -64,7 +64,7 @@ class Denoising:
     """A clip on its way to speech and noise."""
 
     clip: ChunkedClip
-    method: Denoiser
+    method: Denoiser[Section]
     shelf: Shelf
 
     def memory_estimate(self) -> int:

@@ -11,8 +11,8 @@ from pathlib import Path
 from ... import presets
 from ...audio.files import ClipReader
 from ...domain import MAX_BOXES, Box
-from ...engine.methods import CORRECTABLE, separator
-from ...errors import BadRequest
+from ...engine.methods import SEPARATORS, separator
+from ...errors import BadPreset, BadRequest
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions
 from ..separate.job import fingerprint
@@ -36,10 +36,10 @@ def refine(run: JobRun, results: Path) -> Path:
 def correct(
     run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
 ) -> Path:
-    preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *CORRECTABLE)
+    preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *SEPARATORS)
     corrector = separator(preset.recipe).corrector
     if corrector is None:
-        raise BadRequest(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
+        raise BadPreset(f"What the preset {preset.name!r} makes cannot be corrected.", "Separate with another preset.")
     with contextlib.ExitStack() as stack, tempfile.TemporaryDirectory() as scratch:
         reader, session = open_clip(run, stack, places, preset)
         seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]

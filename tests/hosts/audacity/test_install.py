@@ -13,7 +13,7 @@ from dap_bridge.cli import main
 from dap_bridge.domain import Op
 from dap_bridge.errors import InstallFailed
 from dap_bridge.install import audacity
-from dap_bridge.transport import protocol
+from dap_bridge.transport import protocol, schema
 from tests.hosts.ardour.test_install import tree
 
 VERBS = {
@@ -90,12 +90,13 @@ def test_a_plugin_asks_within_the_protocols_limits(verb: str) -> None:
     (source,) = (source for source in audacity.sources() if source.name == VERBS[verb])
     text = source.read_text(encoding="utf-8")
     controls = dict(re.findall(r'^;control (\w+) "[^"]+" [\w-]+ "\w*" (.+)$', text, re.M))
-    fields = protocol.json_schema()[verb]["properties"]
-    assert controls.pop("preset") == f'"{fields["preset"]["default"]}"'
+    fields = {field.name: field for field in schema.fields(protocol.VERBS[verb])}
+    assert controls.pop("preset") == f'"{fields["preset"].default}"'
     if verb == "texture":
         assert controls.pop("seconds")  # becomes frames
     for name, given in controls.items():
-        limits = [float(fields[name][key]) for key in ("default", "minimum", "maximum")]
+        kind = fields[name].kind
+        limits = [float(limit) for limit in (fields[name].default, kind["minimum"], kind["maximum"])]
         assert [float(number) for number in given.split()] == limits
     asked = set(re.findall(r'\\"(\w+)\\":', text))
     named = {"item", "labels"} if verb == "coseparate" else {"clip", "label"}

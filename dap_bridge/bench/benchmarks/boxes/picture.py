@@ -91,7 +91,7 @@ class Picture:
         """Of (..., frames), sums between every two steps of the grid: (..., ends, starts)."""
         steps = np.searchsorted(np.arange(values.shape[-1]) * HOP / RATE, self.steps)
         steps[-1] = values.shape[-1]
-        below = np.pad(values.cumsum(-1), [(0, 0)] * (values.ndim - 1) + [(1, 0)])[..., steps]
+        below: NDArray[np.floating] = np.pad(values.cumsum(-1), [(0, 0)] * (values.ndim - 1) + [(1, 0)])[..., steps]
         return below[..., :, None] - below[..., None, :]
 
     def pair(self, first: NDArray[np.complexfloating]) -> NDArray[np.floating]:
@@ -157,12 +157,13 @@ class _Measured:
         truth = self.truth.sum(1)[more]
         bins, whole = (self.match**2 / self.truth).sum(1)[more], self.match.sum(1)[more]
         total = self.power[more] + power
-        return (
+        twice: NDArray[np.floating] = (
             _decibels(bins + explained, total, truth)
             - _decibels(bins, self.power[more], truth)
             + _decibels((whole + match) ** 2 / truth, total, truth)
             - _decibels(whole**2 / truth, self.power[more], truth)
-        ) / 2
+        )
+        return twice / 2
 
 
 def _decibels(
@@ -172,8 +173,9 @@ def _decibels(
     nothing, without an error.
     """
     error = np.maximum(power - explained, 0)
-    decibels: NDArray[np.floating] = 10 * np.log10((explained + _TINY**2 * truth) / (error + _TINY * truth))
-    return decibels.mean(0)
+    decibels = 10 * np.log10((explained + _TINY**2 * truth) / (error + _TINY * truth))
+    mean: NDArray[np.floating] = decibels.mean(0)
+    return mean
 
 
 def spectrogram(signal: NDArray[np.floating]) -> NDArray[np.complexfloating]:

@@ -178,7 +178,9 @@ def uniform(*shape: int, generator: torch.Generator) -> Tensor:
 
 def component_spectra(pool: Sequence[Factorisation], views: int) -> Tensor:
     """Every component's spectrum back in magnitude, W^(1/c): (components, views, bins), all runs one after another."""
-    return torch.cat([(f.spectra ** (1 / f.compression)).mT.flatten(0, 1) for f in pool]).unflatten(1, (views, -1))
+    raised = torch.cat([(f.spectra ** (1 / f.compression)).mT.flatten(0, 1) for f in pool])
+    spectra: Tensor = raised.unflatten(1, (views, -1))
+    return spectra
 
 
 def component_activations(pool: Sequence[Factorisation]) -> Tensor:
@@ -244,7 +246,7 @@ def _run_masks(part: Factorisation, labels: Tensor, runs: slice, views: int) -> 
     # all views have the same activations, so that their sum can be taken first
     spectra = part.spectra[runs].unflatten(1, (views, -1)).sum(1)
     weighted = torch.einsum("rbk,rks->srbk", spectra, labels[runs]).flatten(0, 1)
-    each = torch.bmm(weighted, part.activations[runs].repeat(sources, 1, 1)).unflatten(0, (sources, -1))
+    each: Tensor = torch.bmm(weighted, part.activations[runs].repeat(sources, 1, 1)).unflatten(0, (sources, -1))
     # relative to the whole before the power, which would underflow; in place, for it is memory that this waits for
     whole = each.sum(0).clamp_(min=TINY)
     each.div_(whole).pow_(1 / part.compression).add_(TINY)

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from ...events import Corrected, Event, Step
 from ...signal.regions import Region
-from ..method import Separator
+from ..method import Read, Separator
 from . import boxes, separation
 from .counting import suggestion
 from .recipe import Boxes, ConsensusRecipe
 
 
-@dataclass(frozen=True)
-class Consensus(Separator):
+class Consensus(Separator[ConsensusRecipe]):
     """Many small components, grouped, and redrawn by networks."""
 
-    recipe: ConsensusRecipe
+    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
+        return separation.separate(read, chunks, self.recipe, sources=sources, seed=seed, device=device)
 
     @property
     def basis(self) -> str:
@@ -34,11 +34,6 @@ class Consensus(Separator):
     @property
     def corrector(self) -> Correcting | None:
         return Correcting(self.recipe, self.recipe.boxes) if self.recipe.boxes else None
-
-    def separate(
-        self, read: Callable[[int], Tensor], chunks: int, *, sources: int, seed: int, device: torch.device
-    ) -> Iterator[Event]:
-        return separation.separate(read, chunks, self.recipe, sources=sources, seed=seed, device=device)
 
     def advice(self, sounds: Sequence[float], sources: int) -> list[str]:
         counting = self.recipe.counting
@@ -58,7 +53,7 @@ class Correcting:
 
     def correct(
         self,
-        read: Callable[[int], Tensor],
+        read: Read,
         learned: Callable[[int], Mapping[str, Tensor]],
         regions: Mapping[int, Sequence[Region]],
         *,

@@ -60,5 +60,6 @@ def relabel(labels: Tensor, evidence: Evidence, recipe: Boxes) -> Tensor:
     spread = others / others.sum(2, keepdim=True)
     favour = evidence.shares + torch.einsum("cj,cjk->ck", evidence.against, spread)
     total = favour.sum(1, keepdim=True)
-    prior, power = recipe.doubt**recipe.sharpness, recipe.sharpness
+    power = recipe.sharpness
+    prior: float = recipe.doubt**power
     return (prior * labels + total ** (power - 1) * favour) / (prior + total**power)

@@ -68,7 +68,8 @@ def _drawn(
     targets = masks * mixture
 
     def draw() -> Tensor:
-        return net(noise, masks.shape[3]).unflatten(0, masks.shape[:2])
+        drawn: Tensor = net(noise, masks.shape[3]).unflatten(0, masks.shape[:2])
+        return drawn
 
     def objective(_: int) -> Tensor:
         return anchored(

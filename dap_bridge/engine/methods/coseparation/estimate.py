@@ -198,7 +198,8 @@ def _mixing(target: Tensor, sound: Tensor, own: Tensor) -> Tensor:
     """a with target_k ~ sum_c a_kc sound_c, weighed by 1 / own: (channels of the target, channels of the sound)."""
     a = torch.einsum("cft,dft->cd", sound / own, sound.conj()).real
     b = torch.einsum("kft,cft->kc", target / own, sound.conj()).real
-    return b @ torch.linalg.pinv(a, rtol=1e-4)
+    inverse: Tensor = torch.linalg.pinv(a, rtol=1e-4)
+    return b @ inverse
 
 
 def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Generator) -> Generator[float, None, _Model]:
@@ -224,7 +225,8 @@ def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Gener
     net, noise = fresh_decoders(targets, recipe.network, generator)
 
     def draw() -> Tensor:
-        return net(noise, frames)
+        drawn: Tensor = net(noise, frames)
+        return drawn
 
     def objective(_: int) -> Tensor:
         drawn = draw()

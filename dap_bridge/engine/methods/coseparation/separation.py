@@ -161,4 +161,5 @@ def _align(places: Sequence[Occurrence], size: int, slack: int, read: Read) -> l
 def _flattened(audio: Tensor) -> Tensor:
     """(frames,) with the root of every magnitude of its spectrum: between a correlation of levels and one of phases."""
     spectrum = torch.fft.rfft(audio)
-    return torch.fft.irfft(spectrum / spectrum.abs().sqrt().clamp(min=FAINT), len(audio))
+    flattened: Tensor = torch.fft.irfft(spectrum / spectrum.abs().sqrt().clamp(min=FAINT), len(audio))
+    return flattened

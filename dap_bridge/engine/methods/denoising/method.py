@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ... import seeds
 from ...events import ChunkMasks, Note, Speech, Step
 from ...recipe import Front
 from ...signal.stems import apply_masks
 from ..consensus.separation import separate
-from ..method import Denoiser, Shelf
+from ..method import Denoiser, Read, Shelf
 from .cleaning import Evidence, clean, cleaned_levels, pauses_db, speech_evidence, speech_likeness
 from .recipe import DenoisingRecipe
 
 
-@dataclass(frozen=True)
-class Denoising(Denoiser):
+class Denoising(Denoiser[DenoisingRecipe]):
     """The floor always, a separation into two sounds where pauses are not quiet without it."""
-
-    recipe: DenoisingRecipe
 
     @property
     def front(self) -> Front:
@@ -32,13 +27,10 @@ class Denoising(Denoiser):
     def residue(self) -> float:
         return 10 ** (self.recipe.vocabulary.residue_db / 20)
 
-    def floats(self, samples: int) -> int:
-        return 0
-
     def denoise(
         self,
-        read: Callable[[int], Tensor],
-        audio: Callable[[int], Tensor],
+        read: Read,
+        audio: Read,
         chunks: int,
         rate: int,
         *,
@@ -59,7 +51,7 @@ class Denoising(Denoiser):
             yield Speech(index, clean(heard, rate, masks, recipe, generator, check))
 
     def _separate(
-        self, read: Callable[[int], Tensor], chunks: int, shelf: Shelf, seed: int, device: torch.device
+        self, read: Read, chunks: int, shelf: Shelf, seed: int, device: torch.device
     ) -> Generator[Step | Note, None, int]:
         """Leave masks of two sounds on the shelf, in half precision; returns which of them, 0 or 1, is the speech."""
         recipe, front = self.recipe, self.front

@@ -46,7 +46,8 @@ def _without_rumble(audio: Tensor, recipe: NetworkPriorRecipe) -> Tensor:
     """(samples,) at the front's rate: rumble would be all that the squared error sees."""
     spectrum = torch.fft.rfft(audio)
     hertz = torch.linspace(0, recipe.front.rate / 2, len(spectrum), device=audio.device)
-    return torch.fft.irfft(spectrum * high_pass(hertz, recipe.gain), len(audio))
+    filtered: Tensor = torch.fft.irfft(spectrum * high_pass(hertz, recipe.gain), len(audio))
+    return filtered
 
 
 def _accumulate(

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from ...events import ChunkMasks, Note, Speech, Step
 from ...recipe import Front
 from ...signal.stems import apply_masks
-from ..method import Denoiser, Shelf
+from ..method import Denoiser, Read, Shelf
 from .fluctuations import denoise
 from .recipe import NetworkPriorRecipe
 
@@ -19,11 +17,8 @@ from .recipe import NetworkPriorRecipe
 _KEPT = 80
 
 
-@dataclass(frozen=True)
-class NetworkPrior(Denoiser):
+class NetworkPrior(Denoiser[NetworkPriorRecipe]):
     """A network of its own for every chunk."""
-
-    recipe: NetworkPriorRecipe
 
     @property
     def front(self) -> Front:
@@ -38,8 +33,8 @@ class NetworkPrior(Denoiser):
 
     def denoise(
         self,
-        read: Callable[[int], Tensor],
-        audio: Callable[[int], Tensor],
+        read: Read,
+        audio: Read,
         chunks: int,
         rate: int,
         *,

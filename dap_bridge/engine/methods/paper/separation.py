@@ -287,7 +287,7 @@ def best_order(spectra: Tensor, known: Tensor) -> list[int]:
 
     Alike: summed cosine of the spectra's square roots, so that a few loud bins do not decide alone.
     """
-    alike = (F.normalize(known.sqrt(), dim=1) @ F.normalize(spectra.sqrt(), dim=1).T).tolist()
+    alike: list[list[float]] = (F.normalize(known.sqrt(), dim=1) @ F.normalize(spectra.sqrt(), dim=1).T).tolist()
 
     def likeness(order: Iterable[int]) -> float:
         return sum(row[k] for row, k in zip(alike, order, strict=True))

@@ -178,7 +178,8 @@ class _Artist:
         share = self._share(start, torch.arange(frames, device=noise.device) * self._original.hop)
         logs = self._model.draw(latents, reach * self._model.step, share)
         unrest = log_unrest(noise, self._original)
-        return (logs + self._model.speckle[:, None] * unrest).exp().unflatten(0, (len(noise), -1))
+        magnitude: Tensor = (logs + self._model.speckle[:, None] * unrest).exp().unflatten(0, (len(noise), -1))
+        return magnitude
 
     def _finish(self, audio: Tensor, right: Tensor | None, stop: int) -> None:
         """Join the drawn piece to what lies around it, and keep what the next one needs."""

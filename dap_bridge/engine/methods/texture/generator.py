@@ -94,7 +94,8 @@ def optimise_generator(
     spreads = [_spread(target, scale) for scale in scales]
 
     def objective(index: int) -> Tensor:
-        drawn, new = net(inputs[index % _MIXTURES], aim.shape[1] + frames)[0].split([aim.shape[1], frames], dim=1)
+        both: Tensor = net(inputs[index % _MIXTURES], aim.shape[1] + frames)[0]
+        drawn, new = torch.split(both, [aim.shape[1], frames], dim=1)
         unlike = new.mean(1).square().mean()
         for scale, spread in zip(scales, spreads, strict=True):
             unlike = unlike + (_spread(new, scale) - spread).square().mean()

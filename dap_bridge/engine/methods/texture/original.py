@@ -115,7 +115,7 @@ def _sparsest(audio: Tensor, rate: int, recipe: TextureRecipe) -> int:
         mean = torch.stack([part.mean() for part in parts])
         return float(mean.sum() / amplitude.sum())
 
-    sizes = {2 ** max(4, round(math.log2(seconds * rate))) for seconds in recipe.windows_s}
+    sizes: set[int] = {2 ** max(4, round(math.log2(seconds * rate))) for seconds in recipe.windows_s}
     usable = [size for size in sorted(sizes) if size <= audio.shape[1] // 4]
     return min(usable or [16], key=spread)
 

@@ -1,0 +1,1 @@
+"""Rows of bad messages, one for each door of a daemon."""

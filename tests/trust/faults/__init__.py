@@ -1,0 +1,1 @@
+"""Rows of one fault of the world each."""
