@@ -55,7 +55,7 @@ def recipe(request: pytest.FixtureRequest) -> ConsensusRecipe:
 def learned(recipe: ConsensusRecipe) -> list[list[Learned]]:
     """Of every chunk, a separation that put everything into the first stem.
 
-    Without its decoders: which of the sounds these would draw there is chance.
+    Without its decoders: which of the sounds these would draw there is luck.
     """
     run = separate(lambda index: CHUNKS[index].sum(0)[None], len(CHUNKS), recipe, sources=2, seed=0, device=CPU)
     made = [event for event in run if isinstance(event, ChunkMasks)]

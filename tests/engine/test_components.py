@@ -145,10 +145,10 @@ def test_a_component_keeps_to_its_island() -> None:
     islands = (torch.arange(10) >= 5).long()
     recipe = Factorisations(2, 4, 0.5, 200, 1.8)
     work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), islands)
-    looks = drain(work)
-    member = component_islands(looks, 2)
+    snapshots = drain(work)
+    member = component_islands(snapshots, 2)
     assert member.tolist() == [0, 1, 0, 1] * 2
-    masks = group_masks(looks, torch.eye(2)[member], views=1)
+    masks = group_masks(snapshots, torch.eye(2)[member], views=1)
     torch.testing.assert_close(masks[0, 1], torch.ones(12))
     torch.testing.assert_close(masks[1, 8], torch.ones(12))
 

@@ -302,7 +302,7 @@ def test_two_steady_tones_are_told_apart():
 def test_from_every_seed_two_tones_in_turns_are_told_apart_or_it_is_said():
     """Fig. 2, shortened: networks, losses, learning rate and schedule are the published ones; the clip has 0.36 s
     instead of 12, 128 bins instead of 512, and 20 iterations instead of 5000, of which four in ten separate: so
-    there are more starts. How far it gets is chance, a machine's rounding included; that it gets somewhere is not:
+    there are more starts. How far it gets is luck, a machine's rounding included; that it gets somewhere is not:
     where a bin tells as much as the preset asks for, arithmetic leaves at most 44 % of a tone in the other's stem.
     """
     recipe = published()

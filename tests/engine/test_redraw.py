@@ -44,7 +44,7 @@ def test_the_gradient_is_that_of_the_losses_it_is_made_of(sources: int, size: tu
     targets = torch.rand(sources, *size, generator=generator, dtype=torch.float64)
     mixture = torch.rand(*size, generator=generator, dtype=torch.float64)
     weights = {"anchor": 0.3, "smoothness": 0.5, "reconstruction": 1.1, "exclusion": 2.0}
-    value = losses.anchored(logits, targets, mixture, **weights, scales=3)
+    value = losses.redraw_loss(logits, targets, mixture, **weights, scales=3)
     (gradient,) = torch.autograd.grad(3 * value, logits)
 
     expected = sum(

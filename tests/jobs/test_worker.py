@@ -374,9 +374,9 @@ def test_the_manifest_says_how_many_sounds_the_clip_seems_to_hold(
 @pytest.mark.parametrize(
     ("sounds", "used", "told"),
     [
-        ((0.9, 0.08, 0.02), 2, "one sound alone (chance 0.90)"),
-        ((0.1, 0.05, 0.85), 2, "3 sounds or more and not 2 (chance 0.85)"),
-        ((0.05, 0.9, 0.05), 3, "2 sounds and not 3 (chance 0.90)"),
+        ((0.9, 0.08, 0.02), 2, "one sound alone (probability 0.90)"),
+        ((0.1, 0.05, 0.85), 2, "3 sounds or more and not 2 (probability 0.85)"),
+        ((0.05, 0.9, 0.05), 3, "2 sounds and not 3 (probability 0.90)"),
         ((0.7, 0.2, 0.1), 2, None),
         ((0.1, 0.85, 0.05), 2, None),
         ((0.05, 0.05, 0.9), 5, None),

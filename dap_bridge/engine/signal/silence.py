@@ -34,13 +34,13 @@ def silence(parts: Tensor, mixture: Tensor, rate: int, boxes: Sequence[ChunkBox]
         inside = slice(max(0, math.ceil(box.start * rate)), max(0, math.floor(box.end * rate)))
         free = boxes[number + 1 :]
         for atoms in _Atoms.of_all_sizes(box, rate, mixture[:, inside], recipe):
-            enough = 10 ** (recipe.silence_db / 10) * atoms.energy(atoms.look(mixture[:, inside]))
+            enough = 10 ** (recipe.silence_db / 10) * atoms.energy(atoms.see(mixture[:, inside]))
             for source in range(sources):
                 if (source == box.source) == box.active:
                     continue
                 held = atoms.without([other for other in free if _gives(other, source, sources)])
                 taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
-                heard = torch.tensor([atoms.energy(atoms.look(part[:, inside])) for part in parts], device=parts.device)
+                heard = torch.tensor([atoms.energy(atoms.see(part[:, inside])) for part in parts], device=parts.device)
                 heard[source] = 0
                 share = (heard + _TINY) / (heard + _TINY).sum()
                 share[source] = -1
@@ -107,7 +107,7 @@ class _Atoms:
             chosen[near[:, None] & then] = 0
         return replace(self, chosen=chosen)
 
-    def look(self, audio: Tensor) -> Tensor:
+    def see(self, audio: Tensor) -> Tensor:
         """(channels, samples) -> (channels, bins, frames), complex."""
         bins, frames = self.chosen.shape
         pieces = audio.unfold(-1, len(self.window), self._hop)[:, :frames] * self.window
@@ -115,7 +115,7 @@ class _Atoms:
         return seen.mT * self.chosen
 
     def back(self, seen: Tensor, samples: int) -> Tensor:
-        """The adjoint of `look`, for what `look` gives."""
+        """The adjoint of `see`, for what `see` gives."""
         bins, frames = self.chosen.shape
         size = len(self.window)
         spectrum = seen.new_zeros(len(seen), frames, size // 2 + 1)
@@ -136,17 +136,17 @@ class _Atoms:
     def nearest(self, audio: Tensor, enough: float, steps: int) -> Tensor:
         """What to take from `audio` (channels, samples) so that no more energy than `enough` is seen of it.
 
-        Conjugate gradients on the least-squares problem min |look(audio - taken)|^2 from taken = 0 (Hestenes and
+        Conjugate gradients on the least-squares problem min |see(audio - taken)|^2 from taken = 0 (Hestenes and
         Stiefel 1952): what is taken lies in the span of the atoms, and is the least that does it.
         """
-        left = self.look(audio)
+        left = self.see(audio)
         taken = torch.zeros_like(audio)
         slope = direction = self.back(left, audio.shape[-1])
         steepness = float(slope.square().sum())
         for _ in range(steps):
             if steepness <= _TINY or self.energy(left) <= enough:
                 break
-            ahead = self.look(direction)
+            ahead = self.see(direction)
             length = steepness / max(self.energy(ahead), _TINY)
             taken.add_(direction, alpha=length)
             left = left - length * ahead

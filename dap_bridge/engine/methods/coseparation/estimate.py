@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...events import Step, StepCounter, relay, within
 from ...nets.decoders import fresh_decoders
-from ...nets.losses import anchored
+from ...nets.losses import redraw_loss
 from ...nets.optimise import optimise
 from ...recipe import Refinement
 from ...signal.stft import istft, stft
@@ -91,7 +91,7 @@ def _solve(
             model = _update(replace(model, observed=turned), unknown, estimate)
             yield counter.step("estimating")
         if half == 0 and recipe.refinement is not None:
-            run = _refine(model, recipe.refinement, estimate.pooled_bins, generator)
+            run = _redraw(model, recipe.refinement, estimate.pooled_bins, generator)
             model = yield from relay(run, lambda loss: counter.step("redrawing", loss=loss))
     mean, _ = model.posterior()
     parts = []
@@ -202,11 +202,11 @@ def _mixing(target: Tensor, sound: Tensor, own: Tensor) -> Tensor:
     return b @ inverse
 
 
-def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Generator) -> Generator[float, None, _Model]:
+def _redraw(model: _Model, recipe: Refinement, bins: int, generator: torch.Generator) -> Generator[float, None, _Model]:
     """Redraw the powers by untrained networks, one for the shared sound and one for each place's own.
 
     t_s and t_m are the roots of the powers (to recipe.compression) at the shared sound's level; the networks draw o_s,
-    the same for every place, and o_m, so that o_s + o_m is what is heard (`losses.anchored`). The powers are then
+    the same for every place, and o_m, so that o_s + o_m is what is heard (`losses.redraw_loss`). The powers are then
     multiplied by (o / t)^(2 share / compression).
     """
     gains = model.gains[..., None, None].square().clamp(min=FAINT)
@@ -230,7 +230,7 @@ def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Gener
 
     def objective(_: int) -> Tensor:
         drawn = draw()
-        return anchored(
+        return redraw_loss(
             torch.stack([drawn[:1].expand_as(drawn[1:]), drawn[1:]], dim=1),
             together,
             together.sum(1),
