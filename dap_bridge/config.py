@@ -74,10 +74,11 @@ class Settings(BaseSettings):
     cancel_grace_s: Annotated[Seconds, Field(description="Time a job has to stop by itself before it is ended.")] = 0.5
     stall_s: Annotated[Seconds, Field(description="A worker that is silent for so long is ended.")] = 120.0
     fits_gib: Annotated[
-        float, Field(ge=0, le=10_000, description="Fits that are kept for corrections take at most so many GiB.")
+        float,
+        Field(ge=0, le=10_000, description="What is learned and kept for corrections takes at most so many GiB."),
     ] = 4.0
     fits_days: Annotated[
-        float, Field(gt=0, le=10_000, description="Sessions are remembered, and fits kept, so long.")
+        float, Field(gt=0, le=10_000, description="Sessions are remembered, and what was learned kept, so long.")
     ] = 30.0
     history: Annotated[int, Field(ge=1, le=1_000_000, description="Ended jobs that are remembered.")] = 1000
     results_days: Annotated[

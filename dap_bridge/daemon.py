@@ -236,7 +236,7 @@ class Daemon:
     def _list_sessions(self, sink: Sink | None) -> None:
         found = self._sessions.all()
         for session in found[: protocol.MAX_LISTED]:
-            _send(sink, events.SessionEvent(**session.about(self._sessions.has_fit(session))))
+            _send(sink, events.SessionEvent(**session.about(self._sessions.has_learned(session))))
         _send(sink, events.SessionEvent(session="", sessions=len(found)))
 
     def _follow(self, job: Job, sink: Sink | None) -> None:

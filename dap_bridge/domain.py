@@ -275,7 +275,7 @@ class Manifest:
     channels: int = _means("Of the clip and of every stem.")
     frames: int = _means("Length of every stem, at `rate`; of the clip too where stems are parts of it.")
     elapsed_s: float = _means("Seconds from the start of the job to the writing of this file.")
-    iterations: int = _means("Steps of all fits and factorisations together.")
+    iterations: int = _means("Steps of all optimisations and factorisations together.")
     null_db: float | None = _means(
         "How far the stems' sum is from the clip: 20 log10 of the ratio of root mean squares, at least -200; null "
         "where the results are no parts of the clip."
@@ -296,8 +296,8 @@ class Manifest:
     )
     chunks: int = _means("Stretches that a long clip was cut into, each with networks of its own.", default=1)
     carry: bool | None = _means(
-        "As asked for: whether a refit, by a preset that can, carries what the boxes teach to chunks that they do not "
-        "lie in; null for a separation.",
+        "As asked for: whether a correction, by a preset that can, carries what the boxes teach to chunks that they do "
+        "not lie in; null for a separation.",
         default=None,
     )
     changes: tuple[dict[str, Any], ...] = _means(
@@ -307,20 +307,20 @@ class Manifest:
     )
     warnings: tuple[str, ...] = _means("What the user should know, in sentences.", default=())
     confidence: float | None = _means(
-        "0 to 1: of two sounds, the chance that the stems are 5 dB better than the mixture, judged by how far "
+        "0 to 1: of two sounds, the probability that the stems are 5 dB better than the mixture, judged by how far "
         "the clusterings agree and how far apart their groups lie; null where the method cannot say. Orders jobs, "
         "judges none.",
         default=None,
     )
     suggested_sources: Mapping[str, float] | None = _means(
-        "`separate`: how many sounds the clip seems to hold: the chance of `1`, of `2`, and of `3` or more, where each "
-        "is as likely beforehand; a warning says so where another number than the one used is clearly ahead. Null "
+        "`separate`: how many sounds the clip seems to hold: the probability of `1`, of `2`, and of `3` or more, where "
+        "each is as likely beforehand; a warning says so where another number than the one used is clearly ahead. Null "
         "where the method cannot say (`paper`; clips under four seconds; spectra that silence parts).",
         default=None,
     )
     restarts: int | None = _means(
-        "`paper`: which start of the fit was kept, 0 for the first: one whose stems are not told apart starts again "
-        "from other chance. Null for other methods, and of silence.",
+        "`paper`: which start of the optimisation was kept, 0 for the first: one whose stems are not told apart starts "
+        "again from other random numbers. Null for other methods, and of silence.",
         default=None,
     )
 

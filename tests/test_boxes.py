@@ -81,8 +81,8 @@ def test_a_daemon_lists_its_sessions_by_both_doors_and_refuses_bad_boxes(start: 
     assert daemon.client.sessions() == []
     kept = Sessions(daemon.data / "sessions", most_bytes=1e6, most_days=1)
     request = {"clip": None, "channel": ["0:/music/take.wav"]}
-    fit = kept.put_fit(b"fit")
-    kept.add(Session("first", request, "", "Take", "/out/manifest.json", (fit,)))
+    learned = kept.put_learned(b"learned")
+    kept.add(Session("first", request, "", "Take", "/out/manifest.json", (learned,)))
     kept.add(
         Session("second", request, "", "Take", "/out2/manifest.json", ("0" * 64,), (Box.parse(GOOD),), parent="first")
     )

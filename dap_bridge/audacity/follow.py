@@ -48,10 +48,10 @@ def follow(spool: Path, once: bool, say: Callable[[str], None]) -> Iterator[Outc
     said: set[str] = set()
     with Answers(spool):
         while True:
-            looks = list(_looks(spool))
-            for look in looks:
+            polls = list(_polls(spool))
+            for poll in polls:
                 try:
-                    outcome = look()
+                    outcome = poll()
                 except (HostUnreachable, DaemonUnreachable) as error:
                     sentence = f"{error.message} {error.hint}"
                     if sentence not in said:
@@ -61,23 +61,23 @@ def follow(spool: Path, once: bool, say: Callable[[str], None]) -> Iterator[Outc
                 if outcome is not None:
                     said.clear()
                     yield outcome
-            if once and not looks:
+            if once and not polls:
                 return
             time.sleep(POLL_S)
 
 
-def _looks(spool: Path) -> Iterator[Callable[[], Outcome | None]]:
-    """For all that is waited for, a look at how its job ended; None while it runs. Raise HostUnreachable."""
+def _polls(spool: Path) -> Iterator[Callable[[], Outcome | None]]:
+    """For all that is waited for, what asks how its job ended; None while it runs. Raise HostUnreachable."""
     for selection in selections.waiting(spool):
-        yield partial(_look, selection, spool)
+        yield partial(_poll, selection, spool)
     for edit in edits.waiting(spool, edits.EDIT):
-        yield partial(_look_at_edit, edit, spool)
+        yield partial(_poll_edit, edit, spool)
     for edit in edits.waiting(spool, edits.EDITOR):
         if _event(spool, edit.job, CHOICE):
             yield partial(_take_choice, edit, spool)
 
 
-def _look(selection: Selection, spool: Path) -> Outcome | None:
+def _poll(selection: Selection, spool: Path) -> Outcome | None:
     event = _event(spool, selection.job, STATUS)
     if event.get("event") == "done":
         return _bring(selection, Path(event.get("manifest", "")))
@@ -102,7 +102,7 @@ def _bring(selection: Selection, manifest: Path) -> Outcome:
     return Outcome(selection.job, selection.track, tracks)
 
 
-def _look_at_edit(edit: Edit, spool: Path) -> Outcome | None:
+def _poll_edit(edit: Edit, spool: Path) -> Outcome | None:
     event = _event(spool, edit.job, STATUS)
     if event.get("event") == "done":
         outcome = _revise(edit, spool, Path(event.get("manifest", "")))

@@ -1,4 +1,4 @@
-"""How a clip of any length is cut into chunks, and what the fit gets to see of each."""
+"""How a clip of any length is cut into chunks, and what a method gets to see of each."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def crossfade(frames: int) -> NDArray[np.float64]:
     return 0.5 - 0.5 * np.cos(np.pi * (np.arange(frames) + 0.5) / max(frames, 1))
 
 
-def fit_view(audio: NDArray[np.float32], rate: int, fit_rate: int) -> NDArray[np.float32]:
-    """A chunk (channels, frames) at the rate of the fit, at least one frame long.
+def front_view(audio: NDArray[np.float32], rate: int, front_rate: int) -> NDArray[np.float32]:
+    """A chunk (channels, frames) at the front's rate, at least one frame long.
 
     soxr is the resampler behind librosa.resample; called directly, the worker is ready 1.5 s sooner.
     """
-    view = soxr.resample(audio.T, rate, fit_rate, quality="HQ").T if rate != fit_rate else audio
+    view = soxr.resample(audio.T, rate, front_rate, quality="HQ").T if rate != front_rate else audio
     if view.shape[1] == 0:
         view = audio[:, :1]
     return np.ascontiguousarray(view, dtype=np.float32)

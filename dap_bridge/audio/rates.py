@@ -35,7 +35,7 @@ class CommonRate:
         audio = self._read(steps * self._here, count * self._here)
         resampled = _resample(audio, self._reader.rate, self._rate)
         first = start - steps * self._there
-        return _fitted(resampled[:, first:], frames)
+        return _of_length(resampled[:, first:], frames)
 
     def back(self, start: int, audio: NDArray[np.float32]) -> tuple[int, NDArray[np.float32]]:
         """`audio`, which begins at frame `start` of the common rate, at the clip's own: its first frame, and itself."""
@@ -62,7 +62,7 @@ def mono_view(reader: ClipReader | Signal, rate: int) -> NDArray[np.float32]:
         block = reader.read(start, frames).mean(axis=0)
         found.append(stream.resample_chunk(block, last=start + frames == reader.frames))
     length = max(1, round(reader.frames * rate / reader.rate))
-    view: NDArray[np.float32] = _fitted(np.concatenate(found)[None], length)[0]
+    view: NDArray[np.float32] = _of_length(np.concatenate(found)[None], length)[0]
     return view
 
 
@@ -70,6 +70,6 @@ def _resample(audio: NDArray[np.float32], rate: int, new: int) -> NDArray[np.flo
     return np.ascontiguousarray(soxr.resample(audio.T, rate, new, quality="HQ").T, dtype=np.float32)
 
 
-def _fitted(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+def _of_length(audio: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
     """(channels, frames), cut or filled up with silence at the end."""
     return np.pad(audio[:, :frames], ((0, 0), (0, max(0, frames - audio.shape[1]))))

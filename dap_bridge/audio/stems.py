@@ -155,7 +155,9 @@ class Grid:
         self._names = [path.name for path in paths]
         self._scale = 2.0 ** (bits - 1)
         self._whole = whole
-        self._chances = [np.random.default_rng(index) for index in range(len(paths))] if bits <= DITHERED_BITS else []
+        self._generators = (
+            [np.random.default_rng(index) for index in range(len(paths))] if bits <= DITHERED_BITS else []
+        )
         self._clipped = np.zeros(len(paths), np.int64)
         self._highest = np.ones(len(paths))
 
@@ -172,9 +174,9 @@ class Grid:
     def round(self, stems: NDArray[np.float32], at: int) -> NDArray[np.int32]:
         """stems: (sources, channels, frames) from frame `at` on -> the same as integers."""
         scaled = stems.astype(np.float64) * self._scale
-        for samples, chance in zip(scaled, self._chances, strict=False):
+        for samples, generator in zip(scaled, self._generators, strict=False):
             # drawn for every frame in turn, so that it does not matter in which pieces they come
-            first, second = np.moveaxis(chance.random((*samples.T.shape, 2)), -1, 0)
+            first, second = np.moveaxis(generator.random((*samples.T.shape, 2)), -1, 0)
             samples += np.where(samples == np.rint(samples), 0, (first - second).T)
         rounded = np.rint(scaled)
         if self._whole is None:

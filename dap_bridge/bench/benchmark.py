@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from .report.blocks import Block
-from .runner import Unit
+from .runner import Trial
 from .store import Row
 
 
@@ -18,7 +18,7 @@ class Benchmark:
     """What is measured, how it is shown, and what may be chosen.
 
     about: what the help of its subcommand says.
-    units: the options' values, by their names -> what to measure, each of which knows how.
+    trials: the options' values, by their names -> what to measure, each of which knows how.
     blocks: rows, folder -> the report, whose pictures it draws into folder/pictures.
     tables: rows -> what a page of prose takes up.
     options: those of its subcommand, beside the ones that all have.
@@ -26,7 +26,7 @@ class Benchmark:
     """
 
     about: str | None
-    units: Callable[..., Sequence[Unit]]
+    trials: Callable[..., Sequence[Trial]]
     blocks: Callable[[Sequence[Row], Path], Sequence[Block]]
     tables: Callable[[Sequence[Row]], Sequence[Block]]
     options: Sequence[click.Option]

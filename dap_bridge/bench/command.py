@@ -22,12 +22,12 @@ def measure(name: str, out: Path, jobs: int = 1, **chosen: Any) -> dict[str, Any
     summary and tried again the next time.
     """
     benchmark = table.load(name)
-    units = benchmark.units(**chosen)
+    trials = benchmark.trials(**chosen)
     store = Store(_folder(out, name))
     with console.progress_bar(name) as show:
-        outcome = run(units, store, jobs, show)
+        outcome = run(trials, store, jobs, show)
     rows = _write_report(name, benchmark, store)
-    wanted = {unit.key for unit in units}
+    wanted = {trial.key for trial in trials}
     return _summary(name, benchmark, store, [row for row in rows if row["key"] in wanted], outcome)
 
 

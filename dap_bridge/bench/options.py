@@ -29,7 +29,7 @@ def limit(what: str) -> click.Option:
     return click.Option(["--limit"], type=click.IntRange(min=1), help=f"At most so many {what}.")
 
 
-def iterations(meaning: str = "Cut the paper's fit to so many.") -> click.Option:
+def iterations(meaning: str = "Cut the paper's optimisation to so many.") -> click.Option:
     return click.Option(["--iterations"], type=click.IntRange(min=1), help=meaning)
 
 
@@ -63,7 +63,7 @@ def baselines(known: Sequence[str]) -> click.Option:
 
 
 # What the paper's own experiments are told.
-FITTED = (
+PAPER = (
     root("a clone of Universal-150; left out: the recording that ships with the package", required=False),
     limit("mixtures; left out: one"),
     presets("paper"),

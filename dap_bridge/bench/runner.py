@@ -1,4 +1,4 @@
-"""Runs the units of a benchmark, some of which may be finished already, and says how long the rest takes."""
+"""Runs the trials of a benchmark, some of which may be finished already, and says how long the rest takes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .store import Row, Store, environment
 INTERRUPTED = 130  # exit status of a process that was stopped by ctrl-C
 
 
-class Unit(Protocol):
+class Trial(Protocol):
     """One thing to measure, in any process: it is pickled on the way there."""
 
     @property
     def key(self) -> str:
-        """Its name among all units of the benchmark; a file is called after it."""
+        """Its name among all trials of the benchmark; a file is called after it."""
 
     def identity(self) -> dict[str, Any]:
         """What its result depends on, as JSON values: a cached row with another identity is made again."""
@@ -35,32 +35,32 @@ class Unit(Protocol):
 
 @dataclass
 class Outcome:
-    """failed: key -> the error of units that had one; reused: how many units were finished before."""
+    """failed: key -> the error of trials that had one; reused: how many trials were finished before."""
 
     reused: int = 0
     finished: int = 0
     failed: dict[str, str] = field(default_factory=dict)
 
 
-def run(units: Sequence[Unit], store: Store, jobs: int, show: Callable[[Progress], None]) -> Outcome:
-    """Run the `units` that the store does not hold, in `jobs` processes; every finished one is on disk at once."""
+def run(trials: Sequence[Trial], store: Store, jobs: int, show: Callable[[Progress], None]) -> Outcome:
+    """Run the `trials` that the store does not hold, in `jobs` processes; every finished one is on disk at once."""
     rows = store.rows()
-    left = [unit for unit in units if unit.key not in rows or rows[unit.key]["identity"] != unit.identity()]
-    outcome = Outcome(reused=len(units) - len(left))
+    left = [trial for trial in trials if trial.key not in rows or rows[trial.key]["identity"] != trial.identity()]
+    outcome = Outcome(reused=len(trials) - len(left))
     began = time.monotonic()
     show(Progress(stage="starting", iterations=len(left)))
-    for unit, result in _results(left, store.folder, jobs):
+    for trial, result in _results(left, store.folder, jobs):
         if isinstance(result, DapError):
-            outcome.failed[unit.key] = result.message
+            outcome.failed[trial.key] = result.message
         else:
-            store.add({"key": unit.key, "identity": unit.identity(), **result, "environment": environment()})
+            store.add({"key": trial.key, "identity": trial.identity(), **result, "environment": environment()})
             outcome.finished += 1
         done = outcome.finished + len(outcome.failed)
         each = (time.monotonic() - began) / done
         show(
             Progress(
                 fraction=done / len(left),
-                stage=unit.key,
+                stage=trial.key,
                 iteration=done,
                 iterations=len(left),
                 seconds_left=each * (len(left) - done),
@@ -70,16 +70,16 @@ def run(units: Sequence[Unit], store: Store, jobs: int, show: Callable[[Progress
     return outcome
 
 
-def _results(units: Sequence[Unit], folder: Path, jobs: int) -> Iterator[tuple[Unit, Row | DapError]]:
-    if jobs == 1 or len(units) < 2:
-        for unit in units:
-            yield unit, _attempt(unit, folder)
+def _results(trials: Sequence[Trial], folder: Path, jobs: int) -> Iterator[tuple[Trial, Row | DapError]]:
+    if jobs == 1 or len(trials) < 2:
+        for trial in trials:
+            yield trial, _attempt(trial, folder)
         return
     threads = max(1, (os.cpu_count() or 1) // jobs)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=_limit_threads, initargs=(threads,)) as pool:
-        futures: dict[Future[Row | DapError], Unit] = {
-            pool.submit(_attempt_in_pool, unit, folder): unit for unit in units
+        futures: dict[Future[Row | DapError], Trial] = {
+            pool.submit(_attempt_in_pool, trial, folder): trial for trial in trials
         }
         try:
             for future in as_completed(futures):
@@ -95,18 +95,18 @@ def _results(units: Sequence[Unit], folder: Path, jobs: int) -> Iterator[tuple[U
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _attempt(unit: Unit, folder: Path) -> Row | DapError:
+def _attempt(trial: Trial, folder: Path) -> Row | DapError:
     try:
-        return unit.run(folder)
+        return trial.run(folder)
     except DapError as error:
         return error
 
 
-def _attempt_in_pool(unit: Unit, folder: Path) -> Row | DapError:
+def _attempt_in_pool(trial: Trial, folder: Path) -> Row | DapError:
     try:
-        return _attempt(unit, folder)
+        return _attempt(trial, folder)
     except KeyboardInterrupt:
-        # ctrl-C reaches every process of the terminal; one that came back would begin with the next unit
+        # ctrl-C reaches every process of the terminal; one that came back would begin with the next trial
         os._exit(INTERRUPTED)
 
 

@@ -46,7 +46,7 @@ def separations(
     for item in items:
         shown = item in pictured
         for name in presets:
-            # only the paper's fit takes so long that one may want less of it
+            # only the paper's optimisation takes so long that one may want less of it
             cut_to = iterations if shelf.load(name).about.method == "paper" else None
             found.append(Separation(item, name, seed, device, cut_to, shown))
         for name in baselines:
@@ -58,7 +58,7 @@ def separations(
 class Separation:
     """One item by one method: a baseline's name, or a preset's.
 
-    iterations: cut the preset's fit to so many. pictured: leave what the report's pictures need.
+    iterations: cut the preset's optimisation to so many. pictured: leave what the report's pictures need.
     """
 
     item: Problem

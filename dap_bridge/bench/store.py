@@ -1,4 +1,4 @@
-"""Results on disk: one file a finished unit while a benchmark runs, one file for all of them to keep."""
+"""Results on disk: one file a finished trial while a benchmark runs, one file for all of them to keep."""
 
 from __future__ import annotations
 

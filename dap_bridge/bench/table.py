@@ -16,7 +16,7 @@ TITLES = {
     "trios": "Mixtures of three sounds",
     "synthetic": "Synthetic sounds (Fig. 2)",
     "ablation": "Ablations of the noise and of the mask (Figs. 8 and 9)",
-    "dynamics": "A fit as it unfolds (Fig. 11)",
+    "dynamics": "An optimisation as it unfolds (Fig. 11)",
     "texture": "Textures (Fig. 6)",
     "boxes": "Boxes by a simulated user",
     "denoise": "Noisy speech (Fig. 4)",

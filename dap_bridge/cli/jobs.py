@@ -92,12 +92,12 @@ def send_sessions(osc_port: int | None, as_json: bool) -> None:
 def list_sessions(as_json: bool) -> None:
     """List the results that can be corrected."""
     kept = Sessions.below(settings().data)
-    _list_sessions([session.about(kept.has_fit(session)) for session in kept.all()], as_json)
+    _list_sessions([session.about(kept.has_learned(session)) for session in kept.all()], as_json)
 
 
 def _list_sessions(found: list[dict[str, Any]], as_json: bool) -> None:
     lines = [
-        f"{one['session']}  {one['boxes']} boxes  {one['label']}  {one['clip']}{'' if one['stored'] else '  (no fit)'}"
+        f"{one['session']}  {one['boxes']} boxes  {one['label']}  {one['clip']}{'' if one['stored'] else '  not kept'}"
         for one in found
     ]
     console.answer({"sessions": found}, as_json, "\n".join(lines) or "No sessions.")

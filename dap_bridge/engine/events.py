@@ -82,7 +82,7 @@ Event = Step | Note | ChunkMasks
 
 
 @dataclass
-class Progress:
+class StepCounter:
     """How much is done, in units of the caller's choice."""
 
     total: int

@@ -63,7 +63,7 @@ def writing_to(folder: Path, called: Path | None = None) -> Iterator[None]:
         raise OutputUnwritable.because(called or folder, refusal(folder) or error.error_string) from error
 
 
-class Run:
+class JobRun:
     """One job under way, from the request to the manifest.
 
     device: where it computes, and why there. sessions: see Control.

@@ -1,8 +1,9 @@
-"""What corrections need of results that are there already: how each was made, and its fit for as long as there is room.
+"""What corrections need of results that are there already: how each was made, and what was learned of it for as long as
+there is room.
 
-A session is a small JSON file; the fit of each of its chunks is a file called after its own content, so that sessions
-that correct one separation share it. Fits go when they are old or there is no more room, the least used first; the
-session stays, for the fit can be made again from the clip.
+A session is a small JSON file; what was learned of each of its chunks is a file called after its own content, so that
+sessions that correct one separation share it. These files go when they are old or there is no more room, the least used
+first; the session stays, for the clip can be separated again. Files and settings call a learned state a fit.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ..domain import JOB_NAME, Box, ClipRef
 from ..errors import UnknownSession
 
 DAY_S = 86_400.0
-# A fit that no session names yet may belong to a job under way.
+# What no session names yet may belong to a job under way.
 UNNAMED_S = DAY_S
 
 
@@ -32,9 +33,10 @@ UNNAMED_S = DAY_S
 class Session:
     """A result that can be corrected.
 
-    request: of the separation that it goes back to; source: what else its fit depends on, see `refine`; fits: one name
-    a chunk, empty where none were kept; boxes: all that are in force; carry: whether what they teach is carried through
-    the clip; separated: the stems without any box, by their paths, and the `stamp` of each file.
+    request: of the separation that it goes back to; source: the fingerprint of all that its answer depends on, see
+    `separate`; fits: the name of each chunk's learned state, empty where none was kept; boxes: all that are in force;
+    carry: whether what they teach is carried through the clip; separated: the stems without any box, by their paths,
+    and the `stamp` of each file.
     """
 
     id: str
@@ -99,7 +101,7 @@ class Sessions:
     """The sessions in a folder, which several processes may use at once."""
 
     def __init__(self, folder: Path, *, most_bytes: float, most_days: float) -> None:
-        self._sessions, self._fits = folder / "sessions", folder / "fits"
+        self._sessions, self._learned = folder / "sessions", folder / "fits"
         self._most_bytes, self._oldest_s = most_bytes, most_days * DAY_S
 
     @classmethod
@@ -117,7 +119,7 @@ class Sessions:
     def get(self, name: str) -> Session:
         """Raises UnknownSession."""
         if re.fullmatch(JOB_NAME, name):
-            lost = f"session {name} can be corrected by its manifest, without its fit"
+            lost = f"session {name} can be corrected by its manifest, without what was learned"
             session = atomic.read_json(self._session(name), Session.from_json, lost)
             if session is not None:
                 return session
@@ -131,24 +133,24 @@ class Sessions:
                 found.append(self.get(path.stem))
         return sorted(found, key=lambda session: session.created, reverse=True)
 
-    def has_fit(self, session: Session) -> bool:
-        """Whether the fit of every chunk is still there."""
-        return bool(session.fits) and all(self._fit(name).is_file() for name in session.fits)
+    def has_learned(self, session: Session) -> bool:
+        """Whether what was learned of every chunk is still there."""
+        return bool(session.fits) and all(self._file(name).is_file() for name in session.fits)
 
-    def put_fit(self, content: bytes) -> str:
-        """Keep a chunk's fit; returns its name, the same for the same content. Raises OSError."""
-        self._fits.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def put_learned(self, content: bytes) -> str:
+        """Keep what was learned of a chunk; returns its name, the same for the same content. Raises OSError."""
+        self._learned.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = hashlib.sha256(content).hexdigest()
-        path = self._fit(name)
+        path = self._file(name)
         if path.is_file():
             os.utime(path)
         else:
             atomic.write_bytes(path, content)
         return name
 
-    def read_fit(self, name: str) -> bytes | None:
-        """A chunk's fit, None where it is gone or damaged."""
-        path = self._fit(name)
+    def read_learned(self, name: str) -> bytes | None:
+        """What was learned of a chunk, None where it is gone or damaged."""
+        path = self._file(name)
         try:
             content = path.read_bytes()
             os.utime(path)
@@ -160,7 +162,7 @@ class Sessions:
         return None
 
     def trim(self) -> None:
-        """Forget sessions that are too old; remove fits that nobody names, then the least used until there is room."""
+        """Forget sessions that are too old; remove what nobody names, then the least used until there is room."""
         now = time.time()
         named: set[str] = set()
         for session in self.all():
@@ -170,7 +172,7 @@ class Sessions:
             else:
                 named.update(session.fits)
         kept = []
-        for path in self._fits.glob("*"):
+        for path in self._learned.glob("*"):
             with contextlib.suppress(OSError):
                 status = path.stat()
                 if path.stem not in named and now - status.st_mtime > UNNAMED_S:
@@ -188,5 +190,5 @@ class Sessions:
     def _session(self, name: str) -> Path:
         return self._sessions / f"{name}.json"
 
-    def _fit(self, name: str) -> Path:
-        return self._fits / f"{name}.safetensors"
+    def _file(self, name: str) -> Path:
+        return self._learned / f"{name}.safetensors"

@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 # A worker that dies once may have been unlucky; twice is the job's fault.
 ATTEMPTS = 2
-# How often the job is looked at. Silence is counted in looks: no time passes while the daemon is stopped or the machine
+# How often the job is looked at. Silence is counted in polls: no time passes while the daemon is stopped or the machine
 # sleeps, so that neither is held against the worker.
-LOOK_S = 0.1
+POLL_S = 0.1
 # What was killed and is still there after so long is not waited for.
 DEATH_S = 0.3
 # Of a worker that has been silent for half the time that it may be.
@@ -63,7 +63,7 @@ class Watch:
         self._announced_at = float("-inf")
         self._cancelled_at: float | None = None
         self._stopping = False
-        # since the last sign of life, and since it was killed, both in looks of LOOK_S
+        # since the last sign of life, and since it was killed, both in polls of POLL_S
         self._silent_s = self._dying_s = 0.0
 
     def cancel(self) -> None:
@@ -129,11 +129,11 @@ class Watch:
 
         Until it has been killed for DEATH_S, that is: a process that waits in the kernel may stay for ever.
         """
-        while not (await asyncio.wait({answer}, timeout=LOOK_S))[0] and self._dying_s < DEATH_S:
-            self._silent_s += LOOK_S
+        while not (await asyncio.wait({answer}, timeout=POLL_S))[0] and self._dying_s < DEATH_S:
+            self._silent_s += POLL_S
             if self._late or self._stopping or self._stuck:
                 self.worker.kill()
-                self._dying_s += LOOK_S
+                self._dying_s += POLL_S
             elif self._cancelled_at is not None:
                 self.worker.cancel()  # again: it may have begun after the first time
             else:

@@ -10,7 +10,7 @@ from ..errors import OutOfMemory, OutputUnwritable
 from ..verbs import table
 from . import device as devices
 from .device import Device
-from .run import Control, Run
+from .run import Control, JobRun
 
 
 def run(job: Job, control: Control, results: Path) -> Path:
@@ -19,7 +19,7 @@ def run(job: Job, control: Control, results: Path) -> Path:
     Raises DapError, or Cancelled once the control says so; nothing of the result is left behind then.
     """
     try:
-        return table.job(job.verb)(Run(job, control), results)
+        return table.job(job.verb)(JobRun(job, control), results)
     except Exception as error:
         if devices.tells_of_memory(error):
             raise OutOfMemory("The machine ran out of memory.") from error

@@ -116,7 +116,7 @@ class SessionEvent(Event):
     clip: Annotated[str, Field(description="The file, or the first of them.")] = ""
     boxes: Annotated[int, Field(description="How many are in force.")] = 0
     stored: Annotated[
-        bool, Field(description="Whether its fit is kept; else a correction separates the clip again.")
+        bool, Field(description="Whether what was learned is kept; else a correction separates the clip again.")
     ] = False
     manifest: str = ""
     sessions: Annotated[int, Field(description="In the closing message: how many there are.")] = 0

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from .. import presets
 from ..audio import metadata, postprocess
 from ..audio.files import ClipReader
-from ..audio.plan import Chunk, fit_view, plan
+from ..audio.plan import Chunk, front_view, plan
 from ..audio.silence import PaddedWriter, Signal
 from ..audio.stems import StemWriter, file_name, null_db, require_writable
 from ..domain import Format, Manifest, Stem
 from ..engine.recipe import Section
-from ..jobs.run import Run
+from ..jobs.run import JobRun
 
 # Has one stem written to each path, computing on the device.
 WriteStems = Callable[[torch.device, list[Path]], None]
@@ -34,7 +34,7 @@ class ChunkedClip:
     effects: those that are run on every stem; clipped: whether any stem went beyond full scale.
     """
 
-    run: Run
+    run: JobRun
     reader: ClipReader
     preset: presets.Preset[Section]
     sources: int
@@ -69,7 +69,7 @@ class ChunkedClip:
 
     def view(self, index: int, rate: int) -> torch.Tensor:
         """A chunk at another rate: (channels, samples)."""
-        return torch.from_numpy(fit_view(self.read(self.chunks[index]), self.reader.rate, rate))
+        return torch.from_numpy(front_view(self.read(self.chunks[index]), self.reader.rate, rate))
 
     @contextmanager
     def writer(self, paths: Sequence[Path]) -> Iterator[PaddedWriter]:

@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 from ..audio.files import ClipReader
 from ..domain import ClipRef
-from ..jobs.run import Run
+from ..jobs.run import JobRun
 
 
-class RunReader(ClipReader):
+class JobClipReader(ClipReader):
     """What is odd about the clip's files is noted for the user; between any two stretches the job may be stopped, and
     is seen to be at work, whoever reads them.
     """
 
-    def __init__(self, clip: ClipRef, run: Run) -> None:
+    def __init__(self, clip: ClipRef, run: JobRun) -> None:
         """Raises as ClipReader does, and Cancelled where the user does not want to wait for its decoding."""
         super().__init__(clip, run.reading)
         self._run = run

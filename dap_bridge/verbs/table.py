@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..engine.recipe import Section
-    from ..jobs.run import Run
+    from ..jobs.run import JobRun
     from .command import Command
     from .request import JobVerb
 
@@ -29,11 +29,11 @@ def request(verb: str) -> type[JobVerb]:
     return found
 
 
-def job(verb: str) -> Callable[[Run, Path], Path]:
+def job(verb: str) -> Callable[[JobRun, Path], Path]:
     """What does it: job(run, results) returns the path of the manifest; `results`: where a job goes that names no
     folder of its own.
     """
-    found: Callable[[Run, Path], Path] = _part(verb, "job", verb)
+    found: Callable[[JobRun, Path], Path] = _part(verb, "job", verb)
     return found
 
 

@@ -22,8 +22,8 @@ COLUMNS = 256
 WINDOW_S = 0.046
 # Columns a window, at the finest level.
 OVERLAP = 16
-# Looks at the sound in one column of a coarse level, so that a tile of ten minutes costs what one of a second does.
-LOOKS = 4
+# Places in the sound for one column of a coarse level, so that a tile of ten minutes costs what one of a second does.
+PLACES = 4
 # The coarsest level shows the whole clip in at most so many columns.
 OVERVIEW = 2 * COLUMNS
 # A byte b stands for FLOOR_DB + b STEP_DB; 0 dB is a sine of full scale.
@@ -31,7 +31,7 @@ FLOOR_DB = -127.5
 STEP_DB = 0.5
 # Columns computed together: bounds the memory, whatever the number of stems.
 BLOCK = 64
-# Looks that lie closer than this many windows are read in one piece.
+# Places that lie closer than this many windows are read in one piece.
 SPARSE = 2
 
 MAX_SAMPLES = 1 << 20
@@ -122,18 +122,18 @@ def _block(
     files: Sequence[soundfile.SoundFile], geometry: Geometry, first: int, columns: int, hop: int
 ) -> NDArray[np.uint8]:
     """Columns `first` … of one tile -> (1 + stems, bins, columns)."""
-    looks = max(1, min(LOOKS, 2 * hop // geometry.n_fft))
-    centres = ((first + (np.arange(columns * looks) + 0.5) / looks) * hop).astype(np.int64)
+    places = max(1, min(PLACES, 2 * hop // geometry.n_fft))
+    centres = ((first + (np.arange(columns * places) + 0.5) / places) * hop).astype(np.int64)
     window = np.hanning(geometry.n_fft + 1)[:-1].astype(np.float32)
     mixture: NDArray[np.complex64] | None = None
     strengths = []
     for file in files:
         frames = _frames(file, centres, geometry.n_fft) * window
         spectrum: NDArray[np.complex64] = np.fft.rfft(frames, axis=-1).astype(np.complex64, copy=False)
-        strengths.append(_looked_at(_over_channels(spectrum), looks).mean(axis=1))
+        strengths.append(_by_column(_over_channels(spectrum), places).mean(axis=1))
         mixture = spectrum if mixture is None else mixture + spectrum
     assert mixture is not None
-    loudest = _looked_at(_over_channels(mixture), looks).max(axis=1)
+    loudest = _by_column(_over_channels(mixture), places).max(axis=1)
     decibels = 20 * np.log10(np.maximum(loudest * (2 / window.sum()), 1e-9))
     level = np.clip(np.round((decibels - FLOOR_DB) / STEP_DB), 0, 255)
     parts = np.stack(strengths)
@@ -142,14 +142,14 @@ def _block(
 
 
 def _over_channels(spectrum: NDArray[np.complex64]) -> NDArray[np.float32]:
-    """(looks, channels, bins) -> (looks, bins): the root mean square of the channels."""
+    """(places, channels, bins) -> (places, bins): the root mean square of the channels."""
     magnitude: NDArray[np.float32] = np.sqrt(np.mean(spectrum.real**2 + spectrum.imag**2, axis=1))
     return magnitude
 
 
-def _looked_at(strength: NDArray[np.float32], looks: int) -> NDArray[np.float32]:
-    """(columns looks, bins) -> (columns, looks, bins)."""
-    return strength.reshape(-1, looks, strength.shape[-1])
+def _by_column(strength: NDArray[np.float32], places: int) -> NDArray[np.float32]:
+    """(columns places, bins) -> (columns, places, bins)."""
+    return strength.reshape(-1, places, strength.shape[-1])
 
 
 def _frames(file: soundfile.SoundFile, centres: NDArray[np.int64], n_fft: int) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Chunks cover a clip without a gap; the view of the fit keeps what it must."""
+"""Chunks cover a clip without a gap; the view of the front keeps what it must."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dap_bridge.audio.plan import crossfade, fit_view, plan
+from dap_bridge.audio.plan import crossfade, front_view, plan
 
 
 @pytest.mark.parametrize("frames", [1, 2, 7, 999, 1000, 1001, 1901, 12_345, 100_000])
@@ -43,7 +43,7 @@ def test_a_cross_fade_sums_to_one(frames: int) -> None:
 @pytest.mark.parametrize("rate", [8000, 11000, 44100, 192000])
 def test_the_view_keeps_time_and_level(rate: int) -> None:
     time = np.arange(rate) / rate
-    view = fit_view(np.sin(2 * np.pi * 1000 * time, dtype=np.float32)[None].astype(np.float32), rate, 11000)
+    view = front_view(np.sin(2 * np.pi * 1000 * time, dtype=np.float32)[None].astype(np.float32), rate, 11000)
     expected = np.sin(2 * np.pi * 1000 * np.arange(11000) / 11000)
     middle = slice(1000, 10_000)
     np.testing.assert_allclose(view[0, middle], expected[middle], atol=2e-3)
@@ -52,9 +52,9 @@ def test_the_view_keeps_time_and_level(rate: int) -> None:
 
 def test_what_lies_above_the_view_does_not_fold_back() -> None:
     time = np.arange(44100) / 44100
-    view = fit_view(np.sin(2 * np.pi * 9000 * time)[None].astype(np.float32), 44100, 11000)
+    view = front_view(np.sin(2 * np.pi * 9000 * time)[None].astype(np.float32), 44100, 11000)
     assert np.sqrt(np.mean(view[0, 1000:10_000] ** 2)) < 1e-3
 
 
 def test_one_sample_is_seen() -> None:
-    assert fit_view(np.ones((2, 1), dtype=np.float32), 192000, 11000).shape == (2, 1)
+    assert front_view(np.ones((2, 1), dtype=np.float32), 192000, 11000).shape == (2, 1)

@@ -55,7 +55,7 @@ def test_nothing_is_drawn_where_all_is_right() -> None:
 
 @pytest.mark.parametrize("useful", [0, simulated.REFINED, None])
 def test_a_user_whom_the_best_do_not_help_tries_the_others(tmp_path: Path, useful: int | None) -> None:
-    """Only the refit of candidate `useful`, in the order of the previews, betters the stems; None: that of none."""
+    """Only the refined candidate `useful`, in the order of the previews, betters the stems; None: that of none."""
     known = picture(1.0)
     first = known.truth[0].copy()
     for start in range(8, 80, 8):  # a row of places that are the second stem's alone

@@ -88,7 +88,7 @@ def said(*words: str, code: int = 0) -> str:
 def test_a_benchmark_has_the_options_that_mean_something_to_it_and_no_more(name: str) -> None:
     benchmark = table.load(name)
     options = {option.name for option in benchmark.options}
-    takes = inspect.signature(benchmark.units).parameters.values()
+    takes = inspect.signature(benchmark.trials).parameters.values()
     named = {parameter.name for parameter in takes if parameter.kind is not parameter.VAR_KEYWORD}
     # where several benchmarks share the rest, it is handed on
     assert options > named if len(named) < len(takes) else options == named
@@ -124,8 +124,8 @@ def test_results_that_are_kept_are_those_of_a_unit() -> None:
     rows = Store(CHECKOUT / "docs" / "benchmark" / "synthetic").rows()
     kept = {key: row["identity"] for key, row in rows.items() if row["method"] in BASELINES}
     how = {"limit": None, "presets": (), "baselines": tuple(BASELINES), "iterations": None, "seed": 0, "device": "cpu"}
-    units = {unit.key: unit.identity() for unit in table.load("synthetic").units(**how)}
-    assert kept and all(units[key] == identity for key, identity in kept.items())
+    trials = {trial.key: trial.identity() for trial in table.load("synthetic").trials(**how)}
+    assert kept and all(trials[key] == identity for key, identity in kept.items())
 
 
 def test_the_page_has_a_place_for_every_benchmark() -> None:
@@ -229,14 +229,14 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("quick_paper")
-def test_speed_gives_times_memory_and_the_factor_to_the_papers_fit(
+def test_speed_gives_times_memory_and_the_factor_to_the_papers_optimisation(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(speed, "CLIP_S", 1.5)
     answer = bench("speed", "--preset", "quick", "--iterations", "2", "--limit", "1")
     clip, fit, lengths = (table[0] for table in answer["tables"])
     assert len(clip["runs (s)"].split(", ")) == speed.REPETITIONS
-    assert float(clip["times faster than the paper's fit"]) > 0
+    assert float(clip["times faster than the paper's optimisation"]) > 0
     assert float(fit["s an iteration"]) > 0
     assert lengths["seconds of audio"] == "12" and 100 < float(lengths["peak memory (MiB)"]) < 4096
 

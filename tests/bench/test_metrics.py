@@ -24,7 +24,7 @@ def test_bss_eval_tells_interference_from_artefacts_and_forgives_a_filter(sounds
     delayed[..., :5] = 0
     estimates = delayed + 0.1 * delayed[::-1] + 0.1 * artefact
     sdr, sir, sar = metrics.bss_eval(references, estimates)
-    # by chance, 512 taps explain a few hundredths of any noise
+    # by coincidence, 512 taps explain a few hundredths of any noise
     assert sir == pytest.approx([20.0, 20.0], abs=0.3)
     assert sar == pytest.approx([20.0, 20.0], abs=0.5)
     assert sdr == pytest.approx([17.0, 17.0], abs=0.5)

@@ -68,9 +68,9 @@ def log(tmp_path: Path) -> Path:
 def run(tmp_path: Path) -> Run:
     reports: list[Progress] = []
 
-    def start(units: list[Count], jobs: int = 1) -> runner.Outcome:
+    def start(trials: list[Count], jobs: int = 1) -> runner.Outcome:
         reports.clear()
-        outcome = runner.run(units, Store(tmp_path / "bench"), jobs, reports.append)
+        outcome = runner.run(trials, Store(tmp_path / "bench"), jobs, reports.append)
         assert [r.fraction for r in reports] == sorted(r.fraction for r in reports)
         assert all(r.seconds_left is not None and r.seconds_left >= 0 for r in reports[1:])
         return outcome

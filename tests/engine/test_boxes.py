@@ -17,10 +17,10 @@ from dap_bridge.engine.methods.consensus.learned import Learned, dump, restore
 from dap_bridge.engine.methods.consensus.priors import Evidence, relabel
 from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.engine.methods.consensus.separation import separate
-from dap_bridge.engine.signal.regions import Region, fill, membership
+from dap_bridge.engine.signal.boxes import ChunkBox, fill, membership
 from dap_bridge.engine.signal.stft import magnitude
 
-REGION = Region(0, False, start=0.5, end=1.0, low=400.0, high=800.0, strength=1.0, feather=0.1)
+BOX = ChunkBox(0, False, start=0.5, end=1.0, low=400.0, high=800.0, strength=1.0, feather=0.1)
 HERTZ, SECONDS = torch.linspace(0, 5500, 512), torch.linspace(0, 2, 129)
 
 
@@ -39,7 +39,7 @@ def recipe() -> ConsensusRecipe:
 
 
 def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
-    belongs = membership(REGION, HERTZ, SECONDS, octaves=0.5)
+    belongs = membership(BOX, HERTZ, SECONDS, octaves=0.5)
     row, column = (HERTZ - 600).abs().argmin(), (SECONDS - 0.75).abs().argmin()
     inside = (SECONDS >= 0.5) & (SECONDS <= 1.0)
     near = (SECONDS > 1.0) & (SECONDS < 1.1)
@@ -52,18 +52,18 @@ def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
 
 
 def test_a_box_from_zero_hertz_reaches_to_the_very_bottom() -> None:
-    whole = replace(REGION, low=0.0, feather=0.0)
+    whole = replace(BOX, low=0.0, feather=0.0)
     assert membership(whole, HERTZ, SECONDS, octaves=0.0)[0].sum() == ((SECONDS >= 0.5) & (SECONDS <= 1)).sum()
 
 
 def test_what_a_box_takes_from_one_goes_to_the_others_in_their_proportion() -> None:
     masks = torch.tensor([0.5, 0.3, 0.2])[:, None, None].expand(3, 4, 5)
     everywhere = torch.ones(4, 5)
-    taken = fill(masks, [REGION], [everywhere])
+    taken = fill(masks, [BOX], [everywhere])
     torch.testing.assert_close(taken[:, 0, 0], torch.tensor([0.0, 0.6, 0.4]))
-    given = fill(masks, [replace(REGION, source=2, active=True, strength=0.5)], [everywhere])
+    given = fill(masks, [replace(BOX, source=2, active=True, strength=0.5)], [everywhere])
     torch.testing.assert_close(given[:, 0, 0], torch.tensor([0.25, 0.15, 0.6]))
-    both = fill(masks, [REGION, replace(REGION, active=True)], [everywhere, everywhere])
+    both = fill(masks, [BOX, replace(BOX, active=True)], [everywhere, everywhere])
     assert both[:, 0, 0].tolist() == [1.0, 0.0, 0.0], "the later wins"
 
 
@@ -99,10 +99,10 @@ def learned_of(answer: ChunkMasks) -> list[Learned]:
     return restore(answer.learned, torch.device("cpu"))
 
 
-def correct(recipe: ConsensusRecipe, learned: Sequence[Learned], regions: list[Region], redraw: bool) -> Corrected:
+def correct(recipe: ConsensusRecipe, learned: Sequence[Learned], boxes: list[ChunkBox], redraw: bool) -> Corrected:
     mixture, _ = scene()
     device = torch.device("cpu")
-    run = correct_chunks(lambda _: mixture, lambda _: dump(learned), {0: regions}, recipe, redraw=redraw, device=device)
+    run = correct_chunks(lambda _: mixture, lambda _: dump(learned), {0: boxes}, recipe, redraw=redraw, device=device)
     (found,) = answers(run)
     assert isinstance(found, Corrected)
     return found
@@ -141,7 +141,7 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
         Learned(one.pool, torch.tensor([0.95, 0.05]).repeat(len(one.labels), 1), one.decoders if redraw else None)
         for one in learned_of(made)
     ]
-    box = Region(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
+    box = ChunkBox(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
     masks = correct(recipe, wrong, [box], redraw).masks
     assert share_of(masks, parts[1], recipe, until=1.1) < 0.5, "the same sound, elsewhere"
     assert share_of(masks, parts[0], recipe, until=1.1) > 0.8, "another sound"
@@ -165,7 +165,7 @@ def test_no_box_leaves_the_separation_as_it_was(recipe: ConsensusRecipe, separat
 def test_decoders_go_on_where_the_separation_ended(recipe: ConsensusRecipe, learned: Learned) -> None:
     """From the saved weights and noise, not from new ones."""
     assert learned.decoders is not None
-    box = Region(0, True, start=0.1, end=0.3, low=400, high=600, strength=1.0, feather=0.0)
+    box = ChunkBox(0, True, start=0.1, end=0.3, low=400, high=600, strength=1.0, feather=0.0)
     other = replace(learned, decoders=replace(learned.decoders, noise=learned.decoders.noise.flip(-1)))
     first, second = (correct(recipe, [one], [box], True).masks for one in (learned, other))
     assert torch.equal(first, correct(recipe, [learned], [box], True).masks)
@@ -175,7 +175,7 @@ def test_decoders_go_on_where_the_separation_ended(recipe: ConsensusRecipe, lear
 def test_a_weaker_box_is_a_target_too(recipe: ConsensusRecipe, learned: Learned) -> None:
     """The more, the stronger it is: nothing waits for full strength."""
     _, parts = scene()
-    box = Region(0, False, start=0.0, end=2.0, low=1500, high=2600, strength=1.0, feather=0.0)
+    box = ChunkBox(0, False, start=0.0, end=2.0, low=1500, high=2600, strength=1.0, feather=0.0)
     kept = [
         share_of(correct(recipe, [learned], [replace(box, strength=each)], True).masks, parts[1], recipe, until=0)
         for each in (0.01, 0.25, 0.5, 1.0)
@@ -191,7 +191,7 @@ def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRe
     spectra = component_spectra(learned.pool, 1)[:, 0]
     low = spectra[:, : spectra.shape[1] // 5].sum(1) / spectra.sum(1)  # below 1100 Hz
     soft = replace(learned, labels=torch.lerp(torch.stack([low, 1 - low], 1), torch.tensor(0.5), 0.6))
-    box = Region(0, False, start=0.0, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
+    box = ChunkBox(0, False, start=0.0, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
     _, parts = scene()
 
     def errors(share: float) -> tuple[float, float]:
@@ -206,7 +206,7 @@ def test_models_decide_what_soft_labels_left_to_the_decoders(recipe: ConsensusRe
 
 def test_evidence_reaches_nothing_in_chunks_that_hear_of_no_box(recipe: ConsensusRecipe, separated: ChunkMasks) -> None:
     mixture, _ = scene()
-    box = Region(0, False, start=0.1, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
+    box = ChunkBox(0, False, start=0.1, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
     run = correct_chunks(
         lambda _: mixture,
         lambda _: separated.learned,

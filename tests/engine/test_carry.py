@@ -16,12 +16,12 @@ from dap_bridge.engine.methods.consensus.carry import Example, thinned
 from dap_bridge.engine.methods.consensus.learned import Learned, dump, restore
 from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.engine.methods.consensus.separation import separate
-from dap_bridge.engine.signal.regions import Region
+from dap_bridge.engine.signal.boxes import ChunkBox
 from dap_bridge.engine.signal.stft import magnitude
 
 RATE = 11_000
 CPU = torch.device("cpu")
-BOX = Region(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
+BOX = ChunkBox(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
 
 
 def pulses(low: float, high: float, a_second: float) -> Tensor:
@@ -55,7 +55,7 @@ def recipe(request: pytest.FixtureRequest) -> ConsensusRecipe:
 def learned(recipe: ConsensusRecipe) -> list[list[Learned]]:
     """Of every chunk, a separation that put everything into the first stem.
 
-    Without its decoders: which of the sounds these would draw there is chance.
+    Without its decoders: which of the sounds these would draw there is luck.
     """
     run = separate(lambda index: CHUNKS[index].sum(0)[None], len(CHUNKS), recipe, sources=2, seed=0, device=CPU)
     made = [event for event in run if isinstance(event, ChunkMasks)]
@@ -65,20 +65,20 @@ def learned(recipe: ConsensusRecipe) -> list[list[Learned]]:
 
 
 def correct(
-    recipe: ConsensusRecipe, learned: list[list[Learned]], boxes: dict[int, list[Region]], carry: Sequence[int]
+    recipe: ConsensusRecipe, learned: list[list[Learned]], boxes: dict[int, list[ChunkBox]], carry: Sequence[int]
 ) -> list[Corrected]:
-    regions = {index: boxes.get(index, []) for index in range(len(CHUNKS))}
+    boxes = {index: boxes.get(index, []) for index in range(len(CHUNKS))}
     run = correct_chunks(
         lambda index: CHUNKS[index].sum(0)[None],
         lambda index: dump(learned[index]),
-        regions,
+        boxes,
         recipe,
         redraw=True,
         carry=carry,
         device=CPU,
     )
     found = [event for event in run if isinstance(event, Corrected)]
-    assert [one.index for one in found] == list(regions)
+    assert [one.index for one in found] == list(boxes)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Components: the factorisation fits, and groups of components make the masks that arithmetic asks for."""
+"""Components: the factorisation explains the clip, and groups of components make the masks that arithmetic asks for."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def divergence(spectrogram: torch.Tensor, result: Factorisation) -> torch.Tensor
 
 
 @pytest.mark.parametrize("relaxation", [1.0, 1.8])
-def test_more_updates_fit_better_and_enough_fit_exactly(relaxation: float) -> None:
+def test_more_updates_explain_better_and_enough_explain_exactly(relaxation: float) -> None:
     generator = torch.Generator().manual_seed(1)
     spectrogram = (torch.rand(1, 20, 2, generator=generator) @ torch.rand(1, 2, 30, generator=generator)) ** 2
     few, some, many = (
@@ -145,10 +145,10 @@ def test_a_component_keeps_to_its_island() -> None:
     islands = (torch.arange(10) >= 5).long()
     recipe = Factorisations(2, 4, 0.5, 200, 1.8)
     work = factorise(spectrogram, recipe, torch.Generator().manual_seed(0), islands)
-    looks = drain(work)
-    member = component_islands(looks, 2)
+    snapshots = drain(work)
+    member = component_islands(snapshots, 2)
     assert member.tolist() == [0, 1, 0, 1] * 2
-    masks = group_masks(looks, torch.eye(2)[member], views=1)
+    masks = group_masks(snapshots, torch.eye(2)[member], views=1)
     torch.testing.assert_close(masks[0, 1], torch.ones(12))
     torch.testing.assert_close(masks[1, 8], torch.ones(12))
 

@@ -34,13 +34,13 @@ FEATURES = Features(
 GROUPING = Grouping(looks=(1.0,), landmarks=800, restarts=5, iterations=50, bandwidth=0.5, ridge=1e-6)
 
 
-def chance(seed: int = 0) -> torch.Generator:
+def random(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 def clouds(sources: int, size: int, spread: float = 0.2) -> tuple[Tensor, Tensor]:
     """Points (sources * size, 5) around one corner each, shuffled, and which corner."""
-    generator = chance()
+    generator = random()
     truth = torch.arange(sources).repeat_interleave(size)[torch.randperm(sources * size, generator=generator)]
     return torch.eye(5)[truth] * 2 + spread * torch.randn(sources * size, 5, generator=generator), truth
 
@@ -54,19 +54,19 @@ def accuracy(found: Tensor, truth: Tensor, sources: int) -> float:
 def test_every_clustering_finds_separate_clouds(sources: int) -> None:
     points, truth = clouds(sources, 30)
     settings = torch.stack([points, points.flip(1)])
-    means = k_means(settings, sources, GROUPING, chance())
+    means = k_means(settings, sources, GROUPING, random())
     mixture = gaussian_mixture(settings, means, sources, GROUPING)
-    for found in [*means, *mixture, spectral(points, sources, GROUPING, chance())]:
+    for found in [*means, *mixture, spectral(points, sources, GROUPING, random())]:
         assert accuracy(found, truth, sources) == 1.0
 
 
 def test_a_shared_covariance_sees_clouds_that_are_long_and_parallel() -> None:
-    generator = chance()
+    generator = random()
     truth = torch.arange(2).repeat_interleave(100)
     points = torch.randn(200, 2, generator=generator) * torch.tensor([10.0, 0.1])
     points[:, 1] += 2.0 * truth
     start = (truth + (torch.rand(200, generator=generator) < 0.3)) % 2
-    assert accuracy(k_means(points[None], 2, GROUPING, chance())[0], truth, 2) < 0.8
+    assert accuracy(k_means(points[None], 2, GROUPING, random())[0], truth, 2) < 0.8
     assert accuracy(gaussian_mixture(points[None], start[None], 2, GROUPING)[0], truth, 2) == 1.0
 
 
@@ -75,13 +75,13 @@ def test_spectral_clustering_follows_shapes_that_are_not_round() -> None:
     circle = torch.stack([angle.cos(), angle.sin()], 1)
     points, truth = torch.cat([circle, 8 * circle]), torch.arange(2).repeat_interleave(100)
     narrow = replace(GROUPING, bandwidth=0.02)
-    assert accuracy(spectral(points, 2, narrow, chance()), truth, 2) == 1.0
+    assert accuracy(spectral(points, 2, narrow, random()), truth, 2) == 1.0
 
 
 @pytest.mark.parametrize("sources", [2, 3, 5])
 def test_partitions_that_differ_in_name_only_agree_fully(sources: int) -> None:
     truth = torch.arange(sources).repeat_interleave(6)
-    named = torch.stack([torch.randperm(sources, generator=chance(s))[truth] for s in range(7)])
+    named = torch.stack([torch.randperm(sources, generator=random(s))[truth] for s in range(7)])
     groups = consensus(named, torch.ones(len(truth)), sources)
     assert groups.agreement == pytest.approx(1.0, abs=1e-5)
     assert accuracy(groups.labels.argmax(1), truth, sources) == 1.0
@@ -112,7 +112,7 @@ def test_loud_components_decide_what_names_mean() -> None:
 
 
 def test_for_two_sources_it_is_the_first_singular_vector() -> None:
-    generator = chance(3)
+    generator = random(3)
     truth = torch.arange(2).repeat_interleave(50)
     flips = torch.rand(9, 100, generator=generator) < 0.2
     partitions = (truth + flips) % 2
@@ -131,7 +131,7 @@ def test_silence_belongs_to_everyone() -> None:
 
 def sounds(count: int) -> tuple[Description, Tensor]:
     """Components of two sounds: low and steady, high and pulsing."""
-    generator = chance(5)
+    generator = random(5)
     truth = torch.arange(2 * count) % 2
     bins, frames = torch.arange(512), torch.arange(200)
     centre = torch.where(truth == 0, 40.0, 300.0) + 20 * torch.randn(2 * count, generator=generator)
@@ -145,7 +145,7 @@ def sounds(count: int) -> tuple[Description, Tensor]:
 
 def grouped(recipe: Grouping, *snapshots: Description) -> tuple[Groups, list[tuple[int, int]]]:
     told: list[tuple[int, int]] = []
-    return drain(group(snapshots, FEATURES, recipe, sources=2, generator=chance()), told), told
+    return drain(group(snapshots, FEATURES, recipe, sources=2, generator=random()), told), told
 
 
 def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
@@ -158,7 +158,7 @@ def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
 
 def test_snapshots_of_the_same_components_all_have_a_vote() -> None:
     description, truth = sounds(30)
-    confused = torch.randperm(60, generator=chance(1))
+    confused = torch.randperm(60, generator=random(1))
     other = Description(*(values[confused] for values in vars(description).values()))
     alone, told = grouped(GROUPING, description)
     outvoted, told_more = grouped(GROUPING, other, other, description)
@@ -195,7 +195,7 @@ def test_pan_counts_where_views_differ() -> None:
 
 
 def test_rounding_between_equal_channels_is_no_evidence() -> None:
-    spectra = torch.ones(20, 2, 512) + 1e-6 * torch.rand(20, 2, 512, generator=chance())
+    spectra = torch.ones(20, 2, 512) + 1e-6 * torch.rand(20, 2, 512, generator=random())
     points = embed(describe(spectra, torch.ones(20, 50), FEATURES, FRONT), replace(FEATURES, pan_weight=3.0))
     assert points[..., -1].abs().max() < 1e-4
 
@@ -215,8 +215,8 @@ def test_separability_is_high_for_the_groups_that_are_there_and_low_for_others()
     """Two timbres of one texture; the right labels, half-hearted ones, and a cut through both sounds."""
     mel = torch.zeros(40, 40)
     mel[:20, 5], mel[20:, 30] = 6.0, 6.0
-    mel += 0.3 * torch.randn(40, 40, generator=chance())
-    textures = torch.randn(40, 2, 6, generator=chance(1))
+    mel += 0.3 * torch.randn(40, 40, generator=random())
+    textures = torch.randn(40, 2, 6, generator=random(1))
     described = Description(mel, textures, torch.zeros(40, 0), torch.ones(40))
     right = torch.eye(2)[(torch.arange(40) >= 20).long()]
     across = torch.eye(2)[torch.arange(40) % 2]
@@ -232,7 +232,7 @@ def test_members_call_the_same_sound_the_same() -> None:
     others = [Description(*(values[order] for values in vars(first).values())) for order in _orders_of(60, 3)]
     snapshots = [concatenate([first, *others])]
     members = torch.arange(4).repeat_interleave(60)
-    run = group_members(snapshots, members, FEATURES, GROUPING, sources=2, generator=chance())
+    run = group_members(snapshots, members, FEATURES, GROUPING, sources=2, generator=random())
     groups = drain(run)
     expected = torch.cat([truth, *(truth[order] for order in _orders_of(60, 3))])
     assert accuracy(groups.labels.argmax(1), expected, 2) == 1.0
@@ -240,4 +240,4 @@ def test_members_call_the_same_sound_the_same() -> None:
 
 
 def _orders_of(size: int, count: int) -> list[Tensor]:
-    return [torch.randperm(size, generator=chance(seed)) for seed in range(count)]
+    return [torch.randperm(size, generator=random(seed)) for seed in range(count)]

@@ -24,7 +24,7 @@ def test_dynamic_noise_follows_the_published_schedule(iteration, share):
     assert dynamics(iteration / 5000, PUBLISHED) == pytest.approx(share)
 
 
-def test_a_shortened_fit_keeps_the_schedule():
+def test_a_shortened_optimisation_keeps_the_schedule():
     assert dynamics(119 / 300, PUBLISHED) == 0
     assert dynamics(120 / 300, PUBLISHED) == pytest.approx(0.5)
     assert dynamics(240 / 300, PUBLISHED) == 1

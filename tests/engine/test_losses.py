@@ -108,6 +108,6 @@ def test_of_three_stems_the_two_told_apart_least_count():
 
 
 @pytest.mark.parametrize(("faintest", "collapsed"), [(0.0005, True), (0.002, False)])
-def test_a_fit_has_collapsed_when_its_faintest_stem_is_nearly_silent(faintest, collapsed):
+def test_an_optimisation_has_collapsed_when_its_faintest_stem_is_nearly_silent(faintest, collapsed):
     stems = torch.stack([torch.ones(2, 3, 4), torch.full((2, 3, 4), faintest)])
     assert losses.is_collapsed(stems, 0.999) is collapsed

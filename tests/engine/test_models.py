@@ -32,7 +32,7 @@ def sound(seed: int, level: float = 1.0) -> Tensor:
     return level * sparse(60, 2, seed=seed) @ sparse(2, 120, seed=seed + 1)
 
 
-def fitted(mixture: Tensor, masks: Tensor, recipe: Models, seed: int = 0) -> Factorisation:
+def learned(mixture: Tensor, masks: Tensor, recipe: Models, seed: int = 0) -> Factorisation:
     return drain(model(mixture, masks, recipe, torch.Generator().manual_seed(seed)))
 
 
@@ -42,7 +42,7 @@ def blended(masks: Tensor, models: Factorisation, mixture: Tensor, recipe: Model
 
 def modelled(sources: Tensor, masks: Tensor, recipe: Models, views: int = 1) -> Tensor:
     mixture = sources.sum(0).expand(views, -1, -1)
-    return blended(masks, fitted(mixture, masks, recipe), mixture, recipe)
+    return blended(masks, learned(mixture, masks, recipe), mixture, recipe)
 
 
 def error(masks: Tensor, sources: Tensor) -> float:
@@ -76,7 +76,7 @@ def test_growth_between_its_bounds_counts_in_part(recipe: Models) -> None:
     sources = torch.stack([sound(0), sound(10)])
     before = torch.stack([torch.full((60, 120), share) for share in (0.8, 0.2)])
     mixture = sources.sum(0)[None]
-    models = fitted(mixture, before, recipe)
+    models = learned(mixture, before, recipe)
     whole = replace(recipe, growth=(90.0, 99.0), share=1.0)
     after = blended(before, models, mixture, whole)
     energies = [(masks * mixture).square().sum((1, 2)) for masks in (before, after)]
@@ -98,6 +98,6 @@ def test_any_level_gives_masks(recipe: Models, level: float) -> None:
 def test_the_start_is_drawn_from_the_generator_alone(recipe: Models) -> None:
     sources = torch.stack([sound(0), sound(10)])
     masks, mixture = sources / (sources.sum(0) + 1e-9), sources.sum(0)[None]
-    first, again, other = (fitted(mixture, masks, recipe, seed).spectra for seed in (1, 1, 2))
+    first, again, other = (learned(mixture, masks, recipe, seed).spectra for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

@@ -114,7 +114,7 @@ def test_the_channels_mean_is_what_is_separated():
     torch.testing.assert_close(one, two, atol=1e-3, rtol=0)
 
 
-def test_silence_is_shared_equally_without_a_fit():
+def test_silence_is_shared_equally_without_an_optimisation():
     events, (masks,) = run(torch.zeros(1, 480), small(), sources=4)
     assert (masks == 0.25).all()
     assert [type(event) for event in events] == [ChunkMasks, Note]
@@ -301,8 +301,8 @@ def test_two_steady_tones_are_told_apart():
 @pytest.mark.timeout(600)
 def test_from_every_seed_two_tones_in_turns_are_told_apart_or_it_is_said():
     """Fig. 2, shortened: networks, losses, learning rate and schedule are the published ones; the clip has 0.36 s
-    instead of 12, 128 bins instead of 512, and the fit 20 iterations instead of 5000, of which four in ten separate: so
-    there are more starts. How far it gets is chance, a machine's rounding included; that it gets somewhere is not:
+    instead of 12, 128 bins instead of 512, and 20 iterations instead of 5000, of which four in ten separate: so
+    there are more starts. How far it gets is luck, a machine's rounding included; that it gets somewhere is not:
     where a bin tells as much as the preset asks for, arithmetic leaves at most 44 % of a tone in the other's stem.
     """
     recipe = published()

@@ -44,7 +44,7 @@ def test_the_gradient_is_that_of_the_losses_it_is_made_of(sources: int, size: tu
     targets = torch.rand(sources, *size, generator=generator, dtype=torch.float64)
     mixture = torch.rand(*size, generator=generator, dtype=torch.float64)
     weights = {"anchor": 0.3, "smoothness": 0.5, "reconstruction": 1.1, "exclusion": 2.0}
-    value = losses.anchored(logits, targets, mixture, **weights, scales=3)
+    value = losses.redraw_loss(logits, targets, mixture, **weights, scales=3)
     (gradient,) = torch.autograd.grad(3 * value, logits)
 
     expected = sum(
@@ -93,7 +93,7 @@ def test_decoders_start_at_the_level_of_their_targets(loud: float) -> None:
         torch.testing.assert_close(result[:, 8:].mean((1, 2)), torch.tensor([0.9, 0.1]), atol=0.15, rtol=0)
 
 
-def test_the_share_blends_the_fit_with_what_was_given() -> None:
+def test_the_share_blends_the_drawings_with_what_was_given() -> None:
     spectrogram, truth = scene()
     whole, half = redrawn(spectrogram, truth), redrawn(spectrogram, truth, changed(share=0.5))
     torch.testing.assert_close(half, (whole + truth) / 2)

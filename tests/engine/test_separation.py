@@ -185,7 +185,7 @@ def test_progress_never_falls_and_ends_at_one(small: ConsensusRecipe) -> None:
         "factorising",
         "grouping",
         "modelling",
-        "refining",
+        "redrawing",
     }
 
 

@@ -11,12 +11,12 @@ from torch import Tensor
 
 from dap_bridge import presets
 from dap_bridge.engine.methods.consensus.recipe import Boxes, ConsensusRecipe
-from dap_bridge.engine.signal.regions import Region
+from dap_bridge.engine.signal.boxes import ChunkBox
 from dap_bridge.engine.signal.silence import silence
 from dap_bridge.engine.signal.stems import apply_masks
 
 RATE, WINDOW = 16_000, 512
-BOX = Region(0, False, start=0.4, end=1.1, low=1000.0, high=3000.0, strength=1.0, feather=0.0)
+BOX = ChunkBox(0, False, start=0.4, end=1.1, low=1000.0, high=3000.0, strength=1.0, feather=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def noise() -> Tensor:
     return torch.randn(2, RATE * 3 // 2, generator=torch.Generator().manual_seed(0))
 
 
-def stems(mixture: Tensor, sources: int, regions: list[Region], recipe: ConsensusRecipe) -> Tensor:
+def stems(mixture: Tensor, sources: int, boxes: list[ChunkBox], recipe: ConsensusRecipe) -> Tensor:
     """Of equal masks, corrected."""
     masks = torch.full((sources, recipe.front.n_fft // 2 + 1, 100), 1 / sources)
-    return apply_masks(mixture, RATE, masks, recipe.front, recipe.stems, regions, recipe.boxes)
+    return apply_masks(mixture, RATE, masks, recipe.front, recipe.stems, boxes, recipe.boxes)
 
 
-def energy(audio: Tensor, box: Region) -> float:
+def energy(audio: Tensor, box: ChunkBox) -> float:
     """What a window that sees 92 dB less beside its main lobe, four bins to either side, finds in the box."""
     hertz, seconds, values = stft(audio.numpy(), RATE, "blackmanharris", WINDOW, WINDOW * 3 // 4, boundary=None)
     lobe, half = 4 * RATE / WINDOW, WINDOW / RATE / 2
@@ -94,6 +94,6 @@ def test_a_tone_close_to_the_box_is_left_alone(own: Boxes, noise: Tensor) -> Non
     ],
     ids=["weak", "beyond the end", "no window fits", "no bin fits"],
 )
-def test_a_box_with_nothing_to_silence_changes_nothing(own: Boxes, noise: Tensor, box: Region) -> None:
+def test_a_box_with_nothing_to_silence_changes_nothing(own: Boxes, noise: Tensor, box: ChunkBox) -> None:
     before = torch.stack([noise, noise])
     assert torch.equal(silence(before.clone(), noise, RATE, [box], own), before)

@@ -69,7 +69,7 @@ def test_gains_bring_one_sound_to_the_statistics_of_another(recipe: TextureRecip
 
 
 def test_phase_that_is_invented_goes_on_from_what_is_known() -> None:
-    """How well, is chance: what is drawn for the start decides. On the whole it goes on as the tone does."""
+    """How well, is luck: what is drawn for the start decides. On the whole it goes on as the tone does."""
     n_fft, hop, samples = 512, 128, 16_384
     tone = (2 * math.pi * 0.05 * torch.arange(samples)).sin()[None]
     known = torch.arange(samples) < samples // 2

@@ -32,4 +32,4 @@ def text(stem: int, op: str, where: tuple[float, float, float, float], **more: f
     return ",".join(f"{key}={value}" for key, value in fields.items())
 
 
-MIDDLE, ABOVE_THE_FIT, TO_THE_EDGES = (0.5, 0.9, 800, 3000), (0.4, 0.8, 7000, 14_000), (0, 0.3, 0, 22_050)
+MIDDLE, ABOVE_THE_FRONT, TO_THE_EDGES = (0.5, 0.9, 800, 3000), (0.4, 0.8, 7000, 14_000), (0, 0.3, 0, 22_050)

@@ -107,7 +107,7 @@ def test_the_shared_sound_is_found_whatever_its_place_level_polarity_and_the_cli
         assert si_sdr(part, found[0]) > 12
         assert si_sdr(mixture[0] - part, own[0]) > 9
     assert result["null_db"] <= -100
-    # noise may be a little alike elsewhere too, by chance
+    # noise may be a little alike elsewhere too, by coincidence
     assert all(len(entry["places"]) >= len(starts) for entry, starts in zip(result["inputs"], places, strict=True))
     assert [entry["rate"] for entry in result["inputs"]] == [RATE, RATE, 2 * RATE]
     assert [stem["name"] for stem in result["stems"]][::2] == [

@@ -65,7 +65,7 @@ def test_a_full_disk_ends_the_job_with_its_reason_and_nothing_is_left(clip: Path
     assert list(disk.iterdir()) == []
 
 
-def test_a_fit_that_cannot_be_kept_is_a_warning(clip: Path, tmp_path: Path, disk: Path) -> None:
+def test_a_learned_state_that_cannot_be_kept_is_a_warning(clip: Path, tmp_path: Path, disk: Path) -> None:
     (disk / "full").write_bytes(bytes(1 << 17))
     manifest = run("separate", tmp_path / "job", disk, out=str(tmp_path / "out"), preset="quick", clip=str(clip))
     assert FULL in manifest.read_text(encoding="utf-8")

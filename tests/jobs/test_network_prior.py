@@ -56,7 +56,7 @@ def test_speech_and_noise_sum_to_the_clip_whatever_its_form(
     assert np.abs(result["speech"] + result["noise"] - clip).max() < 1e-6
     assert result["null_db"] <= -100
     assert result["rate"] == rate
-    # one fit a chunk of 0.6 s, eight iterations each
+    # one optimisation a chunk of 0.6 s, eight iterations each
     assert result["iterations"] == 8 * len(range(0, max(1, frames - round(0.05 * rate)), round(0.55 * rate)))
 
 
@@ -102,7 +102,7 @@ def test_a_job_tells_how_far_it_is_and_can_be_cancelled_on_the_way(
     worker.run(request(path, out=str(tmp_path / "out"), preset="quick-dnp"), watcher, tmp_path)
     fractions = [report.fraction for report in watcher.reports]
     assert fractions == pytest.approx([(i + 1) / 16 for i in range(16)])
-    assert {(report.stage, report.iterations) for report in watcher.reports} == {("fitting", 8)}
+    assert {(report.stage, report.iterations) for report in watcher.reports} == {("optimising", 8)}
     cancelled = Watcher(tmp_path / "cancelled", cancel_after=11)
     with pytest.raises(Cancelled):
         worker.run(request(path, out=str(tmp_path / "none"), preset="quick-dnp"), cancelled, tmp_path)
@@ -110,7 +110,7 @@ def test_a_job_tells_how_far_it_is_and_can_be_cancelled_on_the_way(
     assert not (tmp_path / "none").exists()
 
 
-def test_what_a_fit_settles_on_stays_and_what_it_does_not_goes(
+def test_what_an_optimisation_settles_on_stays_and_what_it_does_not_goes(
     denoise: Denoise,
     write_clip: Callable[..., Path],
     quick_presets: Path,

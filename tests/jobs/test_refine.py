@@ -15,12 +15,12 @@ import tomli_w
 
 from dap_bridge.engine.methods.consensus import boxes
 from dap_bridge.errors import BadRequest
-from tests.jobs.refining import ABOVE_THE_FIT, MIDDLE, RATE, TO_THE_EDGES, Do, energy, text
+from tests.jobs.refining import ABOVE_THE_FRONT, MIDDLE, RATE, TO_THE_EDGES, Do, energy, text
 
 
 @pytest.mark.parametrize("fit", [True, False])
 @pytest.mark.parametrize("op", ["deactivate", "activate"])
-@pytest.mark.parametrize("where", [MIDDLE, ABOVE_THE_FIT, TO_THE_EDGES])
+@pytest.mark.parametrize("where", [MIDDLE, ABOVE_THE_FRONT, TO_THE_EDGES])
 def test_a_box_of_full_strength_silences_and_the_stems_still_sum_to_the_clip(
     do: Do, clip: Path, where: tuple[float, float, float, float], op: str, fit: bool
 ) -> None:
@@ -50,7 +50,7 @@ def test_half_a_strength_moves_the_mask_half_the_way(do: Do, clip: Path) -> None
 
 
 def test_boxes_are_a_list_that_can_be_undone_replaced_and_replayed(do: Do, clip: Path) -> None:
-    here, there = text(1, "deactivate", MIDDLE), text(2, "activate", ABOVE_THE_FIT)
+    here, there = text(1, "deactivate", MIDDLE), text(2, "activate", ABOVE_THE_FRONT)
     first = do("separate", "first", clip=str(clip), preset="quick")
     one = do("refine", "one", session="first", box=[here])
     two = do("refine", "two", session="one", box=[there])
@@ -101,7 +101,7 @@ def test_in_a_clip_of_many_chunks_a_box_holds_across_their_seams(do: Do, clip: P
 def test_far_from_the_boxes_stems_stay_those_of_the_separation(
     do: Do, clip: Path, three_chunks: str, tmp_path: Path, where: tuple[float, float, float, float]
 ) -> None:
-    """They are copied, and no fit is needed there; or made again, the same, where the files are not what they were."""
+    """They are copied, with no learned state there; or made again, the same, where the files are not as they were."""
     first = do("separate", "first", clip=str(clip), preset=three_chunks)
     box, fits = [text(1, "deactivate", where)], tmp_path / "sessions" / "fits"
     far = json.loads((tmp_path / "sessions" / "sessions" / "first.json").read_text())["fits"][

@@ -15,7 +15,7 @@ from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, U
 from tests.jobs.refining import MIDDLE, RATE, Do, text
 
 
-def test_without_its_fit_a_session_is_separated_again_to_the_same_stems(do: Do, clip: Path, tmp_path: Path) -> None:
+def test_without_its_learned_state_a_session_is_separated_again_the_same(do: Do, clip: Path, tmp_path: Path) -> None:
     do("separate", "first", clip=str(clip), preset="quick")
     box = [text(1, "deactivate", MIDDLE)]
     kept = do("refine", "kept", session="first", box=box)
@@ -24,10 +24,10 @@ def test_without_its_fit_a_session_is_separated_again_to_the_same_stems(do: Do, 
     lost = do("refine", "lost", session="first", box=box)
     assert any("separated again" in warning for warning in lost["warnings"])
     assert np.array_equal(lost["audio"], kept["audio"])
-    assert do("refine", "after", session="lost")["warnings"] == [], "the new fit was kept"
+    assert do("refine", "after", session="lost")["warnings"] == [], "what was learned anew was kept"
 
 
-def test_a_damaged_fit_is_none(do: Do, clip: Path, tmp_path: Path) -> None:
+def test_a_damaged_learned_state_is_none(do: Do, clip: Path, tmp_path: Path) -> None:
     do("separate", "first", clip=str(clip), preset="quick")
     (path,) = (tmp_path / "sessions" / "fits").iterdir()
     content = bytearray(path.read_bytes())
@@ -62,7 +62,7 @@ def separated_in(folder: Path, do: Do, clip: Path) -> dict[str, Any]:
     return do("separate", "stems", clip=str(folder / "take.wav"), preset="quick", seed=3, out=out)
 
 
-@pytest.mark.parametrize("kept", [True, False], ids=["with its fit", "by the manifest alone"])
+@pytest.mark.parametrize("kept", [True, False], ids=["with what was learned", "by the manifest alone"])
 def test_a_project_folder_can_be_moved(do: Do, clip: Path, tmp_path: Path, kept: bool) -> None:
     """The clip and all results in it, and a folder like it made anew in the former place, with another clip."""
     project = tmp_path / "project"

@@ -1,4 +1,4 @@
-"""Fits are kept while there is room for them; sessions as long as was said; nothing that is in use goes."""
+"""Learned states are kept while there is room for them; sessions as long as was said; nothing that is in use goes."""
 
 from __future__ import annotations
 
@@ -53,25 +53,25 @@ def test_a_damaged_session_is_none_and_hides_no_other(tmp_path: Path) -> None:
 
 def test_the_same_content_is_kept_once_and_found_whole(tmp_path: Path) -> None:
     sessions = store(tmp_path)
-    assert sessions.put_fit(b"one") == sessions.put_fit(b"one") != sessions.put_fit(b"two")
+    assert sessions.put_learned(b"one") == sessions.put_learned(b"one") != sessions.put_learned(b"two")
     assert len(list((tmp_path / "fits").iterdir())) == 2
-    assert sessions.read_fit(sessions.put_fit(b"one")) == b"one"
+    assert sessions.read_learned(sessions.put_learned(b"one")) == b"one"
 
 
-def test_the_least_used_fits_go_where_there_is_no_room_and_the_sessions_stay(tmp_path: Path) -> None:
+def test_the_least_used_states_go_where_there_is_no_room_and_the_sessions_stay(tmp_path: Path) -> None:
     sessions = store(tmp_path, most_bytes=25)
-    names = [sessions.put_fit(bytes([k]) * 10) for k in range(3)]
+    names = [sessions.put_learned(bytes([k]) * 10) for k in range(3)]
     for days, name in zip((3, 2, 1), names, strict=True):
         aged(tmp_path / "fits" / f"{name}.safetensors", days / 10)
-    sessions.read_fit(names[0])
-    for name, fit in zip("abc", names, strict=True):
-        sessions.add(session(name, fit))
-    assert [sessions.has_fit(sessions.get(name)) for name in "abc"] == [True, False, True]
+    sessions.read_learned(names[0])
+    for name, learned in zip("abc", names, strict=True):
+        sessions.add(session(name, learned))
+    assert [sessions.has_learned(sessions.get(name)) for name in "abc"] == [True, False, True]
 
 
-def test_what_is_too_old_is_forgotten_with_its_fit(tmp_path: Path) -> None:
+def test_what_is_too_old_is_forgotten_with_its_learned_state(tmp_path: Path) -> None:
     sessions = store(tmp_path)
-    old, shared, new = (sessions.put_fit(text) for text in (b"old", b"shared", b"new"))
+    old, shared, new = (sessions.put_learned(text) for text in (b"old", b"shared", b"new"))
     sessions.add(session("old", old, shared))
     sessions.add(session("new", shared))
     for path in (tmp_path / "fits").iterdir():
@@ -80,13 +80,13 @@ def test_what_is_too_old_is_forgotten_with_its_fit(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"created": 1', '"created": 0', 1))
     sessions.trim()
     assert [found.id for found in sessions.all()] == ["new"]
-    assert sessions.read_fit(old) is None
-    assert sessions.read_fit(shared) == b"shared"
-    assert sessions.read_fit(new) is None, "nobody names it, and it is no job's under way"
+    assert sessions.read_learned(old) is None
+    assert sessions.read_learned(shared) == b"shared"
+    assert sessions.read_learned(new) is None, "nobody names it, and it is no job's under way"
 
 
-def test_the_fit_of_a_job_under_way_is_left_alone(tmp_path: Path) -> None:
+def test_the_learned_state_of_a_job_under_way_is_left_alone(tmp_path: Path) -> None:
     sessions = store(tmp_path)
-    name = sessions.put_fit(b"not yet named")
+    name = sessions.put_learned(b"not yet named")
     sessions.add(session("a"))
-    assert sessions.read_fit(name) == b"not yet named"
+    assert sessions.read_learned(name) == b"not yet named"

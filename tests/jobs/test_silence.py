@@ -111,9 +111,9 @@ def test_boxes_hold_in_a_padded_clip_and_in_its_padding(do: Do, write_clip: Writ
         "stem=2,op=deactivate,start=1.5,end=1.8,low=0,high=22050",
         "stem=1,op=deactivate,start=10,end=20,low=0,high=22050",
     ]
-    for fit in (False, True):
-        corrected = do("refine", f"fit {fit}", session=str(separated["folder"]), box=boxes, fit=fit)
-        assert not corrected["warnings"], "the fit was kept"
+    for networks in (False, True):
+        corrected = do("refine", f"fit {networks}", session=str(separated["folder"]), box=boxes, fit=networks)
+        assert not corrected["warnings"], "what was learned was kept"
         assert np.abs(corrected["audio"].sum(axis=0) - long).max() < 1e-6
         for stem, start, end in ((0, 0.25, 0.55), (1, 1.55, 1.75), (0, 10.1, 19.9)):
             inside = slice(round(start * SOUND_RATE), round(end * SOUND_RATE))

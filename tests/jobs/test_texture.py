@@ -180,7 +180,7 @@ def test_loudness_does_not_matter(
         texture(write_clip(gain * clip, RATE), str(gain), length=2 * RATE)["audio"][0, :, RATE:]
         for gain in (1.0, scale)
     )
-    # roundings differ, and the fit makes more of them: here and there a sample, not the sound
+    # roundings differ, and the optimisation makes more of them: here and there a sample, not the sound
     assert np.linalg.norm(scaled / scale - plain) < 0.02 * np.linalg.norm(plain)
 
 
@@ -218,7 +218,7 @@ def test_progress_never_goes_back_and_ends_at_one(
     fractions = [report.fraction for report in watcher.reports]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert {report.stage for report in watcher.reports} == {"fitting", "drawing", "matching"}
+    assert {report.stage for report in watcher.reports} == {"optimising", "drawing", "matching"}
 
 
 @pytest.mark.parametrize("name", ["drum_roll_3s", "vinyl_hiss_3s"])

@@ -107,7 +107,7 @@ DEFINED = {
     "silence": np.zeros((2, 22_050)),
     "direct current": np.full((1, 22_050), 0.5),
     "a pure tone": np.sin(2 * np.pi * 440 * TIME)[None],
-    "above the fit's band": np.sin(2 * np.pi * 9000 * TIME)[None],
+    "above the front's band": np.sin(2 * np.pi * 9000 * TIME)[None],
     "full scale": np.sign(np.sin(2 * np.pi * 300 * TIME))[None],
     "far beyond full scale": 1e6 * np.sin(2 * np.pi * 300 * TIME)[None],
     "near nothing": 1e-12 * np.sin(2 * np.pi * 300 * TIME)[None],
@@ -184,7 +184,7 @@ def test_the_manifest_says_how_sure_the_method_is(
     assert 0 <= alike["confidence"] < apart["confidence"] <= 1
 
 
-def test_the_manifest_says_which_start_of_the_papers_fit_was_kept(
+def test_the_manifest_says_which_start_of_the_papers_optimisation_was_kept(
     separate: Separate, write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -374,9 +374,9 @@ def test_the_manifest_says_how_many_sounds_the_clip_seems_to_hold(
 @pytest.mark.parametrize(
     ("sounds", "used", "told"),
     [
-        ((0.9, 0.08, 0.02), 2, "one sound alone (chance 0.90)"),
-        ((0.1, 0.05, 0.85), 2, "3 sounds or more and not 2 (chance 0.85)"),
-        ((0.05, 0.9, 0.05), 3, "2 sounds and not 3 (chance 0.90)"),
+        ((0.9, 0.08, 0.02), 2, "one sound alone (probability 0.90)"),
+        ((0.1, 0.05, 0.85), 2, "3 sounds or more and not 2 (probability 0.85)"),
+        ((0.05, 0.9, 0.05), 3, "2 sounds and not 3 (probability 0.90)"),
         ((0.7, 0.2, 0.1), 2, None),
         ((0.1, 0.85, 0.05), 2, None),
         ((0.05, 0.05, 0.9), 5, None),

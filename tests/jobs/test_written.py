@@ -128,7 +128,7 @@ AT_ONCE: dict[str, Any] = {"box": [BOX], "fit": False}
 def test_a_correction_copies_what_loses_nothing(
     do: Do, recording: Path, three_chunks: str, tmp_path: Path, first: str, asked: str, copied: bool
 ) -> None:
-    """Far from its boxes: with the stems there or not, the same bytes; and without the fit, where they are copied."""
+    """Far from its boxes: with the stems there or not, the same bytes; where they are copied, with nothing learned."""
     do("separate", "first", clip=str(recording), preset=three_chunks, format=first)
     kept = tmp_path / "sessions" / "fits"
     names = json.loads((tmp_path / "sessions" / "sessions" / "first.json").read_text())["fits"]

@@ -20,7 +20,7 @@ def check(lab: Lab, tally: Tally) -> None:
     tally.watch(FAILED, OPEN, *GREW.values())
     daemon = lab.daemon()
     messages = every_verb(lab.clip(), "0", "1")
-    messages[1] = messages[1].model_copy(update={"fit": False})  # half of the time would be its fit's
+    messages[1] = messages[1].model_copy(update={"fit": False})  # half of the time would be the networks'
 
     def run(first: int, count: int) -> None:
         for number in range(first, first + count):

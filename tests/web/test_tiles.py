@@ -82,8 +82,8 @@ def test_a_tile_costs_the_same_however_long_the_clip() -> None:
     for minutes in (1, 10, 600):
         geometry = Geometry(RATE, RATE * 60 * minutes)
         assert COLUMNS < geometry.columns(geometry.levels - 1) <= 2 * COLUMNS
-        look = (geometry.hop << (geometry.levels - 1)) // tiles.LOOKS
-        assert look > tiles.SPARSE * geometry.n_fft or minutes == 1, "here and there, not read as a whole"
+        apart = (geometry.hop << (geometry.levels - 1)) // tiles.PLACES
+        assert apart > tiles.SPARSE * geometry.n_fft or minutes == 1, "here and there, not read as a whole"
 
 
 def test_tiles_that_do_not_exist_and_stems_that_are_gone(stems: list[Path]) -> None:

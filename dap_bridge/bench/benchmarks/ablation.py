@@ -1,4 +1,4 @@
-"""What the paper's noise and its masks are for (Figs. 8 and 9): its fit with one of them taken away."""
+"""What the paper's noise and its masks are for (Figs. 8 and 9): its optimisation with one of them taken away."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import options
 from ..benchmark import Benchmark
 from ..data.sounds import Problem
-from ..data.universal150 import fitted
+from ..data.universal150 import paper_items
 from ..methods.ours import preset_digest
 from ..report import summary, thumbnails
 from ..separations import score, shortened_name
@@ -99,13 +99,13 @@ class Ablation:
         return row | score(sound, estimates, thumbnail)
 
 
-def units(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
+def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
     return [
         Ablation(item, variant, preset, **how)
-        for item in fitted(root, limit)
+        for item in paper_items(root, limit)
         for preset in presets
         for variant in VARIANTS
     ]
 
 
-BENCHMARK = Benchmark(about=__doc__, units=units, blocks=summary.blocks, tables=summary.tables, options=options.FITTED)
+BENCHMARK = Benchmark(about=__doc__, trials=trials, blocks=summary.blocks, tables=summary.tables, options=options.PAPER)

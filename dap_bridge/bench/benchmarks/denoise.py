@@ -114,7 +114,7 @@ def _with_noise(sound: Sound, cleaned: NDArray[np.floating], rate: int, elapsed_
     return Estimates(np.stack([cleaned, noisy - cleaned]), rate, elapsed_s, {"device": "cpu"})
 
 
-def units(
+def trials(
     root: Path,
     limit: int | None,
     presets: Sequence[str],
@@ -285,7 +285,7 @@ def _judges(rows: Sequence[Row]) -> str:
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=blocks,
     tables=tables,
     options=(

@@ -1,4 +1,4 @@
-"""How the paper's fit unfolds (Fig. 11): what its networks give, and how well that separates, on the way."""
+"""How the paper's optimisation unfolds (Fig. 11): what its networks give, and how well that separates, on the way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ...judging import best_permutation, si_sdr
 from .. import options
 from ..benchmark import Benchmark
 from ..data.sounds import Problem, Sound
-from ..data.universal150 import fitted
+from ..data.universal150 import paper_items
 from ..methods.estimates import Estimates
 from ..methods.ours import preset_digest
 from ..report import pictures, thumbnails
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from ...engine.methods.paper.recipe import PaperRecipe
     from ...engine.methods.paper.separation import Outputs
 
-# Points of the fit that the figure shows: iterations 500, 1000 ... 5000 of 5000.
+# Points of the optimisation that the figure shows: iterations 500, 1000 ... 5000 of 5000.
 MOMENTS = 10
 
 
 @dataclass(frozen=True)
 class Dynamics:
-    """One fit of a preset, looked at MOMENTS times."""
+    """One optimisation by a preset, watched at MOMENTS moments."""
 
     item: Problem
     preset: str
@@ -60,7 +60,7 @@ class Dynamics:
         from ..methods.paper import by_recipe, paper_recipe, shortened
 
         recipe = shortened(paper_recipe(self.preset), self.iterations)
-        # one fit is watched: of several the one that is kept need not be the last
+        # one start is watched: of several the one that is kept need not be the last
         recipe = replace(recipe, starts=replace(recipe.starts, restarts=0))
         sound = self.item.read()
         watch = _Watch(sound, recipe)
@@ -89,7 +89,7 @@ class Dynamics:
 
 
 class _Watch:
-    """Keeps what the networks gave at MOMENTS points of a fit, and how well the masks of that moment separate."""
+    """Keeps what the networks gave at MOMENTS points on the way, and how well the masks of that moment separate."""
 
     def __init__(self, sound: Sound, recipe: PaperRecipe) -> None:
         self._sound, self._recipe = sound, recipe
@@ -149,8 +149,8 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """A line a fit, a column a moment, in tenths of the fit so that fits of any length line up."""
-    columns = ("clip", "fit", "seed", *(f"{100 * moment // MOMENTS} %" for moment in range(1, MOMENTS + 1)))
+    """A line an optimisation, a column a moment, in tenths of it so that those of any length line up."""
+    columns = ("clip", "preset", "seed", *(f"{100 * moment // MOMENTS} %" for moment in range(1, MOMENTS + 1)))
     return Table(
         columns,
         tuple(
@@ -176,8 +176,8 @@ def _draw(kept: Path, path: Path) -> None:
         pictures.dynamics(path, moments, int(arrays["rate"]))
 
 
-def units(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Dynamics]:
-    return [Dynamics(item, preset, **how) for item in fitted(root, limit) for preset in presets]
+def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Dynamics]:
+    return [Dynamics(item, preset, **how) for item in paper_items(root, limit) for preset in presets]
 
 
-BENCHMARK = Benchmark(about=__doc__, units=units, blocks=blocks, tables=tables, options=options.FITTED)
+BENCHMARK = Benchmark(about=__doc__, trials=trials, blocks=blocks, tables=tables, options=options.PAPER)

@@ -16,14 +16,14 @@ from ..report import summary
 from ..separations import HOW, Separation, separations
 
 
-def units(root: Path, kinds: Sequence[str], limit: int | None, **how: Any) -> list[Separation]:
+def trials(root: Path, kinds: Sequence[str], limit: int | None, **how: Any) -> list[Separation]:
     groups = by_group(recordings(root, kinds)).values()
     return separations([item for group in groups for item in group[:limit]], **how)
 
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=summary.blocks,
     tables=summary.tables,
     options=(

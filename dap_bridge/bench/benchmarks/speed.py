@@ -29,7 +29,7 @@ from ..store import Row
 CLIP_S = 12.0
 REPETITIONS = 5
 LENGTHS_S = (12.0, 60.0, 300.0, 1200.0)
-# The first iterations of a fit choose algorithms and fill caches.
+# The first iterations of an optimisation choose algorithms and fill caches.
 WARM_UP, TIMED = 2, 20
 
 
@@ -93,7 +93,7 @@ class Length:
 
 @dataclass(frozen=True)
 class Iteration:
-    """Seconds an iteration of the paper's fit takes on a clip of CLIP_S, and so the fit."""
+    """Seconds an iteration of the paper's optimisation takes on a clip of CLIP_S, and so the whole."""
 
     preset: str
     timed: int
@@ -182,23 +182,26 @@ def _write_clip(path: Path, seconds: float) -> None:
 
 
 def tables(rows: Sequence[Row]) -> list[Block]:
-    """What a clip of CLIP_S takes, what the paper's fit would take on the same machine, and what longer clips take."""
-    fits, elapsed, lengths = (
+    """What a clip of CLIP_S takes, what the paper's method would on the same machine, and what longer clips take."""
+    paper, elapsed, lengths = (
         [row for row in rows if row["kind"] == kind] for kind in ("iteration", "elapsed", "length")
     )
     found: list[Block] = []
     if elapsed:
-        found += [Paragraph(f"A clip of {CLIP_S:.0f} s, stereo, 44.1 kHz, in a warm process:"), _elapsed(elapsed, fits)]
-    if fits:
-        found += [Paragraph(f"The paper's fit on {CLIP_S:.0f} s:"), _fits(fits)]
+        found += [
+            Paragraph(f"A clip of {CLIP_S:.0f} s, stereo, 44.1 kHz, in a warm process:"),
+            _elapsed(elapsed, paper),
+        ]
+    if paper:
+        found += [Paragraph(f"The paper's optimisation on {CLIP_S:.0f} s:"), _paper(paper)]
     if lengths:
         found += [Paragraph("Longer clips, each in a process of its own:"), _lengths(lengths)]
     return found
 
 
-def _elapsed(rows: Sequence[Row], fits: Sequence[Row]) -> Table:
-    whole = {row["device"]: row["whole_s"] for row in fits}
-    columns = ("preset", "device", "median s", "runs (s)", "times faster than the paper's fit")
+def _elapsed(rows: Sequence[Row], paper: Sequence[Row]) -> Table:
+    whole = {row["device"]: row["whole_s"] for row in paper}
+    columns = ("preset", "device", "median s", "runs (s)", "times faster than the paper's optimisation")
     lines = (
         (
             row["preset"],
@@ -212,8 +215,8 @@ def _elapsed(rows: Sequence[Row], fits: Sequence[Row]) -> Table:
     return Table(columns, tuple(lines))
 
 
-def _fits(rows: Sequence[Row]) -> Table:
-    columns = ("preset", "device", "s an iteration", "iterations timed", "hours for the whole fit")
+def _paper(rows: Sequence[Row]) -> Table:
+    columns = ("preset", "device", "s an iteration", "iterations timed", "hours for all of them")
     lines = (
         (row["preset"], row["device"], f"{row['iteration_s']:.3f}", str(row["timed"]), f"{row['whole_s'] / 3600:.2f}")
         for row in rows
@@ -250,7 +253,7 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
     return found
 
 
-def units(
+def trials(
     presets: Sequence[str], iterations: int | None, limit: int | None, seed: int, device: str
 ) -> list[Elapsed | Iteration | Length]:
     return [
@@ -262,12 +265,12 @@ def units(
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=blocks,
     tables=tables,
     options=(
         options.presets("default", "draft"),
-        options.iterations(f"Time so many of the paper's fit; left out: {TIMED}."),
+        options.iterations(f"Time so many of the paper's optimisation; left out: {TIMED}."),
         options.limit("lengths of a clip"),
         options.SEED,
         options.DEVICE,

@@ -12,7 +12,7 @@ from ..report import summary
 from ..separations import HOW, Separation, separations
 
 
-def units(limit: int | None, presets: Sequence[str] | None, iterations: int | None, **how: Any) -> list[Separation]:
+def trials(limit: int | None, presets: Sequence[str] | None, iterations: int | None, **how: Any) -> list[Separation]:
     """presets None: the default one, and with iterations the paper's."""
     usual = ("default",) if iterations is None else ("default", "paper")
     items = [SyntheticItem(name) for name in SOUNDS][:limit]
@@ -21,7 +21,7 @@ def units(limit: int | None, presets: Sequence[str] | None, iterations: int | No
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=summary.blocks_by_source,
     tables=summary.tables_by_source,
     options=(

@@ -38,7 +38,7 @@ FIGURES = {
 
 
 @dataclass(frozen=True)
-class TextureUnit:
+class TextureTrial:
     """One clip made TIMES as long by one method: a baseline's name, or a preset's."""
 
     item: TextureItem
@@ -138,16 +138,16 @@ def _newness(row: Row) -> float:
     return newness
 
 
-def units(
+def trials(
     root: Path, limit: int | None, presets: Sequence[str], baselines: Sequence[str], seed: int, device: str
-) -> list[TextureUnit]:
+) -> list[TextureTrial]:
     methods = (*presets, *baselines)
-    return [TextureUnit(item, method, seed, device) for item in textures(root)[:limit] for method in methods]
+    return [TextureTrial(item, method, seed, device) for item in textures(root)[:limit] for method in methods]
 
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=blocks,
     tables=tables,
     options=(

@@ -14,7 +14,7 @@ from ..report import summary
 from ..separations import HOW, Separation, separations
 
 
-def units(root: Path, limit: int | None, baselines: Sequence[str], **how: Any) -> list[Separation]:
+def trials(root: Path, limit: int | None, baselines: Sequence[str], **how: Any) -> list[Separation]:
     """Without the baselines that part every clip in two."""
     whole = [name for name in baselines if not BASELINES[name].halves]
     return separations(trios(root)[:limit], baselines=whole, **how)
@@ -22,7 +22,7 @@ def units(root: Path, limit: int | None, baselines: Sequence[str], **how: Any) -
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=summary.blocks,
     tables=summary.tables,
     options=(options.root(LAYOUT), options.limit("mixtures"), options.presets("default", none=True), *HOW),

@@ -12,13 +12,13 @@ from ..report import summary
 from ..separations import HOW, Separation, separations
 
 
-def units(root: Path, limit: int | None, **how: Any) -> list[Separation]:
+def trials(root: Path, limit: int | None, **how: Any) -> list[Separation]:
     return separations(universal150(root)[:limit], **how)
 
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=summary.blocks,
     tables=summary.tables,
     options=(options.root(LAYOUT), options.limit("mixtures"), options.presets("default", none=True), *HOW),

@@ -92,7 +92,7 @@ def move_apart(sounds: Sequence[Sound]) -> list[Sound]:
     return moved
 
 
-def units(root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str) -> list[Coseparated]:
+def trials(root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str) -> list[Coseparated]:
     return [
         Coseparated(item, preset, clips, seed, device, moved)
         for item in watermarks(root)[:limit]
@@ -104,7 +104,7 @@ def units(root: Path, limit: int | None, presets: Sequence[str], seed: int, devi
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=summary.blocks,
     tables=summary.tables,
     options=(

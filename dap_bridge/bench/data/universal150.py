@@ -47,9 +47,9 @@ def _numbered(place: Path) -> list[Path]:
     return sorted((path for path in place.glob("*/") if path.name.isdigit()), key=lambda path: int(path.name))
 
 
-def fitted(root: Path | None, limit: int | None) -> list[Item]:
-    """What the paper's experiments are run on, each of which fits a clip several times over: the demo's, or of `root`
-    the first.
+def paper_items(root: Path | None, limit: int | None) -> list[Item]:
+    """What the paper's experiments are run on, each of which optimises on a clip several times over: the demo's, or of
+    `root` the first.
     """
     return [demo()] if root is None else universal150(root)[: limit or 1]
 

@@ -1,4 +1,4 @@
-"""The paper's fit with its insides in view: shortened, ablated, or watched while it runs."""
+"""The paper's optimisation with its insides in view: shortened, ablated, or watched while it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .estimates import Estimates
 
 
 def by_shortened_preset(sound: Sound, preset: str, iterations: int, seed: int, device: str) -> Estimates:
-    """The fit of a preset cut to so many iterations; every change within it comes at the same fraction of them."""
+    """A preset cut to so many iterations; every change within them comes at the same fraction of them."""
     return by_recipe(sound, shortened(paper_recipe(preset), iterations), seed, device)
 
 
@@ -34,7 +34,7 @@ def shortened(recipe: PaperRecipe, iterations: int | None) -> PaperRecipe:
 
 
 def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe: Observer | None = None) -> Estimates:
-    """Fit `sound`, as one chunk however long it is; `observe` sees every iteration."""
+    """Separate `sound`, as one chunk however long it is; `observe` sees every iteration."""
     chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     view = torch.from_numpy(np.float32(resample(sound.mixture, sound.rate, recipe.front.rate)))
     began = time.monotonic()

@@ -54,7 +54,7 @@ def separations(path: Path, columns: Mapping[str, Thumbnails]) -> None:
 
 
 def dynamics(path: Path, moments: Mapping[int, Mapping[str, NDArray[np.floating]]], rate: int) -> None:
-    """Fig. 11: the moments of a fit from left to right; rows are sounds S, masks m and stems s of every source.
+    """Fig. 11: moments of the optimisation from left to right; rows are sounds S, masks m and stems s of all sources.
 
     moments: iteration -> "sounds" and "stems", levels in dB (sources, bins, frames), and "masks", 0..1, the same shape.
     """

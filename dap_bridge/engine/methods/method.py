@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..events import Corrected, Event, Note, Speech, Step
 from ..recipe import Front, Holding, MaskRecipe, Section
-from ..signal.regions import Region
+from ..signal.boxes import ChunkBox
 
 Read = Callable[[int], Tensor]
 M = TypeVar("M", bound=MaskRecipe, covariant=True)
@@ -39,13 +39,13 @@ class Corrector(Protocol):
         self,
         read: Read,
         learned: Callable[[int], Mapping[str, Tensor]],
-        regions: Mapping[int, Sequence[Region]],
+        boxes: Mapping[int, Sequence[ChunkBox]],
         *,
         redraw: bool,
         carry: Sequence[int],
         device: torch.device,
     ) -> Iterator[Step | Corrected]:
-        """The masks of every chunk in `regions`, in order, around its boxes, as they were drawn one after the other.
+        """The masks of every chunk in `boxes`, in order, around its boxes, as they were drawn one after the other.
 
         learned(i): what `separate` told of chunk i. redraw False: the answer is there at once. carry: the chunks that
         teach the others, in the order in which they were first drawn into; empty, a chunk without boxes is left as it

@@ -117,7 +117,7 @@ def _told_by_bins(powers: Tensor, least_bits: float) -> float:
     return (of_stems + of_bins - of_both) / max(of_stems, least_bits * math.log(2))
 
 
-def anchored(
+def redraw_loss(
     logits: Tensor,
     targets: Tensor,
     mixture: Tensor,
@@ -128,21 +128,21 @@ def anchored(
     exclusion: float,
     scales: int,
 ) -> Tensor:
-    """The whole objective of decoders that are anchored, on o = softplus(logits), with a gradient written out by hand.
+    """The whole objective of decoders that redraw, on o = softplus(logits), with a gradient written out by hand.
 
     anchor sum_k mean |o_k - t_k| + smoothness `temporal_smoothness`(o) + reconstruction `reconstruction`(o, X)
-    + exclusion `pairwise_exclusion`(o), summed over independent batches (docs/method.md, refinement). Autograd's tape
+    + exclusion `pairwise_exclusion`(o), summed over independent batches (docs/methods/consensus.md). Autograd's tape
     would cost more than the networks.
 
     logits: (batches, sources, bins, frames), targets: (sources, bins, frames), mixture: (bins, frames); bins and frames
     at least 2^scales. Returns a scalar.
     """
     arguments = (logits, targets, mixture, anchor, smoothness, reconstruction, exclusion, scales)
-    loss: Tensor = _Anchored.apply(*arguments)  # type: ignore[no-untyped-call]  # torch has no types for it
+    loss: Tensor = _RedrawLoss.apply(*arguments)  # type: ignore[no-untyped-call]  # torch has no types for it
     return loss
 
 
-class _Anchored(torch.autograd.Function):
+class _RedrawLoss(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,

@@ -119,7 +119,7 @@ def _wave_block(entering: int, leaving: int, kernel: int, slope: float) -> nn.Se
 def draw_weights(network: nn.Module, generator: torch.Generator) -> None:
     """Random weights for every convolution in `network`, uniform within 1 / sqrt(fan in); norms start at one.
 
-    The generator is the only source of chance, so that a seed gives the same weights whatever ran before it.
+    All random numbers come from the generator, so that a seed gives the same weights whatever ran before it.
     """
     with torch.no_grad():
         for module in network.modules():

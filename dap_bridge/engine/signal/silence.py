@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.signal.windows import general_cosine
 
 from ..recipe import Holding
-from .regions import Region
+from .boxes import ChunkBox
 
 # Blackman and Harris' window (Harris 1978): 92 dB less of what lies beside its main lobe, which is eight bins wide.
 _WINDOW = (0.35875, 0.48829, 0.14128, 0.01168)
@@ -19,7 +19,7 @@ _LOBE = 8
 _TINY = 1e-30
 
 
-def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region], recipe: Holding) -> Tensor:
+def silence(parts: Tensor, mixture: Tensor, rate: int, boxes: Sequence[ChunkBox], recipe: Holding) -> Tensor:
     """Take what sounds in boxes where a stem has to be silent out of it, and give it to the others, in place.
 
     parts: (sources, channels, frames), whose sum stays; mixture: (channels, frames), of the same `rate`. A masked
@@ -28,19 +28,19 @@ def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region]
     little more than what leaked into it.
     """
     sources = len(parts)
-    for number, region in enumerate(regions):
-        if region.strength < 1:
+    for number, box in enumerate(boxes):
+        if box.strength < 1:
             continue
-        inside = slice(max(0, math.ceil(region.start * rate)), max(0, math.floor(region.end * rate)))
-        free = regions[number + 1 :]
-        for box in _Atoms.of_all_sizes(region, rate, mixture[:, inside], recipe):
-            enough = 10 ** (recipe.silence_db / 10) * box.energy(box.look(mixture[:, inside]))
+        inside = slice(max(0, math.ceil(box.start * rate)), max(0, math.floor(box.end * rate)))
+        free = boxes[number + 1 :]
+        for atoms in _Atoms.of_all_sizes(box, rate, mixture[:, inside], recipe):
+            enough = 10 ** (recipe.silence_db / 10) * atoms.energy(atoms.see(mixture[:, inside]))
             for source in range(sources):
-                if (source == region.source) == region.active:
+                if (source == box.source) == box.active:
                     continue
-                held = box.without([other for other in free if _gives(other, source, sources)])
+                held = atoms.without([other for other in free if _gives(other, source, sources)])
                 taken = held.nearest(parts[source, :, inside], enough, recipe.silence_steps)
-                heard = torch.tensor([box.energy(box.look(part[:, inside])) for part in parts], device=parts.device)
+                heard = torch.tensor([atoms.energy(atoms.see(part[:, inside])) for part in parts], device=parts.device)
                 heard[source] = 0
                 share = (heard + _TINY) / (heard + _TINY).sum()
                 share[source] = -1
@@ -48,9 +48,9 @@ def silence(parts: Tensor, mixture: Tensor, rate: int, regions: Sequence[Region]
     return parts
 
 
-def _gives(region: Region, source: int, sources: int) -> bool:
+def _gives(box: ChunkBox, source: int, sources: int) -> bool:
     """Whether a stem that an earlier box has silenced may sound again in this one."""
-    return region.strength > 0 and (region.active == (region.source == source)) and (region.active or sources == 2)
+    return box.strength > 0 and (box.active == (box.source == source)) and (box.active or sources == 2)
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class _Atoms:
     window: Tensor
 
     @classmethod
-    def of_all_sizes(cls, region: Region, rate: int, stretch: Tensor, recipe: Holding) -> list[_Atoms]:
+    def of_all_sizes(cls, box: ChunkBox, rate: int, stretch: Tensor, recipe: Holding) -> list[_Atoms]:
         """Those of a box that `stretch` (channels, samples) fills in time, by the length of their windows.
 
         The windows are recipe.silence_windows_s long, or longer where the box is narrower than two main lobes, and
@@ -77,37 +77,37 @@ class _Atoms:
         samples = stretch.shape[-1]
         if samples < 2 * _LOBE:
             return []
-        narrowest = 2 * _LOBE / (region.high - region.low)
+        narrowest = 2 * _LOBE / (box.high - box.low)
         wanted = [round(math.log2(max(seconds, narrowest) * rate)) for seconds in recipe.silence_windows_s]
         sizes = [2 ** min(size, int(math.log2(samples)) - 1) for size in wanted]
         found = []
         for n_fft in sorted(set(sizes), reverse=True):
-            lowest = math.ceil(region.low * n_fft / rate + _LOBE / 2) if region.low > 0 else 0
-            highest = math.floor(region.high * n_fft / rate - _LOBE / 2) if region.high < rate / 2 else n_fft // 2
+            lowest = math.ceil(box.low * n_fft / rate + _LOBE / 2) if box.low > 0 else 0
+            highest = math.floor(box.high * n_fft / rate - _LOBE / 2) if box.high < rate / 2 else n_fft // 2
             if lowest <= highest:
                 chosen = stretch.new_ones(highest + 1 - lowest, 1 + (samples - n_fft) // (n_fft // 4))
                 window = general_cosine(n_fft, a=_WINDOW, sym=False, device=stretch.device, dtype=stretch.dtype)
-                found.append(cls(rate, max(region.start, 0.0), lowest, chosen, window))
+                found.append(cls(rate, max(box.start, 0.0), lowest, chosen, window))
         return found
 
     @property
     def _hop(self) -> int:
         return len(self.window) // 4
 
-    def without(self, regions: Sequence[Region]) -> _Atoms:
+    def without(self, boxes: Sequence[ChunkBox]) -> _Atoms:
         """Those that none of these other boxes touches."""
         bins, frames = self.chosen.shape
         long = len(self.window) / self.rate
         hertz = (self.lowest + torch.arange(bins, device=self.chosen.device)) / long
         starts = self.begin + torch.arange(frames, device=self.chosen.device) * (self._hop / self.rate)
         chosen = self.chosen.clone()
-        for region in regions:
-            near = (hertz > region.low - _LOBE / 2 / long) & (hertz < region.high + _LOBE / 2 / long)
-            then = (starts + long > region.start - region.feather) & (starts < region.end + region.feather)
+        for box in boxes:
+            near = (hertz > box.low - _LOBE / 2 / long) & (hertz < box.high + _LOBE / 2 / long)
+            then = (starts + long > box.start - box.feather) & (starts < box.end + box.feather)
             chosen[near[:, None] & then] = 0
         return replace(self, chosen=chosen)
 
-    def look(self, audio: Tensor) -> Tensor:
+    def see(self, audio: Tensor) -> Tensor:
         """(channels, samples) -> (channels, bins, frames), complex."""
         bins, frames = self.chosen.shape
         pieces = audio.unfold(-1, len(self.window), self._hop)[:, :frames] * self.window
@@ -115,7 +115,7 @@ class _Atoms:
         return seen.mT * self.chosen
 
     def back(self, seen: Tensor, samples: int) -> Tensor:
-        """The adjoint of `look`, for what `look` gives."""
+        """The adjoint of `see`, for what `see` gives."""
         bins, frames = self.chosen.shape
         size = len(self.window)
         spectrum = seen.new_zeros(len(seen), frames, size // 2 + 1)
@@ -136,17 +136,17 @@ class _Atoms:
     def nearest(self, audio: Tensor, enough: float, steps: int) -> Tensor:
         """What to take from `audio` (channels, samples) so that no more energy than `enough` is seen of it.
 
-        Conjugate gradients on the least-squares problem min |look(audio - taken)|^2 from taken = 0 (Hestenes and
+        Conjugate gradients on the least-squares problem min |see(audio - taken)|^2 from taken = 0 (Hestenes and
         Stiefel 1952): what is taken lies in the span of the atoms, and is the least that does it.
         """
-        left = self.look(audio)
+        left = self.see(audio)
         taken = torch.zeros_like(audio)
         slope = direction = self.back(left, audio.shape[-1])
         steepness = float(slope.square().sum())
         for _ in range(steps):
             if steepness <= _TINY or self.energy(left) <= enough:
                 break
-            ahead = self.look(direction)
+            ahead = self.see(direction)
             length = steepness / max(self.energy(ahead), _TINY)
             taken.add_(direction, alpha=length)
             left = left - length * ahead

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ..recipe import Extension, Front, Holding, Stems
 from ..tiny import FAINT
+from .boxes import ChunkBox, fill, membership
 from .interpolation import interpolate
-from .regions import Region, fill, membership
 from .silence import silence
 from .stft import istft, stft
 
@@ -22,14 +22,14 @@ def apply_masks(
     masks: Tensor,
     front: Front,
     stems: Stems,
-    regions: Sequence[Region] = (),
+    boxes: Sequence[ChunkBox] = (),
     holding: Holding | None = None,
 ) -> Tensor:
     """Stems (sources, channels, frames) of `mixture` (channels, frames) at `rate`, whose sum is the mixture.
 
     masks: (sources, bins, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
     and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's band `extend`
-    continues them. regions: boxes that hold exactly, at the mixture's own resolution and above the front's band too, in
+    continues them. boxes: those that hold exactly, at the mixture's own resolution and above the front's band too, in
     the way `holding` says.
     """
     n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
@@ -43,21 +43,21 @@ def apply_masks(
     inside = int((hertz <= front.rate / 2).sum())
     belonging: list[Tensor] = []
     if holding is not None:
-        belonging = [membership(region, hertz, seconds, holding.feather_octaves) for region in regions]
+        belonging = [membership(box, hertz, seconds, holding.feather_octaves) for box in boxes]
         # before the masks are continued upward, so that the correction is
-        shares[:, :inside] = fill(shares[:, :inside], regions, [belongs[:inside] for belongs in belonging])
+        shares[:, :inside] = fill(shares[:, :inside], boxes, [belongs[:inside] for belongs in belonging])
     if inside < bins:
         power = spectrogram.abs().square().mean(0)
         beyond = extend(shares[:, :inside], power, hertz[:inside], stems.extension)
         beyond = beyond / beyond.sum(0).clamp(min=FAINT)
-        beyond = fill(beyond, regions, [belongs[inside:] for belongs in belonging]) if belonging else beyond
+        beyond = fill(beyond, boxes, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=FAINT)
     # the last is what the others leave: the inverse is linear, and gives back the mixture where the shares sum to one
     drawn = [istft(spectrogram * share, n_fft, hop, mixture.shape[-1]) for share in shares[:-1]]
     parts = torch.stack([*drawn, mixture - sum(drawn)])
     if holding is not None:
-        parts = silence(parts, mixture, rate, regions, holding)
+        parts = silence(parts, mixture, rate, boxes, holding)
     return parts + (mixture - parts.sum(0)) / len(parts)
 
 

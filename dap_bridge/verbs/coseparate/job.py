@@ -24,8 +24,8 @@ from ...engine.methods.coseparation.recipe import CoseparationRecipe
 from ...engine.methods.coseparation.separation import SharedPart, SharedSound
 from ...engine.methods.coseparation.separation import coseparate as coseparate_clips
 from ...jobs import device as devices
-from ...jobs.run import Run
-from ..reader import RunReader
+from ...jobs.run import JobRun
+from ..reader import JobClipReader
 
 # Bytes a sample of one place of the shared sound takes while it is estimated: spectrograms of 8 bytes, overlapping, of
 # which half are kept, in several copies at the worst moment.
@@ -34,25 +34,25 @@ BYTES_PER_SAMPLE = 8 * 6
 SEARCH_BYTES_PER_SAMPLE = 100
 
 
-def coseparate(run: Run, results: Path) -> Path:
+def coseparate(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest. Stems 2i - 1 and 2i are the shared sound and the rest of clip i."""
     request = run.job.request
     preset = presets.load_one_of(request["preset"], CoseparationRecipe)
     with ExitStack() as stack:
-        readers = [stack.enter_context(RunReader(clip, run)) for clip in ClipRef.several_from_request(request)]
+        readers = [stack.enter_context(JobClipReader(clip, run)) for clip in ClipRef.several_from_request(request)]
         form = run.format()
         for reader in readers:
             require_writable(form, reader.rate, reader.channels)
         names = [file_name(index, form) for index in range(1, 2 * len(readers) + 2)]
-        task = Coseparation(run, readers, preset, form)
-        devices.require_memory(task.memory_estimate())
+        clips = Coseparation(run, readers, preset, form)
+        devices.require_memory(clips.memory_estimate())
 
         def make(folder: Path) -> Manifest:
-            run.compute(task.find)
+            run.compute(clips.find)
             paths = [folder / name for name in names]
-            inputs = [task.write(index, (paths[2 * index], paths[2 * index + 1])) for index in range(len(readers))]
-            alone = task.write_sound(paths[-1])
-            task.tell(labels)
+            inputs = [clips.write(index, (paths[2 * index], paths[2 * index + 1])) for index in range(len(readers))]
+            alone = clips.write_sound(paths[-1])
+            clips.tell(labels)
             stems = [
                 Stem(2 * index + number, f"{label} - {kind}", role, names[2 * index + number - 1], input=index + 1)
                 for index, label in enumerate(labels)
@@ -90,7 +90,7 @@ def _padded(labels: list[str], count: int) -> list[str]:
 class Coseparation:
     """Some clips on their way through the engine, which sees the signal of all at the highest of their rates."""
 
-    run: Run
+    run: JobRun
     readers: list[ClipReader]
     preset: presets.Preset[CoseparationRecipe]
     form: Format

@@ -17,20 +17,20 @@ from ...engine.methods import DENOISERS, denoiser
 from ...engine.methods.method import Denoiser
 from ...engine.recipe import Section
 from ...jobs import device as devices
-from ...jobs.run import Run, writing_to
+from ...jobs.run import JobRun, writing_to
 from ..chunked import ChunkedClip
-from ..reader import RunReader
+from ..reader import JobClipReader
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
 
 
-def denoise(run: Run, results: Path) -> Path:
+def denoise(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest. Stem 1 is the speech, stem 2 the noise."""
     request = run.job.request
     preset: presets.Preset[Section] = presets.load_one_of(request["preset"], *DENOISERS)
     with (
-        RunReader(ClipRef.from_request(request), run) as reader,
+        JobClipReader(ClipRef.from_request(request), run) as reader,
         tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder,
     ):
         clip = ChunkedClip(run, reader, preset, 2, run.format())

@@ -36,7 +36,7 @@ COMMAND = Command(
             "--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"
         ),
         click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),
-        click.option("--fit/--preview", default=True, help="Refit the networks, or answer at once without them."),
+        click.option("--fit/--preview", default=True, help="Optimise the networks again, or answer at once."),
         click.option(
             "--carry/--no-carry", default=True, help="Correct the rest of a long clip by what the boxes taught."
         ),

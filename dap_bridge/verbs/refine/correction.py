@@ -19,7 +19,7 @@ from ...audio.silence import Fill, original
 from ...audio.stems import NULL_FLOOR_DB, bits
 from ...domain import Box, Op
 from ...engine.methods.method import Corrector
-from ...engine.signal.regions import Region
+from ...engine.signal.boxes import ChunkBox
 from ...jobs import learned
 from ...jobs.sessions import Sessions, stamp
 from ..separate.job import Separation
@@ -69,7 +69,7 @@ class Correction:
             chunk.index
             for box in self._heard
             for chunk in sorted(self.clip.chunks, key=partial(missed, box))
-            if self._region(box, chunk.start, chunk.frames)
+            if self._in_chunk(box, chunk.start, chunk.frames)
         )
         return tuple(dict.fromkeys(heard))
 
@@ -80,16 +80,16 @@ class Correction:
         nobody changed them.
         """
         self._change, self._level = [0.0] * self.clip.sources, [0.0] * self.clip.sources
-        regions = {chunk.index: self._regions(self._heard, chunk.start, chunk.frames) for chunk in self.clip.chunks}
-        beside = partial(self._regions, self.boxes)
-        wanted, order = regions, self.order
+        boxes = {chunk.index: self._all_in_chunk(self._heard, chunk.start, chunk.frames) for chunk in self.clip.chunks}
+        beside = partial(self._all_in_chunk, self.boxes)
+        wanted, order = boxes, self.order
         if not order and self._has_stems():
             # the neighbours, too, which are cross-faded with what is new
-            near = {index + step for index, inside in regions.items() if inside for step in (-1, 0, 1)}
-            wanted = {index: inside for index, inside in regions.items() if index in near}
+            near = {index + step for index, inside in boxes.items() if inside for step in (-1, 0, 1)}
+            wanted = {index: inside for index, inside in boxes.items() if index in near}
         if not self._has_learned(wanted):
             self._separate(device)
-            wanted = regions
+            wanted = boxes
         events = self.corrector.correct(
             self.clip.seen, self._learned, wanted, redraw=self.redraw, carry=order, device=device
         )
@@ -103,13 +103,13 @@ class Correction:
                     writer.copy(chunk, originals)
                     continue
                 answer = next(answers)
-                if order or regions[chunk.index]:
+                if order or boxes[chunk.index]:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
-                self.clip.write_masked(writer, answer, device, regions[chunk.index], beside)
+                self.clip.write_masked(writer, answer, device, boxes[chunk.index], beside)
 
     def _copied(
-        self, originals: Sequence[Path], beside: Callable[[int, int], Sequence[Region]], device: torch.device
+        self, originals: Sequence[Path], beside: Callable[[int, int], Sequence[ChunkBox]], device: torch.device
     ) -> Fill:
         """Silence beside chunks that are copied is copied, too, but where boxes are in it."""
         front = self.clip.preset.recipe.front
@@ -135,18 +135,18 @@ class Correction:
 
     def _has_learned(self, chunks: Iterable[int]) -> bool:
         return len(self.kept) == len(self.clip.chunks) and all(
-            self.sessions.read_fit(self.kept[index]) is not None for index in chunks
+            self.sessions.read_learned(self.kept[index]) is not None for index in chunks
         )
 
     def _separate(self, device: torch.device) -> None:
-        self.clip.run.notes.append("The fit was not kept: the clip was separated again first.")
+        self.clip.run.notes.append("What was learned was not kept: the clip was separated again first.")
         again = Separation(self.clip, self.seed, self.sessions)
         for _ in again.answers(device):
             pass
         self.kept, self.separated = tuple(again.kept), {}
 
     def _learned(self, index: int) -> Mapping[str, Tensor]:
-        content = self.sessions.read_fit(self.kept[index])
+        content = self.sessions.read_learned(self.kept[index])
         assert content is not None, "it was there a moment ago"
         return learned.restore(content)
 
@@ -157,11 +157,11 @@ class Correction:
         rate, position = self.clip.reader.rate, self.clip.signal.position
         return replace(box, start=position(box.start * rate) / rate, end=position(box.end * rate) / rate)
 
-    def _regions(self, boxes: Sequence[Box], start: int, frames: int) -> list[Region]:
+    def _all_in_chunk(self, boxes: Sequence[Box], start: int, frames: int) -> list[ChunkBox]:
         """The boxes that so many frames from a start hear of, in whose time they are."""
-        return [region for box in boxes if (region := self._region(box, start, frames)) is not None]
+        return [heard for box in boxes if (heard := self._in_chunk(box, start, frames)) is not None]
 
-    def _region(self, box: Box, start: int, frames: int) -> Region | None:
+    def _in_chunk(self, box: Box, start: int, frames: int) -> ChunkBox | None:
         """A box as these frames hear of it; None where they do not."""
         rate = self.clip.reader.rate
         first, last = start / rate, (start + frames) / rate
@@ -170,7 +170,7 @@ class Correction:
             return None
         if box.start - feather >= last or box.end + feather <= first:
             return None
-        return Region(
+        return ChunkBox(
             source=box.stem - 1,
             active=box.op is Op.ACTIVATE,
             start=box.start - first,

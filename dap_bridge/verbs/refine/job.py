@@ -1,4 +1,4 @@
-"""What `refine` does: a separation corrected by a user's boxes, from its fit or, without one, the clip."""
+"""What `refine` does: a separation corrected by a user's boxes, from what was learned or, without that, the clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...audio.files import ClipReader
 from ...domain import MAX_BOXES, Box
 from ...engine.methods import SEPARATORS, separator
 from ...errors import BadPreset, BadRequest
-from ...jobs.run import Run
+from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions
 from ..separate.job import fingerprint
 from ..separate.masked import MaskedClip, SeparationPreset
@@ -21,7 +21,7 @@ from .correction import Correction
 from .places import find, open_clip
 
 
-def refine(run: Run, results: Path) -> Path:
+def refine(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     places = find(request["session"], request["clip"], run.sessions)
@@ -34,7 +34,7 @@ def refine(run: Run, results: Path) -> Path:
 
 
 def correct(
-    run: Run, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
+    run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
 ) -> Path:
     preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *SEPARATORS)
     corrector = separator(preset.recipe).corrector

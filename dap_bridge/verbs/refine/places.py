@@ -12,9 +12,9 @@ from ...domain import JOB_NAME, ClipRef, Format, Manifest
 from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSession
 from ...jobs import results
 from ...jobs.results import NoResultError
-from ...jobs.run import Run
+from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions
-from ..reader import RunReader
+from ..reader import JobClipReader
 from ..separate.job import fingerprint
 from ..separate.masked import SeparationPreset
 
@@ -78,7 +78,7 @@ def _is_of(known: Session, stated: Session) -> bool:
 
 
 def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
-    """What a manifest alone says of its session: all but the fit."""
+    """What a manifest alone says of its session: all but what was learned."""
     made = {"sources": len(manifest.stems), "preset": manifest.preset, "seed": manifest.seed}
     request = clip.as_request() | made | {"format": Format(manifest.format)}
     label = manifest.stems[0].name.removesuffix(" - stem 1")
@@ -87,7 +87,7 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
 
 
 def open_clip(
-    run: Run, stack: contextlib.ExitStack, places: Sequence[Session], preset: SeparationPreset
+    run: JobRun, stack: contextlib.ExitStack, places: Sequence[Session], preset: SeparationPreset
 ) -> tuple[ClipReader, Session]:
     """The clip, and the session with it in its place: where it is the one that was separated, else where there is one.
 
@@ -97,7 +97,7 @@ def open_clip(
     refused: list[DapError] = []
     for place in places:
         try:
-            reader = stack.enter_context(RunReader(ClipRef.from_request(place.request), run))
+            reader = stack.enter_context(JobClipReader(ClipRef.from_request(place.request), run))
         except (ClipUnreadable, BadClip) as error:
             refused.append(error)
             continue

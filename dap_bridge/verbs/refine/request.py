@@ -74,11 +74,11 @@ class Refine(Correction):
     keep: Annotated[
         bool, Field(description="Add the boxes to those of the session; else they are all there are from now on.")
     ] = True
-    fit: Annotated[bool, Field(description="Refit the networks; else answer at once, without them.")] = True
+    fit: Annotated[bool, Field(description="Optimise the networks again; else answer at once, without them.")] = True
     carry: Annotated[
         bool,
         Field(
-            description="After a refit, of a clip of several chunks: carry what the boxes taught to the chunks without "
-            "any; else these stay as they are."
+            description="With `fit`, of a clip of several chunks: carry what the boxes taught to those without any; "
+            "else these stay as they are."
         ),
     ] = True

@@ -17,17 +17,17 @@ from ...domain import ClipRef
 from ...engine.events import ChunkMasks
 from ...engine.methods import SEPARATORS, separator
 from ...jobs import learned
-from ...jobs.run import Run
+from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
-from ..reader import RunReader
+from ..reader import JobClipReader
 from .masked import MaskedClip, SeparationPreset
 
 
-def separate(run: Run, results: Path) -> Path:
+def separate(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
-    with RunReader(ClipRef.from_request(request), run) as reader:
+    with JobClipReader(ClipRef.from_request(request), run) as reader:
         clip = MaskedClip(run, reader, preset, request["sources"], run.format())
         separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
@@ -110,10 +110,10 @@ class Separation:
         if self.sessions is None:
             return
         try:
-            self.kept.append(self.sessions.put_fit(learned.dump(tensors)))
+            self.kept.append(self.sessions.put_learned(learned.dump(tensors)))
         except OSError as error:
             self.clip.run.notes.append(
-                f"The fit could not be kept ({error.strerror}): a correction will separate the clip again first."
+                f"What was learned could not be kept ({error.strerror}): to correct it separates the clip again first."
             )
             self.sessions = None
             self.kept.clear()

@@ -18,7 +18,7 @@ from ...domain import Stem
 from ...engine.events import ChunkMasks
 from ...engine.methods import separator
 from ...engine.recipe import MaskRecipe
-from ...engine.signal.regions import Region
+from ...engine.signal.boxes import ChunkBox
 from ...engine.signal.stems import apply_masks
 from ...jobs import device as devices
 from ...jobs.sessions import Session, stamp
@@ -54,10 +54,10 @@ class MaskedClip(ChunkedClip):
         writer: PaddedWriter,
         answer: ChunkMasks,
         device: torch.device,
-        regions: Sequence[Region] = (),
-        beside: Callable[[int, int], Sequence[Region]] = lambda start, frames: (),
+        boxes: Sequence[ChunkBox] = (),
+        beside: Callable[[int, int], Sequence[ChunkBox]] = lambda start, frames: (),
     ) -> None:
-        """Write a chunk's stems; `regions`: boxes that are kept exactly; beside: those in so many frames of silence
+        """Write a chunk's stems; boxes: those that are kept exactly; beside: those in so many frames of silence
         from a frame of the clip.
         """
         chunk, front = self.chunks[answer.index], self.preset.recipe.front
@@ -69,10 +69,10 @@ class MaskedClip(ChunkedClip):
             return self.masked(audio, near, device, beside(start, audio.shape[1]))
 
         writer.fill = fill
-        self.write(writer, answer.index, self.masked(self.read(chunk), answer.masks, device, regions))
+        self.write(writer, answer.index, self.masked(self.read(chunk), answer.masks, device, boxes))
 
     def masked(
-        self, audio: NDArray[np.float32], masks: torch.Tensor, device: torch.device, regions: Sequence[Region]
+        self, audio: NDArray[np.float32], masks: torch.Tensor, device: torch.device, boxes: Sequence[ChunkBox]
     ) -> NDArray[np.float32]:
         """What masks on the front's grid make of audio (channels, frames): (sources, channels, frames)."""
         stems = apply_masks(
@@ -81,7 +81,7 @@ class MaskedClip(ChunkedClip):
             masks.to(device),
             self.preset.recipe.front,
             self.preset.recipe.stems,
-            regions,
+            boxes,
             self.corrector.holding if self.corrector else None,
         )
         return stems.cpu().numpy()

@@ -23,22 +23,22 @@ from ...engine.methods.texture.extension import extend
 from ...engine.methods.texture.recipe import TextureRecipe
 from ...errors import BadClip
 from ...jobs import device as devices
-from ...jobs.run import Run
-from ..reader import RunReader
+from ...jobs.run import JobRun
+from ..reader import JobClipReader
 
 # A piece is held as samples, as a spectrogram of fourfold overlap and as bands, in several copies at the worst moment.
 WORKING_COPIES = 60
 
 
-def texture(run: Run, results: Path) -> Path:
+def texture(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
     preset: presets.Preset[TextureRecipe] = presets.load_one_of(request["preset"], TextureRecipe)
     form = run.format()
     names = [file_name(index, form, "texture") for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
-        reader = stack.enter_context(RunReader(ClipRef.from_request(request), run))
-        after = stack.enter_context(RunReader(_clip_after(request), run)) if _has_after(request) else None
+        reader = stack.enter_context(JobClipReader(ClipRef.from_request(request), run))
+        after = stack.enter_context(JobClipReader(_clip_after(request), run)) if _has_after(request) else None
         require_writable(form, reader.rate, reader.channels)
         signal = partial(Signal, rule=preset.about.silence, check=run.stop_if_cancelled)
         layout = plan(request, reader, after, preset.recipe, signal)
@@ -172,7 +172,7 @@ def _require_alike(reader: ClipReader, after: ClipReader) -> None:
 class _Writing:
     """One attempt at the results, on one device."""
 
-    run: Run
+    run: JobRun
     reader: ClipReader
     layout: Layout
     preset: presets.Preset[TextureRecipe]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import BadRequest
-from ...jobs.run import Run
+from ...jobs.run import JobRun
 from ..refine.job import correct
 from ..refine.places import find
 
 
-def undo(run: Run, results: Path) -> Path:
+def undo(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     places = find(run.job.request["session"], run.job.request["clip"], run.sessions)
     session = places[0]

@@ -1,4 +1,4 @@
-// A refinement from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
+// A correction from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
 
 import { listen, Refusal, send, SILENCE } from "./api.js";
 

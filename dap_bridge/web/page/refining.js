@@ -101,7 +101,7 @@ async function done(state, { name, kind }) {
   state.set(IDLE);
 }
 
-/** How much a refinement has changed where no box is. */
+/** How much a correction has changed where no box is. */
 function outside({ changes = [] }) {
   const changed = changes.filter(({ outside_db: decibels }) => decibels > SILENT_DB);
   const words = changed.map(({ stem, outside_db: decibels }) => `stem ${stem} by ${Math.round(decibels)} dB`);

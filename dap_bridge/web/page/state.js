@@ -40,7 +40,7 @@ export class State {
     /** Whether there is something to play with. */
     this.playable = false;
 
-    /** Whether a refinement corrects the whole clip, or only around the boxes. */
+    /** Whether a correction is of the whole clip, or only around the boxes. */
     this.carry = true;
     /** The job that runs, as `Jobs` has it, and the last that was told of it: {fraction, stage, seconds_left}; or null. */
     this.job = null;

@@ -10,10 +10,10 @@ local revise = require("dap.revise")
 local sentences = require("dap.sentences")
 local sessions = require("dap.sessions")
 
--- Between two looks, and after so much silence: ask again, give up. Microseconds of a monotonic clock.
+-- Between two polls, and after so much silence: ask again, give up. Microseconds of a monotonic clock.
 local POLL, AGAIN, GIVE_UP = 300000, 1200000, 3600000
 
-local busy, next_look = false, 0
+local busy, next_poll = false, 0
 -- By the job's name: when it was first seen here and last asked for again, and whether its resumption was asked for.
 local waits = {}
 
@@ -89,7 +89,7 @@ local function unanswered(job, wait, now)
   end
 end
 
-local function look(job, now)
+local function poll(job, now)
   local wait = waits[job.name] or { since = now, asked = now }
   waits[job.name] = wait
   local event = answers.event(job.name)
@@ -114,12 +114,12 @@ end
 
 local function turn()
   local now = ARDOUR.LuaAPI.monotonic_time()
-  if busy or now < next_look or not Session then return end
-  next_look = now + POLL
+  if busy or now < next_poll or not Session then return end
+  next_poll = now + POLL
   busy = true -- a box of ours, or an import, lets the timer go on
   local fine, trouble = pcall(function()
     for _, job in ipairs(jobs.all()) do
-      local calm, why = pcall(look, job, now)
+      local calm, why = pcall(poll, job, now)
       if not calm then fail(job, tostring(why), "Please report this.") end
     end
     look_at_editor()

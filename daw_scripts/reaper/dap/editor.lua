@@ -12,7 +12,7 @@ local settings = require("dap.settings")
 
 local editor = {}
 
-local NO_WAIT, LOOK_S = -1, 0.5
+local NO_WAIT, POLL_S = -1, 0.5
 
 local function watch(job, session)
   job.stage = 'open in the browser; "Send to DAW" there brings the stems here'
@@ -25,7 +25,7 @@ local function watch(job, session)
       peaks.build(job.made.stems)
       job.state, job.stage = "working", 'placed; "Send to DAW" brings another result'
     end
-    loop.wait(function() return job.cancel_asked or job.unwatched end, LOOK_S)
+    loop.wait(function() return job.cancel_asked or job.unwatched end, POLL_S)
   end
   job.state, job.stage = "done", "done"
 end

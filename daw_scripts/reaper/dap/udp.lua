@@ -80,7 +80,7 @@ end
 
 function udp:alive() return reaper.time_precise() - self.heard < SILENT_S end
 
--- What was said of a job since the last look, or nil.
+-- What was said of a job since the last poll, or nil.
 function udp:event(job)
   self:receive()
   local event = self.events[job]

@@ -20,7 +20,7 @@ Reaper = Callable[..., Host]
 Sound = Callable[..., np.ndarray]
 Write = Callable[..., Path]
 
-# A fit that goes on until it is stopped.
+# An optimisation that goes on until it is stopped.
 LONG = 'sim.ext["dap-bridge/separate.preset"] = "long"'
 
 

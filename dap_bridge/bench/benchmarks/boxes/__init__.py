@@ -149,13 +149,13 @@ def blocks(rows: Sequence[Row], _: Path) -> list[Block]:
     return [Paragraph(provenance(rows)), Heading("Tables"), *tables(rows)]
 
 
-def units(root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str) -> list[Drawn]:
+def trials(root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str) -> list[Drawn]:
     return [Drawn(item, preset, seed, device) for item in list(problems(root))[:limit] for preset in presets]
 
 
 BENCHMARK = Benchmark(
     about=__doc__,
-    units=units,
+    trials=trials,
     blocks=blocks,
     tables=tables,
     options=(

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from ... import seeds
-from ...events import Corrected, Progress, Step, relay
+from ...events import Corrected, Step, StepCounter, relay
 from ...nets.optimise import Iteration
 from ...recipe import Front, Refinement
+from ...signal.boxes import ChunkBox, fill, on_front
 from ...signal.interpolation import resampled
-from ...signal.regions import Region, fill, on_front
 from ...signal.stft import magnitude
 from ...tiny import TINY
 from .carry import Example, Lesson, carried, learn, thinned
@@ -31,11 +31,11 @@ def weigh(
     learned: Learned,
     masks: Tensor,
     seen: Tensor,
-    regions: Sequence[Region],
+    boxes: Sequence[ChunkBox],
     belonging: Sequence[Tensor],
     recipe: Boxes,
 ) -> Evidence:
-    """The evidence that regions of one chunk are about its components.
+    """The evidence that boxes of one chunk are about its components.
 
     A user draws where a mask is wrong. So a point of a box counts by how far the box moves the mask there, and by
     recipe.confirmation where it leaves it as it was: a component that sounds in a box, but where the masks were right
@@ -46,13 +46,13 @@ def weigh(
     sources = len(masks)
     level = seen.sum(0) / seen.sum().clamp(min=TINY)
     gains, losses = torch.zeros_like(masks), torch.zeros_like(masks)
-    for region, belongs in zip(regions, belonging, strict=True):
+    for box, belongs in zip(boxes, belonging, strict=True):
         elsewhere = 1 - (belongs * level).sum().clamp(max=1)
-        counts = region.strength * elsewhere**recipe.locality * belongs
+        counts = box.strength * elsewhere**recipe.locality * belongs
         gains, losses = gains * (1 - counts), losses * (1 - counts)
-        moved = 1 - masks[region.source] if region.active else masks[region.source]
+        moved = 1 - masks[box.source] if box.active else masks[box.source]
         worth = counts * (recipe.confirmation + (1 - recipe.confirmation) * moved)
-        (gains if region.active else losses)[region.source] += worth
+        (gains if box.active else losses)[box.source] += worth
     spectra, activations = component_spectra(learned.pool, len(seen)).sum(1), component_activations(learned.pool)
     total = (spectra.sum(1) * activations.sum(1)).clamp(min=TINY)
 
@@ -93,11 +93,11 @@ class _Part:
         """The masks moved by what the new labels change in the components' masks: no network is run."""
         return self._moved(self.masks, labels)
 
-    def relabelled(self, heard: Tensor, regions: Sequence[Region], recipe: Boxes) -> Tensor:
-        """The components' labels by the evidence of regions; heard: (sources, bins, frames), what the user heard."""
+    def relabelled(self, heard: Tensor, boxes: Sequence[ChunkBox], recipe: Boxes) -> Tensor:
+        """The components' labels by the evidence of boxes; heard: (sources, bins, frames), what the user heard."""
         masks = resampled(heard, self.seen.shape[1])
-        belonging = on_front(regions, masks, self.front, recipe.feather_octaves)
-        evidence = weigh(self.learned, masks, self.seen, regions, belonging, recipe)
+        belonging = on_front(boxes, masks, self.front, recipe.feather_octaves)
+        evidence = weigh(self.learned, masks, self.seen, boxes, belonging, recipe)
         return informed(self.learned.labels, [partial(relabel, evidence=evidence, recipe=recipe)])
 
     def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ class _Part:
 def correct(
     read: Callable[[int], Tensor],
     learned: Callable[[int], Mapping[str, Tensor]],
-    regions: Mapping[int, Sequence[Region]],
+    boxes: Mapping[int, Sequence[ChunkBox]],
     recipe: ConsensusRecipe,
     *,
     redraw: bool,
@@ -119,7 +119,7 @@ def correct(
     """Correct a separation by the boxes that a user drew; yields the masks of every chunk that is asked for, in order.
 
     read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; learned(i): what that separation
-    learned of it; regions[i]: its boxes, as they were drawn one after the other. redraw False leaves out the decoders
+    learned of it; boxes[i]: those in it, as they were drawn one after the other. redraw False leaves out the decoders
     and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
     these sound, and its masks are made anew. carry: the chunks with boxes, in the order in which they were first drawn
     into, where what these teach is carried to the chunks after it, and what all teach to those without boxes; empty,
@@ -127,22 +127,22 @@ def correct(
     clip's own resolution.
     """
     assert recipe.boxes is not None, "what is separated by this recipe cannot be corrected"
-    progress = Progress(_units(regions, recipe, redraw, len(carry)))
-    correction = _Correction(read, learned, regions, recipe, redraw, device, progress)
+    counter = StepCounter(_units(boxes, recipe, redraw, len(carry)))
+    correction = _Correction(read, learned, boxes, recipe, redraw, device, counter)
     ready: dict[int, Corrected] = {}
     for index in carry:
         ready[index] = yield from correction.correct(index, teaches=True)
-    for index in regions:
+    for index in boxes:
         yield ready.pop(index) if index in ready else (yield from correction.correct(index))
 
 
-def _units(regions: Mapping[int, Sequence[Region]], recipe: ConsensusRecipe, redraw: bool, teaching: int) -> int:
-    boxes, models = recipe.boxes, recipe.models
-    assert boxes is not None
-    each = len(recipe.windows) * boxes.iterations
-    each += len(recipe.members) * (boxes.alone + boxes.together) if models else 0
+def _units(boxes: Mapping[int, Sequence[ChunkBox]], recipe: ConsensusRecipe, redraw: bool, teaching: int) -> int:
+    rules, models = recipe.boxes, recipe.models
+    assert rules is not None
+    each = len(recipe.windows) * rules.iterations
+    each += len(recipe.members) * (rules.alone + rules.together) if models else 0
     learning = teaching * len(recipe.windows) * (models.alone + models.together) if models else 0
-    return 2 * len(regions) + learning * 2 + (each * sum(map(bool, regions.values())) if redraw else 0)
+    return 2 * len(boxes) + learning * 2 + (each * sum(map(bool, boxes.values())) if redraw else 0)
 
 
 @dataclass
@@ -153,29 +153,29 @@ class _Correction:
 
     read: Callable[[int], Tensor]
     learned: Callable[[int], Mapping[str, Tensor]]
-    regions: Mapping[int, Sequence[Region]]
+    boxes: Mapping[int, Sequence[ChunkBox]]
     recipe: ConsensusRecipe
     redraw: bool
     device: torch.device
-    progress: Progress
+    counter: StepCounter
     examples: list[list[Example]] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
 
     def correct(self, index: int, *, teaches: bool = False) -> Generator[Step, None, Corrected]:
         """A chunk by what was taught elsewhere, and by its own boxes; whether it then teaches the next."""
-        recipe, inside = self.recipe, self.regions[index]
+        recipe, inside = self.recipe, self.boxes[index]
         assert recipe.boxes is not None
         parts = self._as_separated(index)
         separated = heard = agreed([part.masks for part in parts], recipe.mask_exponent)
         if self.lessons:
             parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
             heard = agreed([part.masks for part in parts], recipe.mask_exponent)
-        yield self.progress.step("grouping")
+        yield self.counter.step("grouping")
         answers, generator = [part.masks for part in parts], seeds.generator(0, index)
         for at, part in enumerate(parts if inside else ()):
             labels = part.relabelled(heard, inside, recipe.boxes)
             if self.redraw:
-                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.progress)
+                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.counter)
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, recipe.mask_exponent)
@@ -183,7 +183,7 @@ class _Correction:
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - separated).square()).sum((1, 2))
         level = (outside * separated.square()).sum((1, 2))
-        yield self.progress.step("refining")
+        yield self.counter.step("refining")
         if teaches:
             yield from self._learn([part.seen for part in parts], separated, fill(masks, inside, belonging))
         return Corrected(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
@@ -196,61 +196,61 @@ class _Correction:
 
     def _learn(self, seen: Sequence[Tensor], before: Tensor, after: Tensor) -> Generator[Step, None, None]:
         """Another chunk teaches. seen: of each window, (views, bins, frames)."""
-        models, boxes = self.recipe.models, self.recipe.boxes
-        assert models and boxes and boxes.carry, "what a correction by this recipe teaches is not carried on"
+        models, rules = self.recipe.models, self.recipe.boxes
+        assert models and rules and rules.carry, "what a correction by this recipe teaches is not carried on"
         total = 2 * (models.alone + models.together)
         known = self.examples or [[] for _ in seen]
         new = [Example(own, *(resampled(masks, own.shape[1]) for masks in (before, after))) for own in seen]
-        self.examples = [thinned([*old, one], boxes.carry.frames) for old, one in zip(known, new, strict=True)]
+        self.examples = [thinned([*old, one], rules.carry.frames) for old, one in zip(known, new, strict=True)]
         self.lessons = []
         for examples in self.examples:
-            run = learn(examples, models, boxes.carry, seeds.generator(0, -1))
-            self.lessons.append((yield from relay(run, lambda done: self.progress.step("learning", done, total))))
+            run = learn(examples, models, rules.carry, seeds.generator(0, -1))
+            self.lessons.append((yield from relay(run, lambda done: self.counter.step("learning", done, total))))
 
 
 def _redrawn(
     part: _Part,
     labels: Tensor,
-    regions: Sequence[Region],
+    boxes: Sequence[ChunkBox],
     recipe: ConsensusRecipe,
     generator: torch.Generator,
-    progress: Progress,
+    counter: StepCounter,
 ) -> Generator[Step, None, Tensor]:
     """The masks (members, sources, bins, frames) of a window whose decoders draw, and whose models explain, once more
     what labels and boxes say. Without decoders: the masks moved.
     """
-    boxes = recipe.boxes
-    if boxes is None or recipe.refinement is None or part.learned.decoders is None or not boxes.iterations:
+    rules = recipe.boxes
+    if rules is None or recipe.refinement is None or part.learned.decoders is None or not rules.iterations:
         return part.moved(labels)
-    belonging = on_front(regions, part.masks[0], part.front, boxes.feather_octaves)
-    targets = torch.stack([fill(own, regions, belonging) for own in part.targets(labels)])
-    run = _toward(part, part.learned.decoders, targets, recipe.refinement, boxes, generator)
+    belonging = on_front(boxes, part.masks[0], part.front, rules.feather_octaves)
+    targets = torch.stack([fill(own, boxes, belonging) for own in part.targets(labels)])
+    run = _toward(part, part.learned.decoders, targets, recipe.refinement, rules, generator)
     masks = yield from relay(
-        run, lambda at: progress.step("refining", at.index + 1, boxes.iterations, loss=float(at.loss))
+        run, lambda at: counter.step("redrawing", at.index + 1, rules.iterations, loss=float(at.loss))
     )
     if recipe.models is None:
         return masks
-    heard = torch.stack([sharpen(fill(own, regions, belonging), recipe.mask_exponent) for own in masks])
-    again = replace(recipe.models, alone=boxes.alone, together=boxes.together, share=boxes.share)
+    heard = torch.stack([sharpen(fill(own, boxes, belonging), recipe.mask_exponent) for own in masks])
+    again = replace(recipe.models, alone=rules.alone, together=rules.together, share=rules.share)
     total = len(heard) * (again.alone + again.together)
     modelling = model_members(part.seen, heard, again, generator)
-    models = yield from relay(modelling, lambda done: progress.step("modelling", done, total))
+    models = yield from relay(modelling, lambda done: counter.step("modelling", done, total))
     return blend(heard, models, part.seen, again)
 
 
 def _toward(
-    part: _Part, decoders: Decoders, targets: Tensor, recipe: Refinement, boxes: Boxes, generator: torch.Generator
+    part: _Part, decoders: Decoders, targets: Tensor, recipe: Refinement, rules: Boxes, generator: torch.Generator
 ) -> Generator[Iteration, None, Tensor]:
     """The masks that decoders draw toward targets, (members, sources, bins, frames) both, from where the separation
-    left them. What they have learned holds them there: where boxes move more than boxes.anew of what they drew before,
+    left them. What they have learned holds them there: where boxes move more than rules.anew of what they drew before,
     as where sounds were grouped wrongly, others begin anew.
     """
     seen = _mean(part.seen)
     weight = seen**recipe.compression
     moved = ((targets - part.modelled).abs() * weight).mean() / weight.mean().clamp(min=TINY)
-    if moved < boxes.anew:
-        return (yield from redraw_on(seen, targets, decoders, recipe, iterations=boxes.iterations))
-    masks, _ = yield from redraw_anew(seen, targets, replace(recipe, iterations=boxes.iterations), generator)
+    if moved < rules.anew:
+        return (yield from redraw_on(seen, targets, decoders, recipe, iterations=rules.iterations))
+    masks, _ = yield from redraw_anew(seen, targets, replace(recipe, iterations=rules.iterations), generator)
     return masks
 
 

@@ -102,9 +102,10 @@ def suggestion(sounds: Sequence[float], used: int, told_from: float) -> list[str
     if probability < told_from or likeliest == min(used, most):
         return []
     if likeliest == 1:
-        return [f"This may be one sound alone (chance {probability:.2f}): the stems are then parts of it."]
+        return [f"This may be one sound alone (probability {probability:.2f}): the stems are then parts of it."]
     number = f"{likeliest} sounds" + (" or more" if likeliest == most else "")
-    return [f"This may be {number} and not {used} (chance {probability:.2f}): try again with that number of sources."]
+    likely = f"probability {probability:.2f}"
+    return [f"This may be {number} and not {used} ({likely}): try again with that number of sources."]
 
 
 def _variance(points: Tensor, energy: Tensor) -> Tensor:

@@ -133,7 +133,7 @@ def _unit(values: Tensor) -> Tensor:
 class Groups:
     """Soft labels of components, and how far they can be trusted.
 
-    labels: (components, sources), rows summing to one; agreement: of the clusterings with their consensus, 0 (chance)
+    labels: (components, sources), rows summing to one; agreement: of the clusterings with their consensus, 0 (random)
     to 1, weighed by energy.
     """
 
@@ -311,7 +311,7 @@ def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
     """What partitions (clusterings, components) agree on, as soft labels.
 
     Cluster names are arbitrary, so each partition is renamed to overlap most, by energy, with the mean label; the mean
-    is taken again with every partition weighed by how far it agrees with it beyond chance, and so on until nothing
+    is taken again with every partition weighed by how far it agrees beyond random labels, and so on until nothing
     changes. For two sources this is the power iteration for the first singular vector of L diag(sqrt e), L the labels
     as +-1. It starts from the partition that agrees best with the others.
     """
@@ -321,19 +321,19 @@ def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
     pairwise = torch.einsum("ank,bnj->abkj", member * share, member)
     start = best_overlap(pairwise, orders)[0].sum(1).argmax()
     labels = member[start]
-    chance = 1 / sources
+    even = 1 / sources
     agreement = torch.zeros(len(member))
     for _ in range(len(member)):
         agreement, order = best_overlap(member.mT @ (labels * share), orders)
         renamed = member.gather(2, orders[order].argsort(1)[:, None].expand_as(member))
-        weight = (agreement - chance).clamp(min=0) + TINY
+        weight = (agreement - even).clamp(min=0) + TINY
         updated = torch.einsum("c,cnk->nk", weight / weight.sum(), renamed)
         if torch.allclose(updated, labels, atol=1e-6):
             break
         labels = updated
     if energy.sum() <= TINY:
-        labels = torch.full_like(labels, chance)
-    confidence = ((agreement.mean() - chance) / (1 - chance)).clamp(0, 1)
+        labels = torch.full_like(labels, even)
+    confidence = ((agreement.mean() - even) / (1 - even)).clamp(0, 1)
     return Groups(labels, float(confidence))
 
 

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from ...events import Corrected, Event, Step
-from ...signal.regions import Region
+from ...signal.boxes import ChunkBox
 from ..method import Read, Separator
-from . import boxes, separation
+from . import boxes as correcting
+from . import separation
 from .counting import suggestion
 from .recipe import Boxes, ConsensusRecipe
 
@@ -55,10 +56,10 @@ class Correcting:
         self,
         read: Read,
         learned: Callable[[int], Mapping[str, Tensor]],
-        regions: Mapping[int, Sequence[Region]],
+        boxes: Mapping[int, Sequence[ChunkBox]],
         *,
         redraw: bool,
         carry: Sequence[int],
         device: torch.device,
     ) -> Iterator[Step | Corrected]:
-        return boxes.correct(read, learned, regions, self.recipe, redraw=redraw, carry=carry, device=device)
+        return correcting.correct(read, learned, boxes, self.recipe, redraw=redraw, carry=carry, device=device)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...nets.decoders import bank, fresh_decoders
-from ...nets.losses import anchored
+from ...nets.losses import redraw_loss
 from ...nets.networks import DecoderBank
 from ...nets.optimise import Iteration, optimise
 from ...recipe import Refinement
@@ -20,12 +20,12 @@ from .learned import Decoders
 def redraw(
     spectrogram: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator
 ) -> Generator[Iteration, None, tuple[Tensor, Decoders | None]]:
-    """Redraw every source by a decoder of its own and read the masks off the drawings (docs/method.md, refinement).
+    """Redraw every source by a decoder of its own and read the masks off the drawings (docs/methods/consensus.md).
 
     spectrogram: magnitudes (bins, frames); masks: (members, sources, bins, frames), summing to one over sources: every
     member has decoders of its own, all in one batch. x = A^c / mean is the mixture and t_k = mask_k x the targets of
-    `losses.anchored`; the result is o_k / sum o, blended with the given masks, as large as they are. Yields after every
-    iteration, returns the masks and the decoders. A spectrogram that is silent, or too small for the exclusion's
+    `losses.redraw_loss`; the result is o_k / sum o, blended with the given masks, as large as they are. Yields after
+    every iteration, returns the masks and the decoders. A spectrogram that is silent, or too small for the exclusion's
     scales, is left as it is, without decoders.
     """
     mixture = _mixture(spectrogram, recipe)
@@ -72,7 +72,7 @@ def _drawn(
         return drawn
 
     def objective(_: int) -> Tensor:
-        return anchored(
+        return redraw_loss(
             draw(),
             targets,
             mixture,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ... import seeds
-from ...events import ChunkMasks, Event, Note, Progress, Step, relay
+from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
 from ...recipe import Refinement
 from ...signal.stft import magnitude
 from .components import (
@@ -113,7 +113,7 @@ class _Separation:
     only: _Chunk | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.progress = Progress(_units(self.recipe, self.sources, self.chunks))
+        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks))
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
@@ -140,7 +140,7 @@ class _Separation:
         run = group_members(
             everyone, members, recipe.features, recipe.grouping, sources=self.sources, generator=generator
         )
-        groups = yield from relay(run, lambda done: self.progress.step("grouping", *done, units=0))
+        groups = yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0))
         evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
         labels = [informed(own, _priors(one)) for own, one in zip(groups.labels.split(counts), described, strict=True)]
         return _Grouped(labels, _probability(evident, recipe.confidence))
@@ -161,7 +161,7 @@ class _Separation:
         answers: list[Tensor] = []
         learned: list[Learned] = []
         for seen, pool, share, window in zip(chunk.seen, chunk.pools, shares, windows, strict=True):
-            masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.progress)
+            masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.counter)
             answers.append(masks)
             learned.append(own)
         return agreed(answers, recipe.mask_exponent), learned, chunk.islands is not None
@@ -180,7 +180,7 @@ class _Separation:
         total = len(recipe.members) * sum(part.updates for part in recipe.pool)
 
         def told(units: int, _: int) -> Step:
-            return self.progress.step("factorising", next(updates), total, units=units)
+            return self.counter.step("factorising", next(updates), total, units=units)
 
         for own, window in zip(seen, recipe.windows, strict=True):
             parts: list[list[Factorisation]] = []
@@ -219,7 +219,7 @@ class _Separation:
             return None
         generator = seeds.generator(self.seed, self.chunks + index)
         run = evidence(chunk.pools[0][: len(recipe.pool)], len(seen), recipe, counting, generator)
-        return (yield from relay(run, lambda done: self.progress.step("grouping", *done, units=0)))
+        return (yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0)))
 
 
 def _priors(described: _Described) -> list[Prior]:
@@ -236,17 +236,17 @@ def _answer(
     members: int,
     recipe: ConsensusRecipe,
     generator: torch.Generator,
-    progress: Progress,
+    counter: StepCounter,
 ) -> Generator[Step, None, tuple[Tensor, Learned]]:
     """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it."""
     masks = member_masks(pool, labels.to(seen.device), len(seen), members)
     models: list[Factorisation] = []
     decoders = None
     if recipe.models is not None:
-        models = yield from _model(seen, masks, recipe.models, generator, progress)
+        models = yield from _model(seen, masks, recipe.models, generator, counter)
         masks = blend(masks, models, seen, recipe.models)
     if recipe.refinement is not None:
-        masks, decoders = yield from _redraw(seen, masks, recipe.refinement, generator, progress)
+        masks, decoders = yield from _redraw(seen, masks, recipe.refinement, generator, counter)
     return masks, Learned(pool, labels, decoders, models)
 
 
@@ -274,23 +274,23 @@ def _nearest(bins: int, others: int) -> Tensor:
 
 
 def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, progress: Progress
+    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter
 ) -> Generator[Step, None, list[Factorisation]]:
     """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
     members, sources = masks.shape[:2]
     total = members * (recipe.alone + recipe.together)
     run = model_members(seen, masks, recipe, generator)
-    return (yield from relay(run, lambda done: progress.step("modelling", done, total, units=recipe.runs * sources)))
+    return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))
 
 
 def _redraw(
-    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, progress: Progress
+    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, counter: StepCounter
 ) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
     """One mask for all views: the decoders look at the root of their mean power."""
     units = masks.shape[:2].numel() * _UNITS_PER_DECODER
     run = redraw(seen.square().mean(0).sqrt(), masks, recipe, generator)
     return (
         yield from relay(
-            run, lambda at: progress.step("refining", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
+            run, lambda at: counter.step("redrawing", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
         )
     )

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...events import Progress, Step, relay, within
+from ...events import Step, StepCounter, relay, within
 from ...nets.decoders import fresh_decoders
-from ...nets.losses import anchored
+from ...nets.losses import redraw_loss
 from ...nets.optimise import optimise
 from ...recipe import Refinement
 from ...signal.stft import istft, stft
@@ -83,16 +83,16 @@ def _solve(
     omega = torch.linspace(0, math.pi, n_fft // 2 + 1, device=wide.device)
     delays = torch.zeros(len(heard), device=wide.device)
     model = _start(observed, unknown, estimate)
-    progress = Progress(2 * estimate.rounds + (recipe.refinement.iterations if recipe.refinement else 0))
+    counter = StepCounter(2 * estimate.rounds + (recipe.refinement.iterations if recipe.refinement else 0))
     for half in range(2):
         for _ in range(estimate.rounds):
             delays = _delays(model, observed, omega, delays, estimate.whole)
             turned = observed * torch.polar(torch.ones_like(omega), omega * delays[:, None])[None, :, :, None]
             model = _update(replace(model, observed=turned), unknown, estimate)
-            yield progress.step("estimating")
+            yield counter.step("estimating")
         if half == 0 and recipe.refinement is not None:
-            run = _refine(model, recipe.refinement, estimate.pooled_bins, generator)
-            model = yield from relay(run, lambda loss: progress.step("refining", loss=loss))
+            run = _redraw(model, recipe.refinement, estimate.pooled_bins, generator)
+            model = yield from relay(run, lambda loss: counter.step("redrawing", loss=loss))
     mean, _ = model.posterior()
     parts = []
     for index, signal in enumerate(heard):
@@ -202,11 +202,11 @@ def _mixing(target: Tensor, sound: Tensor, own: Tensor) -> Tensor:
     return b @ inverse
 
 
-def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Generator) -> Generator[float, None, _Model]:
+def _redraw(model: _Model, recipe: Refinement, bins: int, generator: torch.Generator) -> Generator[float, None, _Model]:
     """Redraw the powers by untrained networks, one for the shared sound and one for each place's own.
 
     t_s and t_m are the roots of the powers (to recipe.compression) at the shared sound's level; the networks draw o_s,
-    the same for every place, and o_m, so that o_s + o_m is what is heard (`losses.anchored`). The powers are then
+    the same for every place, and o_m, so that o_s + o_m is what is heard (`losses.redraw_loss`). The powers are then
     multiplied by (o / t)^(2 share / compression).
     """
     gains = model.gains[..., None, None].square().clamp(min=FAINT)
@@ -230,7 +230,7 @@ def _refine(model: _Model, recipe: Refinement, bins: int, generator: torch.Gener
 
     def objective(_: int) -> Tensor:
         drawn = draw()
-        return anchored(
+        return redraw_loss(
             torch.stack([drawn[:1].expand_as(drawn[1:]), drawn[1:]], dim=1),
             together,
             together.sum(1),

@@ -15,13 +15,13 @@ class Search(Section):
     ceiling: float  # of the whitened spectrogram, in medians of a bin over time
     silent: float  # of a clip's loudest bin: what lies below says nothing
     quantile: float  # of the cross-correlation: its usual level
-    prominence: float  # usual levels: from there on a peak of the cross-correlation is no chance
+    prominence: float  # usual levels: from there on a peak of the cross-correlation is no coincidence
     candidates: int  # alignments of two clips that are looked at more closely
     apart: int  # samples between them, at the least
     patch_bins: int  # over which coherence is averaged; odd
     patch_frames: int  # odd
-    chances: int  # lags at which coherence can only be chance, to know its deviation
-    likeness: float  # deviations: from there on a clip's coherence is no chance
+    chances: int  # lags at which coherence can only be coincidence, to know its deviation
+    likeness: float  # deviations: from there on a clip's coherence is no coincidence
     edge: float  # deviations of a frame within which a stretch of coherence ends
     gap_s: float  # seconds below the edge that do not end it
     margin_s: float  # seconds added on either side

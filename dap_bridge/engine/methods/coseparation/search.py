@@ -85,8 +85,8 @@ def find_shared(views: Sequence[Tensor], front: Front, recipe: Search) -> Genera
     """
     left = [view.clone() for view in views]
     both = list(combinations(range(len(left)), 2))
-    # of the whole clips: holes that all of them have make chance look small
-    chance: dict[tuple[int, int], float] = {}
+    # of the whole clips: holes that all of them have make coincidence look small
+    unrelated: dict[tuple[int, int], float] = {}
     sounds: list[Shared] = []
     best = 0.0
     for number in range(recipe.rounds):
@@ -94,8 +94,8 @@ def find_shared(views: Sequence[Tensor], front: Front, recipe: Search) -> Genera
         pairs: list[_Pair] = []
         for done, (i, j) in enumerate(both, 1):
             if number == 0:
-                chance[i, j] = _usual_coherence(views[i], views[j], front, recipe)
-            pairs += _candidates(left, white, i, j, chance[i, j], front, recipe)
+                unrelated[i, j] = _usual_coherence(views[i], views[j], front, recipe)
+            pairs += _candidates(left, white, i, j, unrelated[i, j], front, recipe)
             yield Step("searching", done, len(both), (number + done / len(both)) / recipe.rounds)
         offsets, strength = _agreement(pairs, len(left), recipe)
         best = max(best, strength)
@@ -137,12 +137,12 @@ def _peaks(values: Tensor, count: int, apart: int) -> list[int]:
 
 
 def _candidates(
-    views: Sequence[Tensor], white: Sequence[Tensor], i: int, j: int, chance: float, front: Front, recipe: Search
+    views: Sequence[Tensor], white: Sequence[Tensor], i: int, j: int, unrelated: float, front: Front, recipe: Search
 ) -> list[_Pair]:
     """Alignments of two clips that stand out, and the one at which both begin together.
 
     How far one stands out is known in two ways: from the whitened cross-correlation, against its usual level, and from
-    the coherence, against `chance`, what it is where nothing is shared.
+    the coherence, against `unrelated`, what it is where nothing is shared.
     """
     x, y = views[i], views[j]
     if not (bool(x.any()) and bool(y.any())):
@@ -163,7 +163,7 @@ def _candidates(
     found = []
     for lag, prominence in lags.items():
         seen = float(_coherence([x, shifted(y, lag, len(x))], front, recipe).sum())
-        likeness = abs(seen) / chance if chance else 0.0
+        likeness = abs(seen) / unrelated if unrelated else 0.0
         strength = max(prominence / recipe.prominence, likeness / recipe.likeness)
         found.append(_Pair(i, j, lag, strength, -1 if seen < 0 else 1))
     return found
@@ -174,13 +174,13 @@ def _coherence(signals: Sequence[Tensor], front: Front, recipe: Search) -> Tenso
 
 
 def _usual_coherence(x: Tensor, y: Tensor, front: Front, recipe: Search) -> float:
-    """Root mean square of the total coherence of two clips at lags where it can only be chance."""
-    totals = [_chance([x, shifted(y, 0, len(x))], k, front, recipe).sum() for k in range(recipe.chances)]
+    """Root mean square of the total coherence of two clips at lags where it can only be coincidence."""
+    totals = [_coincidence([x, shifted(y, 0, len(x))], k, front, recipe).sum() for k in range(recipe.chances)]
     return float(torch.stack(totals).square().mean().sqrt())
 
 
-def _chance(signals: Sequence[Tensor], number: int, front: Front, recipe: Search) -> Tensor:
-    """`_coherence` where only chance can bring any: each signal turned by a length of its own, others each `number`."""
+def _coincidence(signals: Sequence[Tensor], number: int, front: Front, recipe: Search) -> Tensor:
+    """`_coherence` that only coincidence can bring: each signal turned by a length of its own, others each `number`."""
     step = len(signals[0]) / (recipe.chances + 1)
     turned = [s.roll(round(step * (number + 1) * k / (len(signals) - 1))) for k, s in enumerate(signals)]
     return _coherence(turned, front, recipe)
@@ -244,9 +244,9 @@ def _sounds(
         return [o.sign * shifted(signals[clip], start + o.lag, length) for clip, o in offsets.items()]
 
     whole = aligned(views)
-    chance = torch.stack([_chance(whole, k, front, recipe) for k in range(recipe.chances)])
-    edge = recipe.edge * float(chance.square().mean().sqrt())
-    least = _STRETCH * recipe.likeness * float(chance.sum(1).square().mean().sqrt())
+    unrelated = torch.stack([_coincidence(whole, k, front, recipe) for k in range(recipe.chances)])
+    edge = recipe.edge * float(unrelated.square().mean().sqrt())
+    least = _STRETCH * recipe.likeness * float(unrelated.sum(1).square().mean().sqrt())
     profile = _coherence(aligned(left), front, recipe)
     margin = round(recipe.margin_s * front.rate)
     sounds: list[Shared] = []

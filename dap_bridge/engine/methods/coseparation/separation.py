@@ -1,7 +1,7 @@
 """N clips that share one sound: found, estimated from all its places at once, and taken out of each.
 
-Fig. 7 of the paper fits one network to the shared sound and one to each clip's own. Here they refine what the clips say
-together: the same waveform under different company.
+Fig. 7 of the paper optimises one network for the shared sound and one for each clip's own. Here they redraw what the
+clips say together: the same waveform under different company.
 """
 
 from __future__ import annotations

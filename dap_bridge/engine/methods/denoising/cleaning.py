@@ -95,7 +95,7 @@ def learned_snr(
     """A priori SNR of a clip whose speech is made of few spectra: xi = W H / floor, (bins, frames).
 
     power ~ W H + floor in the Itakura-Saito divergence, the floor held: the multiplicative updates of Fevotte and Idier
-    (2011), which never make it worse. What comes back in the same spectra is no chance, however faint it is in one bin.
+    (2011), which never make it worse. What comes back in the same spectra is no coincidence, however faint in one bin.
     """
     level = power.mean()
     power, floor = power / level, floor / level

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ... import seeds
-from ...events import ChunkMasks, Event, Progress, relay
+from ...events import ChunkMasks, Event, StepCounter, relay
 from ...nets.networks import WaveUNet, draw_weights
 from ...nets.optimise import Iteration, multiplies_halves, optimise
 from ...recipe import Gain
@@ -31,11 +31,11 @@ def denoise(
     the speech's and the noise's, in this order. Every chunk has a network and noise of its own, so that a clip's end
     does not depend on its beginning.
     """
-    progress = Progress(total=chunks * recipe.fit.iterations)
+    counter = StepCounter(total=chunks * recipe.fit.iterations)
     for index in range(chunks):
         audible = _without_rumble(read(index).mean(0).to(device), recipe)
         run = _accumulate(audible, recipe, seeds.generator(seed, index))
-        total = yield from relay(run, lambda at: progress.step("fitting", at.index + 1, recipe.fit.iterations))
+        total = yield from relay(run, lambda at: counter.step("optimising", at.index + 1, recipe.fit.iterations))
         gain = attenuated_gain(attenuation(total, recipe.fluctuations), recipe.gain)
         hertz = torch.linspace(0, recipe.front.rate / 2, len(gain), device=device)
         gain = gain * high_pass(hertz, recipe.gain)[:, None]
@@ -53,7 +53,7 @@ def _without_rumble(audio: Tensor, recipe: NetworkPriorRecipe) -> Tensor:
 def _accumulate(
     audio: Tensor, recipe: NetworkPriorRecipe, generator: torch.Generator
 ) -> Generator[Iteration, None, Tensor]:
-    """Fit the network to `audio` (samples,), from uniform noise that stays the same, by the squared error.
+    """Optimise the network on `audio` (samples,), from uniform noise that stays the same, by the squared error.
 
     Yields every iteration, returns the sum of all relative changes of what is drawn: (bins, frames).
     """

@@ -179,7 +179,7 @@ class _Optimiser:
         def tell(done: tuple[int, float]) -> Step:
             nonlocal furthest
             furthest = max(furthest, done[0])
-            return Step("fitting", done[0], iterations, (index + furthest / iterations) / self.chunks, done[1])
+            return Step("optimising", done[0], iterations, (index + furthest / iterations) / self.chunks, done[1])
 
         if previous:
             start = self._start(previous.restarts, mixture, previous)

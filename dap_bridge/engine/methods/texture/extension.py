@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ... import seeds
-from ...events import Made, Note, Progress, Step, relay
+from ...events import Made, Note, Step, StepCounter, relay
 from ...signal.auditory import FilterBank
 from ...signal.phase import continued, fast_griffin_lim, joined
 from ...signal.stft import frame_count
@@ -52,13 +52,13 @@ def extend(
     if reason:
         yield Note(reason)
     spans = _spans(frames, block, original.hop * 2**recipe.fit.network.halvings)
-    progress = Progress(_units(recipe, results * len(spans)))
-    fitting = optimise_generator(original, recipe, seeds.generator(seed, -1))
-    model = yield from relay(fitting, lambda at: progress.step("fitting", loss=float(at.loss)))
+    counter = StepCounter(_units(recipe, results * len(spans)))
+    optimising = optimise_generator(original, recipe, seeds.generator(seed, -1))
+    model = yield from relay(optimising, lambda at: counter.step("optimising", loss=float(at.loss)))
     for index in range(results):
         artist = _Artist(model, original, recipe, frames, fade, variation, seeds.generator(seed, index))
         for start, end in spans:
-            yield from artist.draw(start, end, progress)
+            yield from artist.draw(start, end, counter)
             yield Made(index, (original.directions @ artist.piece).cpu())
 
 
@@ -117,7 +117,7 @@ class _Artist:
         """Latents beyond what is drawn that a drawn frame may depend on: of context, and of the convolutions' reach."""
         return self._context // self._unit + self._model.reach
 
-    def draw(self, start: int, end: int, progress: Progress) -> Iterator[Step]:
+    def draw(self, start: int, end: int, counter: StepCounter) -> Iterator[Step]:
         """The piece from frame `start` to `end`; afterwards it is `piece`."""
         last = end == self._frames
         right = self._original.after if last else None
@@ -136,7 +136,7 @@ class _Artist:
             known=known,
             where=where,
         )
-        audio = yield from relay(inventing, lambda _: progress.step("drawing"))
+        audio = yield from relay(inventing, lambda _: counter.step("drawing"))
         if end - start >= matching.least_s * self._original.rate:
             bank = FilterBank(size, self._original.rate, envelopes, known.device)
             share = self._share(start, torch.linspace(0, size, bank.frames, device=known.device))
@@ -150,7 +150,7 @@ class _Artist:
                 envelopes=envelopes,
                 matching=matching,
             )
-            audio = yield from relay(correcting, lambda _: progress.step("matching"))
+            audio = yield from relay(correcting, lambda _: counter.step("matching"))
         self._finish(audio, right, stop)
 
     def _share(self, start: int, samples: Tensor) -> Tensor:

@@ -35,9 +35,9 @@ PROBE = "dap_bridge.jobs.worker:probe"
 # A probe that takes its process down with it would do so for ever.
 PROBE_ATTEMPTS = 3
 PREDECESSOR_TIMEOUT_S = 5.0
-# How often the process is listened to. A probe's limit is counted in such looks: no time passes while the daemon is
+# How often the process is listened to. A probe's limit is counted in such polls: no time passes while the daemon is
 # stopped or the machine sleeps, so that neither is held against the process.
-LOOK_S = 0.1
+POLL_S = 0.1
 REAPED_LOOKS, REAPED_S = 50, 0.01
 # What the Linux kernel ends a process with that it has no memory for.
 KILLED = -getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -112,8 +112,8 @@ class LocalWorker:
     async def _answer_of_probe(self) -> Device:
         answer = asyncio.ensure_future(self._submit(over_there.call, self._probe, self._wanted))
         try:
-            for _ in range(math.ceil(self._stall_s / LOOK_S)):
-                if (await asyncio.wait({answer}, timeout=LOOK_S))[0]:
+            for _ in range(math.ceil(self._stall_s / POLL_S)):
+                if (await asyncio.wait({answer}, timeout=POLL_S))[0]:
                     found: Device = answer.result()
                     return found
         finally:
@@ -209,7 +209,7 @@ async def _listen(mailbox: Mailbox, tell: Tell) -> None:
     """Pass on what the process says of itself, for as long as somebody waits for it."""
     heard = None
     while True:
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(POLL_S)
         if (now := mailbox.heard()) != heard:
             heard = now
             tell(mailbox.progress())

@@ -15,10 +15,10 @@ _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
 
 
 @dataclass(frozen=True)
-class Region:
+class ChunkBox:
     """A box as a chunk hears of it: in it, `source` (from 0) has all of the mixture, or nothing of it.
 
-    start, end, feather: seconds from the beginning of the chunk, which the region may begin before or outlast; low,
+    start, end, feather: seconds from the beginning of the chunk, which the box may begin before or outlast; low,
     high: Hz. strength: 0..1, how far masks are moved there.
     """
 
@@ -32,15 +32,15 @@ class Region:
     feather: float
 
 
-def membership(region: Region, hertz: Tensor, seconds: Tensor, octaves: float) -> Tensor:
-    """How far each point of a grid belongs to the region, 0..1: (len(hertz), len(seconds)).
+def membership(box: ChunkBox, hertz: Tensor, seconds: Tensor, octaves: float) -> Tensor:
+    """How far each point of a grid belongs to the box, 0..1: (len(hertz), len(seconds)).
 
-    One in the box; beyond it falls as a raised cosine over `octaves` and over region.feather seconds.
+    One in the box; beyond it falls as a raised cosine over `octaves` and over box.feather seconds.
     """
     f = hertz.clamp(min=_LOWEST)
-    beyond = torch.maximum((max(region.low, _LOWEST) / f).log2(), (f / region.high).log2())
-    before = torch.maximum(region.start - seconds, seconds - region.end)
-    return _fall(beyond, octaves)[:, None] * _fall(before, region.feather)
+    beyond = torch.maximum((max(box.low, _LOWEST) / f).log2(), (f / box.high).log2())
+    before = torch.maximum(box.start - seconds, seconds - box.end)
+    return _fall(beyond, octaves)[:, None] * _fall(before, box.feather)
 
 
 def _fall(distance: Tensor, width: float) -> Tensor:
@@ -50,20 +50,20 @@ def _fall(distance: Tensor, width: float) -> Tensor:
     return 0.5 + 0.5 * (torch.pi * (distance / width).clamp(0, 1)).cos()
 
 
-def fill(masks: Tensor, regions: Sequence[Region], belonging: Sequence[Tensor]) -> Tensor:
-    """Masks (sources, bins, frames) with the regions filled in, the later over the earlier; they still sum to one.
+def fill(masks: Tensor, boxes: Sequence[ChunkBox], belonging: Sequence[Tensor]) -> Tensor:
+    """Masks (sources, bins, frames) with the boxes filled in, the later over the earlier; they still sum to one.
 
-    belonging: each region's `membership`. What is taken from a source goes to the others in their own proportion.
+    belonging: each box's `membership`. What is taken from a source goes to the others in their own proportion.
     """
-    for region, belongs in zip(regions, belonging, strict=True):
+    for box, belongs in zip(boxes, belonging, strict=True):
         only = torch.zeros_like(masks)
-        if region.active:
-            only[region.source] = 1.0
+        if box.active:
+            only[box.source] = 1.0
         else:
             only += masks + TINY
-            only[region.source] = 0.0
+            only[box.source] = 0.0
             only = only / only.sum(0)
-        masks = torch.lerp(masks, only, region.strength * belongs)
+        masks = torch.lerp(masks, only, box.strength * belongs)
     return masks
 
 
@@ -73,7 +73,7 @@ def grid(front: Front, bins: int, frames: int, device: torch.device) -> tuple[Te
     return hertz, torch.arange(frames, device=device) * (front.hop / front.rate)
 
 
-def on_front(regions: Sequence[Region], masks: Tensor, front: Front, octaves: float) -> list[Tensor]:
-    """Each region's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
+def on_front(boxes: Sequence[ChunkBox], masks: Tensor, front: Front, octaves: float) -> list[Tensor]:
+    """Each box's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
     hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
-    return [membership(region, hertz, seconds, octaves) for region in regions]
+    return [membership(box, hertz, seconds, octaves) for box in boxes]
