@@ -19,9 +19,9 @@ from ..transport import protocol
 from ..transport.dropfolder import CHOICE, STATUS
 from ..transport.events import Accepted, Failed, JobEvent
 from ..transport.heartbeat import heartbeat
-from . import edits, marks, stems
-from .edits import Edit
-from .marks import Mark
+from . import corrections, mask_requests, stems
+from .corrections import Correction
+from .mask_requests import MaskRequest
 from .selections import FOLDER
 from .stems import Result, Stem
 
@@ -31,7 +31,7 @@ WHOLE = "Select a part of the track of a stem that DAP placed: of one clip, whic
 
 
 class Answers(threading.Thread):
-    """Answers marks until it is told to stop, and says so in <spool>/audacity.status. A context manager.
+    """Answers requests about masks until it is told to stop, and says so in <spool>/audacity.status. A context manager.
 
     A thread of its own: a plug-in waits for its answer while Audacity keeps its pipe waiting for the plug-in.
     """
@@ -58,47 +58,47 @@ class Answers(threading.Thread):
                     alive = protocol.lines({"time": int(time.time())})
                     atomic.write_text(self._spool / ALIVE, alive, durable=False)
                     beaten = time.monotonic()
-                for mark in marks.claimed(self._spool):
-                    self._answer(mark)
+                for asked in mask_requests.claimed(self._spool):
+                    self._answer(asked)
 
-    def _answer(self, mark: Mark) -> None:
+    def _answer(self, asked: MaskRequest) -> None:
         try:
-            answer(mark, self._spool)
+            answer(asked, self._spool)
         except DapError as error:
-            _say(self._spool, Failed(job=mark.job, **error.as_dict()))
+            _say(self._spool, Failed(job=asked.job, **error.as_dict()))
 
 
-def answer(mark: Mark, spool: Path) -> None:
-    """Do what a mark asks for. Raises DapError where it cannot be done; nothing has changed then."""
+def answer(asked: MaskRequest, spool: Path) -> None:
+    """Do what a plug-in asks for. Raises DapError where it cannot be done; nothing has changed then."""
     known = stems.results(spool)
-    position, stem = locate(mark, known)
+    position, stem = locate(asked, known)
     session = stem.result.session
     _keep_clip(stem.result, spool)
-    if mark.op == "edit":
-        edit = Edit(session, session, stem.index, position, mark.track, mark.start, mark.end)
-        _open_editor(edit, spool)
-        _say(spool, Accepted(job=mark.job, verb=mark.op))
+    if asked.op == "edit":
+        correction = Correction(session, session, stem.index, position, asked.track, asked.start, asked.end)
+        _open_editor(correction, spool)
+        _say(spool, Accepted(job=asked.job, verb=asked.op))
         return
     origin = stems.origins(known)
-    if any(origin.get(other.session) == origin[session] for other in edits.waiting(spool, edits.EDIT)):
-        raise BadRequest("An earlier edit of these masks is on its way.", "Try again once its stems are there.")
-    request: dict[str, Any] = {"verb": "undo", "job": mark.job, "session": session}
-    if mark.op in list(Op):
-        request |= {"verb": "refine", "box": [box_of(mark, position, stem)], "carry": mark.carry}
+    if any(origin.get(other.session) == origin[session] for other in corrections.waiting(spool, corrections.OF_BOX)):
+        raise BadRequest("An earlier box of these masks is on its way.", "Try again once its stems are there.")
+    request: dict[str, Any] = {"verb": "undo", "job": asked.job, "session": session}
+    if asked.op in list(Op):
+        request |= {"verb": "refine", "box": [box_of(asked, position, stem)], "carry": asked.carry}
     elif not stem.result.boxes:
-        raise BadRequest("The masks of this stem have not been edited.", "There is nothing to take back.")
-    edit = Edit(mark.job, session, stem.index, position, mark.track, mark.start, mark.end)
-    edit.write(spool, edits.EDIT)
-    atomic.write_text(spool / "inbox" / f"{mark.job}.json", json.dumps(request))
+        raise BadRequest("No box has corrected the masks of this stem.", "There is nothing to take back.")
+    correction = Correction(asked.job, session, stem.index, position, asked.track, asked.start, asked.end)
+    correction.write(spool, corrections.OF_BOX)
+    atomic.write_text(spool / "inbox" / f"{asked.job}.json", json.dumps(request))
 
 
-def locate(mark: Mark, known: list[Result]) -> tuple[int, Stem]:
+def locate(asked: MaskRequest, known: list[Result]) -> tuple[int, Stem]:
     """The project's frame that the selected clip begins at, and which stem it is. Raises UnknownSession."""
-    first, last = _clip_of(mark)
-    alike = [result for result in known if (result.rate, result.frames) == (round(mark.rate), last - first)]
-    audio = stems.read(mark.audio)
+    first, last = _clip_of(asked)
+    alike = [result for result in known if (result.rate, result.frames) == (round(asked.rate), last - first)]
+    audio = stems.read(asked.audio)
     for late in (0, 1, -1):  # of edges that lie between two samples
-        before = first - round(mark.start * mark.rate) - late
+        before = first - round(asked.start * asked.rate) - late
         inside = audio[max(before, 0) : last - first + before]
         stem = stems.tell(inside, max(-before, 0), alike)
         if stem is not None:
@@ -106,29 +106,29 @@ def locate(mark: Mark, known: list[Result]) -> tuple[int, Stem]:
     raise UnknownSession("This is no stem that the bridge remembers.", WHOLE)
 
 
-def box_of(mark: Mark, position: int, stem: Stem) -> str:
+def box_of(asked: MaskRequest, position: int, stem: Stem) -> str:
     """As the protocol writes a box. Raises BadRequest where it is empty."""
     clip = stem.result
-    start = max(mark.start - position / clip.rate, 0.0)
-    end = min(mark.end - position / clip.rate, clip.frames / clip.rate)
-    low = 0.0 if mark.low is None else mark.low
-    high = min(math.inf if mark.high is None else mark.high, clip.rate / 2)
+    start = max(asked.start - position / clip.rate, 0.0)
+    end = min(asked.end - position / clip.rate, clip.frames / clip.rate)
+    low = 0.0 if asked.low is None else asked.low
+    high = min(math.inf if asked.high is None else asked.high, clip.rate / 2)
     if low >= high:
         raise BadRequest(
             "The range of frequencies is empty, or lies above what the stem holds.",
             "Drag it in the spectrogram; without one, all frequencies are meant.",
         )
-    return Box(stem.index, Op(mark.op), start, end, low, high, mark.strength).as_text()
+    return Box(stem.index, Op(asked.op), start, end, low, high, asked.strength).as_text()
 
 
-def _clip_of(mark: Mark) -> tuple[int, int]:
+def _clip_of(asked: MaskRequest) -> tuple[int, int]:
     """First and last frame of the clip that a selection lies in, of the project. Raises UnknownSession."""
-    touched = [clip for clip in mark.clips if min(clip[1], mark.end) - max(clip[0], mark.start) > 1 / mark.rate]
+    touched = [clip for clip in asked.clips if min(clip[1], asked.end) - max(clip[0], asked.start) > 1 / asked.rate]
     if not touched:
         raise UnknownSession("There is no sound in the selection.", WHOLE)
     if len(touched) > 1:
         raise UnknownSession("The selection reaches over several clips.", WHOLE)
-    start, end = (round(edge * mark.rate) for edge in touched[0])
+    start, end = (round(edge * asked.rate) for edge in touched[0])
     return start, end
 
 
@@ -139,14 +139,14 @@ def _keep_clip(result: Result, spool: Path) -> None:
             os.utime(result.clip)
 
 
-def _open_editor(edit: Edit, spool: Path) -> None:
+def _open_editor(correction: Correction, spool: Path) -> None:
     editor = heartbeat(spool).get("editor")
     if not editor:
         raise DaemonUnreachable("This bridge has no mask editor.", "Update dap-bridge, and start it again.")
-    (spool / "outbox" / f"{edit.session}{CHOICE}").unlink(missing_ok=True)
-    edit.write(spool, edits.EDITOR)
-    if not webbrowser.open(editor + edit.session):
-        raise UnknownSession("No browser could be opened.", f"Open it yourself: dap-bridge edit {edit.session}")
+    (spool / "outbox" / f"{correction.session}{CHOICE}").unlink(missing_ok=True)
+    correction.write(spool, corrections.OF_EDITOR)
+    if not webbrowser.open(editor + correction.session):
+        raise UnknownSession("No browser could be opened.", f"Open it yourself: dap-bridge edit {correction.session}")
 
 
 def _say(spool: Path, event: JobEvent) -> None:

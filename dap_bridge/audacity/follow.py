@@ -11,9 +11,9 @@ from pathlib import Path
 from ..errors import DaemonUnreachable, DapError, HostUnreachable
 from ..transport import protocol
 from ..transport.dropfolder import CHOICE, STATUS
-from . import edits, selections
+from . import corrections, selections
 from .answers import Answers
-from .edits import Edit
+from .corrections import Correction
 from .pipe import Pipe
 from .place import place, read_manifest
 from .revise import revise
@@ -70,11 +70,11 @@ def _polls(spool: Path) -> Iterator[Callable[[], Outcome | None]]:
     """For all that is waited for, what asks how its job ended; None while it runs. Raise HostUnreachable."""
     for selection in selections.waiting(spool):
         yield partial(_poll, selection, spool)
-    for edit in edits.waiting(spool, edits.EDIT):
-        yield partial(_poll_edit, edit, spool)
-    for edit in edits.waiting(spool, edits.EDITOR):
-        if _event(spool, edit.job, CHOICE):
-            yield partial(_take_choice, edit, spool)
+    for correction in corrections.waiting(spool, corrections.OF_BOX):
+        yield partial(_poll_correction, correction, spool)
+    for correction in corrections.waiting(spool, corrections.OF_EDITOR):
+        if _event(spool, correction.job, CHOICE):
+            yield partial(_take_choice, correction, spool)
 
 
 def _poll(selection: Selection, spool: Path) -> Outcome | None:
@@ -102,36 +102,36 @@ def _bring(selection: Selection, manifest: Path) -> Outcome:
     return Outcome(selection.job, selection.track, tracks)
 
 
-def _poll_edit(edit: Edit, spool: Path) -> Outcome | None:
-    event = _event(spool, edit.job, STATUS)
+def _poll_correction(correction: Correction, spool: Path) -> Outcome | None:
+    event = _event(spool, correction.job, STATUS)
     if event.get("event") == "done":
-        outcome = _revise(edit, spool, Path(event.get("manifest", "")))
+        outcome = _revise(correction, spool, Path(event.get("manifest", "")))
     else:
         reason = _failure(event)
         if reason is None:
             return None
-        outcome = Outcome(edit.job, edit.track, message=reason[0], hint=reason[1])
-    edit.forget(spool)
+        outcome = Outcome(correction.job, correction.track, message=reason[0], hint=reason[1])
+    correction.forget(spool)
     return outcome
 
 
-def _take_choice(edit: Edit, spool: Path) -> Outcome:
+def _take_choice(correction: Correction, spool: Path) -> Outcome:
     """What the mask editor has sent."""
-    outcome = _revise(edit, spool, Path(_event(spool, edit.job, CHOICE).get("manifest", "")))
-    (spool / "outbox" / f"{edit.job}{CHOICE}").unlink(missing_ok=True)
+    outcome = _revise(correction, spool, Path(_event(spool, correction.job, CHOICE).get("manifest", "")))
+    (spool / "outbox" / f"{correction.job}{CHOICE}").unlink(missing_ok=True)
     return outcome
 
 
-def _revise(edit: Edit, spool: Path, manifest: Path) -> Outcome:
+def _revise(correction: Correction, spool: Path, manifest: Path) -> Outcome:
     with Pipe() as pipe:
         try:
-            tracks, missing = revise(pipe, spool, edit, manifest)
+            tracks, missing = revise(pipe, spool, correction, manifest)
         except (HostUnreachable, DaemonUnreachable):
             raise
         except DapError as error:
-            return _useless(edit, error, manifest)
+            return _useless(correction, error, manifest)
     absent = f"Stem {', '.join(map(str, missing))} did not stand there, and is as it was." if missing else ""
-    return Outcome(edit.job, edit.track, tuple(tracks), message=absent)
+    return Outcome(correction.job, correction.track, tuple(tracks), message=absent)
 
 
 def _failure(event: dict[str, str]) -> tuple[str, str] | None:
@@ -144,7 +144,7 @@ def _failure(event: dict[str, str]) -> tuple[str, str] | None:
     return None
 
 
-def _useless(waiting: Selection | Edit, error: DapError, manifest: Path) -> Outcome:
+def _useless(waiting: Selection | Correction, error: DapError, manifest: Path) -> Outcome:
     hint = f"The stems lie in {manifest.parent}; import them by hand."
     return Outcome(waiting.job, waiting.track, message=error.message, hint=hint)
 

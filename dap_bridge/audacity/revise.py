@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import HostRefused, HostUnreachable
 from ..transport import protocol
 from . import stems
-from .edits import Edit
+from .corrections import Correction
 from .pipe import Pipe
 from .place import Track, require_stems, tracks
 from .selections import FOLDER
@@ -20,7 +20,7 @@ PLAN = "stems.plan"
 READ, REPLACE = "DAP Read stems", "DAP Replace stems"
 
 
-def revise(pipe: Pipe, spool: Path, edit: Edit, manifest: Path) -> tuple[list[str], list[int]]:
+def revise(pipe: Pipe, spool: Path, correction: Correction, manifest: Path) -> tuple[list[str], list[int]]:
     """Put the stems of a finished job where those of its family stand; the names of the tracks, and what was not there.
 
     Raises HostRefused where the result cannot be used or none of them stands there any more; HostUnreachable where
@@ -30,8 +30,8 @@ def revise(pipe: Pipe, spool: Path, edit: Edit, manifest: Path) -> tuple[list[st
     new = {stem.index: manifest.parent / stem.path for stem in made.stems}
     known = stems.results(spool)
     origin = stems.origins(known)
-    family = [result for result in known if origin[result.session] == origin.get(edit.session)]
-    start, end = edit.position / made.rate, (edit.position + made.frames) / made.rate
+    family = [result for result in known if origin[result.session] == origin.get(correction.session)]
+    start, end = correction.position / made.rate, (correction.position + made.frames) / made.rate
     standing = _standing(pipe, spool, family, start, end)
     if not standing:
         raise HostRefused("No stem of that separation stands there any more, in the project in front.")
@@ -39,8 +39,8 @@ def revise(pipe: Pipe, spool: Path, edit: Edit, manifest: Path) -> tuple[list[st
     if old:
         _replace(pipe, spool, old, start, end)
     # The box is selected again: to be heard.
-    marked = [track for track, stem in standing.items() if stem.index == edit.stem] or list(standing)
-    _select(pipe, marked[0].position, 1, edit.start, edit.end)
+    corrected = [track for track, stem in standing.items() if stem.index == correction.stem] or list(standing)
+    _select(pipe, corrected[0].position, 1, correction.start, correction.end)
     return [track.name for track in standing], sorted(new.keys() - {stem.index for stem in standing.values()})
 
 

@@ -10,7 +10,7 @@ function factory()
   return function()
     local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
     local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
-    if start then return start(folder, "unedit") end
+    if start then return start(folder, "undo") end
     LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
       LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
   end

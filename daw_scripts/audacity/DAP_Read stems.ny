@@ -25,7 +25,7 @@
          "")
         (t "")))
 
-; The bridge's drop folder, and the files of `key<TAB>value` lines there.
+; The daemon's drop folder, and the files of `key<TAB>value` lines there.
 
 ; Where the drop folder is: `dap-bridge install audacity` writes its path here. Empty: in the home folder.
 (setf dap-spool "")

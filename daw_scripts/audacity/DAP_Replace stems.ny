@@ -16,7 +16,7 @@
         (s-read path)
         (format nil "This is a part of `dap-bridge audacity`, which runs it when refined stems are ready.~%~%There is nothing to do now."))))
 
-; The bridge's drop folder, and the files of `key<TAB>value` lines there.
+; The daemon's drop folder, and the files of `key<TAB>value` lines there.
 
 ; Where the drop folder is: `dap-bridge install audacity` writes its path here. Empty: in the home folder.
 (setf dap-spool "")

@@ -1,16 +1,16 @@
--- What the bridge says in the drop folder: of itself, of jobs, and what the user of the mask editor sends to the DAW.
+-- What the daemon says in the drop folder: of itself, of jobs, and what the user of the mask editor sends to the DAW.
 local files = require("dap.files")
 local lines = require("dap.lines")
 local settings = require("dap.settings")
 
 local answers = {}
 
--- The bridge rewrites its heartbeat every second; one that is older than this has stopped.
+-- The daemon rewrites its heartbeat every second; one that is older than this has stopped.
 local STALE_S = 5
 
 local function path(name, kind) return ("%s/outbox/%s.%s"):format(settings.spool, name, kind) end
 
--- What the bridge says of itself; of one that was killed, what it said last.
+-- What the daemon says of itself; of one that was killed, what it said last.
 function answers.about() return lines.decode(files.read(settings.spool .. "/daemon.status") or "") end
 
 -- The same, or nil where none runs.

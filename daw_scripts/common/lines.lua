@@ -1,4 +1,4 @@
--- `key<TAB>value` lines: what the bridge answers, and how jobs are kept in a project.
+-- `key<TAB>value` lines: what the daemon answers, and how jobs are kept in a project.
 local lines = {}
 
 local ESCAPES = { ["\\"] = "\\\\", ["\t"] = "\\t", ["\n"] = "\\n", ["\r"] = "\\r" }

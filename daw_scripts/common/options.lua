@@ -72,7 +72,7 @@ local function answers(questions, text)
 end
 
 -- What is wanted: asked for with `asking` (nil where the user went back), or else as the user left it; defaults at first.
--- Returns {fields, options}: what goes to the bridge, and what does not. What is about placing stays text, for a job is kept
+-- Returns {fields, options}: what goes to the daemon, and what does not. What is about placing stays text, for a job is kept
 -- as text.
 function options:wanted(asking)
   local texts = answers(self.questions, dialog.stored)

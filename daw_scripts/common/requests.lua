@@ -1,11 +1,11 @@
--- A request in the forms that the bridge takes.
+-- A request in the forms that the daemon takes.
 local files = require("dap.files")
 local json = require("dap.json")
 local settings = require("dap.settings")
 
 local requests = {}
 
--- For OSC: key, value, key, value …; of a list, the key with each of its values. `secret`: what the bridge wants to be told,
+-- For OSC: key, value, key, value …; of a list, the key with each of its values. `secret`: what the daemon wants to be told,
 -- nil where it is not known.
 function requests.arguments(fields, secret)
   local arguments = {}

@@ -3,8 +3,8 @@ local host = require("dap.host")
 
 local sentences = {}
 
-sentences.NO_EDITOR = "This bridge has no mask editor. Update dap-bridge, and start it again."
-sentences.NOT_EDITED = "The masks of this stem have not been edited."
+sentences.NO_EDITOR = "This daemon has no mask editor. Update dap-bridge, and start it again."
+sentences.NOT_EDITED = "No box has corrected the masks of this stem."
 
 -- What of a selection is not used, or nil where that is nothing.
 function sentences.left_out(refused)
@@ -19,7 +19,7 @@ end
 
 function sentences.running(said) return ("dap-bridge %s is running."):format(said.version or "") end
 
--- fraction: as the bridge says it, or nil.
+-- fraction: as the daemon says it, or nil.
 function sentences.percent(fraction) return ("%d %%"):format(math.floor(100 * (tonumber(fraction) or 0))) end
 
 return sentences

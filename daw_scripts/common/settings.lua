@@ -1,4 +1,4 @@
--- Where the bridge is: what `dap-bridge install reaper` wrote down beside this library, then the environment, then defaults.
+-- Where the daemon is: what `dap-bridge install reaper` wrote down beside this library, then the environment, then defaults.
 local constants = require("dap.constants")
 local files = require("dap.files")
 local lines = require("dap.lines")

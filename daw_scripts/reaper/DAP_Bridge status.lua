@@ -1,5 +1,5 @@
 -- @noindex
--- Say how the bridge is; place stems that became ready meanwhile.
+-- Say how the daemon is; place stems that became ready meanwhile.
 local folder = ({ reaper.get_action_context() })[2]:match("^(.*[/\\])")
 package.path = folder .. "?.lua;" .. package.path
 require("dap.settings").load(folder)

@@ -1,5 +1,5 @@
 -- @noindex
--- Start the bridge in the background.
+-- Start the daemon in the background.
 local folder = ({ reaper.get_action_context() })[2]:match("^(.*[/\\])")
 package.path = folder .. "?.lua;" .. package.path
 require("dap.settings").load(folder)

@@ -4,4 +4,4 @@ local folder = ({ reaper.get_action_context() })[2]:match("^(.*[/\\])")
 package.path = folder .. "?.lua;" .. package.path
 require("dap.settings").load(folder)
 
-require("dap.unedit").run()
+require("dap.undo").run()

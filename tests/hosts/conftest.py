@@ -42,12 +42,12 @@ def serving(folder: Path, presets: Path) -> Iterator[Process]:
 
 
 @pytest.fixture
-def nobody(bridge: Process) -> Iterator[Process]:
+def nobody(daemon: Process) -> Iterator[Process]:
     """The host's daemon has ended; it is started again afterwards."""
-    bridge.client.close()
-    bridge.end()
-    yield bridge
-    bridge.start()
+    daemon.client.close()
+    daemon.end()
+    yield daemon
+    daemon.start()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
     """The preset `slow` takes seconds to refine what it has separated quickly; `short` cuts the clip in three."""
     home = tmp_path_factory.mktemp("editor")
     presets = home / "presets"
@@ -61,14 +61,14 @@ def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Ite
 
 
 @pytest.fixture
-def edit(chromium: Browser, bridge: Process) -> Iterator[Callable[..., Editor]]:
+def edit(chromium: Browser, daemon: Process) -> Iterator[Callable[..., Editor]]:
     """edit(session, **options of a browser's context) -> the page; what it complains of fails the test."""
     opened: list[Editor] = []
 
     def open_one(session: str, **options: object) -> Editor:
         context = chromium.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
         context.set_default_timeout(WAIT_MS)
-        opened.append(Editor(context.new_page(), bridge, session))
+        opened.append(Editor(context.new_page(), daemon, session))
         opened[-1].open()
         return opened[-1]
 

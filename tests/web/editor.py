@@ -56,8 +56,8 @@ async ({ session, seconds, loop, start, steps }) => {
 class Editor:
     """One tab. `complaints`: what the browser has complained of, a refused connection apart."""
 
-    def __init__(self, page: Page, bridge: Process, session: str) -> None:
-        self.page, self.bridge, self.session = page, bridge, session
+    def __init__(self, page: Page, daemon: Process, session: str) -> None:
+        self.page, self.daemon, self.session = page, daemon, session
         self.complaints: list[str] = []
         self.requests: list[str] = []
         page.on("console", self._heard)
@@ -69,7 +69,7 @@ class Editor:
             self.complaints.append(message.text)
 
     def open(self) -> None:
-        self.page.goto(self.bridge.editor + self.session)
+        self.page.goto(self.daemon.editor + self.session)
         self.ready()
 
     def reload(self) -> None:
@@ -154,8 +154,8 @@ class Editor:
         return np.stack([np.frombuffer(b64decode(channel), "<f4") for channel in rendered])
 
 
-def read(bridge: Process, session: str) -> np.ndarray:
+def read(daemon: Process, session: str) -> np.ndarray:
     """(stems, channels, frames) as they lie on disk."""
-    folder = bridge.data / "jobs" / session / "result"
+    folder = daemon.data / "jobs" / session / "result"
     stems = [soundfile.read(path, dtype="float32", always_2d=True)[0] for path in sorted(folder.glob("*.wav"))]
     return np.stack(stems).transpose(0, 2, 1)

@@ -40,10 +40,10 @@ def coloured(editor: Editor) -> tuple[float, float]:
     return float((warmth > 40).mean()), float((warmth < -40).mean())
 
 
-def test_nothing_is_asked_of_anybody_else(edit: Edit, bridge: Process) -> None:
+def test_nothing_is_asked_of_anybody_else(edit: Edit, daemon: Process) -> None:
     editor = edit("tones")
     editor.seen()
-    root = bridge.editor.removesuffix("edit/")
+    root = daemon.editor.removesuffix("edit/")
     assert editor.requests and all(url.startswith(root) for url in editor.requests)
 
 
@@ -176,17 +176,17 @@ def test_every_stop_of_the_tab_key_is_seen(edit: Edit) -> None:
     assert all(stops.values()), stops
 
 
-def test_what_is_heard_is_what_the_files_hold(edit: Edit, bridge: Process) -> None:
+def test_what_is_heard_is_what_the_files_hold(edit: Edit, daemon: Process) -> None:
     editor = edit("tones")
-    stems = read(bridge, "tones")
+    stems = read(daemon, "tones")
     heard = editor.render(5.0, [(0, [1, 1])])  # across the border of two segments
     np.testing.assert_array_equal(heard[:, FADED_IN:], stems.sum(axis=0)[:, FADED_IN : heard.shape[1]])
     alone = editor.render(1.0, [(0, [0, 1])], start=12_345)
     np.testing.assert_array_equal(alone[:, FADED_IN:], stems[1][:, 12_345 + FADED_IN : 12_345 + alone.shape[1]])
 
 
-def test_a_switch_of_stems_keeps_the_moment(edit: Edit, bridge: Process) -> None:
-    first, second = read(bridge, "tones")
+def test_a_switch_of_stems_keeps_the_moment(edit: Edit, daemon: Process) -> None:
+    first, second = read(daemon, "tones")
     editor = edit("tones")
     heard = editor.render(1.0, [(0, [1, 0]), (0.5, [0, 1])])
     middle = TONES_RATE // 2
@@ -194,8 +194,8 @@ def test_a_switch_of_stems_keeps_the_moment(edit: Edit, bridge: Process) -> None
     np.testing.assert_array_equal(heard[:, middle + 256 :], second[:, middle + 256 : heard.shape[1]])
 
 
-def test_a_loop_comes_round_to_the_sample(edit: Edit, bridge: Process) -> None:
-    mixture = read(bridge, "tones").sum(axis=0)
+def test_a_loop_comes_round_to_the_sample(edit: Edit, daemon: Process) -> None:
+    mixture = read(daemon, "tones").sum(axis=0)
     start, end = 30_000, 41_001
     heard = edit("tones").render(1.0, [(0, [1, 1])], loop=(start, end), start=start)
     expected = np.tile(mixture[:, start:end], 5)[:, : heard.shape[1]]
@@ -260,12 +260,12 @@ def test_ten_minutes_open_with_a_handful_of_tiles(edit: Edit) -> None:
     assert any("/tiles/0/" in url for url in editor.requests), "the finest level, where it is looked at"
 
 
-def test_the_result_is_sent_to_the_host(edit: Edit, bridge: Process) -> None:
+def test_the_result_is_sent_to_the_host(edit: Edit, daemon: Process) -> None:
     editor = edit("tones")
     editor.by_id("send").click()
     editor.says("is sent")
-    said = (bridge.spool / "outbox" / "tones.chosen").read_text()
-    assert f"manifest\t{bridge.data / 'jobs' / 'tones' / 'result' / 'manifest.json'}\n" in said
+    said = (daemon.spool / "outbox" / "tones.chosen").read_text()
+    assert f"manifest\t{daemon.data / 'jobs' / 'tones' / 'result' / 'manifest.json'}\n" in said
 
 
 def test_boxes_outlive_a_reload(edit: Edit) -> None:
@@ -278,9 +278,9 @@ def test_boxes_outlive_a_reload(edit: Edit) -> None:
     assert editor.boxes == []
 
 
-def test_a_session_that_is_not_there_is_said_so(edit: Edit, bridge: Process) -> None:
+def test_a_session_that_is_not_there_is_said_so(edit: Edit, daemon: Process) -> None:
     editor = edit("tones")
-    editor.page.goto(bridge.editor + "nobody")
+    editor.page.goto(daemon.editor + "nobody")
     editor.says("There is no session 'nobody'")
     editor.complaints.clear()  # the browser notes that the answer was 404
 

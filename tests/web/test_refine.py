@@ -24,7 +24,7 @@ def name_of(editor: Editor) -> str:
     return str(editor.page.locator("#results input:checked").get_attribute("value"))
 
 
-def test_a_box_is_refined_compared_and_sent(edit: Edit, bridge: Process) -> None:
+def test_a_box_is_refined_compared_and_sent(edit: Edit, daemon: Process) -> None:
     editor = edit("demo")
     editor.seen()
     expect(editor.by_id("refine")).to_be_disabled()
@@ -34,7 +34,7 @@ def test_a_box_is_refined_compared_and_sent(edit: Edit, bridge: Process) -> None
     editor.says("Refined 1 is ready")
     assert (editor.results, editor.shown) == (["Original", "Refined 1"], "Refined 1")
     refined = name_of(editor)
-    before, after = read(bridge, "demo"), read(bridge, refined)
+    before, after = read(daemon, "demo"), read(daemon, refined)
     np.testing.assert_allclose(after.sum(axis=0), before.sum(axis=0), atol=1e-4)
     inside = (box["start"] + 0.05, box["end"] - 0.05)
     assert energy(after[0] - before[0], *inside) > 0
@@ -51,12 +51,12 @@ def test_a_box_is_refined_compared_and_sent(edit: Edit, bridge: Process) -> None
     assert editor.shown == "Refined 1"
     editor.by_id("send").click()
     editor.says("is sent")
-    assert f"session\t{refined}\n" in (bridge.spool / "outbox" / "demo.chosen").read_text()
+    assert f"session\t{refined}\n" in (daemon.spool / "outbox" / "demo.chosen").read_text()
     editor.by_id("undo").click()
     assert editor.boxes == [] and editor.results == ["Original", "Refined 1"], "a result stays a result"
 
 
-def test_the_rest_of_a_long_clip_is_corrected_too_unless_that_is_switched_off(edit: Edit, bridge: Process) -> None:
+def test_the_rest_of_a_long_clip_is_corrected_too_unless_that_is_switched_off(edit: Edit, daemon: Process) -> None:
     expect(edit("demo").by_id("carrying")).to_be_hidden()
     editor = edit("cut")
     editor.drag((0.02, 0.25), (0.12, 0.55))
@@ -68,7 +68,7 @@ def test_the_rest_of_a_long_clip_is_corrected_too_unless_that_is_switched_off(ed
     editor.by_id("carry").check()
     editor.by_id("refine").click()
     editor.says("Refined 2 is ready")
-    separated, near, carried = (read(bridge, name)[..., -44_100:] for name in editor.names)
+    separated, near, carried = (read(daemon, name)[..., -44_100:] for name in editor.names)
     assert np.array_equal(near, separated), "around the box alone"
     assert not np.array_equal(carried, separated)
 
@@ -94,7 +94,7 @@ def test_all_of_it_by_keys_alone(edit: Edit) -> None:
     assert editor.shown == "Original"
 
 
-def test_a_job_can_be_cancelled(edit: Edit, bridge: Process) -> None:
+def test_a_job_can_be_cancelled(edit: Edit, daemon: Process) -> None:
     editor = edit("slow")
     editor.drag(*BOX)
     editor.by_id("refine").click()
@@ -124,24 +124,24 @@ def test_another_tab_later_and_the_refined_session_itself(edit: Edit) -> None:
     editor.by_id("refine").click()
     editor.says("Refined 1 is ready")
     refined = name_of(editor)
-    again = Editor(editor.page.context.new_page(), editor.bridge, "demo")
+    again = Editor(editor.page.context.new_page(), editor.daemon, "demo")
     again.open()
     assert (again.boxes, again.results) == (boxes, ["Original", "Refined 1"])
-    itself = Editor(editor.page.context.new_page(), editor.bridge, refined)
+    itself = Editor(editor.page.context.new_page(), editor.daemon, refined)
     itself.open()
     assert (itself.boxes, itself.results, itself.shown) == (boxes, ["As opened", "Before"], "As opened")
     assert not [*again.complaints, *itself.complaints]
 
 
-def test_a_restart_of_the_daemon_in_the_middle_of_a_job(edit: Edit, bridge: Process) -> None:
+def test_a_restart_of_the_daemon_in_the_middle_of_a_job(edit: Edit, daemon: Process) -> None:
     editor = edit("slow")
     editor.drag(*BOX)
     editor.by_id("refine").click()
     expect(editor.by_id("progress")).to_be_visible()
-    bridge.process.kill()
-    bridge.process.wait()
-    editor.says("The bridge does not answer")
-    bridge.start()
+    daemon.process.kill()
+    daemon.process.wait()
+    editor.says("The daemon does not answer")
+    daemon.start()
     editor.says("Refined 1 is ready")
     assert editor.results == ["Original", "Refined 1"]
     editor.seen()

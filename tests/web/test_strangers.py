@@ -64,12 +64,12 @@ def another_site() -> Iterator[str]:
         server.shutdown()
 
 
-def test_another_site_is_refused(chromium: Browser, bridge: Process, another_site: str) -> None:
-    root = bridge.editor.removesuffix("edit/")
+def test_another_site_is_refused(chromium: Browser, daemon: Process, another_site: str) -> None:
+    root = daemon.editor.removesuffix("edit/")
     page = chromium.new_page()
     page.goto(another_site)
     outcome = page.evaluate(TRY, root)
     page.close()
     assert set(outcome.values()) == {"refused"}, outcome
-    assert not (bridge.spool / "outbox" / "long.chosen").exists()
-    assert bridge.log.read_text().count("refused") >= 4
+    assert not (daemon.spool / "outbox" / "long.chosen").exists()
+    assert daemon.log.read_text().count("refused") >= 4

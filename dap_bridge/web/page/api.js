@@ -11,7 +11,7 @@ export class Refusal extends Error {
 }
 
 /** What is thrown where no daemon answers. */
-export const SILENCE = { code: "daemon_unreachable", message: "The bridge does not answer.", hint: "It is looked for again." };
+export const SILENCE = { code: "daemon_unreachable", message: "The daemon does not answer.", hint: "It is looked for again." };
 
 async function ask(path, options = {}) {
   let response;
@@ -23,7 +23,7 @@ async function ask(path, options = {}) {
   }
   if (!response.ok) {
     const said = await response.json().catch(() => ({}));
-    throw new Refusal(said.error ?? { code: "internal", message: `The bridge answered ${response.status}.`, hint: "" });
+    throw new Refusal(said.error ?? { code: "internal", message: `The daemon answered ${response.status}.`, hint: "" });
   }
   return response;
 }

@@ -73,8 +73,8 @@ export function showRefining(state) {
   const showCarry = () => (byId("carry").checked = state.carry);
 
   function showConnection() {
-    if (state.connected) say("The bridge is back.");
-    else complain(new Error("The bridge does not answer; it is looked for again."));
+    if (state.connected) say("The daemon is back.");
+    else complain(new Error("The daemon does not answer; it is looked for again."));
   }
 
   clicks({ preview, refine, cancel });

@@ -1,6 +1,6 @@
 -- Cancels what this session waits for.
 local answers = require("dap.answers")
-local bridge = require("dap.bridge")
+local daemon = require("dap.daemon")
 local jobs = require("dap.jobs")
 local marker = require("dap.marker")
 local message = require("dap.message")
@@ -17,6 +17,6 @@ return function()
   end
   for _, job in ipairs(list) do
     marker.show(job, "cancelling")
-    bridge.send("cancel", { job = job.name })
+    daemon.send("cancel", { job = job.name })
   end
 end

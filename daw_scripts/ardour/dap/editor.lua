@@ -1,7 +1,7 @@
 -- The mask editor in the browser, for the separation that a stem comes from. What is sent to the DAW there is placed by the
 -- hook (see follow.lua).
 local answers = require("dap.answers")
-local marked = require("dap.marked")
+local selected = require("dap.selected")
 local message = require("dap.message")
 local sentences = require("dap.sentences")
 local settings = require("dap.settings")
@@ -9,8 +9,8 @@ local settings = require("dap.settings")
 local BY_HAND = "A script cannot start programs here. In a terminal:\n\n    dap-bridge edit %s"
 
 return function()
-  local stem = marked.stems()[1]
-  if not stem then return message.tell(marked.NONE) end
+  local stem = selected.stems()[1]
+  if not stem then return message.tell(selected.NONE) end
   local said = answers.welcome()
   if not said then return message.not_running() end
   if (said.editor or "") == "" then return message.tell(sentences.NO_EDITOR) end

@@ -1,6 +1,6 @@
 -- What the hook does at each turn of Ardour's timer: look at the jobs this session waits for, and place what is ready.
 local answers = require("dap.answers")
-local bridge = require("dap.bridge")
+local daemon = require("dap.daemon")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
 local marker = require("dap.marker")
@@ -68,24 +68,24 @@ function handlers.cancelled(job)
   message.log(job.label .. ": cancelled.")
 end
 
--- The bridge ended in mid-job and is back.
+-- The daemon ended in mid-job and is back.
 function handlers.interrupted(job, _, wait)
   marker.show(job, "starting again")
   if not wait.resumed and answers.welcome() then
     wait.resumed = true
-    bridge.send("resume", { job = job.name })
+    daemon.send("resume", { job = job.name })
   end
 end
 
 local function unanswered(job, wait, now)
   if now - wait.since > GIVE_UP then
-    bridge.send("cancel", { job = job.name })
+    daemon.send("cancel", { job = job.name })
     local hint = "Is it busy or hung? Start it anew in a terminal, then try again:\n\n    " .. message.serve()
-    return fail(job, "The bridge does not answer.", hint)
+    return fail(job, "The daemon does not answer.", hint)
   end
   if now - wait.asked > AGAIN then
     wait.asked = now
-    bridge.send(job.verb, json.decode(job.request))
+    daemon.send(job.verb, json.decode(job.request))
   end
 end
 
@@ -97,7 +97,7 @@ local function poll(job, now)
   if event.event ~= "interrupted" then wait.resumed = false end
   local handler = handlers[event.event]
   if handler then return handler(job, event, wait) end
-  fail(job, "The bridge gave an answer that cannot be understood.", "Are the bridge and the scripts of one version? "
+  fail(job, "The daemon gave an answer that cannot be understood.", "Are the daemon and the scripts of one version? "
     .. "In a terminal:\n\n    dap-bridge install ardour")
 end
 

@@ -36,14 +36,14 @@ function message.complain(text)
   box(text, LuaDialog.MessageType.Error)
 end
 
--- How the bridge is started.
+-- How the daemon is started.
 function message.serve()
   local command = settings.command
   return (command:find(" ") and '"' .. command .. '"' or command) .. " serve"
 end
 
 function message.not_running()
-  message.complain("The bridge is not running.\n\nStart it in a terminal, then try again:\n\n    " .. message.serve())
+  message.complain("The daemon is not running.\n\nStart it in a terminal, then try again:\n\n    " .. message.serve())
 end
 
 return message

@@ -106,7 +106,7 @@ local function of_clip(parts, clip)
 end
 
 -- Put the stems of a finished job in place: those of a region below its track, a sound that is no region's own below all of
--- these. Returns their number, and what the bridge warns of. Raises a sentence; nothing is changed then, unless Ardour fails in
+-- these. Returns their number, and what the daemon warns of. Raises a sentence; nothing is changed then, unless Ardour fails in
 -- the middle.
 function place.stems(job, path)
   local manifest = results.manifest(path)

@@ -3,7 +3,7 @@
 local answers = require("dap.answers")
 local boxes = require("dap.boxes")
 local constants = require("dap.constants")
-local marked = require("dap.marked")
+local selected = require("dap.selected")
 local message = require("dap.message")
 local options = require("dap.options")
 local submit = require("dap.submit")
@@ -38,9 +38,9 @@ end
 
 -- op: "deactivate" takes what the box holds out of the stem, "activate" brings it in.
 return function(op)
-  local stems, from, to = marked.stems()
+  local stems, from, to = selected.stems()
   if not from then return message.tell(NO_RANGE) end
-  if #stems == 0 then return message.tell(marked.NONE) end
+  if #stems == 0 then return message.tell(selected.NONE) end
   if not answers.welcome() then return message.not_running() end
   local stem, wanted = ask(stems)
   if not stem then return end

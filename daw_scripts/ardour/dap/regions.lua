@@ -179,7 +179,7 @@ function regions.in_range()
   return found, stop
 end
 
--- What names the audio of regions to the bridge; sets `fields` of each ({channel, start, frames, rate}) and `heard`
+-- What names the audio of regions to the daemon; sets `fields` of each ({channel, start, frames, rate}) and `heard`
 -- where gain or fades are part of it. Leaves `fields` out where a region cannot be read.
 function regions.prepare(found)
   local state = snapshot() or ""

@@ -63,7 +63,7 @@ local function steps_of(standing, manifest, folder)
   return steps
 end
 
--- Put the stems of the manifest at `path` where those of this family stand. Returns their number, and what the bridge warns of.
+-- Put the stems of the manifest at `path` where those of this family stand. Returns their number, and what the daemon warns of.
 -- Raises a sentence; nothing is changed then.
 function revise.stems(family, path)
   local manifest = results.manifest(path)

@@ -1,4 +1,4 @@
--- Is the bridge there, and how do this session's jobs stand.
+-- Is the daemon there, and how do this session's jobs stand.
 local answers = require("dap.answers")
 local jobs = require("dap.jobs")
 local message = require("dap.message")

@@ -1,6 +1,6 @@
--- Regions to the bridge, as jobs.
+-- Regions to the daemon, as jobs.
 local answers = require("dap.answers")
-local bridge = require("dap.bridge")
+local daemon = require("dap.daemon")
 local jobs = require("dap.jobs")
 local json = require("dap.json")
 local marker = require("dap.marker")
@@ -21,11 +21,11 @@ local function send(verb, task, wanted)
   }
   assert(jobs.keep(job))
   marker.show(job, "waiting")
-  assert(bridge.send(verb, request))
+  assert(daemon.send(verb, request))
 end
 
--- A job about the separation that a stem comes from (see marked.lua). Its manifest says all that is needed, should the
--- bridge have forgotten the session.
+-- A job about the separation that a stem comes from (see selected.lua). Its manifest says all that is needed, should the
+-- daemon have forgotten the session.
 function submit.revision(verb, stem, fields)
   fields.session = stem.known.manifest
   send(verb, {

@@ -1,8 +1,8 @@
-; Writes the selection and a request into the bridge's drop folder. `dap-bridge audacity` puts the stems on new tracks.
+; Writes the selection and a request into the daemon's drop folder. `dap-bridge audacity` puts the stems on new tracks.
 
 ; A heartbeat that is older than this has stopped.
 (setf dap-stale-s 5)
-; How long the bridge may take to say that the request has arrived.
+; How long the daemon may take to say that the request has arrived.
 (setf dap-answer-s 10)
 ; What runs in a terminal to give that answer.
 (setf dap-answering "dap-bridge serve")
@@ -73,7 +73,7 @@
       (close file)
       t)))
 
-; The first thing the bridge says of a job, or nil where it says nothing in time.
+; The first thing the daemon says of a job, or nil where it says nothing in time.
 (defun dap-answer (name)
   (let ((path (dap-path "/outbox/" (strcat name ".status")))
         (end (+ (get-real-time) dap-answer-s)))
@@ -85,7 +85,7 @@
   (let ((event (dap-answer name))
         (path (dap-path "/outbox/" (strcat name ".status"))))
     (cond ((null event)
-           (format nil "The bridge does not answer.~%Is it busy or hung? Start it anew in a terminal, then try again:~%~%~a" dap-answering))
+           (format nil "The daemon does not answer.~%Is it busy or hung? Start it anew in a terminal, then try again:~%~%~a" dap-answering))
           ((string= event "failed")
            (format nil "~a~%~%~a" (dap-value path "message") (dap-value path "hint")))
           (t ""))))
@@ -100,4 +100,4 @@
 
 (if (dap-alive "daemon.status")
     (dap-send)
-    (format nil "The bridge is not running.~%~%Start it in a terminal, then try again:~%~%dap-bridge serve"))
+    (format nil "The daemon is not running.~%~%Start it in a terminal, then try again:~%~%dap-bridge serve"))

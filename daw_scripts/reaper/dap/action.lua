@@ -1,6 +1,6 @@
--- What every action that makes jobs does: gather, find the bridge, follow the jobs to their ends.
+-- What every action that makes jobs does: gather, find the daemon, follow the jobs to their ends.
 local Job = require("dap.job")
-local bridge = require("dap.bridge")
+local daemon = require("dap.daemon")
 local follow = require("dap.follow")
 local loop = require("dap.loop")
 local message = require("dap.message")
@@ -14,7 +14,7 @@ function action.run(gather, project)
   local tasks, trouble = gather(project)
   if not tasks then return trouble and message.tell(trouble) end
   loop.start(function()
-    local link = bridge.find()
+    local link = daemon.find()
     if not link then return message.tell(message.NOT_RUNNING) end
     local jobs = {}
     for index, task in ipairs(tasks) do jobs[index] = Job.new(project, task, jobs[index - 1]) end

@@ -1,6 +1,6 @@
 -- Cancel every job that this project waits for.
 local Job = require("dap.job")
-local bridge = require("dap.bridge")
+local daemon = require("dap.daemon")
 local follow = require("dap.follow")
 local loop = require("dap.loop")
 local message = require("dap.message")
@@ -13,7 +13,7 @@ function cancel.run()
   local kept = record.all(project)
   if #kept == 0 then return message.tell("This project waits for no jobs.") end
   loop.start(function()
-    local link = bridge.find()
+    local link = daemon.find()
     if not link then return message.tell(message.NOT_RUNNING) end
     local jobs = {}
     for index, entry in ipairs(kept) do

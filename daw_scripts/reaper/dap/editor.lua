@@ -4,7 +4,7 @@ local answers = require("dap.answers")
 local folder = require("dap.folder")
 local follow = require("dap.follow")
 local loop = require("dap.loop")
-local marked = require("dap.marked")
+local selected = require("dap.selected")
 local message = require("dap.message")
 local peaks = require("dap.peaks")
 local sentences = require("dap.sentences")
@@ -43,8 +43,8 @@ end
 
 function editor.run()
   local project = reaper.EnumProjects(-1)
-  local stem = marked.stems(project)[1]
-  if not stem then return message.tell(marked.NONE) end
+  local stem = selected.stems(project)[1]
+  if not stem then return message.tell(selected.NONE) end
   loop.start(function()
     local link = folder.open()
     local said = link:welcome()

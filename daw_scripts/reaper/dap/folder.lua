@@ -1,4 +1,4 @@
--- The drop folder as a way to the bridge: requests as files in inbox/, answers as files in outbox/.
+-- The drop folder as a way to the daemon: requests as files in inbox/, answers as files in outbox/.
 local answers = require("dap.answers")
 local requests = require("dap.requests")
 

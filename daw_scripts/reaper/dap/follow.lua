@@ -36,7 +36,7 @@ local function place_alone(job)
 end
 
 -- Place what is ready: together, once no other job is waited for, or the user asks for it, or each by itself.
--- A job that the bridge is silent about keeps nobody waiting.
+-- A job that the daemon is silent about keeps nobody waiting.
 local function place_ready(jobs)
   local together, now = {}, not any(jobs, waited_for) or any(jobs, asked_for)
   for _, job in ipairs(jobs) do

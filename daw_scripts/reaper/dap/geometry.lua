@@ -1,7 +1,7 @@
 -- What of an item is heard, and whether a stretch of its file says so.
 local geometry = {}
 
--- The formats that REAPER and the bridge read to the same samples; others (mp3, video …) are read through REAPER.
+-- The formats that REAPER and the daemon read to the same samples; others (mp3, video …) are read through REAPER.
 local FILE_TYPES = { WAVE = true, AIFF = true, FLAC = true }
 local DOWNMIX, LEFT, FIRST_PAIR = 2, 3, 67
 -- A position in frames this close to a whole one is that one: seconds are doubles.

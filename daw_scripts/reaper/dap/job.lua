@@ -11,15 +11,15 @@ local settings = require("dap.settings")
 local Job = {}
 Job.__index = Job
 
--- Between two looks at what the bridge says.
+-- Between two polls of what the daemon says.
 local POLL_S = 0.25
--- After so much silence the bridge is asked; after so much more it is said to be away.
+-- After so much silence the daemon is asked; after so much more it is said to be away.
 local ASK_S, AWAY_S = 3, 6
 
 local function unique() return (reaper.genGuid(""):gsub("[^%x]", ""):sub(1, 12):lower()) end
 
 -- A job for a task, to be sent after the job `before`. A task is a table of
---   verb       what is asked of the bridge
+--   verb       what is asked of the daemon
 --   clips      the items it is about, as geometry describes them
 --   fields     function(stretches) -> fields of the request; a stretch names clip, start, frames and rate of one of the clips
 --   title      what the user sees of it
@@ -96,7 +96,7 @@ function Job:submit(link)
   end
 end
 
--- What was rendered for the bridge is not needed any more.
+-- What was rendered for the daemon is not needed any more.
 function Job:clear()
   for _, clip in ipairs(self.task.clips) do
     if clip.rendered then os.remove(clip.rendered) end
@@ -137,7 +137,7 @@ function HANDLERS.cancelled(self)
   self:forget()
 end
 
--- The bridge ended in mid-job and runs again.
+-- The daemon ended in mid-job and runs again.
 function HANDLERS.interrupted(self, _, link)
   if self.resumed_at and reaper.time_precise() - self.resumed_at < ASK_S then return end
   self.resumed_at = reaper.time_precise()
@@ -203,7 +203,7 @@ function Job:run(link)
       link:send("status", { job = self.name })
     end
     self.away = now - heard > AWAY_S and not link:alive()
-    if self.away then self.stage = "the bridge does not answer; start it to go on" end
+    if self.away then self.stage = "the daemon does not answer; start it to go on" end
     if self.state == "working" then
       loop.wait(function() return self.cancel_asked and not self.cancel_sent end, POLL_S)
     end

@@ -2,7 +2,7 @@
 local message = {}
 
 message.TITLE = "Separate with DAP"
-message.NOT_RUNNING = "The bridge is not running.\n\n"
+message.NOT_RUNNING = "The daemon is not running.\n\n"
   .. 'Start it with the action "DAP_Start bridge", or in a terminal:\n\n    dap-bridge serve'
 
 local OK, YES_NO, YES = 0, 4, 6

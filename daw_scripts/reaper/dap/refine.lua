@@ -1,7 +1,7 @@
 -- Boxes on the masks of stems, sent to the separation that the stems come from; what comes back are new takes of its stems.
 local action = require("dap.action")
 local boxes = require("dap.boxes")
-local marked = require("dap.marked")
+local selected = require("dap.selected")
 local options = require("dap.options")
 local spectral = require("dap.spectral")
 local times = require("dap.times")
@@ -12,7 +12,7 @@ local NO_EDITS = "The selected stems have no spectral edits within them that are
   .. "Show an item's spectral peaks, draw an edit on it, and run this again."
 local NO_TIME = "Make a time selection over the selected stems first."
 
--- known: of a stem, see manifests.lua. Its manifest says all that is needed, should the bridge have forgotten the session.
+-- known: of a stem, see manifests.lua. Its manifest says all that is needed, should the daemon have forgotten the session.
 function refine.task(verb, known, title, fields)
   fields.session = known.manifest
   return {
@@ -51,8 +51,8 @@ local OPS = { out = "deactivate", ["in"] = "activate" }
 -- brings it in. Whether all of a long clip is corrected is as the user last answered.
 function refine.spectral_edits(op)
   action.run(function(project)
-    local stems = marked.stems(project)
-    if #stems == 0 then return nil, marked.NONE end
+    local stems = selected.stems(project)
+    if #stems == 0 then return nil, selected.NONE end
     local carry = CHOICES:wanted(false).fields.carry
     local tasks = tasks_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
     if #tasks == 0 then return nil, NO_EDITS end
@@ -63,8 +63,8 @@ end
 -- Refine by the time selection and a range of frequencies that is asked for.
 function refine.time_selection()
   action.run(function(project)
-    local stems = marked.stems(project)
-    if #stems == 0 then return nil, marked.NONE end
+    local stems = selected.stems(project)
+    if #stems == 0 then return nil, selected.NONE end
     local from, to = reaper.GetSet_LoopTimeRange2(project, false, false, 0, 0, false)
     local function box_of(stem, low, high)
       local start = math.max(from, stem.shape.position)

@@ -1,5 +1,5 @@
--- Starting the bridge, in the background.
-local bridge = require("dap.bridge")
+-- Starting the daemon, in the background.
+local daemon = require("dap.daemon")
 local loop = require("dap.loop")
 local message = require("dap.message")
 local sentences = require("dap.sentences")
@@ -12,16 +12,16 @@ local START_S = 30
 
 function start.run()
   loop.start(function()
-    local link, said = bridge.find()
+    local link, said = daemon.find()
     if not link then
       reaper.ExecProcess(('"%s" serve'):format(settings.command), NO_WAIT)
       loop.wait(function()
-        link, said = bridge.find()
+        link, said = daemon.find()
         return link
       end, START_S)
     end
     if not link then
-      return message.tell(("The bridge did not start. Run\n\n    %s serve\n\nin a terminal to see why."):format(settings.command))
+      return message.tell(("The daemon did not start. Run\n\n    %s serve\n\nin a terminal to see why."):format(settings.command))
     end
     message.tell(sentences.running(said))
     link:close()

@@ -1,6 +1,6 @@
--- Is the bridge there, on what device, and what does this project still wait for?
+-- Is the daemon there, on what device, and what does this project still wait for?
 local Job = require("dap.job")
-local bridge = require("dap.bridge")
+local daemon = require("dap.daemon")
 local follow = require("dap.follow")
 local loop = require("dap.loop")
 local message = require("dap.message")
@@ -19,7 +19,7 @@ end
 function status.run()
   local project = reaper.EnumProjects(-1)
   loop.start(function()
-    local link, said = bridge.find()
+    local link, said = daemon.find()
     if not link then return message.tell(message.NOT_RUNNING) end
     local kept = record.all(project)
     if #kept == 0 then

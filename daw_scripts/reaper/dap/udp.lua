@@ -11,7 +11,7 @@ udp.__index = udp
 local SOCKETS = "/Scripts/Mavriq ReaScript Repository/Various/Mavriq-Lua-Sockets/?"
 -- Datagrams that one tick reads at most.
 local PER_TICK = 100
--- Whoever waits for a job asks every few seconds; a bridge that says nothing for so long has gone.
+-- Whoever waits for a job asks every few seconds; a daemon that says nothing for so long has gone.
 local SILENT_S = 5
 
 local function load_sockets()
@@ -24,7 +24,7 @@ local function load_sockets()
   return nil
 end
 
--- A socket to the bridge, or nil where no sockets module loads.
+-- A socket to the daemon, or nil where no sockets module loads.
 function udp.open()
   local module = load_sockets()
   local socket = module and module.udp()
@@ -36,8 +36,8 @@ function udp.open()
   return setmetatable({ socket = socket, port = port, events = {}, heard = -math.huge, way = "OSC" }, udp)
 end
 
--- What the bridge wants to be told: for its own port alone, for whoever listens on another one is a stranger. Nil where
--- this user's drop folder knows of no such bridge.
+-- What the daemon wants to be told: for its own port alone, for whoever listens on another one is a stranger. Nil where
+-- this user's drop folder knows of no such daemon.
 local function key(self)
   local said = answers.about()
   return tonumber(said.osc_port) == self.port and said.key or nil
@@ -63,7 +63,7 @@ function udp:receive()
       local said = { event = name }
       for index = 1, #arguments - 1, 2 do said[arguments[index]] = tostring(arguments[index + 1]) end
       if name == "welcome" then self.said = said end
-      -- A message that met a bridge which had just taken the place of another is as good as lost.
+      -- A message that met a daemon which had just taken the place of another is as good as lost.
       local outdated = said.code == "forbidden" and self.key ~= key(self)
       -- `status` says a job's state in words; the event that follows it says everything.
       if name ~= "status" and said.job and not outdated then self.events[said.job] = said end

@@ -1,4 +1,4 @@
-# Say how the bridge is.
+# Say how the daemon is.
 import os
 import sys
 

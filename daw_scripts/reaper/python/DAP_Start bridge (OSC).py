@@ -1,4 +1,4 @@
-# Start the bridge in the background.
+# Start the daemon in the background.
 import os
 import sys
 

@@ -18,7 +18,7 @@ from dap_constants import ASKS, FIELDS, PLACING
 
 SECTION = "dap-bridge"
 TITLE = "Separate with DAP"
-NOT_RUNNING = "The bridge is not running.\n\nStart it in a terminal:\n\n    dap-bridge serve"
+NOT_RUNNING = "The daemon is not running.\n\nStart it in a terminal:\n\n    dap-bridge serve"
 HELLO_S = 1.5
 HELLO_AGAIN_S, START_S, CANCEL_S = 0.5, 30.0, 5.0
 YES_OR_NO = {"yes": True, "no": False}
@@ -203,7 +203,7 @@ def _lines(fields):
 
 
 def _when_there(then):
-    """Ask for the bridge; go on with then(link, welcome), or say that none runs."""
+    """Ask for the daemon; go on with then(link, welcome), or say that none runs."""
     link = dap_osc.Link()
     link.send("hello", {})
     began = time.monotonic()
@@ -263,7 +263,7 @@ def _follow(jobs, link, console):
             job.asked = time.monotonic()
             link.send("status", {"job": job.name})
     _place_ready(jobs.values(), not working or link.silent())
-    silence = ["The bridge does not answer; start it to go on."] if working and link.silent() else []
+    silence = ["The daemon does not answer; start it to go on."] if working and link.silent() else []
     states = {job.state for job in jobs.values()}
     over = not states & {"working", "ready"}
     console.show([f"{job.clip['name']}: {job.stage}" for job in jobs.values()] + silence, "failed" in states, over)
@@ -322,12 +322,12 @@ def _await_ends(project, left, link, until):
         return True
     link.close()
     if left:
-        tell(f"The bridge did not say that {len(left)} job(s) ended; try again.")
+        tell(f"The daemon did not say that {len(left)} job(s) ended; try again.")
     return False
 
 
 def status():
-    """Say how the bridge is, and what the project in front waits for."""
+    """Say how the daemon is, and what the project in front waits for."""
     waiting = len(_waiting(_front()))
 
     def begin(link, said):
@@ -343,7 +343,7 @@ def status():
 
 
 def start():
-    """Start the bridge in the background, and say when it answers."""
+    """Start the daemon in the background, and say when it answers."""
     link = dap_osc.Link()
     began = asked = time.monotonic()
     started = False
@@ -365,7 +365,7 @@ def start():
             _launch()
         if now - began > START_S:
             link.close()
-            tell(f"The bridge did not start. Run\n\n    {dap_settings.command()} serve\n\nin a terminal to see why.")
+            tell(f"The daemon did not start. Run\n\n    {dap_settings.command()} serve\n\nin a terminal to see why.")
             return False
         return True
 

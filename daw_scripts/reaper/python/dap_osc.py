@@ -1,4 +1,4 @@
-"""OSC over UDP to the bridge, with the standard library alone: other packages can bring REAPER down."""
+"""OSC over UDP to the daemon, with the standard library alone: other packages can bring REAPER down."""
 
 import socket
 import struct
@@ -8,7 +8,7 @@ import dap_settings
 from dap_constants import MAX_DATAGRAM, PREFIX
 
 HOST = "127.0.0.1"
-# Whoever waits asks this often; a bridge that says nothing for so long has gone.
+# Whoever waits asks this often; a daemon that says nothing for so long has gone.
 ASK_S, SILENT_S = 3.0, 8.0
 FORMATS = {"i": ">i", "h": ">q", "f": ">f", "d": ">d"}
 
@@ -55,7 +55,7 @@ def decode(data):
 
 
 class Link:
-    """A socket to the bridge that never waits."""
+    """A socket to the daemon that never waits."""
 
     def __init__(self):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -80,7 +80,7 @@ class Link:
         return True
 
     def events(self):
-        """Everything the bridge has said meanwhile, as dictionaries with `event`."""
+        """Everything the daemon has said meanwhile, as dictionaries with `event`."""
         found = []
         while True:
             try:
@@ -92,14 +92,14 @@ class Link:
             self.heard = time.monotonic()
             keys = iter(arguments)
             event = {"event": address[len(PREFIX) :], **dict(zip(keys, keys))}
-            # A message that met a bridge which had just taken the place of another is as good as lost.
+            # A message that met a daemon which had just taken the place of another is as good as lost.
             if event.get("code") != "forbidden" or self._key == self._read_key():
                 found.append(event)
 
     def _read_key(self):
-        """What the bridge wants to be told: for its own port alone, for whoever listens on another one is a stranger.
+        """What the daemon wants to be told: for its own port alone, for whoever listens on another one is a stranger.
 
-        None where this user's drop folder knows of no such bridge.
+        None where this user's drop folder knows of no such daemon.
         """
         said = dap_settings.about()
         return said.get("key") if said.get("osc_port") == str(self._port) else None

@@ -1,4 +1,4 @@
-"""Where the bridge is: as the environment says, as `dap-bridge install reaper` wrote down, or in the usual place."""
+"""Where the daemon is: as the environment says, as `dap-bridge install reaper` wrote down, or in the usual place."""
 
 import os
 import re
@@ -25,12 +25,12 @@ def _spool():
 
 
 def about():
-    """What the bridge says of itself in the drop folder; of one that was killed, what it said last."""
+    """What the daemon says of itself in the drop folder; of one that was killed, what it said last."""
     return _lines(os.path.join(_spool(), "daemon.status"))
 
 
 def osc_port():
-    """Where the bridge listens: as it says itself, or as it was told to."""
+    """Where the daemon listens: as it says itself, or as it was told to."""
     written = _lines(WRITTEN).get("osc_port")
     return int(about().get("osc_port") or os.environ.get("DAP_BRIDGE_OSC_PORT") or written or OSC_PORT)
 

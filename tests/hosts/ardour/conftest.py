@@ -17,14 +17,14 @@ PRESET = "separate.preset\tquick\ntexture.preset\tquick-texture\n"
 
 
 @pytest.fixture(scope="package")
-def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
-    folder = tmp_path_factory.mktemp("bridge")
+def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("daemon")
     with serving(folder, quick_presets) as process:
         yield process
 
 
 @pytest.fixture(scope="package")
-def start_ardour(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Iterator[Start]:
+def start_ardour(tmp_path_factory: pytest.TempPathFactory, daemon: Process) -> Iterator[Start]:
     """start_ardour(rate, session's name) -> an Ardour with an empty session, ended after the tests."""
     for program in ("ardour", "ardour7-lua", "Xvfb", "xdotool"):
         needed(program)
@@ -32,7 +32,7 @@ def start_ardour(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> I
 
     def start(rate: int, name: str) -> Ardour:
         folder = tmp_path_factory.mktemp("ardour 🎹")
-        made.append(Ardour(folder, rate, name, bridge.spool, bridge.port))
+        made.append(Ardour(folder, rate, name, daemon.spool, daemon.port))
         (made[-1].config / "dap-bridge" / "options.tsv").write_text(PRESET)
         return made[-1]
 

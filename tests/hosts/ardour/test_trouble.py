@@ -140,7 +140,7 @@ def test_a_range_over_everything_extends_what_can_be(ardour: Ardour, impostor: I
 def test_no_daemon(ardour: Ardour, nobody: Process) -> None:
     ardour.select("knock")
     ardour.run(SEPARATE)
-    assert "The bridge is not running" in in_the_box(ardour)
+    assert "The daemon is not running" in in_the_box(ardour)
 
 
 def test_a_daemon_that_never_answers(ardour: Ardour, impostor: Impostor) -> None:
@@ -329,7 +329,7 @@ def test_without_the_regions_of_before_the_bridge_takes_an_edit_back(ardour: Ard
     assert [one["boxes"] for one in manifests if one["verb"] == "undo"] == [[]]
 
 
-def test_the_editor_opens_and_what_it_sends_is_placed(ardour: Ardour, bridge: Process, tmp_path: Path) -> None:
+def test_the_editor_opens_and_what_it_sends_is_placed(ardour: Ardour, daemon: Process, tmp_path: Path) -> None:
     told = tmp_path / "told"
     browser = tmp_path / "dap bridge"
     browser.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{told}.tmp' && mv '{told}.tmp' '{told}'\n")
@@ -345,10 +345,10 @@ def test_the_editor_opens_and_what_it_sends_is_placed(ardour: Ardour, bridge: Pr
     until(told.exists, WAIT_S)
     where.write_text(installed)
     verb, session, *rest = told.read_text().splitlines()
-    assert (verb, rest) == ("edit", ["--spool", str(bridge.spool)])
+    assert (verb, rest) == ("edit", ["--spool", str(daemon.spool)])
     chosen = json.loads((ardour.session / "dap-stems" / session / "manifest.json").read_text())["parent"]
     event = Chosen(job=session, session=chosen, manifest=str(ardour.session / "dap-stems" / chosen / "manifest.json"))
-    (bridge.spool / "outbox" / f"{session}.chosen").write_text(protocol.as_lines(event))
+    (daemon.spool / "outbox" / f"{session}.chosen").write_text(protocol.as_lines(event))
     until(lambda: heard(ardour) != before, WAIT_S)
     assert [sum(regions) for regions in heard(ardour)] == [1, 1]
 

@@ -20,14 +20,14 @@ Left = Callable[[], set[Path]]
 
 
 @pytest.fixture(scope="package")
-def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
-    folder = tmp_path_factory.mktemp("bridge 🎹")
+def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+    folder = tmp_path_factory.mktemp("daemon 🎹")
     with serving(folder, quick_presets) as process:
         yield process
 
 
 @pytest.fixture(scope="package")
-def audacity(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Iterator[Audacity]:
+def audacity(tmp_path_factory: pytest.TempPathFactory, daemon: Process) -> Iterator[Audacity]:
     for program in ("audacity", "Xvfb", "xdotool"):
         needed(program)
     if not MODULE.exists():
@@ -35,7 +35,7 @@ def audacity(tmp_path_factory: pytest.TempPathFactory, bridge: Process) -> Itera
     folder = tmp_path_factory.mktemp("audacity")
     display = Display(folder)
     try:
-        host = Audacity(folder, bridge.spool, display)
+        host = Audacity(folder, daemon.spool, display)
         yield host
         host.close()
     finally:
@@ -66,8 +66,8 @@ def separated(audacity: Audacity, project: dict[str, np.ndarray]) -> dict[str, A
 
 
 @pytest.fixture
-def left(bridge: Process) -> Left:
+def left(daemon: Process) -> Left:
     """What has come to lie in the drop folder since, and lies there now."""
-    clips = bridge.spool / "clips"
+    clips = daemon.spool / "clips"
     before = set(clips.iterdir())
     return lambda: set(clips.iterdir()) - before

@@ -65,8 +65,8 @@ def level_db(audio: np.ndarray) -> float:
     return float(20 * np.log10(np.sqrt(np.sum(np.abs(inside) ** 2)) / len(audio) + 1e-12))
 
 
-def separation_of(bridge: Process, name: str) -> SessionEvent:
-    return next(one for one in bridge.client.sessions() if one.label == name and not one.boxes)
+def separation_of(daemon: Process, name: str) -> SessionEvent:
+    return next(one for one in daemon.client.sessions() if one.label == name and not one.boxes)
 
 
 def test_nobody_brings_refined_stems(audacity: Audacity, separated: dict[str, Any], left: Left) -> None:
@@ -76,7 +76,7 @@ def test_nobody_brings_refined_stems(audacity: Audacity, separated: dict[str, An
 
 
 def test_a_box_leaves_a_stem_for_the_other_and_comes_back(
-    audacity: Audacity, project: dict[str, np.ndarray], said: tuple[Said, Path], bridge: Process
+    audacity: Audacity, project: dict[str, np.ndarray], said: tuple[Said, Path], daemon: Process
 ) -> None:
     blind = heard(audacity)
     audacity.select(TRACK, 1, *BOX)
@@ -87,7 +87,7 @@ def test_a_box_leaves_a_stem_for_the_other_and_comes_back(
 
     line = run(audacity, said, DEACTIVATE, strength=1, carry="No")
     assert line == f"renamed: renamed, {NAMES[0]} - stem 2\n"
-    manifests = [Path(session.manifest) for session in bridge.client.sessions() if session.boxes]
+    manifests = [Path(session.manifest) for session in daemon.client.sessions() if session.boxes]
     assert [json.loads(path.read_text(encoding="utf-8"))["carry"] for path in manifests] == [False]
     audacity.pipe.command("FitV")
     audacity.display.picture("audacity-mask")
@@ -108,15 +108,15 @@ def test_a_box_leaves_a_stem_for_the_other_and_comes_back(
     assert np.array_equal(heard(audacity), refined)
 
 
-def test_what_the_mask_editor_sends_is_placed(audacity: Audacity, said: tuple[Said, Path], bridge: Process) -> None:
+def test_what_the_mask_editor_sends_is_placed(audacity: Audacity, said: tuple[Said, Path], daemon: Process) -> None:
     line, visited = said
-    separation = separation_of(bridge, NAMES[0])
+    separation = separation_of(daemon, NAMES[0])
     before = heard(audacity)
     audacity.select(TRACK, 1, *BOX)
     audacity.run("DAP Open mask editor")
-    opened = until(lambda: visited.exists() and visited.read_text()).strip().removeprefix(bridge.editor)
+    opened = until(lambda: visited.exists() and visited.read_text()).strip().removeprefix(daemon.editor)
     assert opened != separation.session  # but what was made of it, and stands there
-    bridge.client.send(control.Choose(job=opened, session=separation.session))
+    daemon.client.send(control.Choose(job=opened, session=separation.session))
     with audacity.pipe_free():
         assert line()
     stem, _ = soundfile.read(Path(separation.manifest).with_name("stem-1.wav"))
@@ -125,15 +125,15 @@ def test_what_the_mask_editor_sends_is_placed(audacity: Audacity, said: tuple[Sa
     audacity.pipe.command("SetTrackStatus", Name=f"{NAMES[0]} - stem 1")
 
 
-def test_no_stem_is_meant(audacity: Audacity, said: tuple[Said, Path], bridge: Process, left: Left) -> None:
+def test_no_stem_is_meant(audacity: Audacity, said: tuple[Said, Path], daemon: Process, left: Left) -> None:
     for first, count, picture in ((0, 1, "audacity-no-stem"), (TRACK, 2, "audacity-several-stems")):
         audacity.select(first, count, *BOX)
         audacity.close_box(lambda: audacity.run(DEACTIVATE, strength=1), DEACTIVATE, picture)
-    assert list(left()) == list((bridge.spool / "inbox").glob("*.json")) == []
+    assert list(left()) == list((daemon.spool / "inbox").glob("*.json")) == []
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
-    "moved": ({"start": 10.5, "end": 10.7, "clips": f"0 2 10 {10 + (LAST - FIRST) / RATE:.6f}"}, "not been edited"),
+    "moved": ({"start": 10.5, "end": 10.7, "clips": f"0 2 10 {10 + (LAST - FIRST) / RATE:.6f}"}, "No box has corrected"),
     "changed": ({"scale": 0.5}, "no stem"),
     "trimmed": ({"clips": f"{FIRST / RATE:.6f} 1.2"}, "no stem"),
     "two clips": ({"clips": "0.4 0.6 0.6 1.7"}, "several clips"),
@@ -144,13 +144,13 @@ REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_a_selection_that_cannot_be_a_box(bridge: Process, said: tuple[Said, Path], case: str) -> None:
+def test_a_selection_that_cannot_be_a_box(daemon: Process, said: tuple[Said, Path], case: str) -> None:
     about, reason = REFUSALS[case]
-    separation = separation_of(bridge, NAMES[1])
+    separation = separation_of(daemon, NAMES[1])
     audio, _ = soundfile.read(Path(separation.manifest).with_name("stem-1.wav"), dtype="float32")
     fields = {"op": "undo", "track": "x", "rate": RATE, "start": FIRST / RATE + 0.1, "end": FIRST / RATE + 0.3}
     fields |= {"clips": f"{FIRST / RATE:.6f} {LAST / RATE:.6f}", "job": case.replace(" ", "-")} | about
-    clips, offset = bridge.spool / "clips", 0.5 if case == "moved" else 0.1
+    clips, offset = daemon.spool / "clips", 0.5 if case == "moved" else 0.1
     piece = audio[round(offset * RATE) :][: round(0.2 * RATE)] * fields.pop("scale", 1)
     waiting = clips / "waiting.edit"
     if fields.pop("waiting", False):
@@ -158,7 +158,7 @@ def test_a_selection_that_cannot_be_a_box(bridge: Process, said: tuple[Said, Pat
         waiting.write_text(protocol.lines(about | {"start": 0, "end": 1}))
     soundfile.write(clips / f"{fields['job']}.wav", piece, RATE, subtype="FLOAT")
     (clips / f"{fields['job']}.mark").write_text(protocol.lines(fields))
-    answer = until(lambda: bridge.status_file(fields["job"]))
+    answer = until(lambda: daemon.status_file(fields["job"]))
     waiting.unlink(missing_ok=True)
     assert reason in answer["message"]
     assert answer["hint"]

@@ -52,15 +52,15 @@ def test_the_exported_sum_is_the_clip(
     assert np.abs(total[:FIRST]).max() < 1e-6
 
 
-def test_what_was_separated_stays_for_mask_edits(bridge: Process, separated: dict[str, Any]) -> None:
-    assert set((bridge.spool / "clips").iterdir()) >= set(separated["clips"])
+def test_what_was_separated_stays_for_mask_edits(daemon: Process, separated: dict[str, Any]) -> None:
+    assert set((daemon.spool / "clips").iterdir()) >= set(separated["clips"])
     for clip in separated["clips"]:
         assert len(soundfile.read(clip)[0]) == LAST - FIRST
 
 
 def test_no_daemon(audacity: Audacity, project: dict[str, np.ndarray], nobody: Process, left: Left) -> None:
     audacity.select(1, 1, START, END)
-    audacity.separate_and_close_box("audacity-no-bridge")
+    audacity.separate_and_close_box("audacity-no-daemon")
     assert not left()
 
 
@@ -73,7 +73,7 @@ def test_a_daemon_that_never_answers(
         path.unlink()
 
 
-def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left) -> None:
+def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], daemon: Process, left: Left) -> None:
     audacity.select(1, 1, START, END)
     audacity.separate_and_close_box("audacity-refused", preset="no name!")
     assert "preset" in audacity.bring_back()["mono"]["message"]
@@ -81,18 +81,18 @@ def test_a_refusal_is_shown(audacity: Audacity, project: dict[str, np.ndarray], 
 
 
 @pytest.fixture
-def earlier_answers(bridge: Process) -> None:
+def earlier_answers(daemon: Process) -> None:
     """Jobs are named by the second; here one was refused in every second of a minute, and its answer alone is left."""
     now = datetime.now()
     for second in (now + timedelta(seconds=number) for number in range(60)):
         name = f"audacity-{second.year}-{second.timetuple().tm_yday}-{second.hour}-{second.minute}-{second.second}-1"
-        path = bridge.spool / "outbox" / f"{name}.status"
+        path = daemon.spool / "outbox" / f"{name}.status"
         path.write_text(protocol.lines({"event": "failed", "message": "An earlier one.", "hint": ""}))
 
 
 @pytest.mark.usefixtures("earlier_answers")
 def test_a_job_that_fails_is_reported(
-    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
+    audacity: Audacity, project: dict[str, np.ndarray], daemon: Process, left: Left
 ) -> None:
     audacity.select(1, 1, START, END)
     audacity.separate(preset="nonsense")
@@ -172,7 +172,7 @@ def test_a_texture_goes_on_from_the_selection(audacity: Audacity, project: dict[
 
 
 def test_tracks_that_share_a_sound_are_one_job(
-    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
+    audacity: Audacity, project: dict[str, np.ndarray], daemon: Process, left: Left
 ) -> None:
     before = len(audacity.tracks())
     audacity.select(0, 2, START, END)
@@ -189,8 +189,8 @@ def test_tracks_that_share_a_sound_are_one_job(
 
 
 def test_one_track_shares_nothing(
-    audacity: Audacity, project: dict[str, np.ndarray], bridge: Process, left: Left
+    audacity: Audacity, project: dict[str, np.ndarray], daemon: Process, left: Left
 ) -> None:
     audacity.select(0, 1, START, END)
     audacity.close_box(audacity.coseparate, "DAP Co-separate selected tracks", "audacity-one-track")
-    assert list(left()) == list((bridge.spool / "inbox").glob("audacity*")) == []
+    assert list(left()) == list((daemon.spool / "inbox").glob("audacity*")) == []

@@ -17,9 +17,9 @@ RATE = 16000
 
 
 @pytest.fixture(scope="session")
-def bridge(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
+def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
     """One daemon, as it is, for all tests that leave it alive."""
-    folder = tmp_path_factory.mktemp("bridge")
+    folder = tmp_path_factory.mktemp("daemon")
     with serving(folder, quick_presets) as process:
         yield process
 

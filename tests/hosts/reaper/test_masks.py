@@ -24,12 +24,12 @@ UNDO = "DAP_Undo last mask edit"
 
 @pytest.fixture
 def separated(
-    bridge: Process, reaper: Reaper, sound: Callable[..., np.ndarray], write_clip: Callable[..., Path]
+    daemon: Process, reaper: Reaper, sound: Callable[..., np.ndarray], write_clip: Callable[..., Path]
 ) -> Callable[..., Host]:
     """separated(**options) -> a REAPER with an item's stems; `stem` is the first one's item, and alone selected."""
 
     def make(**options: Any) -> Host:
-        host = reaper(bridge, **options)
+        host = reaper(daemon, **options)
         add_item(host, write_clip(sound(), RATE), position=2.0)
         host.run(SEPARATE)
         host.until()
@@ -47,20 +47,20 @@ def stems(host: Host) -> list[dict[str, Any]]:
     return [track["items"][0] for track in host.tracks()[2:]]
 
 
-def refined(bridge: Process, opened: Path) -> Path:
+def refined(daemon: Process, opened: Path) -> Path:
     """The manifest of a session that was refined from this one, as the page in the browser asks for it."""
     session = json.loads(opened.read_text(encoding="utf-8"))["session"]
     box = "stem=1,op=deactivate,start=0.2,end=0.4,low=200,high=900"
     message = Refine(session=session, box=(box,), keep=False, fit=False)
-    *_, last = bridge.client.request(message)
+    *_, last = daemon.client.request(message)
     assert isinstance(last, events.Done)
     return Path(last.manifest)
 
 
-def choose(bridge: Process, opened: Path, chosen: Path) -> None:
+def choose(daemon: Process, opened: Path, chosen: Path) -> None:
     """What the page says when the user sends a result to the host."""
     session, result = (json.loads(path.read_text(encoding="utf-8"))["session"] for path in (opened, chosen))
-    bridge.client.send(control.Choose(job=session, session=result))
+    daemon.client.send(control.Choose(job=session, session=result))
 
 
 def manifest_of_take(item: dict[str, Any], number: int) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def test_a_time_is_found_in_the_file(
 
 
 def test_what_is_sent_from_the_browser_becomes_a_take_of_every_stem(
-    separated: Callable[..., Host], bridge: Process
+    separated: Callable[..., Host], daemon: Process
 ) -> None:
     host = separated()
     opened = manifest_of(host)
@@ -107,9 +107,9 @@ def test_what_is_sent_from_the_browser_becomes_a_take_of_every_stem(
     host.until(lambda: "in the browser" in host.shown)
     (command,) = host.lua("return sim.executed")
     session = json.loads(opened.read_text(encoding="utf-8"))["session"]
-    assert command.endswith(f'edit {session} --spool "{bridge.spool}"')
-    chosen = refined(bridge, opened)
-    choose(bridge, opened, chosen)
+    assert command.endswith(f'edit {session} --spool "{daemon.spool}"')
+    chosen = refined(daemon, opened)
+    choose(daemon, opened, chosen)
     host.until(lambda: "brings another" in host.shown)
     for index, (now, then) in enumerate(zip(stems(host), [t["items"][0] for t in before[2:]], strict=True), 1):
         assert now["takes"][:1] == then["takes"], "the take before stays as it is"
@@ -117,7 +117,7 @@ def test_what_is_sent_from_the_browser_becomes_a_take_of_every_stem(
         assert Path(now["takes"][1]["file"]) == chosen.with_name(f"stem-{index}.wav")
         assert now["takes"][1]["info"] == then["takes"][0]["info"]
         assert now["info"] == then["info"]
-    choose(bridge, opened, opened)
+    choose(daemon, opened, opened)
     host.until(lambda: [item["active"] for item in stems(host)] == [1, 1])
     assert [len(item["takes"]) for item in stems(host)] == [2, 2], "what is there already is not added again"
     host.lua("sim.gfx.open = false")
@@ -141,7 +141,7 @@ def test_the_last_mask_edit_is_taken_back(separated: Callable[..., Host]) -> Non
     """The takes of before are heard again; the others stay."""
     host = separated()
     host.run(UNDO)
-    assert "have not been edited" in host.messages[-1]
+    assert "No box has corrected" in host.messages[-1]
     deactivate(host)
     before = host.tracks()
     host.run(UNDO)
@@ -252,9 +252,9 @@ def test_masks_of_before_are_made_again_where_their_take_is_gone(separated: Call
 
 @pytest.mark.parametrize("action", [EDITOR, UNDO, "DAP_Deactivate mask in spectral edits"])
 def test_what_is_no_stem_is_said(
-    action: str, bridge: Process, reaper: Reaper, sound: Callable[..., np.ndarray], write_clip: Callable[..., Path]
+    action: str, daemon: Process, reaper: Reaper, sound: Callable[..., np.ndarray], write_clip: Callable[..., Path]
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     host.run(action)
     assert "Select one or more stems" in host.messages[-1]
     add_item(host, write_clip(sound(), RATE))

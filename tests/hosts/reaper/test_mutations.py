@@ -53,15 +53,15 @@ MUTATIONS = {
 
 
 def test_without_a_mistake_all_is_well(
-    bridge: Process, reaper: Callable[..., Host], sound: Callable[..., np.ndarray], write_clip: Callable[..., Path]
+    daemon: Process, reaper: Callable[..., Host], sound: Callable[..., np.ndarray], write_clip: Callable[..., Path]
 ) -> None:
-    play(reaper(bridge), write_clip(sound(), RATE))
+    play(reaper(daemon), write_clip(sound(), RATE))
 
 
 @pytest.mark.parametrize("mistake", MUTATIONS)
 def test_a_mistake_is_noticed(
     mistake: str,
-    bridge: Process,
+    daemon: Process,
     reaper: Callable[..., Host],
     sound: Callable[..., np.ndarray],
     write_clip: Callable[..., Path],
@@ -76,4 +76,4 @@ def test_a_mistake_is_noticed(
     if mistake in ("missing argument", "misspelt function"):
         assert wrong(path.read_text(encoding="utf-8")) != [], "seen without running"
     with pytest.raises(AssertionError):
-        play(reaper(bridge, scripts=scripts), write_clip(sound(), RATE))
+        play(reaper(daemon, scripts=scripts), write_clip(sound(), RATE))

@@ -55,7 +55,7 @@ def run(action: str, where: dict[str, str], scene: dict[str, Any], folder: Path 
     return answer
 
 
-def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+def test_items_become_stems_over_udp(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     """Three items, odd names, another tab in front when the stems come."""
     samples = sound(2)
     names = ["plain", "emoji 🥁 \" ' % ;", "x" * 200]
@@ -66,7 +66,7 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
         for name in names
     ]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}, "mode": "other tab"}
-    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     tracks, other = answer["tracks"]
     found = [(track["name"], track["depth"]) for track in tracks]
     assert found == [
@@ -96,52 +96,52 @@ def test_items_become_stems_over_udp(bridge: Process, sound: Sound, write_clip: 
 
 
 def test_what_is_ready_may_be_placed_by_itself(
-    bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path
+    daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path
 ) -> None:
     items = [{"file": str(write_clip(sound(), RATE)), "name": name} for name in ("a", "b")]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick", "together": "no"}}
-    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     assert answer["undo"] == ["Separate with DAP: a", "Separate with DAP: b"]
 
 
-def test_a_failure_opens_the_console(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+def test_a_failure_opens_the_console(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     items = [{"file": str(write_clip(sound(), RATE)), "name": "a"}]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "nothing"}}
-    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     assert "nothing" in answer["console"][-1]
     assert not answer["console"][-1].startswith("!SHOW:")
     assert len(answer["tracks"][0]) == 1
     assert answer["undo"] == []
 
 
-def test_a_warning_is_said_once_the_stems_are_placed(bridge: Process, write_clip: Write, tmp_path: Path) -> None:
+def test_a_warning_is_said_once_the_stems_are_placed(daemon: Process, write_clip: Write, tmp_path: Path) -> None:
     items = [{"file": str(write_clip(np.zeros(RATE, np.float32), RATE)), "name": "nothing"}]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}}
-    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     (said,) = answer["messages"]
     assert said.startswith("nothing: The clip is silent")
     assert len(answer["tracks"][0]) > 1
 
 
-def test_an_empty_item_is_left_out(bridge: Process, tmp_path: Path) -> None:
+def test_an_empty_item_is_left_out(daemon: Process, tmp_path: Path) -> None:
     scene = {"path": str(tmp_path / "song"), "items": [{}]}
-    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     assert answer["messages"] == ["Left out: an empty item", "Select one or more audio items first."]
 
 
-def test_what_only_lua_can_read_is_left_to_it(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+def test_what_only_lua_can_read_is_left_to_it(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "a", "take": {"D_PLAYRATE": 1.5}}
     scene = {"path": str(tmp_path), "items": [item]}
-    answer = run("DAP_Separate selected items (OSC)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     assert "DAP_Separate selected items.lua" in answer["messages"][0]
     assert len(answer["tracks"][0]) == 1
 
 
-def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+def test_options_are_checked_and_remembered(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
     inputs = ["quick,9,0,auto,yes,yes", "quick, 3,7,cpu,no,no"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
-    answer = run("DAP_Separate selected items (OSC, options)", at(bridge), scene)
+    answer = run("DAP_Separate selected items (OSC, options)", at(daemon), scene)
     assert len(answer["messages"]) == 1
     assert len(answer["tracks"][0]) == 5
     assert answer["tracks"][0][0]["items"][0]["B_MUTE"] == 0
@@ -150,11 +150,11 @@ def test_options_are_checked_and_remembered(bridge: Process, sound: Sound, write
     assert answer["ext"] == {f"separate.{name}": value for name, value in sent.items()} | own
 
 
-def test_an_item_is_denoised(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+def test_an_item_is_denoised(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "talk"}
     inputs = ["denoise,1.5,no,0,auto,yes,yes", "denoise,0.5,maybe,0,auto,yes,yes", "denoise,0.5,yes,0,auto,yes,yes"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
-    answer = run("DAP_Denoise selected items (OSC, options)", at(bridge), scene)
+    answer = run("DAP_Denoise selected items (OSC, options)", at(daemon), scene)
     assert answer["messages"] == ["strength is a number from 0 to 1.", "swap is yes or no."]
     assert answer["undo"] == ["Denoise with DAP: talk"]
     assert [track["name"] for track in answer["tracks"][0]][:2] == ["Source", "talk - stems"]
@@ -162,17 +162,17 @@ def test_an_item_is_denoised(bridge: Process, sound: Sound, write_clip: Write, t
     assert sorted(stem["role"] for stem in json.loads(path.read_text())["stems"]) == ["noise", "speech"]
 
 
-def test_status_and_cancel(bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
+def test_status_and_cancel(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     scene: dict[str, Any] = {"path": str(tmp_path)}
-    assert "is running" in run("DAP_Bridge status (OSC)", at(bridge), scene)["messages"][0]
-    assert "no jobs" in run("DAP_Cancel jobs (OSC)", at(bridge), scene)["messages"][0]
+    assert "is running" in run("DAP_Bridge status (OSC)", at(daemon), scene)["messages"][0]
+    assert "no jobs" in run("DAP_Cancel jobs (OSC)", at(daemon), scene)["messages"][0]
     clip = str(write_clip(sound(2, seconds=20), RATE))
-    next(bridge.client.request(Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
+    next(daemon.client.request(Separate(job="long", clip=clip, out=str(tmp_path / "out"))))
     waiting = {"waiting": {"long": "kept"}}
-    assert "waits for the stems of 1 item" in run("DAP_Bridge status (OSC)", at(bridge), scene | waiting)["messages"][0]
-    answer = run("DAP_Cancel jobs (OSC)", at(bridge), scene | waiting)
+    assert "waits for the stems of 1 item" in run("DAP_Bridge status (OSC)", at(daemon), scene | waiting)["messages"][0]
+    answer = run("DAP_Cancel jobs (OSC)", at(daemon), scene | waiting)
     assert answer["waiting"] == {}
-    assert bridge.status_file("long")["event"] == "cancelled"
+    assert daemon.status_file("long")["event"] == "cancelled"
 
 
 def test_the_bridge_is_started_where_the_installer_wrote_it_down(
@@ -186,9 +186,9 @@ def test_the_bridge_is_started_where_the_installer_wrote_it_down(
     monkeypatch.setenv("DAP_BRIDGE_CONFIG", str(tmp_path / "config.toml"))
     answer = run("DAP_Start bridge (OSC)", {}, {"path": str(tmp_path)}, tmp_path / reaper.FOLDER / "python")
     with Client(port) as client:
-        bridge = psutil.Process(client.hello().pid)
-        bridge.terminate()
-        bridge.wait(timeout=20)
+        daemon = psutil.Process(client.hello().pid)
+        daemon.terminate()
+        daemon.wait(timeout=20)
     assert answer["messages"] == [f"dap-bridge {__version__} is running."]
 
 
@@ -225,11 +225,11 @@ def test_what_is_sent_is_what_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_bridge_whose_key_cannot_be_known_says_so(
-    bridge: Process, sound: Sound, write_clip: Write, tmp_path: Path
+    daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path
 ) -> None:
     items = [{"file": str(write_clip(sound(), RATE)), "name": "a"}]
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick"}}
-    elsewhere = {"DAP_BRIDGE_OSC_PORT": str(bridge.port), "DAP_BRIDGE_SPOOL": str(tmp_path)}
+    elsewhere = {"DAP_BRIDGE_OSC_PORT": str(daemon.port), "DAP_BRIDGE_SPOOL": str(tmp_path)}
     answer = run("DAP_Separate selected items (OSC)", elsewhere, scene)
     assert "without this daemon's key" in answer["console"][-1] and "daemon.status" in answer["console"][-1]
     assert len(answer["tracks"][0]) == 1

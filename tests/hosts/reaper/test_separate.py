@@ -117,11 +117,11 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_an_item_becomes_a_folder_of_stems(
-    name: str, bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write, tmp_path: Path
+    name: str, daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write, tmp_path: Path
 ) -> None:
     case = CASES[name]
     samples = sound(case.channels)
-    host = reaper(bridge)
+    host = reaper(daemon)
     add_item(host, write_clip(samples, RATE), **case.lua())
     before, other = host.tracks(), host.tracks("other")
 
@@ -157,13 +157,13 @@ def test_an_item_becomes_a_folder_of_stems(
     host.lua("sim.model.undo(project)")
     assert host.tracks() == before
     assert host.lua("return next(project.ext) == nil"), "nothing is waited for any more"
-    assert list(bridge.spool.glob("clips/*")) == []
+    assert list(daemon.spool.glob("clips/*")) == []
     assert not host.lua("return sim.gfx.open")
     assert host.messages == []
 
 
-def test_both_versions_of_lua(each_lua: str, bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
-    host = reaper(bridge, lua=each_lua)
+def test_both_versions_of_lua(each_lua: str, daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(daemon, lua=each_lua)
     add_item(host, write_clip(sound(2), RATE), take="{D_PLAYRATE = 1.5}", length=0.6)
     host.run(SEPARATE)
     host.until()
@@ -184,9 +184,9 @@ THREE = [
 
 
 def test_three_items_are_three_jobs_and_one_undo_step(
-    bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write
+    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     add_three_items(host, write_clip(sound(), RATE))
     host.lua("sim.model.item(project.tracks[3])")  # an empty item, not selected
     before, other = host.tracks(), host.tracks("other")
@@ -207,8 +207,8 @@ def test_three_items_are_three_jobs_and_one_undo_step(
     assert host.lua("return next(project.ext) == nil")
 
 
-def test_each_item_may_be_placed_by_itself(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
-    host = reaper(bridge)
+def test_each_item_may_be_placed_by_itself(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(daemon)
     add_three_items(host, write_clip(sound(), RATE))
     host.lua('sim.ext["dap-bridge/together"] = "no"')
     before = host.tracks()
@@ -221,10 +221,10 @@ def test_each_item_may_be_placed_by_itself(bridge: Process, reaper: Reaper, soun
 
 
 def test_items_of_one_track_keep_their_order_and_its_folder(
-    bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write
+    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
 ) -> None:
     """The source track is the last of a folder: the stems stay inside, and the folder ends after them."""
-    host = reaper(bridge)
+    host = reaper(daemon)
     path = write_clip(sound(), RATE)
     host.lua("sim.model.track(project, 0, 'Folder').info.I_FOLDERDEPTH = 1")
     add_item(host, path, name="first")
@@ -253,9 +253,9 @@ def test_items_of_one_track_keep_their_order_and_its_folder(
     assert host.tracks() == before
 
 
-def test_the_project_that_asked_receives(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+def test_the_project_that_asked_receives(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
     """The user goes to another tab, and even deletes the track."""
-    host = reaper(bridge)
+    host = reaper(daemon)
     add_item(host, write_clip(sound(), RATE))
     other = host.tracks("other")
     host.run(SEPARATE)
@@ -275,9 +275,9 @@ NAMES = ["with spaces", "quotes \" and '", "emoji 🥁🐦", "100% ; rm -rf $HOM
 
 @pytest.mark.parametrize("way", ["drop folder", "OSC"])
 def test_any_name_and_a_long_path(
-    way: str, bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write, tmp_path: Path
+    way: str, daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write, tmp_path: Path
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     if way == "OSC":
         use_sockets(host)
     for name in NAMES:
@@ -304,8 +304,8 @@ def use_sockets(host: Host) -> None:
     host.lua("sim.sockets = true")
 
 
-def test_osc_is_used_where_sockets_can_be_had(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
-    host = reaper(bridge)
+def test_osc_is_used_where_sockets_can_be_had(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(daemon)
     use_sockets(host)
     add_item(host, write_clip(sound(), RATE))
     host.run("DAP_Bridge status")
@@ -317,9 +317,9 @@ def test_osc_is_used_where_sockets_can_be_had(bridge: Process, reaper: Reaper, s
 
 
 def test_options_are_asked_checked_and_remembered(
-    bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write
+    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     add_item(host, write_clip(sound(), RATE))
     host.lua('sim.inputs = {"quick,9,0,auto,yes,yes", "quick, 3, 7, cpu, no,yes"}')
     host.run("DAP_Separate selected items (options)")
@@ -334,8 +334,8 @@ def test_options_are_asked_checked_and_remembered(
     assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "quick,3,7,cpu,no,yes"
 
 
-def test_what_cannot_be_separated_is_said(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
-    host = reaper(bridge)
+def test_what_cannot_be_separated_is_said(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(daemon)
     host.run(SEPARATE)
     assert "Select one or more audio items" in host.messages[0]
     add_item(host, write_clip(sound(), RATE), name="notes")
@@ -346,9 +346,9 @@ def test_what_cannot_be_separated_is_said(bridge: Process, reaper: Reaper, sound
 
 
 def test_a_refused_job_says_why_and_leaves_nothing(
-    bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write
+    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     path = write_clip(sound(), RATE)
     add_item(host, path)
     host.lua('sim.ext["dap-bridge/separate.preset"] = "nothing"')

@@ -36,10 +36,10 @@ def mixtures(write_clip: Write) -> list[Path]:
 
 @pytest.mark.parametrize("way", ["drop folder", "OSC"])
 def test_items_that_share_a_sound_are_one_job_and_one_step(
-    way: str, bridge: Process, reaper: Reaper, mixtures: list[Path]
+    way: str, daemon: Process, reaper: Reaper, mixtures: list[Path]
 ) -> None:
     """The second item is stretched, so that it is read through REAPER."""
-    host = reaper(bridge)
+    host = reaper(daemon)
     if way == "OSC":
         use_sockets(host)
     for number, path in enumerate(mixtures, 1):
@@ -75,18 +75,18 @@ def test_items_that_share_a_sound_are_one_job_and_one_step(
     assert host.lua("return #project.undo") == 1
     host.lua("sim.model.undo(project)")
     assert host.tracks() == before
-    assert list(bridge.spool.glob("clips/*")) == []
+    assert list(daemon.spool.glob("clips/*")) == []
 
 
-def test_one_item_shares_nothing(bridge: Process, reaper: Reaper, mixtures: list[Path]) -> None:
-    host = reaper(bridge)
+def test_one_item_shares_nothing(daemon: Process, reaper: Reaper, mixtures: list[Path]) -> None:
+    host = reaper(daemon)
     add_item(host, mixtures[0])
     host.run(COSEPARATE)
     assert "Select 2 or more" in host.messages[-1]
 
 
-def test_an_item_is_denoised(bridge: Process, reaper: Reaper, mixtures: list[Path]) -> None:
-    host = reaper(bridge)
+def test_an_item_is_denoised(daemon: Process, reaper: Reaper, mixtures: list[Path]) -> None:
+    host = reaper(daemon)
     add_item(host, mixtures[0], name="talk")
     host.lua("sim.inputs = {'denoise,2,no,0,auto,yes,yes', 'denoise,0.5,yes,0,auto,no,yes'}")
     before = host.tracks()

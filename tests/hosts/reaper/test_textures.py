@@ -21,9 +21,9 @@ EXTEND, FILL, LOOP = "DAP_Extend texture to time selection", "DAP_Fill gap betwe
 
 
 @pytest.fixture
-def host(bridge: Process, reaper: Reaper) -> Host:
+def host(daemon: Process, reaper: Reaper) -> Host:
     """A REAPER that asks for a preset of a few iterations."""
-    made = reaper(bridge)
+    made = reaper(daemon)
     made.lua("sim.ext['dap-bridge/texture.preset'] = 'quick-texture'")
     return made
 

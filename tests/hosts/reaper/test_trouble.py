@@ -1,4 +1,4 @@
-"""The bridge is away, dies or is told to stop; the project is closed: nothing freezes, nothing is lost, all is said."""
+"""The daemon is away, dies or is told to stop; the project is closed: nothing freezes, nothing is lost, all is said."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def item(sound: Sound, write_clip: Write) -> Callable[[Host], None]:
 
 
 @pytest.fixture
-def daemon(start: Start, quick_presets: Path) -> Process:
+def own_daemon(start: Start, quick_presets: Path) -> Process:
     """A daemon that a test may end; with the preset `long` beside `quick`."""
     text = (quick_presets / "quick.toml").read_text(encoding="utf-8")
     (quick_presets / "long.toml").write_text(text.replace("iterations = 10", "iterations = 4000"), encoding="utf-8")
@@ -40,9 +40,9 @@ def daemon(start: Start, quick_presets: Path) -> Process:
 
 @pytest.mark.parametrize("sockets", [False, True])
 def test_a_bridge_that_does_not_run_is_said_at_once(
-    sockets: bool, bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+    sockets: bool, daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     host.close()
     host = Host(host.program, tmp_path, DAP_BRIDGE_SPOOL=str(tmp_path / "nowhere"), DAP_BRIDGE_OSC_PORT="1")
     host.lua("project = sim.model.project('', '/tmp')")
@@ -52,7 +52,7 @@ def test_a_bridge_that_does_not_run_is_said_at_once(
     asked = time.monotonic()
     host.run(SEPARATE)
     host.until()
-    assert time.monotonic() - asked < 20, "not as long as a bridge is given to start"
+    assert time.monotonic() - asked < 20, "not as long as a daemon is given to start"
     (said,) = host.messages
     assert "not running" in said
     assert "DAP_Start bridge" in said
@@ -64,11 +64,11 @@ def test_a_bridge_that_does_not_run_is_said_at_once(
 
 
 def test_a_bridge_whose_key_cannot_be_known_says_so(
-    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
 ) -> None:
     """It is another user's, or keeps its drop folder elsewhere."""
-    reaper(bridge).close()
-    elsewhere = {"DAP_BRIDGE_SPOOL": str(tmp_path / "nowhere"), "DAP_BRIDGE_OSC_PORT": str(bridge.port)}
+    reaper(daemon).close()
+    elsewhere = {"DAP_BRIDGE_SPOOL": str(tmp_path / "nowhere"), "DAP_BRIDGE_OSC_PORT": str(daemon.port)}
     host = Host(needed("lua5.4"), tmp_path, **elsewhere)
     host.lua("project = sim.model.project('', '/tmp')")
     use_sockets(host)
@@ -84,21 +84,21 @@ def test_a_bridge_whose_key_cannot_be_known_says_so(
 
 @pytest.mark.parametrize("sockets", [False, True])
 def test_a_bridge_killed_in_mid_job_and_started_again(
-    sockets: bool, daemon: Process, reaper: Reaper, item: Callable[[Host], None], quick_presets: Path
+    sockets: bool, own_daemon: Process, reaper: Reaper, item: Callable[[Host], None], quick_presets: Path
 ) -> None:
-    """It says so; when the bridge is back the job runs again and its stems arrive."""
-    host = reaper(daemon)
+    """It says so; when the daemon is back the job runs again and its stems arrive."""
+    host = reaper(own_daemon)
     if sockets:
         use_sockets(host)
     item(host)
     host.lua(LONG)
     host.run(SEPARATE)
     host.until(lambda: "%" in host.shown)
-    daemon.end(9)
+    own_daemon.end(9)
     host.until(lambda: "does not answer" in host.shown)
     text = (quick_presets / "quick.toml").read_text(encoding="utf-8")
     (quick_presets / "long.toml").write_text(text, encoding="utf-8")
-    daemon.start()
+    own_daemon.start()
     host.until()
     assert len(host.tracks()) == 4
 
@@ -118,9 +118,9 @@ def one_ready_one_working(host: Host, add: Callable[[Host], None]) -> None:
 
 
 def test_what_is_ready_need_not_wait_for_the_others(
-    daemon: Process, reaper: Reaper, item: Callable[[Host], None]
+    own_daemon: Process, reaper: Reaper, item: Callable[[Host], None]
 ) -> None:
-    host = reaper(daemon)
+    host = reaper(own_daemon)
     one_ready_one_working(host, item)
     rows = sorted(("quick one", "long one"), key=host.shown.index)
     host.click(rows.index("quick one") + 1)
@@ -128,21 +128,23 @@ def test_what_is_ready_need_not_wait_for_the_others(
     assert [track["text"]["P_NAME"] for track in host.tracks()] == placed
     host.click(rows.index("long one") + 1)
     host.until()
-    assert daemon.client.status() == []
+    assert own_daemon.client.status() == []
     assert host.lua("return #project.undo") == 1
 
 
-def test_a_silent_bridge_keeps_nobody_waiting(daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
-    host = reaper(daemon)
+def test_a_silent_daemon_keeps_nobody_waiting(
+    own_daemon: Process, reaper: Reaper, item: Callable[[Host], None]
+) -> None:
+    host = reaper(own_daemon)
     one_ready_one_working(host, item)
-    daemon.end(9)
+    own_daemon.end(9)
     host.until(lambda: len(host.tracks()) == 5)
     assert "does not answer" in host.shown
 
 
-def test_two_runs_place_a_job_once(bridge: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
+def test_two_runs_place_a_job_once(daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
     """The status action waits for what the action that asked waits for still."""
-    host = reaper(bridge)
+    host = reaper(daemon)
     item(host)
     host.run(SEPARATE)
     host.until(lambda: host.lua("return next(project.ext) ~= nil"))
@@ -154,9 +156,9 @@ def test_two_runs_place_a_job_once(bridge: Process, reaper: Reaper, item: Callab
 
 
 def test_cancel_from_the_window_ends_the_job(
-    daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+    own_daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
 ) -> None:
-    host = reaper(daemon)
+    host = reaper(own_daemon)
     item(host)
     host.lua(LONG)
     before = host.tracks()
@@ -166,24 +168,24 @@ def test_cancel_from_the_window_ends_the_job(
     host.until()
     assert host.tracks() == before
     assert host.lua("return next(project.ext) == nil")
-    assert daemon.client.status() == []
+    assert own_daemon.client.status() == []
     assert list((tmp_path / "song").glob("dap-stems/*")) == []
-    assert [path.name for path in (daemon.spool / "outbox").iterdir() if "-cancel" in path.name] == []
+    assert [path.name for path in (own_daemon.spool / "outbox").iterdir() if "-cancel" in path.name] == []
 
 
-def test_cancel_while_the_item_is_read(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
-    host = reaper(bridge)
+def test_cancel_while_the_item_is_read(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(daemon)
     add_item(host, write_clip(sound(seconds=4), RATE), take="{D_PLAYRATE = 0.5}", length=8)
     host.run(SEPARATE)
     host.until(lambda: "reading the item" in host.shown)
     host.click()
     host.until()
     assert len(host.tracks()) == 1
-    assert list((bridge.spool / "clips").iterdir()) == []
+    assert list((daemon.spool / "clips").iterdir()) == []
 
 
-def test_an_item_deleted_while_it_is_read(bridge: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
-    host = reaper(bridge)
+def test_an_item_deleted_while_it_is_read(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
+    host = reaper(daemon)
     add_item(host, write_clip(sound(seconds=4), RATE), take="{D_PLAYRATE = 0.5}", length=8)
     host.run(SEPARATE)
     host.until(lambda: "reading the item" in host.shown)
@@ -194,9 +196,9 @@ def test_an_item_deleted_while_it_is_read(bridge: Process, reaper: Reaper, sound
 
 
 def test_the_window_may_be_closed_and_the_stems_still_come(
-    bridge: Process, reaper: Reaper, item: Callable[[Host], None]
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None]
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     item(host)
     host.run(SEPARATE)
     host.lua("sim.gfx.open = false")
@@ -205,10 +207,10 @@ def test_the_window_may_be_closed_and_the_stems_still_come(
 
 
 def test_a_project_opened_again_is_offered_its_stems(
-    bridge: Process, reaper: Reaper, item: Callable[[Host], None]
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None]
 ) -> None:
     """REAPER is closed in mid-job; the project remembers, also after the item was moved."""
-    host = reaper(bridge)
+    host = reaper(daemon)
     item(host)
     host.run(SEPARATE)
     host.until(lambda: host.lua("return next(project.ext) ~= nil"))
@@ -233,9 +235,9 @@ def test_a_project_opened_again_is_offered_its_stems(
 
 
 def test_a_project_closed_meanwhile_loses_nothing(
-    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     item(host)
     host.run(SEPARATE)
     host.lua("sim.model.close(project)")
@@ -248,9 +250,9 @@ def test_a_project_closed_meanwhile_loses_nothing(
 
 
 def test_stems_that_reaper_cannot_read_change_nothing(
-    bridge: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
+    daemon: Process, reaper: Reaper, item: Callable[[Host], None], tmp_path: Path
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     item(host)
     before = host.tracks()
     host.lua("sim.model.source = function() return nil end")
@@ -265,10 +267,10 @@ def test_stems_that_reaper_cannot_read_change_nothing(
 
 
 def test_a_dozen_items_do_not_outgrow_the_window(
-    daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
+    own_daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write
 ) -> None:
     """Cancelled from their rows, one after the other, the hidden ones get rows too."""
-    host = reaper(daemon)
+    host = reaper(own_daemon)
     path = write_clip(sound(), RATE)
     for number in range(12):
         add_item(host, path, name=f"item {number:02}")
@@ -284,11 +286,11 @@ def test_a_dozen_items_do_not_outgrow_the_window(
     host.lua("sim.stop()")
     host.run("DAP_Cancel jobs")
     host.until()
-    assert daemon.client.status() == []
+    assert own_daemon.client.status() == []
 
 
-def test_cancel_jobs_of_the_project(daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
-    host = reaper(daemon)
+def test_cancel_jobs_of_the_project(own_daemon: Process, reaper: Reaper, item: Callable[[Host], None]) -> None:
+    host = reaper(own_daemon)
     host.run("DAP_Cancel jobs")
     assert host.messages == ["This project waits for no jobs."]
     item(host)
@@ -298,27 +300,27 @@ def test_cancel_jobs_of_the_project(daemon: Process, reaper: Reaper, item: Calla
     host.lua("sim.stop()")
     host.run("DAP_Cancel jobs")
     host.until()
-    assert daemon.client.status() == []
+    assert own_daemon.client.status() == []
     assert len(host.tracks()) == 1
 
 
-def test_start_bridge_starts_it_in_the_background(daemon: Process, reaper: Reaper) -> None:
-    daemon.end()
-    host = reaper(daemon)
+def test_start_bridge_starts_it_in_the_background(own_daemon: Process, reaper: Reaper) -> None:
+    own_daemon.end()
+    host = reaper(own_daemon)
     host.run("DAP_Start bridge")
     assert host.lua("return sim.executed") == ['"dap-bridge" serve']
-    daemon.start()
+    own_daemon.start()
     host.until()
     assert "is running" in host.messages[-1]
     host.run("DAP_Start bridge")
     host.until()
-    assert len(host.lua("return sim.executed")) == 1, "a running bridge is not started again"
+    assert len(host.lua("return sim.executed")) == 1, "a running daemon is not started again"
 
 
 def test_what_the_bridge_warns_of_is_said_once_the_stems_are_placed(
-    bridge: Process, reaper: Reaper, write_clip: Write
+    daemon: Process, reaper: Reaper, write_clip: Write
 ) -> None:
-    host = reaper(bridge)
+    host = reaper(daemon)
     add_item(host, write_clip(np.zeros(RATE, np.float32), RATE), name="nothing")
     host.run(SEPARATE)
     host.until()

@@ -1,9 +1,9 @@
 -- The selected stems, for actions on masks.
 local sessions = require("dap.sessions")
 
-local marked = {}
+local selected = {}
 
-marked.NONE = "Select one or more stems that a separation with DAP has made first."
+selected.NONE = "Select one or more stems that a separation with DAP has made first."
 
 -- What is needed of an item to find a time of it in its file; see times.lua.
 local function shape_of(item, take)
@@ -16,7 +16,7 @@ end
 
 -- The selected items of a project whose active take is a stem: a list of {item, take, name, shape, length, known}, where
 -- `known` is what sessions.lua knows of the stem.
-function marked.stems(project)
+function selected.stems(project)
   local about, found = sessions.reader(), {}
   for index = 0, reaper.CountSelectedMediaItems(project) - 1 do
     local item = reaper.GetSelectedMediaItem(project, index)
@@ -32,4 +32,4 @@ function marked.stems(project)
   return found
 end
 
-return marked
+return selected

@@ -15,7 +15,7 @@ NUMBERS = ("start", "end", "low", "high", "strength", "rate")
 
 
 @dataclass(frozen=True)
-class Mark:
+class MaskRequest:
     """A selection on one track, with `audio` (32-bit float) in it.
 
     op: deactivate, activate, undo or edit; start, end: seconds of the project; rate: Hz, the track's; clips: start and
@@ -37,21 +37,21 @@ class Mark:
     carry: bool = True
 
 
-def claimed(spool: Path) -> Iterator[Mark]:
-    """The marks that were made since, each of them once however many ask; what cannot be read is left out."""
+def claimed(spool: Path) -> Iterator[MaskRequest]:
+    """The requests that were made since, each of them once however many ask; what cannot be read is left out."""
     for path in (spool / FOLDER).glob(f"*{SUFFIX}"):
-        mark = _read(path)
-        if mark is None:
+        asked = _read(path)
+        if asked is None:
             continue
         try:
             path.unlink()
         except OSError:  # another took it
             continue
-        yield mark
-        mark.audio.unlink(missing_ok=True)
+        yield asked
+        asked.audio.unlink(missing_ok=True)
 
 
-def _read(path: Path) -> Mark | None:
+def _read(path: Path) -> MaskRequest | None:
     try:
         fields = protocol.parse_lines(path.read_text(encoding="utf-8", errors="replace"))
         numbers = {name: float(fields[name]) for name in NUMBERS if name in fields}
@@ -61,6 +61,6 @@ def _read(path: Path) -> Mark | None:
         clips = tuple(zip(edges[::2], edges[1::2], strict=True))
         carry = fields.get("carry") != "no"
         audio = path.with_suffix(".wav")
-        return Mark(audio, fields["job"], fields["op"], fields["track"], clips=clips, carry=carry, **numbers)
+        return MaskRequest(audio, fields["job"], fields["op"], fields["track"], clips=clips, carry=carry, **numbers)
     except (OSError, KeyError, ValueError, TypeError):
         return None

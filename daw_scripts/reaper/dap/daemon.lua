@@ -1,9 +1,9 @@
--- Finding the bridge: OSC where sockets can be had and it answers, else the drop folder.
+-- Finding the daemon: OSC where sockets can be had and it answers, else the drop folder.
 local folder = require("dap.folder")
 local loop = require("dap.loop")
 local udp = require("dap.udp")
 
-local bridge = {}
+local daemon = {}
 
 local HELLO_S = 0.7
 local ATTEMPTS = 2
@@ -19,8 +19,8 @@ local function by_osc()
   return nil
 end
 
--- The way to the bridge and what it says of itself, or nil where none answers. Takes less than two seconds.
-function bridge.find()
+-- The way to the daemon and what it says of itself, or nil where none answers. Takes less than two seconds.
+function daemon.find()
   local files = folder.open()
   if not files:welcome() then
     local link = by_osc()
@@ -31,4 +31,4 @@ function bridge.find()
   return link, link:welcome()
 end
 
-return bridge
+return daemon

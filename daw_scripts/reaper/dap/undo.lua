@@ -1,24 +1,24 @@
 -- Going back to the masks before the last edit: the takes of before are heard again, or made again where they are gone.
 local action = require("dap.action")
 local loop = require("dap.loop")
-local marked = require("dap.marked")
+local selected = require("dap.selected")
 local message = require("dap.message")
 local place = require("dap.place")
 local refine = require("dap.refine")
 local sentences = require("dap.sentences")
 local takes = require("dap.takes")
 
-local unedit = {}
+local undo = {}
 
--- Ask the bridge for the session without its last box.
+-- Ask the daemon for the session without its last box.
 local function made_again(project, stem)
   action.run(function() return { refine.task("undo", stem.known, stem.name, {}) } end, project)
 end
 
-function unedit.run()
+function undo.run()
   local project = reaper.EnumProjects(-1)
-  local stem = marked.stems(project)[1]
-  if not stem then return message.tell(marked.NONE) end
+  local stem = selected.stems(project)[1]
+  if not stem then return message.tell(selected.NONE) end
   local known = stem.known
   if not known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.
@@ -32,4 +32,4 @@ function unedit.run()
   end)
 end
 
-return unedit
+return undo

@@ -1,10 +1,10 @@
--- The way to the bridge: requests go out by OSC; answers are read from the drop folder, for a script here cannot listen.
+-- The way to the daemon: requests go out by OSC; answers are read from the drop folder, for a script here cannot listen.
 local answers = require("dap.answers")
 local constants = require("dap.constants")
 local requests = require("dap.requests")
 local settings = require("dap.settings")
 
-local bridge = {}
+local daemon = {}
 
 local LARGEST_INT = 2 ^ 31 - 1
 
@@ -27,7 +27,7 @@ local function packed(arguments)
 end
 
 -- Ask something. A request that no datagram can hold goes through the drop folder. Returns true, or nil and the reason.
-function bridge.send(verb, fields)
+function daemon.send(verb, fields)
   local said = answers.about()
   local types, values, size = packed(requests.arguments(fields, said.key))
   local address = constants.prefix .. verb
@@ -37,4 +37,4 @@ function bridge.send(verb, fields)
   return true
 end
 
-return bridge
+return daemon

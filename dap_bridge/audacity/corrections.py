@@ -1,4 +1,4 @@
-"""What is on its way to stems that stand in Audacity: a result of the bridge's, and where it belongs."""
+"""What is on its way to stems that stand in Audacity: a result of the daemon's, and where it belongs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ..transport import protocol
 from .selections import FOLDER
 
 # What a job makes of a box; what the mask editor sends, as often as it does.
-EDIT, EDITOR = ".edit", ".editor"
+OF_BOX, OF_EDITOR = ".edit", ".editor"
 
 
 @dataclass(frozen=True)
-class Edit:
+class Correction:
     """The stems of `session` that begin at a frame of the project, and what is to be selected once they are replaced.
 
     job: what makes the new ones; of the mask editor the session itself. start, end: seconds.
@@ -36,20 +36,20 @@ class Edit:
         atomic.write_text(self._path(spool, kind), text)
 
     def forget(self, spool: Path) -> None:
-        self._path(spool, EDIT).unlink(missing_ok=True)
+        self._path(spool, OF_BOX).unlink(missing_ok=True)
 
     def _path(self, spool: Path, kind: str) -> Path:
         return spool / FOLDER / f"{self.job}{kind}"
 
 
-def waiting(spool: Path, kind: str) -> Iterator[Edit]:
-    """The edits of this kind, the oldest first; what cannot be read is left out."""
+def waiting(spool: Path, kind: str) -> Iterator[Correction]:
+    """The corrections of this kind, the oldest first; what cannot be read is left out."""
     for path in sorted((spool / FOLDER).glob(f"*{kind}"), key=lambda path: path.stat().st_mtime_ns):
         with contextlib.suppress(OSError, KeyError, ValueError):
             yield _read(path)
 
 
-def _read(path: Path) -> Edit:
+def _read(path: Path) -> Correction:
     text = protocol.parse_lines(path.read_text(encoding="utf-8"))
     start, end = float(text["start"]), float(text["end"])
-    return Edit(text["job"], text["session"], int(text["stem"]), int(text["position"]), text["track"], start, end)
+    return Correction(text["job"], text["session"], int(text["stem"]), int(text["position"]), text["track"], start, end)

@@ -1,6 +1,6 @@
 -- Going back to the masks before the last edit: the regions of before are heard again, or made again where they are gone.
 local answers = require("dap.answers")
-local marked = require("dap.marked")
+local selected = require("dap.selected")
 local message = require("dap.message")
 local places = require("dap.places")
 local sentences = require("dap.sentences")
@@ -21,8 +21,8 @@ local function before(known)
 end
 
 return function()
-  local stem = marked.stems()[1]
-  if not stem then return message.tell(marked.NONE) end
+  local stem = selected.stems()[1]
+  if not stem then return message.tell(selected.NONE) end
   if not stem.known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.
   local steps = stem.known.verb ~= "undo" and before(stem.known)
