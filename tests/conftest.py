@@ -24,8 +24,26 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 
 # Folders whose tests share one program: a host, a browser.
 TOGETHER = ("tests/hosts/ardour", "tests/hosts/audacity", "tests/web")
-# What takes longest comes first, the longest of all at the head: in the end no process works while others have nothing.
-LONGEST = ("tests/hosts/ardour",)
+# What takes longest is begun with, the longest first: no process has work at the end while others have none.
+LONGEST = (
+    "tests/hosts/ardour",
+    "tests/web",
+    "tests/hosts/audacity",
+    "tests/test_quality.py",
+    "tests/bench/test_command.py",
+    "tests/hosts/reaper/test_trouble.py",
+    "tests/engine/test_paper.py",
+    "tests/jobs/test_silence.py",
+    "tests/test_cli.py",
+    "tests/jobs/test_texture.py",
+    "tests/jobs/test_worker.py",
+    "tests/test_strangers.py",
+    "tests/test_daemon.py",
+    "tests/test_daemon_recovery.py",
+    "tests/jobs/test_refine.py",
+    "tests/test_contributing.py",
+    "tests/test_damage.py",
+)
 
 
 class Shares(LoadScopeScheduling):

@@ -201,9 +201,8 @@ def test_connections_that_say_nothing_starve_nobody(start: Start) -> None:
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET / HTTP/1.1\r\nx: ", b"POST /messages HTTP/1.1\r\nHost: x\r\n\r\n"])
-def test_a_request_that_never_comes_is_not_waited_for(start: Start, beginning: bytes) -> None:
+def test_a_request_that_never_comes_is_not_waited_for(daemon: Process, beginning: bytes) -> None:
     """Nothing, a head of which a letter comes now and then, and the same after a first answer."""
-    daemon = start()
     with connect(daemon) as slow:
         slow.sendall(beginning)
         slow.settimeout(0.2)
@@ -219,8 +218,7 @@ def test_a_request_that_never_comes_is_not_waited_for(start: Start, beginning: b
     pytest.fail("it is still waited for")
 
 
-def test_of_many_event_streams_the_oldest_end(start: Start) -> None:
-    daemon = start()
+def test_of_many_event_streams_the_oldest_end(daemon: Process) -> None:
     streams = [ask(page(daemon), daemon, "events") for _ in range(MAX_STREAMS + 2)]
     for stream in streams[:2]:
         assert b"welcome" in stream.read()

@@ -13,7 +13,7 @@ from tests.processes import Process
 
 Start = Callable[[int, str], Ardour]
 
-PRESET = "separate.preset\tquick\ntexture.preset\tquick-texture\n"
+PRESETS = {"separate": "quick", "texture": "quick-texture", "coseparate": "quick-coseparate"}
 
 
 @pytest.fixture(scope="package")
@@ -33,7 +33,9 @@ def start_ardour(tmp_path_factory: pytest.TempPathFactory, daemon: Process) -> I
     def start(rate: int, name: str) -> Ardour:
         folder = tmp_path_factory.mktemp("ardour 🎹")
         made.append(Ardour(folder, rate, name, daemon.spool, daemon.port))
-        (made[-1].config / "dap-bridge" / "options.tsv").write_text(PRESET)
+        (made[-1].config / "dap-bridge" / "options.tsv").write_text(
+            "".join(f"{verb}.preset\t{preset}\n" for verb, preset in PRESETS.items())
+        )
         return made[-1]
 
     yield start
