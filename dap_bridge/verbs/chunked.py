@@ -39,7 +39,7 @@ class ChunkedClip:
     preset: presets.Preset[Section]
     sources: int
     form: Format
-    effects: tuple[dict[str, Any], ...] = ()
+    effects: tuple[dict[str, Any], ...] = field(default=(), init=False)
     clipped: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A clip as requests name it: `domain.Clip` is what all forms come to."""
+"""A clip as requests name it: `domain.ClipRef` is what all forms come to."""
 
 from __future__ import annotations
 

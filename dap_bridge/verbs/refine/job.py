@@ -36,6 +36,10 @@ def refine(run: JobRun, results: Path) -> Path:
 def correct(
     run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
 ) -> Path:
+    """The session's separation, corrected by these boxes and no others; returns the path of the manifest.
+
+    redraw: by the decoders, too. carry: also to chunks without boxes. Raises BadPreset where no box can correct it.
+    """
     preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *SEPARATORS)
     corrector = separator(preset.recipe).corrector
     if corrector is None:
