@@ -12,7 +12,7 @@ __all__ = ["Result", "__version__", "run", "separate"]
 
 # A host that plays audio shares these cores: a thread of ours that waits must sleep, not spin. Where they are all busy,
 # spinning costs ten times the work itself. But one that sleeps at once is woken thousands of times a second, for half
-# as long again as the work takes: on Linux it spins for a moment first (docs/benchmark.md, Speed). These settings are
+# as long again as the work takes: on Linux it spins for a moment first (docs/notebook/speed.md). These settings are
 # read when torch is loaded, so they stand before all else.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")

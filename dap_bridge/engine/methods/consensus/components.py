@@ -234,7 +234,7 @@ def sharpen(masks: Tensor, exponent: float) -> Tensor:
     """Masks (sources, bins, frames) to the power of `exponent`, summing to one again: m_k^p / sum_j m_j^p.
 
     Ratios of magnitudes are masks that leave a faint sound's traces in a loud one. The Wiener filter's ratios of powers
-    (p = 2) leave fewer, and take more of what both share: docs/benchmark.md has what lies between.
+    (p = 2) leave fewer, and take more of what both share: docs/notebook/masks.md has what lies between.
     """
     powers = (masks + TINY).pow_(exponent)
     return powers.div_(powers.sum(0))
