@@ -147,8 +147,7 @@ def test_every_signal_has_a_defined_result(
 
 
 def test_a_cancelled_job_leaves_nothing_behind(tmp_path: Path, write_clip: Callable[..., Path]) -> None:
-    watcher = Watcher(tmp_path / "mailbox")
-    watcher.cancel()
+    watcher = Watcher(tmp_path / "mailbox", cancel_after=0)
     with pytest.raises(Cancelled):
         worker.run(request(write_clip(voice(1), RATE), out=str(tmp_path / "out")), watcher, tmp_path)
     assert not (tmp_path / "out").exists()
