@@ -133,7 +133,10 @@ def test_no_stem_is_meant(audacity: Audacity, said: tuple[Said, Path], daemon: P
 
 
 REFUSALS: dict[str, tuple[dict[str, Any], str]] = {
-    "moved": ({"start": 10.5, "end": 10.7, "clips": f"0 2 10 {10 + (LAST - FIRST) / RATE:.6f}"}, "No box has corrected"),
+    "moved": (
+        {"start": 10.5, "end": 10.7, "clips": f"0 2 10 {10 + (LAST - FIRST) / RATE:.6f}"},
+        "No box has corrected",
+    ),
     "changed": ({"scale": 0.5}, "no stem"),
     "trimmed": ({"clips": f"{FIRST / RATE:.6f} 1.2"}, "no stem"),
     "two clips": ({"clips": "0.4 0.6 0.6 1.7"}, "several clips"),
