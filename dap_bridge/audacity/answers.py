@@ -1,4 +1,4 @@
-"""Answers the plug-ins that want something of a stem: tells which one it is, and asks the bridge, or says why not."""
+"""Answers the plug-ins that want something of a stem: tells which one it is, and asks the daemon, or says why not."""
 
 from __future__ import annotations
 

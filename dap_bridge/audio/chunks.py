@@ -37,7 +37,7 @@ class Stretch:
     channels: tuple[int, ...]
 
     def cut(self, begin: int, length: int) -> tuple[int, int] | None:
-        """Beginning and length of a region as far as it is kept, of a point where length is 0; None: not at all."""
+        """Beginning and length of a stretch as far as it is kept, of a point where length is 0; None: not at all."""
         first, last = max(begin - self.first, 0), min(begin + length - self.first, self.frames)
         if length == 0:
             return (begin - self.first, 0) if 0 <= begin - self.first < self.frames else None

@@ -47,7 +47,7 @@ WORDS: dict[str, dict[str, str]] = {
     "carry": {"caption": "Correct all of a long clip"},
 }
 
-# What the script makes something of before it asks the bridge: a box, frames.
+# What the script makes something of before it asks the daemon: a box, frames.
 OWN: dict[str, dict[str, dict[str, Any]]] = {
     "refine": {
         "stem": {"type": "string", "caption": "Stem"},
@@ -75,7 +75,7 @@ OWN: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
-# How a result comes into the project, which is no business of the bridge: one answer for all verbs.
+# How a result comes into the project, which is no business of the daemon: one answer for all verbs.
 PLACING: dict[str, dict[str, Any]] = {
     "mute": {
         "type": "boolean",

@@ -27,7 +27,7 @@ def explained(folder: Path) -> Iterator[None]:
 
 
 def where(settings: Settings) -> dict[str, object]:
-    """What scripts cannot find out by themselves: the command, and where the bridge listens."""
+    """What scripts cannot find out by themselves: the command, and where the daemon listens."""
     beside = Path(sys.executable).with_name("dap-bridge.exe" if sys.platform == "win32" else "dap-bridge")
     command = str(beside) if beside.exists() else shutil.which("dap-bridge") or "dap-bridge"
     return {"command": command, "spool": settings.spool, "osc_port": settings.osc_port}

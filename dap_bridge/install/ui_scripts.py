@@ -21,7 +21,7 @@ SLOTS = 32
 # The position of LuaSignal.LuaTimerDS among Ardour 7's signals, as the Script Manager writes a set of them.
 TIMER = "01" + 47 * "0"
 HOOK_ID = "9377"
-MARK = b'author = \\"dap-bridge\\"'
+SIGNATURE = b'author = \\"dap-bridge\\"'
 
 _STRING = rb'"(?:[^"\\]|\\.)*"'
 _STATEMENT = re.compile(
@@ -149,7 +149,7 @@ def _set_hooks(root: ElementTree.Element, scripts: list[Script]) -> None:
     hooks = root.find("ActionHooks")
     assert hooks is not None
     for hook in list(hooks):
-        if MARK in base64.b64decode(hook.text or ""):
+        if SIGNATURE in base64.b64decode(hook.text or ""):
             hooks.remove(hook)
     for script in scripts:
         about = {"lua": LUA, "id": HOOK_ID, "name": script.name, "signals": TIMER}
@@ -165,7 +165,7 @@ def _statements(table: str, script: Script) -> bytes:
 
 
 def _is_ours(statements: bytes) -> bool:
-    return MARK in statements
+    return SIGNATURE in statements
 
 
 def _name(statements: bytes) -> bytes:

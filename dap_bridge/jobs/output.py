@@ -2,8 +2,8 @@
 
 A ledger tells of everything that the job makes, so that whoever survives a killed worker can undo it. Only what the
 ledger proves to be the job's own is ever removed, nothing by its name alone: the stage by a token that lies in it; a
-file in its place by its mark; a folder made on the way by the stage or the file that it leads to, and only once nothing
-else lies in it.
+file in its place by its identity; a folder made on the way by the stage or the file that it leads to, and only once
+nothing else lies in it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_OPEN, PRIVATE, PRIVATE_FOLDER = 0o664, 0o600, 0o700
 @dataclass
 class _Ledger:
     """stage, token: the stage, and what lies in it as TOKEN. made: folders that did not exist, the outermost first;
-    placed: files on their way out of the stage, each path with the mark of its file.
+    placed: files on their way out of the stage, each path with the identity of its file.
     """
 
     stage: str = ""
@@ -93,7 +93,7 @@ class Output:
             names = sorted(staged, key=lambda name: (name == last, name))
             for name in names:
                 _settle(stage / name, like)
-            ledger.placed = {str(folder / name): _mark(stage / name) for name in names}
+            ledger.placed = {str(folder / name): _identity(stage / name) for name in names}
             self._write(ledger)
             for made in ledger.made:
                 _open_folder(Path(made), stage / last)
@@ -115,7 +115,7 @@ class Output:
         if last is None:
             return None
         with contextlib.suppress(OSError):
-            if _mark(Path(last[0])) == last[1]:
+            if _identity(Path(last[0])) == last[1]:
                 return Path(last[0])
         return None
 
@@ -250,16 +250,16 @@ def _place(source: Path, target: Path) -> None:
 
 
 def _undo(ledger: _Ledger) -> None:
-    removed = [_remove(Path(name), mark) for name, mark in ledger.placed.items()]
+    removed = [_remove(Path(name), identity) for name, identity in ledger.placed.items()]
     removed.append(_remove_stage(ledger))
     if any(removed):  # the folders lead to what was the job's own
         _remove_empty([Path(name) for name in ledger.made])
 
 
-def _remove(path: Path, mark: list[int]) -> bool:
+def _remove(path: Path, identity: list[int]) -> bool:
     """Remove a file, unless it is another one by now; whether it was."""
     try:
-        if _mark(path) == mark:
+        if _identity(path) == identity:
             path.unlink()
             return True
     except FileNotFoundError:
@@ -276,7 +276,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def _mark(path: Path) -> list[int]:
+def _identity(path: Path) -> list[int]:
     """Another one for every file, and once a file was written to: inode, which may be given again, size and time.
 
     Without the device's number, for a drive that is mounted again may be given another.

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PAUSE_S = 1.0
 # Between two tries to write to the table: at first, and at most.
 RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
-# Between two looks for what is to be forgotten, where no job ends.
+# Between two polls for what is to be forgotten, where no job ends.
 TIDY_S = 3600.0
 
 Written = TypeVar("Written")

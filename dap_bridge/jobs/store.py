@@ -180,10 +180,10 @@ class Store:
 
     def outlived(self, keep: int, below: Path, before: float) -> list[Job]:
         """Ended jobs beyond the latest `keep`, and those with a result below that folder that ended before then."""
-        marks, prefix = ", ".join("?" * len(ENDED)), f"{below}{os.sep}"
+        slots, prefix = ", ".join("?" * len(ENDED)), f"{below}{os.sep}"
         return self._select(
-            f"WHERE state IN ({marks}) AND (updated < ? AND substr(manifest, 1, ?) = ? OR id IN "
-            f"(SELECT id FROM jobs WHERE state IN ({marks}) ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?))",
+            f"WHERE state IN ({slots}) AND (updated < ? AND substr(manifest, 1, ?) = ? OR id IN "
+            f"(SELECT id FROM jobs WHERE state IN ({slots}) ORDER BY updated DESC, place DESC LIMIT -1 OFFSET ?))",
             (*ENDED, before, len(prefix), prefix, *ENDED, keep),
         )
 

@@ -17,7 +17,7 @@ HEAD_S = 5.0
 MOST = 64
 # Of the descriptors that the system lets the daemon have.
 SHARE = 4
-# Between two looks at those who want to come in; so many may be let in before the oldest have left.
+# Between two polls of those who want to come in; so many may be let in before the oldest have left.
 BACKLOG = 16
 
 

@@ -44,7 +44,7 @@ class Resume(Verb):
 
 
 class Choose(Verb):
-    """Mark a result as the one that the host is to import: what "Send to DAW" on the mask editor's page says.
+    """Name the result that the host is to import: what "Send to DAW" on the mask editor's page says.
 
     Answered with `chosen`, which also stands in the drop folder, where the host that opened the page finds it.
     """

@@ -32,7 +32,7 @@ from .events import Chosen, Event, Failed
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 1 << 20
-# Between two looks at files that are still being written, or where the system reports nothing at all.
+# Between two polls of files that are still being written, or where the system reports nothing at all.
 QUICK_S = 0.3
 # An answer to a request that made no job is of no use to anybody after this long.
 STALE_ANSWER_S = 24 * 3600.0
@@ -219,7 +219,7 @@ class DropFolder:
                         found[entry.name] = (status.st_mtime_ns, status.st_size)
         for gone in self._unfinished.keys() - found.keys():
             del self._unfinished[gone]
-        self._stuck = {name: mark for name, mark in self._stuck.items() if found.get(name) == mark}
+        self._stuck = {name: signature for name, signature in self._stuck.items() if found.get(name) == signature}
         for name in sorted(found, key=lambda name: (found[name][0], name)):
             if name not in self._stuck:
                 self._look_at(name, found[name])

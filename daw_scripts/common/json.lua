@@ -63,9 +63,9 @@ local function decode_list(text, at, closing, read_one)
   if text:sub(at, at) == closing then return at + 1 end
   while true do
     at = skip(text, read_one(at))
-    local mark = text:sub(at, at)
-    if mark == closing then return at + 1 end
-    if mark ~= "," then bad(text, at) end
+    local sign = text:sub(at, at)
+    if sign == closing then return at + 1 end
+    if sign ~= "," then bad(text, at) end
     at = skip(text, at + 1)
   end
 end

@@ -12,7 +12,7 @@ import numpy as np
 from .. import options
 from ..benchmark import Benchmark
 from ..data.sounds import Sound
-from ..data.watermarks import LAYOUT, Marked, watermarks
+from ..data.watermarks import LAYOUT, Watermarked, watermarks
 from ..measures.metrics import METRICS
 from ..methods import jobs
 from ..methods.estimates import Estimates
@@ -34,7 +34,7 @@ class Coseparated:
     moved: in every clip but the first the shared sound has another place and gain.
     """
 
-    item: Marked
+    item: Watermarked
     preset: str
     clips: int
     seed: int

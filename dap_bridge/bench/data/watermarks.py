@@ -12,7 +12,7 @@ LAYOUT = "watermark/ITEM/{mix1,music1 …,watermark}.flac"
 
 
 @dataclass(frozen=True)
-class Marked:
+class Watermarked:
     """Clips that share a sound: mixtures, what each has of its own, and the shared sound as it is in all of them."""
 
     id: str
@@ -28,14 +28,14 @@ class Marked:
         ]
 
 
-def watermarks(root: Path) -> list[Marked]:
+def watermarks(root: Path) -> list[Watermarked]:
     """Folders of `root`/watermark that hold mix1 … mixN, music1 … musicN and watermark."""
     found = []
     for folder in sorted((root / "watermark").glob("*/")):
         count = len(list(folder.glob("mix*")))
         clips = range(1, count + 1)
         mixtures, own = (tuple(audio_file(folder, f"{name}{k}") for k in clips) for name in ("mix", "music"))
-        found.append(Marked(folder.name, mixtures, own, audio_file(folder, "watermark")))
+        found.append(Watermarked(folder.name, mixtures, own, audio_file(folder, "watermark")))
     if not found:
         raise BadRequest(f"{root} holds no clips that share a sound.", "Expected watermark/ITEM/{mix1,music1 …}.")
     return found

@@ -6,8 +6,8 @@ local submit = require("dap.submit")
 
 local each = {}
 
--- A task about one region, which is named after it; `extra` are fields of its own.
-function each.task(clip, extra)
+-- An order about one region, which is named after it; `extra` are fields of its own.
+function each.order(clip, extra)
   local label = names.label(clip.name)
   return {
     clips = { clip },
@@ -24,9 +24,9 @@ end
 local function gather()
   local clips, trouble = regions.at_least(1)
   if not clips then return nil, trouble end
-  local tasks = {}
-  for index, clip in ipairs(clips) do tasks[index] = each.task(clip) end
-  return tasks
+  local orders = {}
+  for index, clip in ipairs(clips) do orders[index] = each.order(clip) end
+  return orders
 end
 
 -- The action of a verb; it asks for its options, or takes what was asked for last.

@@ -53,7 +53,7 @@ end
 function handlers.done(job, event)
   local where = "The stems lie beside " .. (event.manifest or "the manifest") .. "."
   if job.tried then return fail(job, "Ardour ended while it imported the stems; they are not tried again.", where) end
-  jobs.mark_tried(job.name)
+  jobs.note_try(job.name)
   marker.show(job, "importing")
   local fine, answer, warnings = pcall(put, job, event.manifest or "")
   if not fine then return fail(job, tostring(answer), where) end

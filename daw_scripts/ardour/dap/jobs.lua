@@ -65,7 +65,7 @@ function jobs.keep(job)
 end
 
 -- An import begins: one that ends Ardour must not do so again each time the session is opened.
-function jobs.mark_tried(name)
+function jobs.note_try(name)
   local list = jobs.all()
   for _, job in ipairs(list) do
     if job.name == name then job.tried = "yes" end

@@ -11,13 +11,13 @@ local regions = require("dap.regions")
 
 local submit = {}
 
-local function send(verb, task, wanted)
-  local request = options.put(task.fields(), wanted)
-  request.job = names.job(("%06x-%s"):format(ARDOUR.LuaAPI.monotonic_time() & 0xffffff, task.clips[1].id))
+local function send(verb, order, wanted)
+  local request = options.put(order.fields(), wanted)
+  request.job = names.job(("%06x-%s"):format(ARDOUR.LuaAPI.monotonic_time() & 0xffffff, order.clips[1].id))
   request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
   local job = {
-    name = request.job, verb = verb, label = task.label, clips = task.clips, request = json.encode(request),
-    mute = wanted.options.mute, family = task.family,
+    name = request.job, verb = verb, label = order.label, clips = order.clips, request = json.encode(request),
+    mute = wanted.options.mute, family = order.family,
   }
   assert(jobs.keep(job))
   marker.show(job, "waiting")
@@ -33,9 +33,9 @@ function submit.revision(verb, stem, fields)
   }, { fields = {}, options = { mute = "yes" } })
 end
 
-local function all_clips(tasks)
+local function all_clips(orders)
   local all = {}
-  for _, task in ipairs(tasks) do table.move(task.clips, 1, #task.clips, #all + 1, all) end
+  for _, order in ipairs(orders) do table.move(order.clips, 1, #order.clips, #all + 1, all) end
   return all
 end
 
@@ -48,20 +48,20 @@ local function unread(clips)
   return missing
 end
 
--- One action, with a verb's `choices` (see options.lua): gather() gives a list of tasks, or nil and a sentence that says why
--- there are none. A task is {clips, label, fields}; fields() is called when what names the audio of the regions is known, and
+-- One action, with a verb's `choices` (see options.lua): gather() gives a list of orders, or nil and a sentence that says why
+-- there are none. An order is {clips, label, fields}; fields() is called when what names the audio of the regions is known, and
 -- gives the request.
 function submit.run(verb, choices, gather, asking)
-  local tasks, trouble = gather()
-  if not tasks then return message.tell(trouble) end
+  local orders, trouble = gather()
+  if not orders then return message.tell(trouble) end
   if not answers.welcome() then return message.not_running() end
   local wanted = choices:wanted(asking)
   if not wanted then return end
-  regions.prepare(all_clips(tasks))
+  regions.prepare(all_clips(orders))
   local missing = {}
-  for _, task in ipairs(tasks) do
-    local without = unread(task.clips)
-    if #without == 0 then send(verb, task, wanted) end
+  for _, order in ipairs(orders) do
+    local without = unread(order.clips)
+    if #without == 0 then send(verb, order, wanted) end
     table.move(without, 1, #without, #missing + 1, missing)
   end
   if #missing > 0 then message.complain("Ardour gave no audio for: " .. table.concat(missing, ", ") .. ".") end

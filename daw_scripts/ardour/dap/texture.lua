@@ -11,14 +11,14 @@ local NO_REGION = "No audio region of the range's tracks starts before the range
 local function gather()
   local clips, stop = regions.in_range()
   if not clips then return nil, NO_RANGE end
-  local tasks = {}
+  local orders = {}
   for _, clip in ipairs(clips) do
     if clip.position + clip.frames < stop then
-      tasks[#tasks + 1] = each.task(clip, { mode = "extend", length = stop - clip.position })
+      orders[#orders + 1] = each.order(clip, { mode = "extend", length = stop - clip.position })
     end
   end
-  if #tasks == 0 then return nil, NO_REGION end
-  return tasks
+  if #orders == 0 then return nil, NO_REGION end
+  return orders
 end
 
 return function(asking) submit.run("texture", CHOICES, gather, asking) end

@@ -7,17 +7,17 @@ local message = require("dap.message")
 
 local action = {}
 
--- gather(project) gives a list of tasks (see job.lua) for the project in front; or nil and a sentence that says why not,
+-- gather(project) gives a list of orders (see job.lua) for the project in front; or nil and a sentence that says why not,
 -- or nil alone where the user went back. Left out, `project` is the one in front.
 function action.run(gather, project)
   project = project or reaper.EnumProjects(-1)
-  local tasks, trouble = gather(project)
-  if not tasks then return trouble and message.tell(trouble) end
+  local orders, trouble = gather(project)
+  if not orders then return trouble and message.tell(trouble) end
   loop.start(function()
     local link = daemon.find()
     if not link then return message.tell(message.NOT_RUNNING) end
     local jobs = {}
-    for index, task in ipairs(tasks) do jobs[index] = Job.new(project, task, jobs[index - 1]) end
+    for index, order in ipairs(orders) do jobs[index] = Job.new(project, order, jobs[index - 1]) end
     follow.run(link, jobs)
   end)
 end

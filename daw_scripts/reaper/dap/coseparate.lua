@@ -9,7 +9,7 @@ local coseparate = {}
 
 local CHOICES = options.of("coseparate")
 
-local function task(clips, wanted)
+local function order(clips, wanted)
   return {
     verb = "coseparate",
     clips = clips,
@@ -27,7 +27,7 @@ function coseparate.run(asking)
     local clips, trouble = gather.clips(project, shared_sound.FEWEST)
     if not clips then return nil, trouble end
     local wanted = CHOICES:wanted(asking)
-    return wanted and { task(clips, wanted) }
+    return wanted and { order(clips, wanted) }
   end)
 end
 

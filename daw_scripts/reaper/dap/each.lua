@@ -6,7 +6,7 @@ local options = require("dap.options")
 
 local each = {}
 
-local function task(verb, undo_name, clip, wanted)
+local function order(verb, undo_name, clip, wanted)
   return {
     verb = verb,
     clips = { clip },
@@ -31,9 +31,9 @@ function each.of(verb, undo_name)
       if not clips then return nil, trouble end
       local wanted = choices:wanted(asking)
       if not wanted then return nil end
-      local tasks = {}
-      for index, clip in ipairs(clips) do tasks[index] = task(verb, undo_name, clip, wanted) end
-      return tasks
+      local orders = {}
+      for index, clip in ipairs(clips) do orders[index] = order(verb, undo_name, clip, wanted) end
+      return orders
     end)
   end
   return { run = run }

@@ -40,7 +40,7 @@ end
 local function place_ready(jobs)
   local together, now = {}, not any(jobs, waited_for) or any(jobs, asked_for)
   for _, job in ipairs(jobs) do
-    if job.state == "ready" and job.task.options.together == "yes" then
+    if job.state == "ready" and job.order.options.together == "yes" then
       together[#together + 1] = job
       job.place_asked = nil
     elseif job.state == "ready" then
@@ -55,7 +55,7 @@ local function tell_warnings(jobs)
   local sentences = {}
   for _, job in ipairs(jobs) do
     for _, warning in ipairs(job.warnings or {}) do
-      sentences[#sentences + 1] = ("%s: %s"):format(job.task.title, warning)
+      sentences[#sentences + 1] = ("%s: %s"):format(job.order.title, warning)
     end
     job.warnings = nil
   end

@@ -18,7 +18,7 @@ local ASK_S, AWAY_S = 3, 6
 
 local function unique() return (reaper.genGuid(""):gsub("[^%x]", ""):sub(1, 12):lower()) end
 
--- A job for a task, to be sent after the job `before`. A task is a table of
+-- A job for an order, to be sent after the job `before`. An order is a table of
 --   verb       what is asked of the daemon
 --   clips      the items it is about, as geometry describes them
 --   fields     function(stretches) -> fields of the request; a stretch names clip, start, frames and rate of one of the clips
@@ -26,16 +26,16 @@ local function unique() return (reaper.genGuid(""):gsub("[^%x]", ""):sub(1, 12):
 --   import     how results come into the project: a name that place.lua knows
 --   undo_name  of the step that places them
 --   options    strings by name, for the import; `together`: whether it is placed with the others, in one step
-function Job.new(project, task, before)
+function Job.new(project, order, before)
   return setmetatable({
-    project = project, task = task, name = names.job(unique()), before = before,
+    project = project, order = order, name = names.job(unique()), before = before,
     state = "working", stage = "waiting", fraction = 0,
   }, Job)
 end
 
 -- A job that was sent earlier, as the project remembers it.
 function Job.known(project, kept, before)
-  local job = Job.new(project, kept.task, before)
+  local job = Job.new(project, kept.order, before)
   job.name, job.sent = kept.name, true
   return job
 end
@@ -77,18 +77,18 @@ end
 function Job:submit(link)
   self:await_turn()
   local stretches = {}
-  for number, clip in ipairs(self.task.clips) do
+  for number, clip in ipairs(self.order.clips) do
     if self:ended() then break end
     stretches[number] = self:stretch(clip, number)
   end
   if self:ended() then return self:clear() end
-  local request = self.task.fields(stretches)
+  local request = self.order.fields(stretches)
   request.job = self.name
   local folder = reaper.GetProjectPathEx(self.project)
   if folder ~= "" then request.out = ("%s/dap-stems/%s"):format(folder, self.name) end
   self.request = request
-  record.keep(self.project, self.name, self.task)
-  local sent, trouble = link:send(self.task.verb, request)
+  record.keep(self.project, self.name, self.order)
+  local sent, trouble = link:send(self.order.verb, request)
   self.sent = true
   if not sent then
     self:fail("the request could not be sent: " .. tostring(trouble))
@@ -98,7 +98,7 @@ end
 
 -- What was rendered for the daemon is not needed any more.
 function Job:clear()
-  for _, clip in ipairs(self.task.clips) do
+  for _, clip in ipairs(self.order.clips) do
     if clip.rendered then os.remove(clip.rendered) end
   end
 end
@@ -125,7 +125,7 @@ end
 function HANDLERS.failed(self, event, link)
   if event.code == "unknown_job" and self.request and not self.resent then
     self.resent = true -- the datagram was lost
-    link:send(self.task.verb, self.request)
+    link:send(self.order.verb, self.request)
     return
   end
   self:fail(event.message, event.hint)
@@ -192,10 +192,10 @@ function Job:run(link)
       link:send("cancel", { job = self.name })
     end
     local event = link:event(self.name)
-    local mark = event and event.event .. (event.fraction or "") .. (event.stage or "")
+    local news = event and event.event .. (event.fraction or "") .. (event.stage or "")
     local now = reaper.time_precise()
-    if event and (mark ~= said or event.event == "interrupted") then
-      heard, said = now, mark
+    if event and (news ~= said or event.event == "interrupted") then
+      heard, said = now, news
       local handler = HANDLERS[event.event]
       if handler then handler(self, event, link) end
     elseif now - heard > ASK_S and now - asked > ASK_S then

@@ -5,8 +5,8 @@ local manifests = require("dap.manifests")
 local place = {}
 
 local EVERYTHING = -1
--- How results come into the project, by the name that a task gives. Each has build(project, task, made, ground), to be called
--- inside an undo block; and may have prepare(project, task), which finds the ground and says why there is none.
+-- How results come into the project, by the name that an order gives. Each has build(project, order, made, ground), to be called
+-- inside an undo block; and may have prepare(project, order), which finds the ground and says why there is none.
 local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes"), sounds = require("dap.sounds") }
 
 -- What a manifest says, its stems with their media; nil and a sentence where one cannot be read. Changes nothing.
@@ -23,9 +23,9 @@ end
 
 -- Where in the project a job's results go, as far as that must be looked for; nil and a sentence where there is no place.
 function place.ground(job)
-  local prepare = IMPORTS[job.task.import].prepare
+  local prepare = IMPORTS[job.order.import].prepare
   if not prepare then return {} end
-  return prepare(job.project, job.task)
+  return prepare(job.project, job.order)
 end
 
 -- Change a project in one undo step, whichever project is in front. Returns true, or nil and a sentence; the undo block and
@@ -46,7 +46,7 @@ function place.step(project, name, change)
 end
 
 local function step_name(jobs)
-  local first = jobs[1].task
+  local first = jobs[1].order
   return ("%s: %s"):format(first.undo_name, #jobs == 1 and first.title or ("%d items"):format(#jobs))
 end
 
@@ -54,7 +54,7 @@ end
 function place.together(jobs)
   return place.step(jobs[1].project, step_name(jobs), function()
     for _, job in ipairs(jobs) do
-      IMPORTS[job.task.import].build(job.project, job.task, job.made, job.ground)
+      IMPORTS[job.order.import].build(job.project, job.order, job.made, job.ground)
     end
   end)
 end

@@ -5,7 +5,7 @@ local lines = require("dap.lines")
 local record = {}
 
 local SECTION = "dap-bridge"
-local TASK = { "title", "import", "undo_name" }
+local ORDER = { "title", "import", "undo_name" }
 local NUMBERS = { "position", "length", "offset" }
 local TEXTS = { "item_guid", "track_guid", "name", "rendered" }
 
@@ -42,11 +42,11 @@ local function clip_of(fields, prefix)
   return clip
 end
 
-function record.keep(project, job, task)
-  local fields = { clips = #task.clips }
-  for _, name in ipairs(TASK) do fields[name] = task[name] end
-  put_all(fields, "option.", task.options)
-  for number, clip in ipairs(task.clips) do put_clip(fields, number .. ".", clip) end
+function record.keep(project, job, order)
+  local fields = { clips = #order.clips }
+  for _, name in ipairs(ORDER) do fields[name] = order[name] end
+  put_all(fields, "option.", order.options)
+  for number, clip in ipairs(order.clips) do put_clip(fields, number .. ".", clip) end
   local text = lines.encode(fields):gsub("[^%w._-]", function(c) return ("%%%02X"):format(c:byte()) end)
   reaper.SetProjExtState(project, SECTION, job, text)
 end
@@ -61,20 +61,20 @@ end
 
 local function read(text)
   local fields = lines.decode((text:gsub("%%(%x%x)", function(code) return string.char(tonumber(code, 16)) end)))
-  local task = { clips = {}, options = all_of(fields, "option.", tostring) }
-  for _, name in ipairs(TASK) do task[name] = fields[name] end
-  for number = 1, tonumber(fields.clips) or 0 do task.clips[number] = clip_of(fields, number .. ".") end
-  return task
+  local order = { clips = {}, options = all_of(fields, "option.", tostring) }
+  for _, name in ipairs(ORDER) do order[name] = fields[name] end
+  for number = 1, tonumber(fields.clips) or 0 do order.clips[number] = clip_of(fields, number .. ".") end
+  return order
 end
 
--- The jobs that a project still waits for: a list of {name, task}, the oldest first.
+-- The jobs that a project still waits for: a list of {name, order}, the oldest first.
 function record.all(project)
   local found = {}
   for index = 0, math.huge do
     local more, name = reaper.EnumProjExtState(project, SECTION, index)
     if not more then break end
     local _, text = reaper.GetProjExtState(project, SECTION, name)
-    found[#found + 1] = { name = name, task = read(text) }
+    found[#found + 1] = { name = name, order = read(text) }
   end
   table.sort(found, function(a, b) return a.name < b.name end)
   return found

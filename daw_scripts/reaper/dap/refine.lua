@@ -13,7 +13,7 @@ local NO_EDITS = "The selected stems have no spectral edits within them that are
 local NO_TIME = "Make a time selection over the selected stems first."
 
 -- known: of a stem, see manifests.lua. Its manifest says all that is needed, should the daemon have forgotten the session.
-function refine.task(verb, known, title, fields)
+function refine.order(verb, known, title, fields)
   fields.session = known.manifest
   return {
     verb = verb,
@@ -26,22 +26,22 @@ function refine.task(verb, known, title, fields)
   }
 end
 
--- A task for each session of the stems; boxes_of(stem) gives a list of boxes in seconds of the stem's file. carry: see the
+-- An order for each session of the stems; boxes_of(stem) gives a list of boxes in seconds of the stem's file. carry: see the
 -- protocol.
-local function tasks_of(stems, op, strength, carry, boxes_of)
-  local by_session, tasks = {}, {}
+local function orders_of(stems, op, strength, carry, boxes_of)
+  local by_session, orders = {}, {}
   for _, stem in ipairs(stems) do
     for _, box in ipairs(boxes_of(stem)) do
       local part = boxes.within(box, stem.known)
       local session = stem.known.session
       if part and not by_session[session] then
         by_session[session] = {}
-        tasks[#tasks + 1] = refine.task("refine", stem.known, stem.name, { box = by_session[session], carry = carry })
+        orders[#orders + 1] = refine.order("refine", stem.known, stem.name, { box = by_session[session], carry = carry })
       end
       if part then table.insert(by_session[session], boxes.text(part, stem.known.stem, op, strength)) end
     end
   end
-  return tasks
+  return orders
 end
 
 local CHOICES = options.of("refine")
@@ -54,9 +54,9 @@ function refine.spectral_edits(op)
     local stems = selected.stems(project)
     if #stems == 0 then return nil, selected.NONE end
     local carry = CHOICES:wanted(false).fields.carry
-    local tasks = tasks_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
-    if #tasks == 0 then return nil, NO_EDITS end
-    return tasks
+    local orders = orders_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
+    if #orders == 0 then return nil, NO_EDITS end
+    return orders
   end)
 end
 
@@ -75,15 +75,15 @@ function refine.time_selection()
         low = low, high = high,
       } }
     end
-    if #tasks_of(stems, "", 1, true, function(stem) return box_of(stem, 0, math.huge) end) == 0 then return nil, NO_TIME end
+    if #orders_of(stems, "", 1, true, function(stem) return box_of(stem, 0, math.huge) end) == 0 then return nil, NO_TIME end
     local wanted = CHOICES:wanted(true)
     if not wanted then return nil end
     local asked = wanted.options
-    local tasks = tasks_of(stems, OPS[asked.op], asked.strength, wanted.fields.carry, function(stem)
+    local orders = orders_of(stems, OPS[asked.op], asked.strength, wanted.fields.carry, function(stem)
       return box_of(stem, asked.low, asked.high)
     end)
-    if #tasks == 0 then return nil, "The lowest frequency is not below the highest, or both lie above what the stems hold." end
-    return tasks
+    if #orders == 0 then return nil, "The lowest frequency is not below the highest, or both lie above what the stems hold." end
+    return orders
   end)
 end
 

@@ -13,11 +13,11 @@ local function item_values(clip, options)
   return values
 end
 
--- made: a manifest whose stems have their media. Options of the task: position and length of the item in seconds, `offset`
+-- made: a manifest whose stems have their media. Options of the order: position and length of the item in seconds, `offset`
 -- into its files, and yes or no for loop, fades, mute (the source item).
-function sounds.build(project, task, made)
-  local clip, options = task.clips[1], task.options
-  local track = tracks.single(project, clip.track_guid, task.title)
+function sounds.build(project, order, made)
+  local clip, options = order.clips[1], order.options
+  local track = tracks.single(project, clip.track_guid, order.title)
   local item = tracks.add_item(track, tonumber(options.position), tonumber(options.length), item_values(clip, options))
   local first
   for _, result in ipairs(made.stems) do

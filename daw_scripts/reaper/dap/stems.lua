@@ -37,14 +37,14 @@ local function of_item(all, number, items)
 end
 
 -- made: a manifest whose stems have their media.
-function stems.build(project, task, made)
-  for number, clip in ipairs(task.clips) do
-    build_folder(project, clip, of_item(made.stems, number, #task.clips))
+function stems.build(project, order, made)
+  for number, clip in ipairs(order.clips) do
+    build_folder(project, clip, of_item(made.stems, number, #order.clips))
     local item = tracks.find_item(project, clip.item_guid)
-    if item and task.options.mute == "yes" then reaper.SetMediaItemInfo_Value(item, "B_MUTE", 1) end
+    if item and order.options.mute == "yes" then reaper.SetMediaItemInfo_Value(item, "B_MUTE", 1) end
   end
-  for _, stem in ipairs(#task.clips > 1 and made.stems or {}) do
-    if not stem.input then build_single(project, task.clips, stem) end
+  for _, stem in ipairs(#order.clips > 1 and made.stems or {}) do
+    if not stem.input then build_single(project, order.clips, stem) end
   end
 end
 

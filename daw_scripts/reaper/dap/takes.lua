@@ -24,7 +24,7 @@ local function take_of(item, session, about)
   return nil
 end
 
--- Every item of a project with a stem of `session`: a list of {item, take, stem}. Looks at a few items a tick.
+-- Every item of a project with a stem of `session`: a list of {item, take, stem}. Sees a few items a tick.
 function takes.find(project, session)
   local about, found, slice = sessions.reader(), {}, reaper.time_precise()
   for index = 0, reaper.CountMediaItems(project) - 1 do
@@ -42,8 +42,8 @@ function takes.find(project, session)
 end
 
 -- The items that get takes are looked for before anything is changed; nil and a sentence where there are none.
-function takes.prepare(project, task)
-  local found = takes.find(project, task.options.session)
+function takes.prepare(project, order)
+  local found = takes.find(project, order.options.session)
   if #found == 0 then return nil, "no item of this project holds a stem of that separation any more" end
   return found
 end

@@ -10,11 +10,11 @@ local CHOICES = options.of("texture")
 local NO_END = "Make a time selection that ends after the selected item: so far it is extended."
 local NO_GAP = "There is no gap between the selected items: select two or more with silence between them."
 
--- Seconds to the last bit: a task's options are text.
+-- Seconds to the last bit: an order's options are text.
 local function exact(seconds) return ("%.17g"):format(seconds) end
 
--- A task about `clips`, the first of which the result goes on from. extra(stretches): fields of this mode.
-local function task(clips, wanted, mode, extra, put)
+-- An order about `clips`, the first of which the result goes on from. extra(stretches): fields of this mode.
+local function order(clips, wanted, mode, extra, put)
   local name = clips[1].name
   return {
     verb = "texture",
@@ -32,7 +32,7 @@ local function task(clips, wanted, mode, extra, put)
   }
 end
 
--- Gather clips, see what is to be made of them, ask where that is wished for, make tasks.
+-- Gather clips, see what is to be made of them, ask where that is wished for, make orders.
 local function run(fewest, asking, plan)
   action.run(function(project)
     local clips, trouble = gather.clips(project, fewest)
@@ -49,7 +49,7 @@ local function extended(clip, stop)
   local length = stop - clip.position
   return function(wanted)
     local frames = math.max(1, math.ceil((clip.offset + length) * clip.rate - 1e-4))
-    return task({ clip }, wanted, "extend", function() return { length = frames } end, {
+    return order({ clip }, wanted, "extend", function() return { length = frames } end, {
       position = exact(clip.position), length = exact(length), offset = exact(clip.offset),
       loop = "no", fades = "yes", mute = "yes", together = "yes",
     })
@@ -66,16 +66,16 @@ function texture.extend(asking)
     end
     if #makers == 0 then return nil, NO_END end
     return function(wanted)
-      local tasks = {}
-      for index, make in ipairs(makers) do tasks[index] = make(wanted) end
-      return tasks
+      local orders = {}
+      for index, make in ipairs(makers) do orders[index] = make(wanted) end
+      return orders
     end
   end)
 end
 
 local function looped(clip, wanted)
   local frames = math.max(1, math.floor(clip.length * clip.rate + 0.5))
-  return task({ clip }, wanted, "loop", function() return { length = frames } end, {
+  return order({ clip }, wanted, "loop", function() return { length = frames } end, {
     position = exact(clip.position), length = exact(frames / clip.rate), offset = "0",
     loop = "yes", fades = "no", mute = "yes", together = "yes",
   })
@@ -85,9 +85,9 @@ end
 function texture.loop(asking)
   run(1, asking, function(_, clips)
     return function(wanted)
-      local tasks = {}
-      for index, clip in ipairs(clips) do tasks[index] = looped(clip, wanted) end
-      return tasks
+      local orders = {}
+      for index, clip in ipairs(clips) do orders[index] = looped(clip, wanted) end
+      return orders
     end
   end)
 end
@@ -95,7 +95,7 @@ end
 local function filled(before, after, wanted)
   local start = before.position + before.length
   local length = after.position - start
-  return task({ before, after }, wanted, "fill", function(stretches)
+  return order({ before, after }, wanted, "fill", function(stretches)
     return {
       length = math.max(1, math.floor(length * before.rate + 0.5)),
       after = stretches[2].clip, after_start = stretches[2].start, after_frames = stretches[2].frames,
@@ -117,9 +117,9 @@ function texture.fill(asking)
     end
     if #gaps == 0 then return nil, NO_GAP end
     return function(wanted)
-      local tasks = {}
-      for index, gap in ipairs(gaps) do tasks[index] = filled(gap[1], gap[2], wanted) end
-      return tasks
+      local orders = {}
+      for index, gap in ipairs(gaps) do orders[index] = filled(gap[1], gap[2], wanted) end
+      return orders
     end
   end)
 end

@@ -4,7 +4,7 @@ local geometry = require("dap.geometry")
 local tracks = {}
 
 -- Written on every track we make: the GUID of the track whose stems it holds.
-local MARK = "P_EXT:dap_bridge_source"
+local TAG = "P_EXT:dap_bridge_source"
 
 local function find(count, get, guid_of, project, guid)
   for index = 0, count(project) - 1 do
@@ -24,8 +24,8 @@ end
 
 local function depth(track) return math.floor(reaper.GetMediaTrackInfo_Value(track, "I_FOLDERDEPTH")) end
 
-local function mark_of(track)
-  local _, text = reaper.GetSetMediaTrackInfo_String(track, MARK, "", false)
+local function tag_of(track)
+  local _, text = reaper.GetSetMediaTrackInfo_String(track, TAG, "", false)
   return text
 end
 
@@ -34,7 +34,7 @@ end
 local function insertion(project, source, guid)
   if not source then return reaper.CountTracks(project) end
   local index = math.floor(reaper.GetMediaTrackInfo_Value(source, "IP_TRACKNUMBER"))
-  while index < reaper.CountTracks(project) and mark_of(reaper.GetTrack(project, index)) == guid do index = index + 1 end
+  while index < reaper.CountTracks(project) and tag_of(reaper.GetTrack(project, index)) == guid do index = index + 1 end
   return index
 end
 
@@ -52,11 +52,11 @@ local function take_over_closings(project, index, source)
   return closings
 end
 
-local function new_track(project, index, name, folder_depth, mark)
+local function new_track(project, index, name, folder_depth, tag)
   reaper.InsertTrackAtIndex(index, false)
   local track = reaper.GetTrack(project, index)
   reaper.GetSetMediaTrackInfo_String(track, "P_NAME", name, true)
-  reaper.GetSetMediaTrackInfo_String(track, MARK, mark, true)
+  reaper.GetSetMediaTrackInfo_String(track, TAG, tag, true)
   reaper.SetMediaTrackInfo_Value(track, "I_FOLDERDEPTH", folder_depth)
   return track
 end

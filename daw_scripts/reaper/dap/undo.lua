@@ -12,7 +12,7 @@ local undo = {}
 
 -- Ask the daemon for the session without its last box.
 local function made_again(project, stem)
-  action.run(function() return { refine.task("undo", stem.known, stem.name, {}) } end, project)
+  action.run(function() return { refine.order("undo", stem.known, stem.name, {}) } end, project)
 end
 
 function undo.run()

@@ -50,7 +50,7 @@ local function draw_row(job, index)
   local top = (index - 1) * ROW
   local x, y, width, height = window.button(index)
   colour("text")
-  write(job.task.title, MARGIN, top + MARGIN, x - MARGIN)
+  write(job.order.title, MARGIN, top + MARGIN, x - MARGIN)
   if not job:ended() then
     colour("groove")
     gfx.rect(x, y, width, height, 1)

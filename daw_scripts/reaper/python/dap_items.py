@@ -10,7 +10,7 @@ FADE_SHAPES = ("C_FADEINSHAPE", "C_FADEOUTSHAPE", "D_FADEINDIR", "D_FADEOUTDIR")
 ITEM_SHAPE = (*FADES, *FADE_SHAPES, "D_VOL")
 TAKE_SHAPE = ("D_VOL", "D_PAN")
 FILE_TYPES = ("WAVE", "AIFF", "FLAC")
-MARK = "P_EXT:dap_bridge_source"
+TAG = "P_EXT:dap_bridge_source"
 TEXT = 4096
 # A position in frames this close to a whole one is that one: seconds are doubles.
 FRAME_EPSILON = 1e-4
@@ -88,11 +88,11 @@ def _tracks(project):
     return [rpr.RPR_GetTrack(project, index) for index in range(rpr.RPR_CountTracks(project))]
 
 
-def _new_track(project, index, name, depth, mark):
+def _new_track(project, index, name, depth, tag):
     rpr.RPR_InsertTrackAtIndex(index, False)
     track = rpr.RPR_GetTrack(project, index)
     rpr.RPR_GetSetMediaTrackInfo_String(track, "P_NAME", name, True)
-    rpr.RPR_GetSetMediaTrackInfo_String(track, MARK, mark, True)
+    rpr.RPR_GetSetMediaTrackInfo_String(track, TAG, tag, True)
     rpr.RPR_SetMediaTrackInfo_Value(track, "I_FOLDERDEPTH", depth)
     return track
 
@@ -121,7 +121,7 @@ def _insertion(project, guid):
         return len(tracks), 0
     source = guids.index(guid)
     index = source + 1
-    while index < len(tracks) and track_text(tracks[index], MARK) == guid:
+    while index < len(tracks) and track_text(tracks[index], TAG) == guid:
         index += 1
     closings = min(0, sum(_depth(track) for track in tracks[source:index]))
     if closings:

@@ -154,15 +154,15 @@ def group(
     points = torch.cat([embed(snapshot, features) for snapshot in snapshots])
     energy = snapshots[-1].energy
     chosen = _landmarks(energy, recipe.landmarks, generator)
-    marks = points[:, chosen]
+    landmarks = points[:, chosen]
     blocks = points.split(recipe.landmarks, dim=1) if len(chosen) < points.shape[1] else ()
     parts = count(1)
-    total = 2 + len(marks) + len(blocks)
-    means = k_means(marks, sources, recipe, generator)
+    total = 2 + len(landmarks) + len(blocks)
+    means = k_means(landmarks, sources, recipe, generator)
     yield next(parts), total
-    partitions = [means, gaussian_mixture(marks, means, sources, recipe)]
+    partitions = [means, gaussian_mixture(landmarks, means, sources, recipe)]
     yield next(parts), total
-    for setting in marks:
+    for setting in landmarks:
         partitions.append(spectral(setting, sources, recipe, generator)[None])
         yield next(parts), total
     groups = consensus(torch.cat(partitions), energy[chosen], sources)
@@ -170,7 +170,7 @@ def group(
         return groups
     labels = []
     for block in blocks:
-        labels.append(_kernel_labels(block, marks, groups.labels, recipe.bandwidth))
+        labels.append(_kernel_labels(block, landmarks, groups.labels, recipe.bandwidth))
         yield next(parts), total
     everyone = torch.cat(labels)
     everyone[chosen] = groups.labels
@@ -219,10 +219,10 @@ def _renamed(
     generator: torch.Generator,
 ) -> Tensor:
     """Labels (components, sources) with the sources in the order of `others`, the labels of the components `around`."""
-    chosen, marks = (_landmarks(one.energy, recipe.landmarks, generator) for one in (description, around))
+    chosen, landmarks = (_landmarks(one.energy, recipe.landmarks, generator) for one in (description, around))
     points = embed(concatenate([description, around]), features)
-    own, near = points[:, chosen], points[:, len(labels) + marks]
-    expected = _kernel_labels(own, near, others[marks], recipe.bandwidth)
+    own, near = points[:, chosen], points[:, len(labels) + landmarks]
+    expected = _kernel_labels(own, near, others[landmarks], recipe.bandwidth)
     orders = renamings(labels.shape[1])
     _, order = best_overlap((labels[chosen] * description.energy[chosen, None]).mT @ expected, orders)
     return labels[:, orders[order].argsort()]
@@ -234,10 +234,10 @@ def _landmarks(energy: Tensor, limit: int, generator: torch.Generator) -> Tensor
     return torch.multinomial(energy + energy.mean() * 1e-6 + TINY, limit, generator=generator).sort().values
 
 
-def _kernel_labels(points: Tensor, marks: Tensor, labels: Tensor, bandwidth: float) -> Tensor:
-    """Mean label of the marks around each point, over all settings: (points, sources)."""
+def _kernel_labels(points: Tensor, landmarks: Tensor, labels: Tensor, bandwidth: float) -> Tensor:
+    """Mean label of the landmarks around each point, over all settings: (points, sources)."""
     total = torch.zeros(points.shape[1], labels.shape[1])
-    for own, others in zip(points, marks, strict=True):
+    for own, others in zip(points, landmarks, strict=True):
         distance = torch.cdist(own, others).square()
         kernel = (-distance / (bandwidth * distance.median()).clamp(min=TINY)).softmax(1)
         total += kernel @ labels

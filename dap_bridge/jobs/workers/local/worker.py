@@ -38,7 +38,7 @@ PREDECESSOR_TIMEOUT_S = 5.0
 # How often the process is listened to. A probe's limit is counted in such polls: no time passes while the daemon is
 # stopped or the machine sleeps, so that neither is held against the process.
 POLL_S = 0.1
-REAPED_LOOKS, REAPED_S = 50, 0.01
+REAPED_POLLS, REAPED_S = 50, 0.01
 # What the Linux kernel ends a process with that it has no memory for.
 KILLED = -getattr(signal, "SIGKILL", signal.SIGTERM)
 # pid and time of creation of each process
@@ -171,7 +171,7 @@ class LocalWorker:
 
     async def _exit_code(self) -> int | None:
         """How the process ended, which is known a moment later than that it did."""
-        for _ in range(REAPED_LOOKS):
+        for _ in range(REAPED_POLLS):
             if all(process.exitcode is not None for process in self._processes):
                 break
             await asyncio.sleep(REAPED_S)
