@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dap_bridge.cli import main
-from dap_bridge.domain import Box, Op
+from dap_bridge.domain import Box, ChannelRef, ClipRef, Op
 from dap_bridge.errors import BadRequest
 from dap_bridge.jobs.sessions import Session, Sessions
 from dap_bridge.transport import protocol
@@ -80,7 +80,7 @@ def test_a_daemon_lists_its_sessions_by_both_doors_and_refuses_bad_boxes(start: 
     daemon = start()
     assert daemon.client.sessions() == []
     kept = Sessions(daemon.data / "sessions", most_bytes=1e6, most_days=1)
-    request = {"clip": None, "channel": ["0:/music/take.wav"]}
+    request = ClipRef((ChannelRef("/music/take.wav", 0),)).as_request()
     learned = kept.put_learned(b"learned")
     kept.add(Session("first", request, "", "Take", "/out/manifest.json", (learned,)))
     kept.add(
