@@ -27,7 +27,7 @@ from . import config
 from .domain import Job, Manifest, Progress
 from .errors import BadRequest
 from .jobs import results
-from .jobs.sessions import Sessions
+from .jobs.sessions import Session, Sessions
 from .jobs.unwatched import Unwatched
 from .transport import protocol
 from .verbs.request import JobVerb
@@ -88,14 +88,22 @@ def run(
         asked = protocol.parse(verb, fields | {"out": str(place)})
         if not isinstance(asked, JobVerb):
             raise BadRequest(f"{verb!r} makes no result.")
-        # a session whose clip or stems are gone would be one that nobody can correct
-        kept = out is not None and not isinstance(clip, np.ndarray)
-        control = _Shown(scratch / "job", Sessions.below(config.load().data) if kept else None, show)
+        # an array, or what nobody keeps, is nothing that could be corrected later
+        passing = out is None or isinstance(clip, np.ndarray)
+        sessions = (_Known if passing else Sessions).below(config.load().data)
+        control = _Shown(scratch / "job", sessions if "session" in fields or not passing else None, show)
         path = worker.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), control, scratch)
         control.output.keep()
         manifest = results.read(path)
         stems = [soundfile.read(stem, dtype="float32", always_2d=True)[0].T for stem in results.stems(path, manifest)]
         return Result(manifest, stems)
+
+
+class _Known(Sessions):
+    """The user's sessions, for a result that nobody keeps: it corrects one, and is none itself."""
+
+    def add(self, session: Session) -> None:
+        """Its stems are about to go."""
 
 
 class _Shown(Unwatched):

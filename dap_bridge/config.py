@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         BeforeValidator(str),
         Field(description="What results are written as where a request does not say: WAV of that kind, or FLAC."),
     ] = "float32"
-    rescan_s: Annotated[Seconds, Field(description="Between two polls at an inbox that seems quiet.")] = 5.0
+    rescan_s: Annotated[Seconds, Field(description="Between two polls of an inbox that seems quiet.")] = 5.0
     settle_s: Annotated[Seconds, Field(description="A file that is no JSON for so long, unchanged, is rejected.")] = 2.0
     heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0
     progress_s: Annotated[Seconds, Field(description="Least time between two progress events of a job.")] = 0.25

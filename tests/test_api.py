@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 
 import dap_bridge
+from dap_bridge import config
 from dap_bridge.demo import CLIP
 from dap_bridge.domain import Progress
 from dap_bridge.errors import BadRequest
+from dap_bridge.jobs.sessions import Sessions
 from tests.files import tree
 from tests.processes import CHECKOUT
 
@@ -42,6 +44,21 @@ def test_an_array_comes_back_as_stems_that_sum_to_it(noise: Callable[..., np.nda
     assert (result.rate, result.manifest.frames) == (22_050, 22_050)
     np.testing.assert_allclose(sum(result.stems), audio, atol=1e-5)
     assert told[-1].fraction == pytest.approx(1)
+
+
+def test_a_result_that_is_kept_can_be_corrected_and_what_corrects_it_need_not_be(
+    write_clip: Callable[..., Path], noise: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    clip = write_clip(noise(1, 22_050), 22_050)
+    first = dap_bridge.separate(clip, preset="quick", out=tmp_path / "first")
+    box = ["stem=1,op=deactivate,start=0.2,end=0.6,low=500,high=5000"]
+    for session in (first.manifest.session, str(tmp_path / "first")):
+        corrected = dap_bridge.run("refine", session=session, box=box)
+        assert corrected.manifest.parent == first.manifest.session
+        assert not corrected.manifest.warnings, "what was learned is found"
+        np.testing.assert_allclose(sum(corrected.stems), sum(first.stems), atol=1e-6)
+    known = Sessions.below(config.load().data)
+    assert [session.id for session in known.all()] == [first.manifest.session]
 
 
 @pytest.mark.parametrize("ask", [lambda: dap_bridge.separate(np.zeros(100)), lambda: dap_bridge.run("status")])

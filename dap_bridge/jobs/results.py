@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from .. import atomic
-from ..domain import ChannelRef, ClipRef, Manifest
+from ..domain import ChannelRef, ClipRef, Format, Manifest
 
 MANIFEST = "manifest.json"
 
@@ -57,11 +57,21 @@ def clip(path: Path, manifest: Manifest, by: Literal["path", "relative"]) -> Cli
     refs = []
     for file in manifest.inputs:
         place = file.get(by)
-        if not isinstance(place, str):
+        if place is None:
             return None
         place = place if by == "path" else os.path.normpath(path.parent / place)
-        refs += [ChannelRef(place, int(channel)) for channel in file["channels"]]
-    return ClipRef(tuple(refs), int(manifest.inputs[0]["start"]), manifest.frames, manifest.rate) if refs else None
+        refs += [ChannelRef(place, channel) for channel in file["channels"]]
+    return ClipRef(tuple(refs), manifest.inputs[0]["start"], manifest.frames, manifest.rate) if refs else None
+
+
+class _Input(BaseModel):
+    """What `clip` goes by, of each of a manifest's inputs."""
+
+    model_config = ConfigDict(strict=True)
+    path: str
+    relative: str | None = None
+    start: int
+    channels: list[int]
 
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -75,4 +85,7 @@ def _checked(manifest: Manifest) -> Manifest:
         raise ValueError("it tells of no audio")
     if any(Path(stem.path).name != stem.path for stem in manifest.stems):
         raise ValueError("a stem does not lie beside it")
+    Format(manifest.format)
+    for file in manifest.inputs:
+        _Input.model_validate(file)
     return manifest

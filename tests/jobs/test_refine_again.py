@@ -13,6 +13,7 @@ import soundfile
 
 from dap_bridge.errors import BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from tests.jobs.refining import MIDDLE, RATE, Do, text
+from tests.manifests import manifest
 
 
 def test_without_its_learned_state_a_session_is_separated_again_the_same(do: Do, clip: Path, tmp_path: Path) -> None:
@@ -129,6 +130,11 @@ def test_a_clip_that_has_changed_is_separated_again(do: Do, clip: Path) -> None:
     assert np.abs(second["audio"].sum(0) - audio[::-1].T).max() < 1e-5
 
 
+def said(**fields: Any) -> str:
+    """A manifest as text."""
+    return json.dumps(manifest("lost", 22_050, 22_050, {"stem-1.wav": "a", "stem-2.wav": "b"}, **fields).as_dict())
+
+
 @pytest.mark.parametrize("session", ["nobody", "/nowhere/manifest.json"])
 def test_a_session_that_is_not_there_is_named(do: Do, session: str) -> None:
     with pytest.raises(UnknownSession, match=session.split("/")[-1]):
@@ -136,7 +142,18 @@ def test_a_session_that_is_not_there_is_named(do: Do, session: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", '{"verb": "separate"}', '{"verb": "texture", "session": "a", "inputs": []}', "no"]
+    "text",
+    [
+        "[]",
+        '{"verb": "separate"}',
+        '{"verb": "texture", "session": "a", "inputs": []}',
+        "no",
+        said(inputs=()),
+        said(inputs=({"path": "/a.wav"},)),
+        said(inputs=({"path": "/a.wav", "start": "now", "channels": [0]},)),
+        said(format="tape"),
+        said(version=2),
+    ],
 )
 def test_a_file_that_is_no_manifest_is_refused(do: Do, tmp_path: Path, text: str) -> None:
     path = tmp_path / "manifest.json"
