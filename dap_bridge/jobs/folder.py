@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from . import results
 from .output import Output
 
 # Holds the result of a job whose request names no folder.
@@ -47,7 +46,7 @@ class JobFolder:
         So is the result of a job of that name that is forgotten by now.
         """
         self.close(keep_output=False)
-        self.remove_result(self.path / RESULT / "manifest.json")
+        self.remove_result(self.path / RESULT / results.MANIFEST)
         self.scratch.mkdir(parents=True, exist_ok=True)
 
     def published(self) -> Path | None:
@@ -73,9 +72,12 @@ class JobFolder:
         folder = manifest.parent
         if folder.parent != self.path or not _is_folder(folder):
             return
-        for name in (*_files_of(manifest), manifest.name):
-            with contextlib.suppress(OSError):
-                (folder / name).unlink()
+        with contextlib.suppress(results.NoResultError):  # then it is alone what can be removed
+            for stem in results.stems(manifest, results.read(manifest)):
+                with contextlib.suppress(OSError):
+                    stem.unlink()
+        with contextlib.suppress(OSError):
+            manifest.unlink()
         for made in (folder, self.path):
             with contextlib.suppress(OSError):  # something else lies in it
                 made.rmdir()
@@ -87,22 +89,3 @@ def _is_folder(path: Path) -> bool:
         return stat.S_ISDIR(os.lstat(path).st_mode)
     except OSError:
         return False
-
-
-def _files_of(manifest: Path) -> list[str]:
-    """The files beside a manifest that it names; none where it cannot be read."""
-    try:
-        return list(_names(json.loads(manifest.read_text(encoding="utf-8"))))
-    except (OSError, ValueError, RecursionError):
-        return []
-
-
-def _names(value: Any) -> Iterator[str]:
-    """Every `path` in a JSON value that is a name and nothing more."""
-    if isinstance(value, dict):
-        path = value.get("path")
-        if isinstance(path, str) and Path(path).name == path:
-            yield path
-        value = list(value.values())
-    for item in value if isinstance(value, list) else ():
-        yield from _names(item)

@@ -12,6 +12,7 @@ import pytest
 from dap_bridge.domain import State
 from dap_bridge.errors import UnknownJob
 from tests.jobs.rig import STUB_RESULT, Rig, play
+from tests.manifests import manifest, write
 
 # A cancel takes less than a second; a machine whose disk stalls under other work must not fail the suite.
 CANCEL_S = 30.0
@@ -158,11 +159,13 @@ def test_the_result_of_a_forgotten_job_goes_with_it_and_its_name_is_free_again(t
     play(tmp_path, scene, history=1)
 
 
-@pytest.mark.parametrize(("manifest", "place"), [('{"stems": [{"path": "stem-1.wav"}]}', "result"), ("{", "result-2")])
-def test_what_is_left_of_a_forgotten_result_is_in_nobodys_way(tmp_path: Path, manifest: str, place: str) -> None:
+@pytest.mark.parametrize(("damaged", "place"), [(False, "result"), (True, "result-2")])
+def test_what_is_left_of_a_forgotten_result_is_in_nobodys_way(tmp_path: Path, damaged: bool, place: str) -> None:
     left = tmp_path / "jobs" / "a" / "result"
     left.mkdir(parents=True)
-    (left / "manifest.json").write_text(manifest)
+    path = write(left, manifest("a", 22_050, 1, {"stem-1.wav": "old"}))
+    if damaged:
+        path.write_text("{")
     (left / "stem-1.wav").write_text("of old")
 
     async def scene(rig: Rig) -> None:
