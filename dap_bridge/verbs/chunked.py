@@ -31,7 +31,7 @@ WriteStems = Callable[[torch.device, list[Path]], None]
 class ChunkedClip:
     """Chunks are of the clip's signal alone: what is no signal is put back as the stems are written.
 
-    effects: those that are run on every stem; clipped: whether any stem went beyond full scale.
+    clipped: whether any stem went beyond full scale.
     """
 
     run: JobRun
@@ -39,7 +39,6 @@ class ChunkedClip:
     preset: presets.Preset[Section]
     sources: int
     form: Format
-    effects: tuple[dict[str, Any], ...] = field(default=(), init=False)
     clipped: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +47,11 @@ class ChunkedClip:
         chunking = self.preset.about.chunk
         self.signal = Signal(self.reader, self.preset.about.silence, self.run.stop_if_cancelled)
         self.chunks = plan(self.signal.frames, self.reader.rate, chunking.seconds, chunking.overlap_s)
+
+    @property
+    def effects(self) -> tuple[dict[str, Any], ...]:
+        """Those that are run on every stem."""
+        return self.preset.about.postprocess
 
     @property
     def longest(self) -> int:

@@ -146,6 +146,19 @@ def test_every_signal_has_a_defined_result(
     assert np.abs(result["speech"] + result["noise"] - clip).max() <= 1e-6 * max(np.abs(clip).max(), 1e-30)
 
 
+def test_a_presets_effects_are_run_and_owned_up_to(
+    denoise: Denoise, write_clip: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presets = tmp_path / "presets"
+    presets.mkdir()
+    (presets / "quiet.toml").write_text('base = "denoise"\n[[postprocess]]\nplugin = "Gain"\ngain_db = -20.0\n')
+    monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(presets))
+    audio = voice(2)[None]
+    result = denoise(write_clip(audio, RATE), preset="quiet")
+    np.testing.assert_allclose(result["speech"] + result["noise"], 0.1 * audio, atol=1e-6)
+    assert any("no longer sum" in warning for warning in result["warnings"])
+
+
 def test_a_cancelled_job_leaves_nothing_behind(tmp_path: Path, write_clip: Callable[..., Path]) -> None:
     watcher = Watcher(tmp_path / "mailbox", cancel_after=0)
     with pytest.raises(Cancelled):

@@ -40,7 +40,6 @@ class MaskedClip(ChunkedClip):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.effects = self.preset.about.postprocess
         self.method = separator(self.preset.recipe)
         self.corrector = self.method.corrector
         devices.require_memory(self.longest * self.reader.channels * (self.sources + 1) * WORKING_COPIES * 4)
