@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 import pytest
 
@@ -78,12 +79,18 @@ def of_python(source: str) -> Iterator[tuple[int, str]]:
                 yield from enumerate(str(first.value.value).split("\n"), first.lineno)
 
 
+@cache
+def texts(source: str, python: bool) -> list[tuple[int, str]]:
+    """What is read of a file, taken apart: line number and words."""
+    found = of_python(source) if python else enumerate(source.split("\n"), 1)
+    return [(number, words(text)) for number, text in found]
+
+
 def uses(name: str, source: str, word: str, may: Iterable[str]) -> Iterator[str]:
     """Where a file called `name` has the word and may not: "PATH: LINE"."""
     form = re.compile(rf"\b({'|'.join([f'{word}s?', *FORMS.get(word, '').split()])})\b")
     lines = source.split("\n")
-    texts = of_python(source) if name.endswith(".py") else enumerate(lines, 1)
-    for number in sorted({number for number, text in texts if form.search(words(text))}):
+    for number in sorted({number for number, text in texts(source, name.endswith(".py")) if form.search(text)}):
         line = left = f"{name}: {lines[number - 1].strip()}"
         for pattern in may:
             left = re.sub(pattern, "", left)

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
@@ -121,6 +122,12 @@ def test_a_stopped_worker_is_cancelled_as_any_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cancelled", [True, False])
 def test_a_worker_that_cannot_be_ended_is_not_waited_for(tmp_path: Path, cancelled: bool) -> None:
     """A thread in place of a process that waits in the kernel."""
+    threads: list[ThreadPoolExecutor] = []
+    temporary = tempfile.gettempdir()
+
+    def thread() -> ThreadPoolExecutor:
+        threads.append(ThreadPoolExecutor(1))
+        return threads[-1]
 
     async def scene(rig: Rig) -> None:
         rig.submit("a", "silent 6")
@@ -131,7 +138,10 @@ def test_a_worker_that_cannot_be_ended_is_not_waited_for(tmp_path: Path, cancell
         assert await rig.end("a", "b") == [State.CANCELLED if cancelled else State.FAILED, State.DONE]
         assert not (tmp_path / "out-a").exists()
 
-    play(tmp_path, scene, executor=lambda: ThreadPoolExecutor(1), stall_s=60.0 if cancelled else 2.0)
+    play(tmp_path, scene, executor=thread, stall_s=60.0 if cancelled else 2.0)
+    for one in threads:  # a job under way has a say in where this process's temporary files go
+        one.shutdown()
+    assert tempfile.gettempdir() == temporary
 
 
 def test_silence_while_the_daemon_itself_stands_still_is_not_held_against_the_worker(tmp_path: Path) -> None:
