@@ -62,7 +62,7 @@ def evaluate(
     gain_BAND: gain in SI-SDR, mean over the sources that are heard in the band, where at least two are.
     gain_loud: the same of everything, with each band of hearing weighed as loud as it is in the mixture.
     leak_BAND: level of the stems, against the mixture, whose sources are silent in the band while others are heard.
-    lsd_above: log-spectral distance above the crossing, where gain_above is told.
+    lsd_above: log-spectral distance above the crossing, mean over the sources that have highs, where at least two have.
     edge: how far the step of a stem's level across the crossing, against the mixture's, is from that of its source.
 
     What a clip does not have is left out.
@@ -82,10 +82,10 @@ def evaluate(
         if not _has(rate, limits[0]):
             continue
         products = _products(spectra, _band(hertz, *limits))
-        heard = present & (_db(_sources(products.diagonal()) / (_sources(whole) + TINY)) >= SILENT_DB)
-        found |= _gain(name, products, heard) | _leak(name, products, heard)
-        if name == "above" and heard.sum() > 1:
-            pairs = zip(references[heard], stems[heard], strict=True)
+        reaches = _db(_sources(products.diagonal()) / (_sources(whole) + TINY)) >= SILENT_DB
+        found |= _gain(name, products, present & reaches) | _leak(name, products, present & reaches)
+        if name == "above" and reaches.sum() > 1:
+            pairs = zip(references[reaches], stems[reaches], strict=True)
             found["lsd_above"] = float(np.mean([lsd(true, stem, rate, *limits) for true, stem in pairs]))
     found |= _gain("loud", _products(spectra, _loudness(spectra[0], hertz)), present)
     return found | (_edge(spectra, hertz, whole) if reached(rate) else {})

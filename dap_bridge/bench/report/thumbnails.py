@@ -52,8 +52,9 @@ def save(
     signals = np.concatenate([mixture[None], references, stems]).mean(axis=1)
     top = min(TOP, rate / 2)
     size, hop = (round(seconds * rate) for seconds in (WINDOW_S, HOP_S))
+    # the power of a whole row, as one hears it: highs are spread over more hertz
     levels = librosa.feature.melspectrogram(
-        y=signals.astype(np.float32), sr=rate, n_fft=size, hop_length=hop, n_mels=ROWS, fmax=top
+        y=signals.astype(np.float32), sr=rate, n_fft=size, hop_length=hop, n_mels=ROWS, fmax=top, norm=None
     )
     decibels = librosa.power_to_db(levels, ref=float(levels[0].max()) or 1.0, amin=1e-18, top_db=None)
     steps = np.round(255 * (np.clip(decibels, -RANGE_DB, 0) / RANGE_DB + 1)).astype(np.uint8)
