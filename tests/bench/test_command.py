@@ -225,7 +225,7 @@ def test_what_is_heard_at_the_clips_own_rate_is_reported_beside(
     assert all(float(told[name]) != 0 for name in ("below 5.5 kHz", "5.5 to 11", "loud", "LSD above 5.5", "edge"))
     assert told["11 to 20"] == told["leak"] == "-"
     assert {(row["clips"], row["number"]) for row in reliability} == {
-        ("all 3 items", "3"),
+        ("All 3 items", "3"),
         ("odd (2 items)", "2"),
         ("even (1 items)", "1"),
     }

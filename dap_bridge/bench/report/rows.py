@@ -23,7 +23,7 @@ def by_group(rows: Sequence[Row], halved: Iterable[str] = ()) -> dict[str, list[
     Where the groups are two halves of one set, all of it comes first. halved: groups whose halves follow them.
     """
     groups = by(rows, "group")
-    parts = {f"all {_items(rows)}": list(rows)} if set(groups) == {"even", "odd"} else {}
+    parts = {f"All {_items(rows)}": list(rows)} if set(groups) == {"even", "odd"} else {}
     for group, members in groups.items():
         parts[f"{group} ({_items(members)})"] = members
         for which in ("odd", "even") if group in halved else ():

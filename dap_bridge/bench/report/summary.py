@@ -33,16 +33,23 @@ def blocks(rows: Sequence[Row], folder: Path, halved: Collection[str] = ()) -> l
             _boxes(members, group, folder),
         ]
         found += separations(members, group, folder)
-    return found + reliability.tables(by_group(rows, halved))
+    confidence = _confidence(rows, halved)
+    return found + ([Heading("Confidence"), *confidence] if confidence else [])
 
 
 def tables(rows: Sequence[Row], halved: Collection[str] = ()) -> list[Block]:
     """The tables alone, for a page that says the rest in its own words. halved: groups whose halves are told, too."""
     found: list[Block] = []
+    for name, members in by_group(rows, halved).items():
+        found += [Paragraph(f"{name}:"), *_figures(members)]
+    return found + _confidence(rows, halved)
+
+
+def _confidence(rows: Sequence[Row], halved: Collection[str]) -> list[Block]:
+    """Of all rows, and part by part."""
     parts = by_group(rows, halved)
-    for name, members in parts.items():
-        found += [Paragraph(f"{name[0].upper()}{name[1:]}:"), *_figures(members)]
-    return found + reliability.tables(parts)
+    whole = {} if any(len(part) == len(rows) for part in parts.values()) else {"All": rows}
+    return reliability.tables(whole | parts)
 
 
 def _figures(rows: Sequence[Row]) -> list[Block]:
