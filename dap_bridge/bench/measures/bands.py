@@ -92,9 +92,9 @@ def evaluate(
 
 
 def means(found: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Each figure's mean over the clips that have it."""
+    """Each figure's mean over the clips that have it, to a thousandth of a dB."""
     names = dict.fromkeys(name for figures in found for name in figures)
-    return {name: float(np.mean([figures[name] for figures in found if name in figures])) for name in names}
+    return {name: round(float(np.mean([each[name] for each in found if name in each])), 3) for name in names}
 
 
 def _band(hertz: Values, low: float, high: float) -> Values:

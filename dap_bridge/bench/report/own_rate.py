@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
+from ..measures import bands
 from ..store import Row
 from .blocks import Block, Paragraph, Table
 
@@ -31,13 +30,13 @@ def tables(lines: Iterable[tuple[tuple[str, str, str], Sequence[Row]]]) -> list[
     for (method, seed, _), rows in lines:
         found = [row["bands"] for row in rows if row.get("bands")]
         if found:
-            made.append((method, seed, str(len(found)), *(_mean(found, name) for name in FIGURES)))
+            made.append((method, seed, str(len(found)), *_means(found)))
     columns = ("method", "seed", "items", *FIGURES.values())
     return [Paragraph("The stems at the clips' own rate:"), Table(columns, tuple(made))] if made else []
 
 
-def _mean(found: Sequence[Row], name: str) -> str:
-    values = [figures[name] for figures in found if name in figures]
-    if not values:
-        return "-"
-    return f"{np.mean(values):.2f}" + (f" ({len(values)})" if len(values) < len(found) else "")
+def _means(found: Sequence[Row]) -> Iterator[str]:
+    means = bands.means(found)
+    for name in FIGURES:
+        having = sum(name in figures for figures in found)
+        yield f"{means[name]:.2f}{f' ({having})' if having < len(found) else ''}" if having else "-"
