@@ -196,7 +196,9 @@ def means(rows: Sequence[Row]) -> Table:
 
 
 def _own_rate(rows: Sequence[Row]) -> list[Block]:
-    return own_rate.tables((_start(method, seed, part), part) for method, seed, part in _methods(rows))
+    """Without what came in, which is one stem and no other."""
+    parts = (part for part in _methods(rows) if part[0] != "noisy")
+    return own_rate.tables((_start(*part), part[2]) for part in parts)
 
 
 def clips(rows: Sequence[Row]) -> Table:
