@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,8 +44,13 @@ def best_permutation(
     references, estimates: (sources, channels, frames).
     """
     table = [[si_sdr(reference, estimate) for estimate in estimates] for reference in references]
-    order = max(
-        itertools.permutations(range(len(estimates)), len(references)),
+    order = best_order(table)
+    return order, [row[index] for row, index in zip(table, order, strict=True)]
+
+
+def best_order(table: Sequence[Sequence[float]]) -> tuple[int, ...]:
+    """A column for every row of `table`, no column twice, with the largest sum."""
+    return max(
+        itertools.permutations(range(len(table[0])), len(table)),
         key=lambda chosen: sum(row[index] for row, index in zip(table, chosen, strict=True)),
     )
-    return order, [row[index] for row, index in zip(table, order, strict=True)]

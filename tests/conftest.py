@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -138,3 +140,12 @@ def shared(path: str) -> Path:
     if not found.exists():
         pytest.skip(f"needs ../shared/{path}, which is not part of the checkout")
     return found
+
+
+def shared_tool(name: str) -> ModuleType:
+    """A file of ../shared/tools, as a module; the test is skipped where it is absent."""
+    specification = importlib.util.spec_from_file_location(Path(name).stem, shared(f"tools/{name}"))
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module

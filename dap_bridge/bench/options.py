@@ -29,6 +29,15 @@ def limit(what: str) -> click.Option:
     return click.Option(["--limit"], type=click.IntRange(min=1), help=f"At most so many {what}.")
 
 
+HALF = click.Option(
+    ["--half"],
+    type=click.Choice(["odd", "even", "all"]),
+    default="all",
+    show_default=True,
+    help="Items by the number that their names end with.",
+)
+
+
 def iterations(meaning: str = "Cut the paper's optimisation to so many.") -> click.Option:
     return click.Option(["--iterations"], type=click.IntRange(min=1), help=meaning)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .. import presets as shelf
 from . import options
 from .data.sounds import RATE, Problem, Sound, by_group, cut, resample
-from .measures import metrics
+from .measures import bands, metrics
 from .methods.baselines import BASELINES, by_baseline
 from .methods.estimates import Estimates
 from .methods.ours import by_preset, preset_digest
@@ -102,12 +102,21 @@ def shortened_name(method: str, iterations: int | None) -> str:
 
 
 def score(sound: Sound, estimates: Estimates, thumbnail: Path | None) -> Row:
-    """The columns that every scored separation has; `thumbnail`: where its spectrograms are kept."""
-    mixture, references, stems = judged(sound, estimates)
-    scores = metrics.evaluate(mixture, references, stems, RATE)
+    """The columns that every scored separation has; `thumbnail`: where its spectrograms are kept.
+
+    Those at the clip's own rate, `bands`, are left out where clip or stems have nothing above what RATE holds.
+    """
+    scores = metrics.evaluate(*judged(sound, estimates, RATE), RATE)
+    row = {"elapsed_s": round(estimates.elapsed_s, 3), **estimates.extra, **score_columns(scores)}
+    if not thumbnail and not bands.reached(sound.rate):
+        return row
+    mixture, references, stems = judged(sound, estimates, sound.rate)
     if thumbnail:
-        thumbnails.save(thumbnail, mixture, references, stems[list(scores.order)], RATE)
-    return {"elapsed_s": round(estimates.elapsed_s, 3), **estimates.extra, **score_columns(scores)}
+        thumbnails.save(thumbnail, mixture, references, stems[list(scores.order)], sound.rate)
+    if bands.reached(min(sound.rate, estimates.rate)):
+        found = bands.evaluate(mixture, references, stems, sound.rate)
+        row["bands"] = {name: round(value, 3) for name, value in found.items()}
+    return row
 
 
 def score_columns(scores: metrics.Scores) -> Row:
@@ -120,12 +129,12 @@ def score_columns(scores: metrics.Scores) -> Row:
 
 
 def judged(
-    sound: Sound, estimates: Estimates
+    sound: Sound, estimates: Estimates, rate: int
 ) -> tuple[NDArray[np.floating], NDArray[np.floating], NDArray[np.floating]]:
-    """Mixture, references and stems at RATE, as long as the shortest of them."""
+    """Mixture, references and stems at `rate`, as long as the shortest of them."""
     mixture, references, stems = cut(
-        resample(sound.mixture, sound.rate, RATE),
-        resample(sound.references, sound.rate, RATE),
-        resample(estimates.stems, estimates.rate, RATE),
+        resample(sound.mixture, sound.rate, rate),
+        resample(sound.references, sound.rate, rate),
+        resample(estimates.stems, estimates.rate, rate),
     )
     return mixture, references, stems

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 TITLES = {
     "universal150": "Universal-150: two-source mixtures",
     "recordings": "Real recordings",
+    "remix": "Real recordings, mixed otherwise",
+    "foley": "Sounds of games and films",
     "trios": "Mixtures of three sounds",
     "synthetic": "Synthetic sounds (Fig. 2)",
     "ablation": "Ablations of the noise and of the mask (Figs. 8 and 9)",

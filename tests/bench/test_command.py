@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -30,6 +31,7 @@ from tests.conftest import CHECKOUT
 
 Bench = Callable[..., dict[str, Any]]
 RATE = 11_000
+HIGH_RATE = 22_050
 
 
 @pytest.fixture
@@ -198,6 +200,44 @@ def test_three_sources_and_kinds_of_recordings(bench: Bench, mixtures: Path, tmp
     arguments = ("--root", str(tmp_path / "recordings"), "--preset", "quick", "--baselines", "none")
     assert bench("recordings", *arguments)["finished"] == 2
     assert bench("recordings", *arguments, "--kind", "stereo")["reused"] == 1
+
+
+def test_what_is_heard_at_the_clips_own_rate_is_reported_beside(
+    bench: Bench, noise: Callable[..., np.ndarray], tmp_path: Path
+) -> None:
+    folder = tmp_path / "clips"
+    (folder / "sources").mkdir(parents=True)
+    time = np.arange(2 * HIGH_RATE) / HIGH_RATE
+    tones = 0.2 * sum(np.sin(2 * np.pi * 500 * k * time) for k in (1, 3, 7, 15)) * (time % 0.5 < 0.2)
+    soundfile.write(folder / "sources" / "tones.wav", tones, HIGH_RATE)
+    soundfile.write(folder / "sources" / "hiss.wav", noise(1, 2 * HIGH_RATE)[0], HIGH_RATE)
+    rows = "".join(f"open_{k},tones.wav,hiss.wav,{gain}\n" for k, gain in enumerate((0, 8, -8), 1))
+    (folder / "pairs.csv").write_text(f"id,a,b,b_gain_db\n{rows}")
+
+    arguments = ("--root", str(folder), "--preset", "quick", "--baselines", "oracle-ratio")
+    assert bench("foley", *arguments, "--half", "even")["finished"] == 2
+    answer = bench("foley", *arguments)
+    assert (answer["finished"], answer["reused"]) == (4, 2)
+    everything, own_rate, *_, reliability = answer["tables"]
+    assert [row["items"] for row in everything] == ["3", "3"]
+    (told,) = own_rate
+    assert told["method"] == "quick", "the stems of a baseline end where its view does"
+    assert all(float(told[name]) != 0 for name in ("below 5.5 kHz", "5.5 to 11", "loud", "LSD above 5.5", "edge"))
+    assert told["11 to 20"] == told["leak"] == "-"
+    assert {(row["clips"], row["number"]) for row in reliability} == {
+        ("All 3 items", "3"),
+        ("odd (2 items)", "2"),
+        ("even (1 items)", "1"),
+    }
+
+    results = tmp_path / "out" / "foley" / "results.json"
+    kept = json.loads(results.read_text())
+    figures = [row.pop("bands", None) for row in kept["rows"]]
+    assert [figure is not None for figure in figures] == [row["method"] == "quick" for row in kept["rows"]]
+    shutil.rmtree(results.parent / "items")
+    results.write_text(json.dumps(kept))
+    bench("report")
+    assert "own rate" not in (results.parent / "report.md").read_text(), "as results were that were kept before"
 
 
 @pytest.mark.usefixtures("quick_paper")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from dap_bridge.bench.data import recordings, universal150
-from dap_bridge.bench.data.sounds import resample
+from dap_bridge.bench.data import pairings, recordings, universal150
+from dap_bridge.bench.data.sounds import of_half, resample
 from dap_bridge.errors import BadClip, BadRequest
 from tests.conftest import shared
 
@@ -79,6 +79,72 @@ def test_recordings_come_by_kind_and_stereo_folds_to_mono(tmp_path: Path, noise:
     assert stereo.mixture.shape == (2, 1000)
     assert folded.references.shape == (2, 1, 1000)
     np.testing.assert_allclose(folded.mixture, stereo.mixture.mean(axis=0, keepdims=True), atol=1e-7)
+
+
+@pytest.fixture
+def sources(tmp_path: Path, noise: Callable[..., np.ndarray]) -> Path:
+    """A folder of two rows: loud.wav goes on after 12 s, the other does not."""
+    write(tmp_path / "sources" / "loud.wav", noise(1, 13 * RATE, seed=1))
+    write(tmp_path / "sources" / "soft.flac", 0.1 * noise(1, 12 * RATE, seed=2))
+    rows = "id,a,b,b_gain_db,class_a,class_b\nopen_01,loud.wav,soft.flac,-8,x,y\nopen_02,soft.flac,loud.wav,0,y,x\n"
+    (tmp_path / "pairs.csv").write_text(rows)
+    return tmp_path
+
+
+def test_a_row_of_a_table_is_a_mixture_of_the_scenes_alone(sources: Path) -> None:
+    first, second = pairings.foley(sources)
+    assert [(item.id, item.group) for item in (first, second)] == [("open_01", "odd"), ("open_02", "even")]
+    for item, gain, files in ((first, -8, ("loud.wav", "soft.flac")), (second, 0, ("soft.flac", "loud.wav"))):
+        sound = item.read()
+        one, other = (soundfile.read(sources / "sources" / name)[0][: 12 * RATE] for name in files)
+        expected = np.stack([one, 10 ** (gain / 20) * other])[:, None]
+        scale = 0.95 / np.abs(expected.sum(axis=0)).max()
+        np.testing.assert_allclose(sound.references, scale * expected, atol=1e-6)
+        np.testing.assert_allclose(sound.mixture, sound.references.sum(axis=0), atol=1e-6)
+        assert sound.rate == RATE
+
+
+def test_the_recordings_other_pairs_lie_beside_their_table(sources: Path) -> None:
+    (sources / "remix.csv").write_text("id,a,b,b_gain_db,classes\nremix-7,sources/loud.wav,sources/soft.flac,8,x+y\n")
+    (item,) = pairings.remix(sources)
+    assert (item.id, item.group) == ("remix-7", "odd")
+    assert item.read().references.shape == (2, 1, 12 * RATE)
+
+
+@pytest.mark.parametrize(
+    "table", [None, "id,a\n1,x.wav\n", "id,a,b,b_gain_db\n1,x.wav,y.wav,loud\n", "id,a,b,b_gain_db\n1\n"]
+)
+def test_a_table_that_is_none_is_explained(table: str | None, tmp_path: Path) -> None:
+    if table is not None:
+        (tmp_path / "pairs.csv").write_text(table)
+    with pytest.raises(BadRequest, match=r"pairs.csv cannot be read"):
+        pairings.foley(tmp_path)
+
+
+def test_a_row_without_its_sound_is_an_error_of_that_item(sources: Path) -> None:
+    (sources / "sources" / "soft.flac").unlink()
+    with pytest.raises(BadClip, match=r"soft\.flac"):
+        pairings.foley(sources)[0].read()
+
+
+def test_a_half_is_told_by_the_number_that_a_name_ends_with(mixtures: Callable[..., Path]) -> None:
+    items = universal150.universal150(mixtures(".", "2", "10", "7"))
+    halves = {half: [item.id for item in of_half(items, half)] for half in ("odd", "even", "all")}
+    assert halves == {"odd": ["7"], "even": ["2", "10"], "all": ["2", "7", "10"]}
+    with pytest.raises(BadRequest, match="no such item"):
+        of_half(items[:1], "odd")
+
+
+def test_the_other_pairings_are_whole() -> None:
+    for items, number in (
+        (pairings.remix(shared("audio/recordings")), 120),
+        (pairings.foley(shared("audio/foley")), 40),
+    ):
+        assert len(items) == number
+        assert [item.group for item in items] == ["odd", "even"] * (number // 2)
+        sound = items[1].read()
+        assert sound.references.shape == (2, 1, 12 * 44_100)
+        assert np.abs(sound.mixture).max() == pytest.approx(0.95, abs=1e-6)
 
 
 def test_trios_are_of_different_sounds_and_always_the_same(mixtures: Callable[..., Path]) -> None:

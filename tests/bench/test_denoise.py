@@ -203,7 +203,7 @@ def bench(tmp_path: Path, noisy_speech: Path) -> Bench:
 
 def test_presets_denoisers_and_published_outputs_stand_in_one_table(bench: Bench) -> None:
     answer = bench("--baselines", "noisy,mmse-lsa,segan,published")
-    means, clips = answer["tables"]
+    means, own_rate, clips = answer["tables"]
     lines = {line["method"]: line for line in means}
     assert list(lines) == [
         "what came in (noisy)",
@@ -212,6 +212,8 @@ def test_presets_denoisers_and_published_outputs_stand_in_one_table(bench: Bench
         "SEGAN, trained (segan)",
         "published-other",
     ]
+    heard = [line["method"] for line in own_rate]
+    assert heard == [method for method in lines if not method.startswith(("what came in", "SEGAN"))]
     rows = answer["rows"]
     assert rows["noisy"]["speech"]["si_sdri"] == 0 < rows["denoise"]["speech"]["si_sdri"]
     assert rows["published-other"]["speech"]["si_sdri"] == pytest.approx(20, abs=0.1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +12,7 @@ import torch
 from dap_bridge.bench.data.sounds import resample
 from dap_bridge.bench.measures import metrics
 from dap_bridge.judging import si_sdr
-from tests.conftest import shared
+from tests.conftest import shared, shared_tool
 
 RATE = 11_000
 
@@ -65,11 +64,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.parametrize("kind", ["pair", "stereo"])
 def test_the_metrics_agree_with_the_yardstick(kind: str, one_thread: None) -> None:
-    specification = importlib.util.spec_from_file_location("yardstick", shared("tools/metrics.py"))
-    assert specification is not None and specification.loader is not None
-    yardstick = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(yardstick)
-
+    yardstick = shared_tool("metrics.py")
     folder = shared(f"audio/recordings/{kind}/open-{kind}-01")
     mixture, *sources = (soundfile.read(folder / f"{name}.flac", always_2d=True)[0] for name in ("mix", "s1", "s2"))
     low = [yardstick.resample(signal, 44_100, RATE) for signal in (mixture, *sources)]

@@ -19,15 +19,16 @@ from ...judging import best_permutation
 from .. import options
 from ..benchmark import Benchmark
 from ..data.noisy_speech import LAYOUT, SPEECH_RATE, NoisySpeech, noisy_speech
-from ..data.sounds import Sound, by_group, resample
+from ..data.sounds import RATE, Sound, by_group, resample
 from ..measures import speech
 from ..methods.checkpoint import CHECKPOINT
 from ..methods.denoisers import DENOISERS
 from ..methods.estimates import Estimates
 from ..methods.ours import by_preset, preset_digest, verb_of
-from ..report import pictures, thumbnails
+from ..report import own_rate, pictures, thumbnails
 from ..report.blocks import Block, Heading, Paragraph, Picture, Table
-from ..report.summary import by, provenance, separations
+from ..report.rows import by
+from ..report.summary import provenance, separations
 from ..separations import PICTURED, judged, score
 from ..store import Row
 
@@ -77,7 +78,7 @@ class Denoised:
         estimates = self._estimate(sound)
         thumbnail = thumbnails.place(folder, self.key) if self.pictured else None
         row |= score(sound, estimates, thumbnail)
-        _, references, stems = judged(sound, estimates)
+        _, references, stems = judged(sound, estimates, RATE)
         speech_stem = best_permutation(references, stems)[0][0]
         cleaned = estimates.stems[0 if self._says_which else speech_stem]
         scores = speech.judge(
@@ -161,6 +162,7 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
         found += [
             Heading(f"{group} ({len(by(members, 'item'))} clips)"),
             means(members),
+            *_own_rate(scored),
             Picture(name, f"Gain in SI-SDR of the speech, {group}: median, quartiles, 5th and 95th percentile."),
             Heading(f"{group}, clip by clip", 3),
             Paragraph(f"SI-SDR / PESQ-WB of the speech. {_winners(scored)}"),
@@ -175,7 +177,7 @@ def tables(rows: Sequence[Row]) -> list[Block]:
     found: list[Block] = [Paragraph(_judges(rows))]
     for group, members in by(rows, "group").items():
         scored = [row for row in members if "missing" not in row]
-        found += [Paragraph(f"{group} ({len(by(members, 'item'))} clips):"), means(members)]
+        found += [Paragraph(f"{group} ({len(by(members, 'item'))} clips):"), means(members), *_own_rate(scored)]
         found += [
             Paragraph(f"{group}, clip by clip, SI-SDR / PESQ-WB of the speech. {_winners(scored)}"),
             clips(scored),
@@ -191,6 +193,12 @@ def means(rows: Sequence[Row]) -> Table:
     columns = ("method", "seed", "clips", *(heading for _, heading, _ in FIGURES), "SI-SDRi", "median SI-SDRi")
     columns += ("both stems: median SI-SDRi", "worse", "speech first", "s/clip")
     return Table(columns, tuple(_line(method, seed, part, len(columns)) for method, seed, part in _methods(rows)))
+
+
+def _own_rate(rows: Sequence[Row]) -> list[Block]:
+    """Without what came in, which is one stem and no other."""
+    parts = (part for part in _methods(rows) if part[0] != "noisy")
+    return own_rate.tables((_start(*part), part[2]) for part in parts)
 
 
 def clips(rows: Sequence[Row]) -> Table:
@@ -244,11 +252,14 @@ def _methods(rows: Sequence[Row]) -> list[tuple[str, int, list[Row]]]:
     return sorted(found, key=rank)
 
 
-def _line(method: str, seed: int, rows: Sequence[Row], width: int) -> tuple[str, ...]:
+def _start(method: str, seed: int, rows: Sequence[Row]) -> tuple[str, str, str]:
     known = DENOISERS.get(method)
-    title = f"{known.title} ({method})" if known else method
     seeded = not method.startswith(PUBLISHED) if known is None else known.seeded
-    start = (title, str(seed) if seeded else "-", str(len(rows)))
+    return (f"{known.title} ({method})" if known else method, str(seed) if seeded else "-", str(len(rows)))
+
+
+def _line(method: str, seed: int, rows: Sequence[Row], width: int) -> tuple[str, ...]:
+    start = _start(method, seed, rows)
     lacking = [row["missing"] for row in rows if "missing" in row]
     if lacking:
         return (*start, lacking[0], *[""] * (width - len(start) - 1))
@@ -260,13 +271,14 @@ def _line(method: str, seed: int, rows: Sequence[Row], width: int) -> tuple[str,
     )
     if method == "noisy":
         return (*start, *figures, *["-"] * (width - len(start) - len(figures)))
+    ours = method not in DENOISERS and not method.startswith(PUBLISHED)
     elapsed = float(np.median([row["elapsed_s"] for row in rows]))
     return (
         *start,
         *figures,
         f"{np.median([row['si_sdri'] for row in rows]):.2f}",
         f"{100 * np.mean(gains < 0):.0f} %",
-        f"{sum(row['speech_first'] for row in rows)} of {len(rows)}" if seeded and not known else "-",
+        f"{sum(row['speech_first'] for row in rows)} of {len(rows)}" if ours else "-",
         f"{elapsed:.1f}" if elapsed else "-",
     )
 

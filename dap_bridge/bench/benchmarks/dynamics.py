@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...judging import best_permutation, si_sdr
 from .. import options
 from ..benchmark import Benchmark
-from ..data.sounds import Problem, Sound
+from ..data.sounds import RATE, Problem, Sound
 from ..data.universal150 import paper_items
 from ..methods.estimates import Estimates
 from ..methods.ours import preset_digest
@@ -116,7 +116,7 @@ class _Watch:
         from ..methods.paper import apply
 
         estimates = Estimates(apply(self._sound, stems, self._recipe), self._sound.rate, 0.0, {})
-        mixture, references, parts = judged(self._sound, estimates)
+        mixture, references, parts = judged(self._sound, estimates, RATE)
         _, values = best_permutation(references, parts)
         return float(np.mean(values) - np.mean([si_sdr(reference, mixture) for reference in references]))
 

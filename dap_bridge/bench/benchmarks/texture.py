@@ -20,7 +20,8 @@ from ..methods.ours import preset_digest
 from ..methods.texture_baselines import TEXTURE_BASELINES
 from ..report import pictures
 from ..report.blocks import Block, Heading, Paragraph, Picture, Table
-from ..report.summary import by, provenance
+from ..report.rows import by
+from ..report.summary import provenance
 from ..store import Row
 
 TIMES = 4  # the result's length, in clips

@@ -7,13 +7,14 @@ from typing import Any
 
 from .. import options
 from ..benchmark import Benchmark
+from ..data.sounds import of_half
 from ..data.universal150 import LAYOUT, universal150
 from ..report import summary
 from ..separations import HOW, Separation, separations
 
 
-def trials(root: Path, limit: int | None, **how: Any) -> list[Separation]:
-    return separations(universal150(root)[:limit], **how)
+def trials(root: Path, half: str, limit: int | None, **how: Any) -> list[Separation]:
+    return separations(of_half(universal150(root), half)[:limit], **how)
 
 
 BENCHMARK = Benchmark(
@@ -21,5 +22,11 @@ BENCHMARK = Benchmark(
     trials=trials,
     blocks=summary.blocks,
     tables=summary.tables,
-    options=(options.root(LAYOUT), options.limit("mixtures"), options.presets("default", none=True), *HOW),
+    options=(
+        options.root(LAYOUT),
+        options.HALF,
+        options.limit("mixtures"),
+        options.presets("default", none=True),
+        *HOW,
+    ),
 )

@@ -13,6 +13,7 @@ from .. import options
 from ..benchmark import Benchmark
 from ..data.sounds import Sound
 from ..data.watermarks import LAYOUT, Watermarked, watermarks
+from ..measures import bands
 from ..measures.metrics import METRICS
 from ..methods import jobs
 from ..methods.estimates import Estimates
@@ -72,7 +73,8 @@ class Coseparated:
         means = {name: round(float(np.mean([row[name] for row in rows])), 3) for name in METRICS}
         each = {name: [value for row in rows for value in row["each"][name]] for name in METRICS}
         about = {"group": self.group, "item": self.item.id, "method": self.preset, "seed": self.seed}
-        return {**about, **rows[0], **means, "each": each}
+        heard = bands.means([row["bands"] for row in rows if "bands" in row])
+        return {**about, **rows[0], **means, "each": each, "bands": heard}
 
 
 def move_apart(sounds: Sequence[Sound]) -> list[Sound]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from ...errors import BadClip
+from ...errors import BadClip, BadRequest
 
 SUFFIXES = (".wav", ".flac", ".ogg")
 # Hz. The band that the Deep Audio Prior looks at: no method that it is compared with has a better view of the clip,
@@ -64,16 +65,11 @@ class Item:
 
     def read(self) -> Sound:
         """Raises BadClip where a file is missing, or where the files do not fit together."""
-        files = [self.mixture, *self.references] if self.mixture else list(self.references)
-        signals, rates = zip(*(read_audio(path) for path in files), strict=True)
-        shapes = {signal.shape[0] for signal in signals}
-        if len(set(rates)) > 1 or len(shapes) > 1:
-            raise BadClip(f"{files[0].parent}: the files differ in rate or channels.")
-        stacked = np.stack(cut(*signals))
+        stacked, rate = read_together([self.mixture, *self.references] if self.mixture else self.references)
         if self.fold:
             stacked = stacked.mean(axis=1, keepdims=True)
         references = stacked[1:] if self.mixture else stacked
-        return Sound(stacked[0] if self.mixture else references.sum(axis=0), references, rates[0])
+        return Sound(stacked[0] if self.mixture else references.sum(axis=0), references, rate)
 
 
 def by_group(items: Iterable[P]) -> dict[str, list[P]]:
@@ -82,6 +78,23 @@ def by_group(items: Iterable[P]) -> dict[str, list[P]]:
     for item in items:
         groups.setdefault(item.group, []).append(item)
     return groups
+
+
+def half(name: str) -> str | None:
+    """`odd` or `even`, by the number that the name of an item ends with; None where it ends with none."""
+    number = re.search(r"\d+$", name)
+    return ("even", "odd")[int(number[0]) % 2] if number else None
+
+
+def of_half(items: Sequence[P], wanted: str) -> list[P]:
+    """The `odd` or `even` ones, or `all`: choices are made on one half of a set, and reported on the other.
+
+    Raises BadRequest where there are none.
+    """
+    found = [item for item in items if wanted in ("all", half(item.id))]
+    if not found:
+        raise BadRequest("There is no such item.", "A half is told by the numbers that the items' names end with.")
+    return found
 
 
 def audio_file(folder: Path, stem: str) -> Path:
@@ -97,6 +110,17 @@ def read_audio(path: Path) -> tuple[NDArray[np.float32], int]:
     except (soundfile.SoundFileError, OSError) as error:
         raise BadClip(f"{path} cannot be read: {error}.") from error
     return np.ascontiguousarray(samples.T), rate
+
+
+def read_together(paths: Sequence[Path]) -> tuple[NDArray[np.float32], int]:
+    """Samples (files, channels, frames), as long as the shortest file, and their rate in Hz.
+
+    Raises BadClip where a file cannot be read, or where the files do not fit together.
+    """
+    signals, rates = zip(*(read_audio(path) for path in paths), strict=True)
+    if len(set(rates)) > 1 or len({len(signal) for signal in signals}) > 1:
+        raise BadClip(f"{' and '.join(map(str, paths))} differ in rate or channels.")
+    return np.stack(cut(*signals)), rates[0]
 
 
 def cut(*signals: NDArray[Any]) -> list[NDArray[Any]]:

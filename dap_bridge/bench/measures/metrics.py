@@ -97,10 +97,21 @@ def _audible(signal: NDArray[np.floating], generator: np.random.Generator) -> ND
     return samples + INAUDIBLE * generator.standard_normal(len(samples)) if silent else samples
 
 
-def lsd(reference: NDArray[np.floating], estimate: NDArray[np.floating], rate: int) -> float:
-    """Log-spectral distance in dB, both (channels, frames): mean over frames of the root mean square over bins."""
+def lsd(
+    reference: NDArray[np.floating],
+    estimate: NDArray[np.floating],
+    rate: int,
+    low: float = -np.inf,
+    high: float = np.inf,
+) -> float:
+    """Log-spectral distance in dB, both (channels, frames): mean over frames of the root mean square over bins.
+
+    low, high: only bins between them count, in Hz.
+    """
+    hertz = np.fft.rfftfreq(LSD_WINDOW, 1 / rate)
+    bins = (hertz > low) & (hertz < high)
     distances = []
-    for true, guessed in zip(_powers(reference, rate), _powers(estimate, rate), strict=True):
+    for true, guessed in zip(_powers(reference, rate)[:, bins], _powers(estimate, rate)[:, bins], strict=True):
         floor = LSD_RANGE * true.max() + TINY
         difference = 10 * np.log10(np.maximum(true, floor) / np.maximum(guessed, floor))
         distances.append(np.sqrt(np.mean(difference**2, axis=0)).mean())

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from .thumbnails import RANGE_DB, Thumbnails
 
 DPI = 80
+# On the axis of frequency: 5.5 is where a preset's view ends.
+KILOHERTZ = (0.5, 1, 2, 5.5, 11, 20)
 
 
 def box_plot(path: Path, values: Mapping[str, Sequence[float]], label: str) -> None:
@@ -37,13 +39,15 @@ def separations(path: Path, columns: Mapping[str, Thumbnails]) -> None:
     first = next(iter(columns.values()))
     count = len(first.references)
     figure = Figure(figsize=(2.6 * (len(columns) + 1), 1.7 * 2 * count), layout="constrained")
-    grid = figure.subplots(2 * count, len(columns) + 1, sharex=True, sharey=True, squeeze=False)
+    grid = figure.subplots(2 * count, len(columns) + 1, sharex=True, squeeze=False)
     spectrogram(grid[0, 0], first.mixture, first, "mixture")
     for source in range(count):
         spectrogram(grid[count + source, 0], first.references[source], first, f"true source {source + 1}")
         for column, (name, item) in enumerate(columns.items(), 1):
             spectrogram(grid[source, column], item.stems[source], item, f"{name}: stem {source + 1}")
             mask(grid[count + source, column], item.masks()[source], item, f"{name}: mask {source + 1}")
+    for axes in grid[:, 1:].flat:
+        axes.tick_params(labelleft=False)
     for axes in grid[1:count, 0]:
         axes.set_visible(False)
     for axes in grid[:, 0]:
@@ -64,7 +68,7 @@ def dynamics(path: Path, moments: Mapping[int, Mapping[str, NDArray[np.floating]
     for axes, (kind, k) in zip(figure.subplots(len(rows), 1, sharex=True), rows, strict=True):
         limits, colours = ((0.0, 1.0), "gray") if kind == "masks" else ((-RANGE_DB, 0.0), "magma")
         side_by_side = np.concatenate([arrays[kind][k] for arrays in moments.values()], axis=1)
-        _image(axes, side_by_side, float(len(moments)), rate, limits, colours)
+        _image(axes, side_by_side, float(len(moments)), rate / 2000, limits, colours)
         for edge in range(1, len(moments)):
             axes.axvline(edge, color="white", linewidth=2)
         axes.set_ylabel(f"{kind[:-1]} {k + 1} (kHz)", fontsize=8)
@@ -101,26 +105,40 @@ def plane(path: Path, points: Mapping[str, Sequence[tuple[float, float]]], x: st
 
 
 def spectrogram(axes: Axes, levels: NDArray[np.floating], item: Thumbnails, title: str) -> None:
-    """levels: dB (bins, frames)."""
-    _image(axes, levels, item.seconds, item.rate, (-RANGE_DB, 0.0), "magma")
-    axes.set_title(title, fontsize=8)
+    """levels: dB (rows, frames)."""
+    _rows(axes, levels, item, (-RANGE_DB, 0.0), "magma", title)
 
 
 def mask(axes: Axes, shares: NDArray[np.floating], item: Thumbnails, title: str) -> None:
-    """shares: 0..1 (bins, frames)."""
-    _image(axes, shares, item.seconds, item.rate, (0.0, 1.0), "gray")
+    """shares: 0..1 (rows, frames)."""
+    _rows(axes, shares, item, (0.0, 1.0), "gray", title)
+
+
+def _rows(
+    axes: Axes,
+    values: NDArray[np.floating],
+    item: Thumbnails,
+    limits: tuple[float, float],
+    colours: str,
+    title: str,
+) -> None:
+    """Rows of equal height, whatever frequencies they have."""
+    _image(axes, values, item.seconds, len(values), limits, colours)
+    shown = [kilohertz for kilohertz in KILOHERTZ if 1000 * kilohertz <= item.hertz[-1]]
+    places = np.interp([1000 * kilohertz for kilohertz in shown], item.hertz, np.arange(len(item.hertz)))
+    axes.set_yticks(places, [f"{kilohertz:g}" for kilohertz in shown])
     axes.set_title(title, fontsize=8)
 
 
 def _image(
     axes: Axes,
     values: NDArray[np.floating],
-    seconds: float,
-    rate: int,
+    right: float,
+    top: float,
     limits: tuple[float, float],
     colours: str,
 ) -> None:
-    extent = (0.0, seconds, 0.0, rate / 2000)
+    extent = (0.0, right, 0.0, top)
     axes.imshow(values, origin="lower", aspect="auto", extent=extent, vmin=limits[0], vmax=limits[1], cmap=colours)
     axes.tick_params(labelsize=7)
 

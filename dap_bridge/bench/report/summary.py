@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,36 +10,51 @@ import numpy as np
 from ..measures.metrics import METRICS
 from ..methods.baselines import BASELINES
 from ..store import Row
-from . import pictures, thumbnails
+from . import own_rate, pictures, reliability, thumbnails
 from .blocks import Block, Heading, Paragraph, Picture, Table
+from .reliability import HARM_DB
+from .rows import by, by_group, by_method, start
 
 HEADINGS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "si_sdri": "SI-SDRi", "lsd": "LSD"}
 # More columns than this make a picture of separations unreadable.
 PICTURED_METHODS = 6
 
 
-def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
-    """Tables and pictures for rows of scored separations; the pictures are drawn into folder/pictures."""
+def blocks(rows: Sequence[Row], folder: Path, halved: Collection[str] = ()) -> list[Block]:
+    """Tables and pictures for rows of scored separations; the pictures are drawn into folder/pictures.
+
+    halved: as of `tables`.
+    """
     found: list[Block] = [Paragraph(provenance(rows))]
     for group, members in by(rows, "group").items():
         found += [
             Heading(f"{group} ({len(by(members, 'item'))} items)"),
-            table(members),
+            *_figures(members),
             _boxes(members, group, folder),
         ]
         found += separations(members, group, folder)
-    return found
+    confidence = _confidence(rows, halved)
+    return found + ([Heading("Confidence"), *confidence] if confidence else [])
 
 
-def tables(rows: Sequence[Row]) -> list[Block]:
-    """The tables alone, for a page that says the rest in its own words."""
+def tables(rows: Sequence[Row], halved: Collection[str] = ()) -> list[Block]:
+    """The tables alone, for a page that says the rest in its own words. halved: groups whose halves are told, too."""
     found: list[Block] = []
-    groups = by(rows, "group")
-    if len(groups) > 1 and set(groups) == {"even", "odd"}:
-        found += [Paragraph(f"All {len(by(rows, 'item'))} mixtures:"), table(rows)]
-    for group, members in groups.items():
-        found += [Paragraph(f"{group} ({len(by(members, 'item'))} items):"), table(members)]
-    return found
+    for name, members in by_group(rows, halved).items():
+        found += [Paragraph(f"{name}:"), *_figures(members)]
+    return found + _confidence(rows, halved)
+
+
+def _confidence(rows: Sequence[Row], halved: Collection[str]) -> list[Block]:
+    """Of all rows, and part by part."""
+    parts = by_group(rows, halved)
+    whole = {} if any(len(part) == len(rows) for part in parts.values()) else {"All": rows}
+    return reliability.tables(whole | parts)
+
+
+def _figures(rows: Sequence[Row]) -> list[Block]:
+    lines = ((start(label, seed, part), part) for label, seed, part in by_method(rows))
+    return [table(rows), *own_rate.tables(lines)]
 
 
 def blocks_by_source(rows: Sequence[Row], folder: Path) -> list[Block]:
@@ -54,55 +69,31 @@ def tables_by_source(rows: Sequence[Row]) -> list[Block]:
     lines = (
         (item, label, str(seed), *(f"{value:.1f}" for value in row["each"]["si_sdr"]), f"{row['elapsed_s']:.1f}")
         for item, members in by(rows, "item").items()
-        for label, seed, part in _methods(members)
+        for label, seed, part in by_method(members)
         for row in part
     )
     return [Table(columns, tuple(lines))]
 
 
-def by(rows: Iterable[Row], column: str) -> dict[str, list[Row]]:
-    """Rows apart by the value of one column, in the order of its first appearance."""
-    parts: dict[str, list[Row]] = {}
-    for row in rows:
-        parts.setdefault(str(row[column]), []).append(row)
-    return parts
-
-
 def table(rows: Sequence[Row]) -> Table:
-    """A line a method and seed: means, the gain's median, the share of items that got worse, the time a clip took."""
-    columns = ("method", "seed", "items", *(HEADINGS[name] for name in METRICS), "median SI-SDRi", "worse", "s/clip")
-    return Table(columns, tuple(_line(label, seed, part) for label, seed, part in _methods(rows)))
-
-
-def _methods(rows: Sequence[Row]) -> list[tuple[str, int, list[Row]]]:
-    """Own presets first, then baselines, oracles last."""
-
-    def rank(label: str) -> tuple[int, str]:
-        known = BASELINES.get(label)
-        return (0 if known is None else 2 if known.oracle else 1, label)
-
-    parts = by(rows, "method")
-    return [
-        (label, int(seed), members)
-        for label in sorted(parts, key=rank)
-        for seed, members in sorted(by(parts[label], "seed").items(), key=lambda pair: int(pair[0]))
-    ]
+    """A line a method and seed: means, the gain's median and tenth percentile, how often it harmed, a clip's time."""
+    columns = ("method", "seed", "items", *(HEADINGS[name] for name in METRICS))
+    columns += ("median SI-SDRi", "worst tenth", "worse", "by 3 dB", "s/clip")
+    return Table(columns, tuple(_line(label, seed, part) for label, seed, part in by_method(rows)))
 
 
 def _line(label: str, seed: int, rows: Sequence[Row]) -> tuple[str, ...]:
     def mean(name: str) -> str:
         return f"{np.mean([row[name] for row in rows]):.2f}"
 
-    gains = [row["si_sdri"] for row in rows]
-    known = BASELINES.get(label)
-    title = known.title if known else rows[0].get("title")
+    gains = np.array([row["si_sdri"] for row in rows])
     return (
-        f"{title} ({label})" if title else label,
-        str(seed) if known is None or known.seeded else "-",
-        str(len(rows)),
+        *start(label, seed, rows),
         *(mean(name) for name in METRICS),
         f"{np.median(gains):.2f}",
-        f"{100 * np.mean(np.array(gains) < 0):.0f} %",
+        f"{np.percentile(gains, 10):.2f}",
+        f"{100 * np.mean(gains < 0):.0f} %",
+        f"{100 * np.mean(gains < HARM_DB):.0f} %",
         f"{np.median([row['elapsed_s'] for row in rows]):.1f}",
     )
 
@@ -130,7 +121,7 @@ def _boxes(rows: Sequence[Row], group: str, folder: Path) -> Picture:
     name = f"pictures/{group}-si-sdri.png"
     values = {
         label if len(by(rows, "seed")) == 1 else f"{label}, seed {seed}": [row["si_sdri"] for row in members]
-        for label, seed, members in _methods(rows)
+        for label, seed, members in by_method(rows)
     }
     pictures.box_plot(folder / name, values, "SI-SDRi (dB)")
     return Picture(name, f"Gain in SI-SDR over the mixture, {group}: median, quartiles, 5th and 95th percentile.")
@@ -142,7 +133,7 @@ def separations(rows: Sequence[Row], group: str, folder: Path) -> list[Picture]:
     for item, members in by(rows, "item").items():
         kept = {
             label: thumbnails.place(folder, part[0]["key"])
-            for label, _, part in _methods(members)
+            for label, _, part in by_method(members)
             if not (label in BASELINES and BASELINES[label].oracle)
         }
         shown = [(label, path) for label, path in kept.items() if path.is_file()][:PICTURED_METHODS]

@@ -20,7 +20,8 @@ from ...data.universal150 import universal150
 from ...methods import jobs
 from ...methods.ours import preset_digest
 from ...report.blocks import Block, Heading, Paragraph, Table
-from ...report.summary import by, provenance
+from ...report.rows import by
+from ...report.summary import provenance
 from ...store import Row
 from .picture import LOWEST_HZ, STEP_S, Picture, spectrogram
 from .user import CANDIDATES, REFINED, User, at_judged_rate, hear, mean_sdr
