@@ -23,13 +23,22 @@ def check_relaxation(relaxation: float) -> None:
 
 
 @dataclass(frozen=True)
+class Highs(Section):
+    """What a front sees of a clip above half its own rate: bands, the last of which reaches to the clip's end."""
+
+    bands: int  # an octave
+    top: float  # Hz, where the last band begins at the latest
+
+
+@dataclass(frozen=True)
 class Front(Section):
-    """What a method looks at: a spectrogram of the clip at a rate of its own."""
+    """What a method looks at: a spectrogram of the clip at a rate of its own, and what is seen of the clip above."""
 
     rate: int  # Hz
     n_fft: int  # samples at `rate`
     hop: int  # samples at `rate`
     view: Literal["power", "mono", "channels"]  # root mean power, mean of channels, each apart
+    highs: Highs | None = None  # None: it sees nothing above half its rate
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,7 @@ class Extension(Section):
     """How masks reach beyond the front's band: above is explained by what sounds below, source by source."""
 
     bands: int  # of the front's band, logarithmic; each source's level in each of them is an activation
+    octave: int  # bands of an octave above, each of which is explained as one
     lowest: float  # Hz, lower edge of the lowest band
     compression: float  # exponent of the magnitudes that are regressed
     nearness: float  # octaves by which the highest band outweighs the lowest, to begin with

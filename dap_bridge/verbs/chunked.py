@@ -21,6 +21,7 @@ from ..audio.silence import PaddedWriter, Signal
 from ..audio.stems import StemWriter, file_name, null_db, require_writable
 from ..domain import Format, Manifest, Stem
 from ..engine.recipe import Section
+from ..engine.signal.rows import Heard
 from ..jobs.run import JobRun
 
 # Has one stem written to each path, computing on the device.
@@ -67,13 +68,10 @@ class ChunkedClip:
         """A chunk as it is: (channels, frames)."""
         return self.signal.read(chunk.start, chunk.frames)
 
-    def audio(self, index: int) -> torch.Tensor:
-        """A chunk as it is: (channels, frames)."""
-        return torch.from_numpy(self.read(self.chunks[index]))
-
-    def view(self, index: int, rate: int) -> torch.Tensor:
-        """A chunk at another rate: (channels, samples)."""
-        return torch.from_numpy(front_view(self.read(self.chunks[index]), self.reader.rate, rate))
+    def heard(self, index: int, rate: int) -> Heard:
+        """A chunk as methods hear it, whose front is at `rate`."""
+        audio, own = self.read(self.chunks[index]), self.reader.rate
+        return Heard(torch.from_numpy(front_view(audio, own, rate)), torch.from_numpy(audio), own)
 
     @contextmanager
     def writer(self, paths: Sequence[Path]) -> Iterator[PaddedWriter]:

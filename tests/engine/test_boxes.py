@@ -20,6 +20,8 @@ from dap_bridge.engine.methods.consensus.separation import separate
 from dap_bridge.engine.signal.boxes import ChunkBox, fill, membership
 from dap_bridge.engine.signal.stft import magnitude
 
+from .hearing import heard
+
 BOX = ChunkBox(0, False, start=0.5, end=1.0, low=400.0, high=800.0, strength=1.0, feather=0.1)
 HERTZ, SECONDS = torch.linspace(0, 5500, 512), torch.linspace(0, 2, 129)
 
@@ -102,7 +104,9 @@ def learned_of(answer: ChunkMasks) -> list[Learned]:
 def correct(recipe: ConsensusRecipe, learned: Sequence[Learned], boxes: list[ChunkBox], redraw: bool) -> Corrected:
     mixture, _ = scene()
     device = torch.device("cpu")
-    run = correct_chunks(lambda _: mixture, lambda _: dump(learned), {0: boxes}, recipe, redraw=redraw, device=device)
+    run = correct_chunks(
+        lambda _: heard(mixture), lambda _: dump(learned), {0: boxes}, recipe, redraw=redraw, device=device
+    )
     (found,) = answers(run)
     assert isinstance(found, Corrected)
     return found
@@ -111,7 +115,7 @@ def correct(recipe: ConsensusRecipe, learned: Sequence[Learned], boxes: list[Chu
 @pytest.fixture(scope="module")
 def separated(recipe: ConsensusRecipe) -> ChunkMasks:
     mixture, _ = scene()
-    (answer,) = answers(separate(lambda _: mixture, 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
+    (answer,) = answers(separate(lambda _: heard(mixture), 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
     return answer
 
 
@@ -135,7 +139,7 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
 ) -> None:
     recipe = replace(recipe, members=members)
     mixture, parts = scene()
-    (made,) = answers(separate(lambda _: mixture, 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
+    (made,) = answers(separate(lambda _: heard(mixture), 1, recipe, sources=2, seed=0, device=torch.device("cpu")))
     # a separation that put everything into the first stem
     wrong = [
         Learned(one.pool, torch.tensor([0.95, 0.05]).repeat(len(one.labels), 1), one.decoders if redraw else None)
@@ -150,7 +154,7 @@ def test_a_box_over_the_first_pulses_corrects_the_later_ones(
 def test_no_box_leaves_what_several_members_made_as_it_was(recipe: ConsensusRecipe) -> None:
     several = replace(recipe, members=(1.0, 0.5, 1.0))
     mixture, _ = scene()
-    (made,) = answers(separate(lambda _: mixture, 1, several, sources=2, seed=0, device=torch.device("cpu")))
+    (made,) = answers(separate(lambda _: heard(mixture), 1, several, sources=2, seed=0, device=torch.device("cpu")))
     assert [len(one.pool) for one in learned_of(made)] == [2 * len(recipe.pool), len(recipe.pool)]
     assert torch.equal(correct(several, learned_of(made), [], True).masks, made.masks)
 
@@ -208,7 +212,7 @@ def test_evidence_reaches_nothing_in_chunks_that_hear_of_no_box(recipe: Consensu
     mixture, _ = scene()
     box = ChunkBox(0, False, start=0.1, end=0.3, low=1500, high=2600, strength=1.0, feather=0.0)
     run = correct_chunks(
-        lambda _: mixture,
+        lambda _: heard(mixture),
         lambda _: separated.learned,
         {0: [box], 1: []},
         recipe,

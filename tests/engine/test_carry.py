@@ -19,6 +19,8 @@ from dap_bridge.engine.methods.consensus.separation import separate
 from dap_bridge.engine.signal.boxes import ChunkBox
 from dap_bridge.engine.signal.stft import magnitude
 
+from .hearing import heard
+
 RATE = 11_000
 CPU = torch.device("cpu")
 BOX = ChunkBox(0, False, start=0.0, end=1.0, low=1500, high=2600, strength=1.0, feather=0.0)
@@ -57,7 +59,7 @@ def learned(recipe: ConsensusRecipe) -> list[list[Learned]]:
 
     Without its decoders: which of the sounds these would draw there is luck.
     """
-    run = separate(lambda index: CHUNKS[index].sum(0)[None], len(CHUNKS), recipe, sources=2, seed=0, device=CPU)
+    run = separate(lambda index: heard(CHUNKS[index].sum(0)[None]), len(CHUNKS), recipe, sources=2, seed=0, device=CPU)
     made = [event for event in run if isinstance(event, ChunkMasks)]
     everything = torch.tensor([0.95, 0.05])
     windows = [restore(answer.learned, CPU) for answer in made]
@@ -69,7 +71,7 @@ def correct(
 ) -> list[Corrected]:
     boxes = {index: boxes.get(index, []) for index in range(len(CHUNKS))}
     run = correct_chunks(
-        lambda index: CHUNKS[index].sum(0)[None],
+        lambda index: heard(CHUNKS[index].sum(0)[None]),
         lambda index: dump(learned[index]),
         boxes,
         recipe,

@@ -207,15 +207,18 @@ def test_views_of_a_stereo_clip() -> None:
     assert seen(opposite, "mono").max() < 1e-5
 
 
-def test_members_agree_on_the_bins_of_the_first_window() -> None:
-    """Two members of five bins, one of three, whose mask rises with frequency: at one half there, all are the mean."""
+def test_members_agree_on_the_rows_of_the_first_window() -> None:
+    """Two members of five bins, one of three, whose mask rises with frequency: at one half there, all are the mean. All
+    have one band above, of which the third thinks otherwise.
+    """
+    fronts = [Front(11_000, 8, 2, "power"), Front(11_000, 4, 2, "power")]
     low, high = torch.tensor([0.2, 0.8]), torch.tensor([0.4, 0.6])
-    fine = torch.stack([low, high])[:, :, None, None].expand(2, 2, 5, 4)
-    rising = torch.tensor([0.0, 0.5, 1.0])[:, None].expand(3, 4)
+    fine = torch.stack([low, high])[:, :, None, None].expand(2, 2, 6, 4)
+    rising = torch.tensor([0.0, 0.5, 1.0, 0.9])[:, None].expand(4, 4)
     coarse = torch.stack([rising, 1 - rising])[None]
-    found = agreed([fine, coarse], 1.0)
-    expected = (0.2 + 0.4 + torch.linspace(0, 1, 5)) / 3
-    torch.testing.assert_close(found, torch.stack([expected, 1 - expected])[:, :, None].expand(2, 5, 4))
+    found = agreed([fine, coarse], fronts, 1.0)
+    expected = (0.2 + 0.4 + torch.tensor([0, 0.25, 0.5, 0.75, 1, 0.9])) / 3
+    torch.testing.assert_close(found, torch.stack([expected, 1 - expected])[:, :, None].expand(2, 6, 4))
     squares = torch.stack([expected, 1 - expected]) ** 2
-    sharpened = (squares / squares.sum(0))[:, :, None].expand(2, 5, 4)
-    torch.testing.assert_close(agreed([fine, coarse], 2.0), sharpened)
+    sharpened = (squares / squares.sum(0))[:, :, None].expand(2, 6, 4)
+    torch.testing.assert_close(agreed([fine, coarse], fronts, 2.0), sharpened)

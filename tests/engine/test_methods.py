@@ -14,6 +14,8 @@ from dap_bridge.engine.methods.consensus.learned import dump, restore
 from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.jobs import learned
 
+from .hearing import heard
+
 
 @pytest.fixture
 def recipe() -> ConsensusRecipe:
@@ -61,7 +63,7 @@ def test_without_boxes_nothing_can_be_corrected(recipe: ConsensusRecipe) -> None
 def test_what_was_learned_is_the_same_after_it_was_kept(recipe: ConsensusRecipe) -> None:
     audio = torch.rand(2, 11_000, generator=torch.Generator().manual_seed(0)) - 0.5
     cpu = torch.device("cpu")
-    run = separator(recipe).separate(lambda _: audio, 1, sources=2, seed=0, device=cpu)
+    run = separator(recipe).separate(lambda _: heard(audio), 1, sources=2, seed=0, device=cpu)
     (answer,) = [event for event in run if isinstance(event, ChunkMasks)]
     content = learned.dump(answer.learned)
     assert content == learned.dump(answer.learned)

@@ -15,6 +15,8 @@ from dap_bridge.engine.recipe import Noise
 from dap_bridge.engine.signal.stft import frame_count, istft, magnitude, stft
 from dap_bridge.judging import si_sdr
 
+from .hearing import heard
+
 CPU = torch.device("cpu")
 
 
@@ -52,7 +54,7 @@ def audio(samples: int, channels: int = 1, seed: int = 0) -> torch.Tensor:
 def run(clips, recipe, *, sources=2, seed=0, observe=None):
     clips = clips if isinstance(clips, list) else [clips]
     events = list(
-        separate(lambda i: clips[i], len(clips), recipe, sources=sources, seed=seed, device=CPU, observe=observe)
+        separate(lambda i: heard(clips[i]), len(clips), recipe, sources=sources, seed=seed, device=CPU, observe=observe)
     )
     masks = [event.masks for event in events if isinstance(event, ChunkMasks)]
     return events, masks
@@ -128,7 +130,7 @@ def test_a_silent_chunk_among_others_is_passed_over():
 def test_separate_takes_this_way_for_a_paper_recipe():
     (masks,) = (
         event.masks
-        for event in separate(lambda i: audio(480), 1, small(), sources=2, seed=0, device=CPU)
+        for event in separate(lambda i: heard(audio(480)), 1, small(), sources=2, seed=0, device=CPU)
         if isinstance(event, ChunkMasks)
     )
     assert torch.equal(masks, run(audio(480), small())[1][0])

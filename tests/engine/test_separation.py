@@ -16,6 +16,8 @@ from dap_bridge.engine.methods.consensus.separation import separate
 from dap_bridge.engine.signal.stems import apply_masks
 from dap_bridge.judging import best_permutation, si_sdr
 
+from .hearing import heard
+
 CPU = torch.device("cpu")
 
 
@@ -67,7 +69,7 @@ def mean_si_sdr(references: list[Tensor], stems: Tensor) -> float:
 def events(clip: Tensor | Callable[[int], Tensor], recipe: ConsensusRecipe, **options: int) -> list[Event]:
     read = clip if callable(clip) else lambda _: clip
     chunks, sources, seed = options.get("chunks", 1), options.get("sources", 2), options.get("seed", 0)
-    return list(separate(read, chunks, recipe, sources=sources, seed=seed, device=CPU))
+    return list(separate(lambda index: heard(read(index)), chunks, recipe, sources=sources, seed=seed, device=CPU))
 
 
 def masks_of(told: list[Event]) -> list[Tensor]:

@@ -13,7 +13,7 @@ STEMS = Stems(
     window_s=0.085,
     overlap=4,
     extension=Extension(
-        bands=12, lowest=200.0, compression=0.7, nearness=4.0, updates=28, relaxation=1.8, exponent=2.0
+        bands=24, octave=96, lowest=200.0, compression=0.7, nearness=4.0, updates=28, relaxation=1.8, exponent=2.0
     ),
 )
 

@@ -13,6 +13,7 @@ from ... import presets
 from ...engine.events import ChunkMasks, Note
 from ...engine.methods.paper.recipe import PaperRecipe
 from ...engine.methods.paper.separation import Observer, ratio_masks, separate
+from ...engine.signal.rows import Heard
 from ...engine.signal.stems import apply_masks
 from ...engine.signal.stft import frame_count
 from ..data.sounds import Sound, resample
@@ -37,11 +38,12 @@ def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe
     """Separate `sound`, as one chunk however long it is; `observe` sees every iteration."""
     chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     view = torch.from_numpy(np.float32(resample(sound.mixture, sound.rate, recipe.front.rate)))
+    heard = Heard(view, torch.from_numpy(np.float32(sound.mixture)), sound.rate)
     began = time.monotonic()
     notes: list[str] = []
     masks = torch.zeros(())
     events = separate(
-        lambda _: view, 1, recipe, sources=len(sound.references), seed=seed, device=chosen, observe=observe
+        lambda _: heard, 1, recipe, sources=len(sound.references), seed=seed, device=chosen, observe=observe
     )
     for event in events:
         if isinstance(event, ChunkMasks):

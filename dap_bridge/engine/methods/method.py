@@ -1,8 +1,8 @@
 """The contracts: what verbs ask of a method, by the kind of thing that it does.
 
 A method is made of its recipe and answers with the events of engine/events.py; whoever asks stops it by not asking on.
-read(i): chunk i of a clip, (channels, samples) float32 at the rate of the method's front. What is not abstract is the
-answer of a method that has none of its own.
+read(i): chunk i of a clip, float32, its view at the rate of the method's front. What is not abstract is the answer of a
+method that has none of its own.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from torch import Tensor
 from ..events import Corrected, Event, Note, Speech, Step
 from ..recipe import Front, Holding, MaskRecipe, Section
 from ..signal.boxes import ChunkBox
+from ..signal.rows import Heard
 
-Read = Callable[[int], Tensor]
+Read = Callable[[int], Heard]
 M = TypeVar("M", bound=MaskRecipe, covariant=True)
 R = TypeVar("R", bound=Section, covariant=True)
 
@@ -106,18 +107,14 @@ class Denoiser(ABC, Generic[R]):
     def denoise(
         self,
         read: Read,
-        audio: Read,
         chunks: int,
-        rate: int,
         *,
         shelf: Shelf,
         seed: int,
         device: torch.device,
         check: Callable[[], None],
     ) -> Iterator[Step | Note | Speech]:
-        """The speech of every chunk, in order. audio(i): chunk i at the clip's own `rate`. check: called often; what it
-        raises ends the work.
-        """
+        """The speech of every chunk, in order. check: called often; what it raises ends the work."""
 
     def floats(self, samples: int) -> int:
         """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..recipe import Front
 from ..tiny import TINY
+from . import rows
 
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
 
@@ -67,13 +68,7 @@ def fill(masks: Tensor, boxes: Sequence[ChunkBox], belonging: Sequence[Tensor]) 
     return masks
 
 
-def grid(front: Front, bins: int, frames: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The front's grid: the bins' centres in Hz, the frames' in seconds."""
-    hertz = torch.arange(bins, device=device) * (front.rate / front.n_fft)
-    return hertz, torch.arange(frames, device=device) * (front.hop / front.rate)
-
-
-def on_front(boxes: Sequence[ChunkBox], masks: Tensor, front: Front, octaves: float) -> list[Tensor]:
-    """Each box's membership on the front's grid, which `masks` (sources, bins, frames) lie on."""
-    hertz, seconds = grid(front, masks.shape[1], masks.shape[2], masks.device)
+def on_front(boxes: Sequence[ChunkBox], masks: Tensor, front: Front, rate: int, octaves: float) -> list[Tensor]:
+    """Each box's membership on the front's grid, which `masks` (sources, rows, frames) of a clip at `rate` lie on."""
+    hertz, seconds = rows.hertz(front, rate, masks.shape[1], masks.device), rows.seconds(front, masks)
     return [membership(box, hertz, seconds, octaves) for box in boxes]

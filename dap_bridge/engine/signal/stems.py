@@ -12,6 +12,9 @@ from ..recipe import Extension, Front, Holding, Stems
 from ..tiny import FAINT
 from .boxes import ChunkBox, fill, membership
 from .interpolation import interpolate
+from .rows import band_of, interpolate_rows
+from .rows import bins as front_bins
+from .rows import hertz as rows_of
 from .silence import silence
 from .stft import istft, stft
 
@@ -27,10 +30,10 @@ def apply_masks(
 ) -> Tensor:
     """Stems (sources, channels, frames) of `mixture` (channels, frames) at `rate`, whose sum is the mixture.
 
-    masks: (sources, bins, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
-    and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's band `extend`
-    continues them. boxes: those that hold exactly, at the mixture's own resolution and above the front's band too, in
-    the way `holding` says.
+    masks: (sources, rows, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
+    and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's bins `extend`
+    continues them; where the masks have bands there, what these say is half of the answer. boxes: those that hold
+    exactly, at the mixture's own resolution and above the front's bins too, in the way `holding` says.
     """
     n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
     hop = n_fft // stems.overlap
@@ -38,9 +41,10 @@ def apply_masks(
     _, bins, frames = spectrogram.shape
     hertz = torch.arange(bins, device=masks.device) * (rate / n_fft)
     seconds = torch.arange(frames, device=masks.device) * (hop / rate)
-    shares = interpolate(masks, seconds * (front.rate / front.hop), dim=2)
-    shares = interpolate(shares, hertz * (front.n_fft / front.rate), dim=1)
     inside = int((hertz <= front.rate / 2).sum())
+    rows = rows_of(front, rate, masks.shape[1], masks.device)
+    seen = interpolate(masks, seconds * (front.rate / front.hop), dim=2)
+    shares = interpolate_rows(seen, rows, hertz)
     belonging: list[Tensor] = []
     if holding is not None:
         belonging = [membership(box, hertz, seconds, holding.feather_octaves) for box in boxes]
@@ -48,8 +52,9 @@ def apply_masks(
         shares[:, :inside] = fill(shares[:, :inside], boxes, [belongs[:inside] for belongs in belonging])
     if inside < bins:
         power = spectrogram.abs().square().mean(0)
-        beyond = extend(shares[:, :inside], power, hertz[:inside], stems.extension)
-        beyond = beyond / beyond.sum(0).clamp(min=FAINT)
+        beyond = extend(shares[:, :inside], power, hertz, stems.extension)
+        if len(rows) > front_bins(front):
+            beyond = (beyond + shares[:, inside:]) / 2
         beyond = fill(beyond, boxes, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=FAINT)
@@ -64,24 +69,28 @@ def apply_masks(
 def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -> Tensor:
     """Shares (sources, further bins, frames) above the bins that `shares` (sources, bins, frames) covers.
 
-    power: of the mixture, (all bins, frames); hertz: of the covered bins. A sound has its highs when it has its lows:
-    the level of each source in each of some bands below, frame by frame, is an activation; the spectrum above that goes
-    with each activation is the non-negative regression V ~ W H of what is above on all activations at once, minimal in
-    KL divergence (the update of W of Lee and Seung 2001, H fixed, over-relaxed as by Salakhutdinov and Roweis 2003).
-    The sources share every point as they explain it. So a click whose lows are covered by another sound keeps its
-    highs, which no rule that looks at one frame alone can give it. Where time does not decide, the start does: by
-    level, the nearer bands counting more.
+    power: of the mixture, (all bins, frames); hertz: of all bins. A sound has its highs when it has its lows: the level
+    of each source in each of some bands below, frame by frame, is an activation; the spectrum above that goes with each
+    activation is the non-negative regression V ~ W H of the bands above on all activations at once, minimal in KL
+    divergence (the update of W of Lee and Seung 2001, H fixed, over-relaxed as by Salakhutdinov and Roweis 2003). The
+    sources share every point as they explain it. So a click whose lows are covered by another sound keeps its highs,
+    which no rule that looks at one frame alone can give it. Where time does not decide, the start does: by level, the
+    nearer bands counting more. Between the middles of the bands, and from the last bin below up to the first of them,
+    shares go linearly, in Hz: a sound has no edge where the bins end.
     """
     sources, inside, frames = shares.shape
+    low, high = hertz[:inside], hertz[inside:]
     edges = torch.logspace(
-        math.log10(extension.lowest), math.log10(float(hertz[-1])), extension.bands + 1, device=shares.device
+        math.log10(extension.lowest), math.log10(float(low[-1])), extension.bands + 1, device=shares.device
     )
-    band = torch.bucketize(hertz, edges[1:-1])
+    band = torch.bucketize(low, edges[1:-1])
     levels = shares.new_zeros(sources, extension.bands, frames).index_add_(1, band, shares * power[:inside])
     h = _compress(levels.flatten(0, 1), extension).clamp(min=FAINT)
     mean = h.mean(1, keepdim=True)
     h = h / mean
-    v = _compress(power[inside:], extension)
+    _, above, count = band_of(high, float(high[0]), extension.octave).unique(return_inverse=True, return_counts=True)
+    middles = high.new_zeros(len(count)).index_add_(0, above, high) / count
+    v = _compress(power.new_zeros(len(count), frames).index_add_(0, above, power[inside:]), extension)
     v = v / v.mean().clamp(min=FAINT)
     nearness = torch.linspace(0, extension.nearness, extension.bands, device=h.device).exp2().repeat(sources)
     start = mean[:, 0] * nearness
@@ -91,8 +100,10 @@ def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -
         quotient = (w @ h).clamp_(min=FAINT)
         w = w * (torch.div(v, quotient, out=quotient) @ h.mT / total) ** extension.relaxation
     parts = torch.stack([a @ b for a, b in zip(w.chunk(sources, dim=1), h.chunk(sources), strict=True)])
-    explained = (parts / parts.sum(0).clamp(min=FAINT)) ** extension.exponent
-    return explained + FAINT  # equal shares where there is nothing to explain
+    explained = (parts / parts.sum(0).clamp(min=FAINT)) ** extension.exponent + FAINT  # equal where nothing is there
+    explained = explained / explained.sum(0)
+    known = torch.cat([shares[:, -1:], explained], dim=1)
+    return interpolate_rows(known, torch.cat([low[-1:], middles]), high)
 
 
 def _compress(power: Tensor, extension: Extension) -> Tensor:

@@ -77,10 +77,8 @@ class Denoising:
         """The speech goes to the first of `paths`, the noise to the second."""
         clip = self.clip
         events = self.method.denoise(
-            lambda index: clip.view(index, self.method.front.rate),
-            clip.audio,
+            lambda index: clip.heard(index, self.method.front.rate),
             len(clip.chunks),
-            clip.reader.rate,
             shelf=self.shelf,
             seed=clip.run.job.request["seed"],
             device=device,
@@ -95,7 +93,8 @@ class Denoising:
                 clip.write(writer, speech.index, self._divided(speech))
 
     def _divided(self, speech: Speech) -> NDArray[np.float32]:
-        return self._stems(self.clip.audio(speech.index).to(speech.audio.device), speech.audio)
+        mixture = torch.from_numpy(self.clip.read(self.clip.chunks[speech.index]))
+        return self._stems(mixture.to(speech.audio.device), speech.audio)
 
     def _stems(self, mixture: torch.Tensor, cleaned: torch.Tensor) -> NDArray[np.float32]:
         request = self.clip.run.job.request

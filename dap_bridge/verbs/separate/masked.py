@@ -19,6 +19,7 @@ from ...engine.events import ChunkMasks
 from ...engine.methods import separator
 from ...engine.recipe import MaskRecipe
 from ...engine.signal.boxes import ChunkBox
+from ...engine.signal.rows import Heard
 from ...engine.signal.stems import apply_masks
 from ...jobs import device as devices
 from ...jobs.sessions import Session, stamp
@@ -44,9 +45,9 @@ class MaskedClip(ChunkedClip):
         self.corrector = self.method.corrector
         devices.require_memory(self.longest * self.reader.channels * (self.sources + 1) * WORKING_COPIES * 4)
 
-    def seen(self, index: int) -> torch.Tensor:
-        """What the method looks at: (channels, samples) of a chunk at the front's rate."""
-        return self.view(index, self.preset.recipe.front.rate)
+    def seen(self, index: int) -> Heard:
+        """What the method hears of a chunk."""
+        return self.heard(index, self.preset.recipe.front.rate)
 
     def write_masked(
         self,

@@ -14,8 +14,7 @@ from ...events import Corrected, Step, StepCounter, relay
 from ...nets.optimise import Iteration
 from ...recipe import Front, Refinement
 from ...signal.boxes import ChunkBox, fill, on_front
-from ...signal.interpolation import resampled
-from ...signal.stft import magnitude
+from ...signal.rows import Heard, look, through
 from ...tiny import TINY
 from .carry import Example, Lesson, carried, learn, thinned
 from .components import agreed, component_activations, component_spectra, member_masks, sharpen
@@ -64,14 +63,15 @@ def weigh(
 
 @dataclass(frozen=True)
 class _Part:
-    """A window's part in a chunk, as the separation left it.
+    """A window's part in a chunk of a clip at `rate`, as the separation left it.
 
-    seen: (views, bins, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
+    seen: (views, rows, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
     member's components said, what its models made of that, its decoders of that. toward: `modelled` after what boxes
     elsewhere taught, as `masks` are then, too; None where there were none.
     """
 
     front: Front
+    rate: int
     learned: Learned
     seen: Tensor
     components: Tensor
@@ -93,10 +93,9 @@ class _Part:
         """The masks moved by what the new labels change in the components' masks: no network is run."""
         return self._moved(self.masks, labels)
 
-    def relabelled(self, heard: Tensor, boxes: Sequence[ChunkBox], recipe: Boxes) -> Tensor:
-        """The components' labels by the evidence of boxes; heard: (sources, bins, frames), what the user heard."""
-        masks = resampled(heard, self.seen.shape[1])
-        belonging = on_front(boxes, masks, self.front, recipe.feather_octaves)
+    def relabelled(self, masks: Tensor, boxes: Sequence[ChunkBox], recipe: Boxes) -> Tensor:
+        """The components' labels by the evidence of boxes; masks: (sources, rows, frames), those of what was heard."""
+        belonging = on_front(boxes, masks, self.front, self.rate, recipe.feather_octaves)
         evidence = weigh(self.learned, masks, self.seen, boxes, belonging, recipe)
         return informed(self.learned.labels, [partial(relabel, evidence=evidence, recipe=recipe)])
 
@@ -107,7 +106,7 @@ class _Part:
 
 
 def correct(
-    read: Callable[[int], Tensor],
+    read: Callable[[int], Heard],
     learned: Callable[[int], Mapping[str, Tensor]],
     boxes: Mapping[int, Sequence[ChunkBox]],
     recipe: ConsensusRecipe,
@@ -118,7 +117,7 @@ def correct(
 ) -> Iterator[Step | Corrected]:
     """Correct a separation by the boxes that a user drew; yields the masks of every chunk that is asked for, in order.
 
-    read(i): (channels, samples) of chunk i at recipe.front.rate, as for `separate`; learned(i): what that separation
+    read(i): chunk i, as for `separate`; learned(i): what that separation
     learned of it; boxes[i]: those in it, as they were drawn one after the other. redraw False leaves out the decoders
     and the models: the answer is there at once. The boxes of a chunk are evidence about its components, wherever in it
     these sound, and its masks are made anew. carry: the chunks with boxes, in the order in which they were first drawn
@@ -151,7 +150,7 @@ class _Correction:
     so far; lessons: of each window, what is learned of all of them, none before the first.
     """
 
-    read: Callable[[int], Tensor]
+    read: Callable[[int], Heard]
     learned: Callable[[int], Mapping[str, Tensor]]
     boxes: Mapping[int, Sequence[ChunkBox]]
     recipe: ConsensusRecipe
@@ -166,41 +165,45 @@ class _Correction:
         recipe, inside = self.recipe, self.boxes[index]
         assert recipe.boxes is not None
         parts = self._as_separated(index)
-        separated = heard = agreed([part.masks for part in parts], recipe.mask_exponent)
+        fronts, rate = [part.front for part in parts], parts[0].rate
+        separated = heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent)
         if self.lessons:
             parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
-            heard = agreed([part.masks for part in parts], recipe.mask_exponent)
+            heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent)
         yield self.counter.step("grouping")
         answers, generator = [part.masks for part in parts], seeds.generator(0, index)
         for at, part in enumerate(parts if inside else ()):
-            labels = part.relabelled(heard, inside, recipe.boxes)
+            labels = part.relabelled(through(heard, recipe.front, part.front), inside, recipe.boxes)
             if self.redraw:
                 answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.counter)
             else:
                 answers[at] = part.moved(labels)
-        masks = agreed(answers, recipe.mask_exponent)
-        belonging = on_front(inside, heard, recipe.front, recipe.boxes.feather_octaves)
+        masks = agreed(answers, fronts, recipe.mask_exponent)
+        belonging = on_front(inside, heard, recipe.front, rate, recipe.boxes.feather_octaves)
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - separated).square()).sum((1, 2))
         level = (outside * separated.square()).sum((1, 2))
         yield self.counter.step("refining")
         if teaches:
-            yield from self._learn([part.seen for part in parts], separated, fill(masks, inside, belonging))
+            yield from self._learn(parts, separated, fill(masks, inside, belonging))
         return Corrected(index, masks.cpu(), change=tuple(change.tolist()), level=tuple(level.tolist()))
 
     def _as_separated(self, index: int) -> list[_Part]:
         """The windows' parts in a chunk, as the separation left them."""
-        audio = self.read(index).to(self.device)
+        heard = self.read(index).to(self.device)
         windows = zip(restore(self.learned(index), self.device), self.recipe.windows, strict=True)
-        return [_as_separated(own, window, magnitude(audio, window.front), self.recipe) for own, window in windows]
+        return [_as_separated(own, window, heard, self.recipe) for own, window in windows]
 
-    def _learn(self, seen: Sequence[Tensor], before: Tensor, after: Tensor) -> Generator[Step, None, None]:
-        """Another chunk teaches. seen: of each window, (views, bins, frames)."""
+    def _learn(self, parts: Sequence[_Part], before: Tensor, after: Tensor) -> Generator[Step, None, None]:
+        """Another chunk teaches, by its masks (sources, rows, frames) on the first window's rows."""
         models, rules = self.recipe.models, self.recipe.boxes
         assert models and rules and rules.carry, "what a correction by this recipe teaches is not carried on"
         total = 2 * (models.alone + models.together)
-        known = self.examples or [[] for _ in seen]
-        new = [Example(own, *(resampled(masks, own.shape[1]) for masks in (before, after))) for own in seen]
+        known = self.examples or [[] for _ in parts]
+        new = [
+            Example(part.seen, *(through(masks, self.recipe.front, part.front) for masks in (before, after)))
+            for part in parts
+        ]
         self.examples = [thinned([*old, one], rules.carry.frames) for old, one in zip(known, new, strict=True)]
         self.lessons = []
         for examples in self.examples:
@@ -222,7 +225,7 @@ def _redrawn(
     rules = recipe.boxes
     if rules is None or recipe.refinement is None or part.learned.decoders is None or not rules.iterations:
         return part.moved(labels)
-    belonging = on_front(boxes, part.masks[0], part.front, rules.feather_octaves)
+    belonging = on_front(boxes, part.masks[0], part.front, part.rate, rules.feather_octaves)
     targets = torch.stack([fill(own, boxes, belonging) for own in part.targets(labels)])
     run = _toward(part, part.learned.decoders, targets, recipe.refinement, rules, generator)
     masks = yield from relay(
@@ -254,8 +257,9 @@ def _toward(
     return masks
 
 
-def _as_separated(learned: Learned, window: Window, seen: Tensor, recipe: ConsensusRecipe) -> _Part:
+def _as_separated(learned: Learned, window: Window, heard: Heard, recipe: ConsensusRecipe) -> _Part:
     """The masks that a window gave, made again from what was learned."""
+    seen = look(heard, window.front)
     components = modelled = member_masks(learned.pool, learned.labels.to(seen.device), len(seen), window.members)
     if learned.models and recipe.models is not None:
         modelled = blend(components, learned.models, seen, recipe.models)
@@ -266,7 +270,7 @@ def _as_separated(learned: Learned, window: Window, seen: Tensor, recipe: Consen
             next(run)
         except StopIteration as end:
             masks = end.value
-    return _Part(window.front, learned, seen, components, modelled, masks)
+    return _Part(window.front, heard.rate, learned, seen, components, modelled, masks)
 
 
 def _mean(seen: Tensor) -> Tensor:

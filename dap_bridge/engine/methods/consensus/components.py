@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...signal.interpolation import resampled
+from ...recipe import Front
+from ...signal import rows
 from ...tiny import TINY
 from .recipe import Factorisations, Islands
 
@@ -220,14 +221,13 @@ def member_masks(pool: Sequence[Factorisation], labels: Tensor, views: int, memb
     return torch.stack([group_masks(p, own, views) for p, own in zip(parts, labels.chunk(members), strict=True)])
 
 
-def agreed(masks: Sequence[Tensor], exponent: float) -> Tensor:
-    """What the members answer together, (sources, bins, frames): the mean of their masks, sharpened.
+def agreed(masks: Sequence[Tensor], fronts: Sequence[Front], exponent: float) -> Tensor:
+    """What the members answer together, (sources, rows, frames): the mean of their masks, sharpened.
 
-    masks: of every window, (members, sources, bins, frames), up to half the rate all of them; the first one's bins are
-    those of the answer.
+    masks: of every window, (members, sources, rows, frames); the first window's rows are those of the answer.
     """
-    bins = masks[0].shape[2]
-    return sharpen(torch.cat([resampled(own, bins) for own in masks]).mean(0), exponent)
+    seen = [rows.through(own, front, fronts[0]) for own, front in zip(masks, fronts, strict=True)]
+    return sharpen(torch.cat(seen).mean(0), exponent)
 
 
 def sharpen(masks: Tensor, exponent: float) -> Tensor:

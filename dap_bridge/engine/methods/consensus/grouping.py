@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...recipe import Front
+from ...signal.rows import bins
 from ...tiny import TINY
 from .recipe import Features, Grouping
 
@@ -31,7 +32,8 @@ class Description:
 
 
 def describe(spectra: Tensor, activations: Tensor, features: Features, front: Front) -> Description:
-    """spectra: (components, views, bins), activations: (components, frames), magnitudes. The result is on the CPU."""
+    """spectra: (components, views, rows), activations: (components, frames), magnitudes. The result is on the CPU."""
+    spectra = spectra[:, :, : bins(front)]
     power = spectra.square().sum(1)
     return Description(
         log_mel=_log_mel(power, features, front).cpu(),

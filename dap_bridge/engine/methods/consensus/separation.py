@@ -9,12 +9,13 @@ from functools import partial
 from itertools import count
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ... import seeds
 from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
-from ...recipe import Refinement
-from ...signal.stft import magnitude
+from ...recipe import Front, Refinement
+from ...signal.rows import Heard, bins, look
 from .components import (
     Factorisation,
     agreed,
@@ -35,7 +36,7 @@ from .redraw import redraw
 
 
 def separate(
-    read: Callable[[int], Tensor],
+    read: Callable[[int], Heard],
     chunks: int,
     recipe: ConsensusRecipe,
     *,
@@ -45,7 +46,7 @@ def separate(
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
-    read(i): (channels, samples) float32 at recipe.front.rate. Every chunk is factorised on its own, then all components
+    read(i): chunk i. Every chunk is factorised on its own, then all components
     of all chunks are grouped at once, by each member its own ones, which is why source k is the same sound everywhere.
     Between the two only the components' descriptions are kept: a clip of several chunks is factorised again, from the
     same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
@@ -64,7 +65,7 @@ def separate(
 class _Chunk:
     """A chunk taken apart.
 
-    seen: what each window sees, (views, its bins, frames); islands: of every bin of the first window, None where there
+    seen: what each window sees, (views, its rows, frames); islands: of every bin of the first window, None where there
     are not as many as sources; snapshots: at each, the pools of all windows, each the parts of its members one after
     the other.
     """
@@ -104,7 +105,7 @@ class _Grouped:
 class _Separation:
     """A separation under way; the fields as `separate` has them. only: the chunk of a clip that has no other."""
 
-    read: Callable[[int], Tensor]
+    read: Callable[[int], Heard]
     chunks: int
     recipe: ConsensusRecipe
     sources: int
@@ -151,7 +152,7 @@ class _Separation:
         return probabilities(found, self.recipe.counting) if self.recipe.counting and found else None
 
     def answer(self, index: int, labels: Tensor) -> Generator[Step, None, tuple[Tensor, list[Learned], bool]]:
-        """A chunk's masks (sources, bins, frames), what each window learned of it, and whether islands part it."""
+        """A chunk's masks (sources, rows, frames), what each window learned of it, and whether islands part it."""
         recipe, windows = self.recipe, self.recipe.windows
         generator = seeds.generator(self.seed, index)
         chunk = self.only or (yield from self._take_apart(index, generator, (1.0,)))
@@ -164,15 +165,16 @@ class _Separation:
             masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.counter)
             answers.append(masks)
             learned.append(own)
-        return agreed(answers, recipe.mask_exponent), learned, chunk.islands is not None
+        fronts = [window.front for window in windows]
+        return agreed(answers, fronts, recipe.mask_exponent), learned, chunk.islands is not None
 
     def _take_apart(
         self, index: int, generator: torch.Generator, snapshots: Sequence[float]
     ) -> Generator[Step, None, _Chunk]:
         recipe = self.recipe
-        audio = self.read(index).to(self.device)
-        seen = [magnitude(audio, window.front) for window in recipe.windows]
-        islands: Tensor | None = spectral_islands(seen[0], recipe.islands)
+        heard = self.read(index).to(self.device)
+        seen = [look(heard, window.front) for window in recipe.windows]
+        islands: Tensor | None = spectral_islands(seen[0][:, : bins(recipe.front)], recipe.islands)
         if islands is not None and int(islands.max()) + 1 != self.sources:
             islands = None
         pools: list[list[list[Factorisation]]] = []
@@ -184,7 +186,7 @@ class _Separation:
 
         for own, window in zip(seen, recipe.windows, strict=True):
             parts: list[list[Factorisation]] = []
-            inside = None if islands is None else islands[_nearest(len(islands), own.shape[1])]
+            inside = None if islands is None else _on_rows(islands, window.front, own.shape[1])
             for part in recipe.pool * window.members:
                 run = factorise(own, part, generator, inside, snapshots)
                 parts.append((yield from relay(run, partial(told, part.runs))))
@@ -268,9 +270,10 @@ def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
     return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + redrawing)
 
 
-def _nearest(bins: int, others: int) -> Tensor:
-    """Which of `bins` is nearest to each of so many others, all of them from zero to half the rate."""
-    return torch.linspace(0, bins - 1, others).round().long()
+def _on_rows(islands: Tensor, front: Front, rows: int) -> Tensor:
+    """The islands (bins,) of the first window on another's rows, by the nearest bin: bands go with the last one."""
+    nearest = torch.linspace(0, len(islands) - 1, bins(front)).round().long()
+    return islands[F.pad(nearest, (0, rows - bins(front)), value=len(islands) - 1)]
 
 
 def _model(

@@ -30,9 +30,7 @@ class Denoising(Denoiser[DenoisingRecipe]):
     def denoise(
         self,
         read: Read,
-        audio: Read,
         chunks: int,
-        rate: int,
         *,
         shelf: Shelf,
         seed: int,
@@ -40,15 +38,16 @@ class Denoising(Denoiser[DenoisingRecipe]):
         check: Callable[[], None],
     ) -> Iterator[Step | Note | Speech]:
         recipe = self.recipe
-        levels = [cleaned_levels(read(i).mean(0).to(device), self.front.rate, recipe).cpu() for i in range(chunks)]
+        views = (read(index).view.mean(0).to(device) for index in range(chunks))
+        levels = [cleaned_levels(view, self.front.rate, recipe).cpu() for view in views]
         filled = pauses_db(torch.cat(levels), recipe.speech) > recipe.speech.filled_db
         speech = (yield from self._separate(read, chunks, shelf, seed, device)) if filled else 0
         for index in range(chunks):
             masks = shelf[index].to(device, torch.float32) if filled else None
             if masks is not None and speech == 1:
                 masks = masks.flip(0)
-            heard, generator = audio(index).to(device), seeds.generator(seed, index)
-            yield Speech(index, clean(heard, rate, masks, recipe, generator, check))
+            heard, generator = read(index).to(device), seeds.generator(seed, index)
+            yield Speech(index, clean(heard.audio, heard.rate, masks, recipe, generator, check))
 
     def _separate(
         self, read: Read, chunks: int, shelf: Shelf, seed: int, device: torch.device
@@ -61,7 +60,7 @@ class Denoising(Denoiser[DenoisingRecipe]):
                 yield event
                 continue
             shelf[event.index] = event.masks.half()
-            view = read(event.index).mean(0, keepdim=True)
+            view = read(event.index).view.mean(0, keepdim=True)
             stems = apply_masks(view, front.rate, event.masks, front, recipe.separation.stems)
             for found, stem in zip(heard, stems, strict=True):
                 found.append(speech_evidence(stem[0], front.rate, recipe.speech))

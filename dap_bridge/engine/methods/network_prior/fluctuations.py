@@ -17,23 +17,24 @@ from ...nets.networks import WaveUNet, draw_weights
 from ...nets.optimise import Iteration, multiplies_halves, optimise
 from ...recipe import Gain
 from ...signal.gain import decision_directed_gain, high_pass
+from ...signal.rows import Heard
 from ...signal.stft import stft
 from ...tiny import TINY
 from .recipe import Fluctuations, NetworkPriorRecipe, WaveUNetShape
 
 
 def denoise(
-    read: Callable[[int], Tensor], chunks: int, recipe: NetworkPriorRecipe, *, seed: int, device: torch.device
+    read: Callable[[int], Heard], chunks: int, recipe: NetworkPriorRecipe, *, seed: int, device: torch.device
 ) -> Iterator[Event]:
     """Denoise a clip that is read chunk by chunk: a Step after every iteration, one ChunkMasks a chunk.
 
-    read(i): (channels, samples) float32 at recipe.front.rate; the mean of the channels is listened to. The masks are
+    read(i): chunk i; the mean of the channels of its view is listened to. The masks are
     the speech's and the noise's, in this order. Every chunk has a network and noise of its own, so that a clip's end
     does not depend on its beginning.
     """
     counter = StepCounter(total=chunks * recipe.fit.iterations)
     for index in range(chunks):
-        audible = _without_rumble(read(index).mean(0).to(device), recipe)
+        audible = _without_rumble(read(index).view.mean(0).to(device), recipe)
         run = _accumulate(audible, recipe, seeds.generator(seed, index))
         total = yield from relay(run, lambda at: counter.step("optimising", at.index + 1, recipe.fit.iterations))
         gain = attenuated_gain(attenuation(total, recipe.fluctuations), recipe.gain)

@@ -34,9 +34,7 @@ class NetworkPrior(Denoiser[NetworkPriorRecipe]):
     def denoise(
         self,
         read: Read,
-        audio: Read,
         chunks: int,
-        rate: int,
         *,
         shelf: Shelf,
         seed: int,
@@ -46,7 +44,8 @@ class NetworkPrior(Denoiser[NetworkPriorRecipe]):
         recipe = self.recipe
         for event in denoise(read, chunks, recipe, seed=seed, device=device):
             if isinstance(event, ChunkMasks):
-                heard, masks = audio(event.index).to(device), event.masks.to(device)
-                yield Speech(event.index, apply_masks(heard, rate, masks, recipe.front, recipe.stems)[0])
+                heard, masks = read(event.index).to(device), event.masks.to(device)
+                stems = apply_masks(heard.audio, heard.rate, masks, recipe.front, recipe.stems)
+                yield Speech(event.index, stems[0])
             else:
                 yield event

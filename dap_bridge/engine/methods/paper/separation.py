@@ -15,6 +15,7 @@ from ...nets import losses
 from ...nets.latents import Latents, draw_latents, dynamics
 from ...nets.networks import UNet, draw_weights
 from ...nets.optimise import optimise
+from ...signal.rows import Heard
 from ...signal.stft import magnitude
 from .recipe import PaperLosses, PaperRecipe
 
@@ -84,7 +85,7 @@ def paper_loss(outputs: Outputs, mixture: Tensor, weights: PaperLosses, progress
 
 
 def separate(
-    read: Callable[[int], Tensor],
+    read: Callable[[int], Heard],
     chunks: int,
     recipe: PaperRecipe,
     *,
@@ -95,7 +96,7 @@ def separate(
 ) -> Iterator[Event]:
     """Separate a clip that is read chunk by chunk, as the paper does.
 
-    read(i): (channels, samples) float32 at recipe.front.rate, of any length; their mean over channels is the mixture. A
+    read(i): chunk i, of any length; the mean over channels of its view is the mixture. A
     chunk is cut into segments of recipe.fit.segment_frames, the last one filled up with silence. Yields a Step after
     every iteration and one ChunkMasks a chunk. `observe` sees what the networks gave in every iteration (Fig. 11).
 
@@ -114,7 +115,7 @@ def separate(
     optimised: _Optimised | None = None
     known = torch.zeros(())
     for index in range(chunks):
-        seen = magnitude(read(index).to(device), recipe.front)[0]
+        seen = magnitude(read(index).view.to(device), recipe.front)[0]
         loudness = seen.square().sum() / seen.sum()
         if not loudness >= torch.finfo(seen.dtype).tiny:  # of silence it is NaN
             even = torch.full((sources, *seen.shape), 1 / sources)
