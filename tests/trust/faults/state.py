@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dap_bridge.domain import ClipRef
 from dap_bridge.errors import DapError
 from dap_bridge.jobs.sessions import Session, Sessions
 from tests.processes import Process
@@ -76,7 +77,7 @@ def damaged(lab: Lab, tally: Tally) -> None:
     check_done(tally, daemon, "a")
     daemon.client.send(daemon.separate("b", "stubborn 60"))
     daemon.running("b")
-    session = Session("s", {"clip": "/nowhere/clip.wav"}, source="", label="", manifest="/nowhere/manifest.json")
+    session = Session("s", ClipRef.of("/nowhere/clip.wav").as_request(), "", "", "/nowhere/manifest.json")
     Sessions(home / "data/sessions", most_bytes=1, most_days=1).add(session)
     harness.kill(daemon)
     happens(lambda: not harness.workers_of(home))
