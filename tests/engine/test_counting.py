@@ -60,7 +60,7 @@ def test_components_that_move_as_one_are_coherent(counting: Counting) -> None:
 def test_components_that_differ_are_spread(counting: Counting) -> None:
     def described(width: float) -> Description:
         points = width * torch.randn(50, 8, generator=torch.Generator().manual_seed(0))
-        return Description(points, points[:, None], torch.zeros(50, 0), torch.ones(50))
+        return Description(points, points[:, None], torch.zeros(50, 0), torch.ones(50), {})
 
     energy = torch.full((50,), 0.02)
     near, far = spread(described(1.0), energy), spread(described(10.0), energy)

@@ -159,7 +159,7 @@ def test_sounds_are_told_apart_by_timbre_and_texture() -> None:
 def test_snapshots_of_the_same_components_all_have_a_vote() -> None:
     description, truth = sounds(30)
     confused = torch.randperm(60, generator=random(1))
-    other = Description(*(values[confused] for values in vars(description).values()))
+    other = description.of(confused)
     alone, told = grouped(GROUPING, description)
     outvoted, told_more = grouped(GROUPING, other, other, description)
     assert accuracy(alone.labels.argmax(1), truth, 2) == 1.0
@@ -217,19 +217,19 @@ def test_separability_is_high_for_the_groups_that_are_there_and_low_for_others()
     mel[:20, 5], mel[20:, 30] = 6.0, 6.0
     mel += 0.3 * torch.randn(40, 40, generator=random())
     textures = torch.randn(40, 2, 6, generator=random(1))
-    described = Description(mel, textures, torch.zeros(40, 0), torch.ones(40))
+    described = Description(mel, textures, torch.zeros(40, 0), torch.ones(40), {})
     right = torch.eye(2)[(torch.arange(40) >= 20).long()]
     across = torch.eye(2)[torch.arange(40) % 2]
     values = [separability(described, labels, FEATURES) for labels in (right, 0.6 * right + 0.2, across)]
     assert 1 > values[0] > 2 * values[1] > 2 * values[2] >= 0
     assert values[2] < 0.1
-    silent = Description(mel, textures, torch.zeros(40, 0), torch.zeros(40))
+    silent = Description(mel, textures, torch.zeros(40, 0), torch.zeros(40), {})
     assert separability(silent, right, FEATURES) == 0.0
 
 
 def test_members_call_the_same_sound_the_same() -> None:
     first, truth = sounds(30)
-    others = [Description(*(values[order] for values in vars(first).values())) for order in _orders_of(60, 3)]
+    others = [first.of(order) for order in _orders_of(60, 3)]
     snapshots = [concatenate([first, *others])]
     members = torch.arange(4).repeat_interleave(60)
     run = group_members(snapshots, members, FEATURES, GROUPING, sources=2, generator=random())

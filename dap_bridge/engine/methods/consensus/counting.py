@@ -24,16 +24,17 @@ def evidence(
     """
     runs = [replace(part, spectra=part.spectra[:1], activations=part.activations[:1]) for part in pool]
     spectra, activations = component_spectra(runs, views), component_activations(runs)
-    described = describe(spectra, activations, recipe.features, recipe.front)
+    features = replace(recipe.features, kinship=None)
+    described = describe(spectra, activations, features, recipe.front)
     described = replace(described, pan=described.pan[:, :0])
     energy = described.energy / described.energy.sum().clamp(min=TINY)
     activity = activations.cpu()
     activity = activity * (energy / activity.sum(1).clamp(min=TINY))[:, None]
     found = spread(described, energy) | coherence(activity, energy, counting)
     for sources in (2, 3):
-        groups = yield from group([described], recipe.features, recipe.grouping, sources=sources, generator=generator)
+        groups = yield from group([described], features, recipe.grouping, sources=sources, generator=generator)
         together = togetherness(groups.labels.T @ activity, counting)
-        apart = separability(described, groups.labels, recipe.features)
+        apart = separability(described, groups.labels, features)
         of_groups = {"agreement": groups.agreement, "separability": apart} | together
         found |= {f"{name}_{sources}": value for name, value in of_groups.items()}
     return found

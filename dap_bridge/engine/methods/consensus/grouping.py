@@ -9,12 +9,14 @@ from functools import cache
 from itertools import count, permutations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ...recipe import Front
 from ...signal.rows import bins
 from ...tiny import TINY
-from .recipe import Features, Grouping
+from .recipe import Features, Grouping, Kinship
+from .traits import kin, standard, traits
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,24 @@ class Description:
     """What is kept of a chunk's components to compare them: small, whatever the chunk's length.
 
     log_mel: (components, mel_bands), nats; textures: (components, compressions, numbers); pan: (components, views - 1);
-    energy: (components,), sum of the component's magnitude.
+    energy: (components,), sum of the component's magnitude; traits: by their names, see `traits.traits`, none where
+    components are not compared by them.
     """
 
     log_mel: Tensor
     textures: Tensor
     pan: Tensor
     energy: Tensor
+    traits: dict[str, Tensor]
+
+    def of(self, which: Tensor) -> Description:
+        """Some of the components, in order."""
+        return concatenate([self], which)
 
 
 def describe(spectra: Tensor, activations: Tensor, features: Features, front: Front) -> Description:
     """spectra: (components, views, rows), activations: (components, frames), magnitudes. The result is on the CPU."""
+    known = traits(spectra, activations, front) if features.kinship else {}
     spectra = spectra[:, :, : bins(front)]
     power = spectra.square().sum(1)
     return Description(
@@ -40,12 +49,18 @@ def describe(spectra: Tensor, activations: Tensor, features: Features, front: Fr
         textures=torch.stack([_texture(activations, c, features.lags) for c in features.compressions], 1).cpu(),
         pan=_pan(spectra).cpu(),
         energy=(power.sqrt().sum(1) * activations.sum(1)).cpu(),
+        traits=known,
     )
 
 
-def concatenate(parts: list[Description]) -> Description:
-    """The components of several chunks as one table, in order."""
-    return Description(*(torch.cat(columns) for columns in zip(*(vars(p).values() for p in parts), strict=True)))
+def concatenate(parts: Sequence[Description], which: Tensor | slice = slice(None)) -> Description:
+    """The components of several chunks as one table, in order, or some of them."""
+
+    def column(name: str) -> Tensor:
+        return torch.cat([getattr(part, name) for part in parts])[which]
+
+    traits = {name: torch.cat([part.traits[name] for part in parts])[which] for name in parts[0].traits}
+    return Description(column("log_mel"), column("textures"), column("pan"), column("energy"), traits)
 
 
 def _log_mel(power: Tensor, features: Features, front: Front) -> Tensor:
@@ -94,9 +109,10 @@ def _pan(spectra: Tensor) -> Tensor:
 
 
 def embed(description: Description, features: Features) -> Tensor:
-    """One point a component under each choice of (cepstra, compression): (settings, components, dimensions).
+    """One point a component under each choice of (cepstra, compression), and of features.kinship: (settings,
+    components, dimensions).
 
-    Timbre and texture each have total variance one; fewer cepstra leave zeros at the end.
+    Timbre and texture each have total variance one, so kin have two; fewer dimensions leave zeros at the end.
     """
     bands = description.log_mel.shape[1]
     most = max(features.cepstra)
@@ -110,7 +126,20 @@ def embed(description: Description, features: Features) -> Tensor:
             # not brought to variance one: what hardly differs between channels is no evidence
             pan = description.pan * features.pan_weight
             points.append(torch.cat([_unit(timbre), texture, pan], 1))
-    return torch.stack(points)
+    if features.kinship is not None:
+        points += _kindred(description, cepstrum, features.kinship, pan)
+    widest = max(each.shape[1] for each in points)
+    return torch.stack([F.pad(each, (0, widest - each.shape[1])) for each in points])
+
+
+def _kindred(description: Description, cepstrum: Tensor, recipe: Kinship, pan: Tensor) -> list[Tensor]:
+    """Points by what has been learned of the traits of sounds, one (components, dimensions) for each exponent."""
+    values = {
+        "cepstra": _unit(cepstrum),
+        "textures": standard(description.textures.flatten(1), recipe.least),
+        **{name: standard(trait, recipe.least) for name, trait in description.traits.items()},
+    }
+    return [torch.cat([math.sqrt(2) * _unit(points), pan], 1) for points in kin(values, recipe)]
 
 
 @cache
@@ -199,7 +228,7 @@ def group_members(
     first: Description | None = None
     for member in range(count):
         own = members == member
-        seen = [Description(*(values[own] for values in vars(snapshot).values())) for snapshot in snapshots]
+        seen = [snapshot.of(own) for snapshot in snapshots]
         groups = yield from group(seen, features, recipe, sources=sources, generator=generator)
         found = groups.labels
         if first is None:

@@ -32,6 +32,22 @@ class Factorisations(Section):
 
 
 @dataclass(frozen=True)
+class Kinship(Section):
+    """What has been learned of how sounds vary within themselves: the axes of a space in which they hardly do."""
+
+    exponents: tuple[float, ...]  # of an axis' separation, by which it counts: one description for each
+    least: float  # standard deviation of a trait, below which it is the same everywhere
+    separation: tuple[float, ...]  # of each axis: variance between two sounds over that within them
+    axes: dict[
+        str, tuple[tuple[float, ...], ...]
+    ]  # of each trait, a row for each of its numbers, a column for each axis
+
+    def __post_init__(self) -> None:
+        if any(len(row) != len(self.separation) for rows in self.axes.values() for row in rows):
+            raise ValueError("kinship.axes: one number for each of `separation` in every row")
+
+
+@dataclass(frozen=True)
 class Features(Section):
     """What a component is compared by."""
 
@@ -41,6 +57,7 @@ class Features(Section):
     compressions: tuple[float, ...]  # texture: exponents of the activation, one description for each
     lags: tuple[int, ...]  # frames; autocorrelation of the activation
     pan_weight: float  # of the balance of a component between views, -1 .. 1; timbre and texture have variance one
+    kinship: Kinship | None = None  # None: components are compared by timbre, texture and place alone
 
 
 @dataclass(frozen=True)
