@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dap_bridge.engine.recipe import Front, Highs
-from dap_bridge.engine.signal.rows import Heard, bins, hertz, interpolate_rows, look, through
+from dap_bridge.engine.signal.rows import Heard, bins, hertz, interpolate_rows, see, through
 from dap_bridge.engine.signal.stft import magnitude
 
 CPU = torch.device("cpu")
@@ -28,7 +28,7 @@ def hear(frequency: float, rate: int) -> Heard:
 @pytest.mark.parametrize("rate", [22_050, 44_100, 48_000, 96_000, 192_000])
 @pytest.mark.parametrize("frequency", [6_000.0, 7_777.0, 9_500.0])
 def test_a_tone_above_the_front_sounds_in_the_band_that_it_lies_in(rate: int, frequency: float) -> None:
-    seen = look(hear(frequency, rate), FRONT)
+    seen = see(hear(frequency, rate), FRONT)
     rows = hertz(FRONT, rate, seen.shape[1], CPU)
     middle = seen[0, :, seen.shape[2] // 2]
     assert abs(math.log2(float(rows[middle.argmax()]) / frequency)) <= 1 / 48
@@ -37,25 +37,25 @@ def test_a_tone_above_the_front_sounds_in_the_band_that_it_lies_in(rate: int, fr
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
 def test_a_tone_is_about_as_high_in_a_band_as_in_a_bin(rate: int) -> None:
-    below, above = (look(hear(f, rate), FRONT)[0, :, 30].square().sum().sqrt() for f in (3_000.0, 9_000.0))
+    below, above = (see(hear(f, rate), FRONT)[0, :, 30].square().sum().sqrt() for f in (3_000.0, 9_000.0))
     assert float(above / below) == pytest.approx(1, rel=0.1)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_000, 11_025])
 def test_a_clip_without_highs_is_seen_as_ever(rate: int) -> None:
     view = tone(1_000, FRONT.rate)
-    assert torch.equal(look(Heard(view, tone(1_000, rate), rate), FRONT), magnitude(view, FRONT))
+    assert torch.equal(see(Heard(view, tone(1_000, rate), rate), FRONT), magnitude(view, FRONT))
 
 
 def test_a_front_without_highs_sees_none() -> None:
-    assert look(hear(9_000.0, 44_100), WITHOUT).shape[1] == bins(WITHOUT)
+    assert see(hear(9_000.0, 44_100), WITHOUT).shape[1] == bins(WITHOUT)
 
 
 def test_bands_lie_in_time_where_bins_do() -> None:
     """A click, heard through windows of the same length: both are loudest in the same frame."""
     view, audio = torch.zeros(1, 11_000), torch.zeros(1, 44_100)
     view[0, 5_500], audio[0, 22_050] = 1.0, 1.0
-    seen = look(Heard(view, audio, 44_100), FRONT)[0]
+    seen = see(Heard(view, audio, 44_100), FRONT)[0]
     assert seen[: bins(FRONT)].sum(0).argmax() == seen[bins(FRONT) :].sum(0).argmax()
 
 
@@ -64,7 +64,7 @@ def test_views_of_bands_are_those_of_bins() -> None:
     heard = Heard(torch.zeros(2, 11_000), audio, 44_100)
 
     def level(view: str) -> float:
-        seen = look(heard, Front(11_000, 1022, 172, view, FRONT.highs))  # type: ignore[arg-type]
+        seen = see(heard, Front(11_000, 1022, 172, view, FRONT.highs))  # type: ignore[arg-type]
         return float(seen.square().sum((1, 2)).mean().sqrt())
 
     assert level("channels") == pytest.approx(level("power"))
@@ -73,7 +73,7 @@ def test_views_of_bands_are_those_of_bins() -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 300])
 def test_the_shortest_clips_have_bands(frames: int) -> None:
-    seen = look(Heard(torch.ones(1, 1), torch.ones(1, frames), 44_100), FRONT)
+    seen = see(Heard(torch.ones(1, 1), torch.ones(1, frames), 44_100), FRONT)
     assert seen.shape == (1, 512 + 96, 1)
     assert seen.isfinite().all()
 

@@ -28,7 +28,7 @@ class Heard:
         return Heard(self.view.to(device), self.audio.to(device), self.rate)
 
 
-def look(heard: Heard, front: Front) -> Tensor:
+def see(heard: Heard, front: Front) -> Tensor:
     """What a front sees: magnitudes (views, rows, frames), rows as `hertz` says.
 
     A band's power is the sum of its bins' in a spectrogram of the clip at its own rate, whose window is as long as the

@@ -14,7 +14,7 @@ from ...events import Corrected, Step, StepCounter, relay
 from ...nets.optimise import Iteration
 from ...recipe import Front, Refinement
 from ...signal.boxes import ChunkBox, fill, on_front
-from ...signal.rows import Heard, look, through
+from ...signal.rows import Heard, see, through
 from ...tiny import TINY
 from .carry import Example, Lesson, carried, learn, thinned
 from .components import agreed, component_activations, component_spectra, member_masks, sharpen
@@ -259,7 +259,7 @@ def _toward(
 
 def _as_separated(learned: Learned, window: Window, heard: Heard, recipe: ConsensusRecipe) -> _Part:
     """The masks that a window gave, made again from what was learned."""
-    seen = look(heard, window.front)
+    seen = see(heard, window.front)
     components = modelled = member_masks(learned.pool, learned.labels.to(seen.device), len(seen), window.members)
     if learned.models and recipe.models is not None:
         modelled = blend(components, learned.models, seen, recipe.models)

@@ -15,7 +15,7 @@ from torch import Tensor
 from ... import seeds
 from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
 from ...recipe import Front, Refinement
-from ...signal.rows import Heard, bins, look
+from ...signal.rows import Heard, bins, see
 from .components import (
     Factorisation,
     agreed,
@@ -173,7 +173,7 @@ class _Separation:
     ) -> Generator[Step, None, _Chunk]:
         recipe = self.recipe
         heard = self.read(index).to(self.device)
-        seen = [look(heard, window.front) for window in recipe.windows]
+        seen = [see(heard, window.front) for window in recipe.windows]
         islands: Tensor | None = spectral_islands(seen[0][:, : bins(recipe.front)], recipe.islands)
         if islands is not None and int(islands.max()) + 1 != self.sources:
             islands = None
