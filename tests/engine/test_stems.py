@@ -1,11 +1,13 @@
 """Stems: they sum to the clip, stay in place, and follow masks in hertz and in seconds."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from dap_bridge.engine.recipe import Extension, Front, Stems
+from dap_bridge.engine.recipe import Extension, Front, Highs, Stems
+from dap_bridge.engine.signal.rows import Heard, hertz, see
 from dap_bridge.engine.signal.stems import apply_masks
 
 FRONT = Front(rate=11000, n_fft=1022, hop=172, view="power")
@@ -13,7 +15,7 @@ STEMS = Stems(
     window_s=0.085,
     overlap=4,
     extension=Extension(
-        bands=24, octave=96, lowest=200.0, compression=0.7, nearness=4.0, updates=28, relaxation=1.8, exponent=2.0
+        bands=24, octave=96, lowest=200.0, compression=0.7, nearness=8.0, updates=12, relaxation=1.8, exponent=2.0
     ),
 )
 
@@ -102,3 +104,32 @@ def test_above_the_band_silence_is_shared_evenly() -> None:
     mixture = tone(15000, 44100)
     stems = apply_masks(mixture, 44100, torch.full((2, 512, 64), 0.5), FRONT, STEMS)
     torch.testing.assert_close(stems, mixture.expand(2, 1, -1) / 2, atol=1e-5, rtol=0)
+
+
+def share_of(stem: torch.Tensor, sound: torch.Tensor) -> float:
+    """How much of a sound a stem holds, away from both ends."""
+    inside = slice(sound.shape[1] // 4, 3 * sound.shape[1] // 4)
+    return float((stem[:, inside] * sound[:, inside]).sum() / sound[:, inside].square().sum())
+
+
+def test_where_the_band_ends_a_sound_has_no_edge() -> None:
+    rate = 44100
+    low, above = tone(1000, rate), tone(5520, rate)
+    masks = torch.tensor([0.7, 0.3])[:, None, None].expand(2, 512, 64)
+    stems = apply_masks(low + above, rate, masks, FRONT, STEMS)
+    assert share_of(stems[0], low) == pytest.approx(0.7, abs=0.01)
+    assert share_of(stems[0], above) == pytest.approx(0.7, abs=0.1)
+
+
+@pytest.mark.parametrize("rate", [22050, 44100, 96000])
+def test_masks_of_bands_part_what_the_lows_cannot(rate: int) -> None:
+    """The lows have no opinion, and what the bands say is half of the answer."""
+    front = replace(FRONT, highs=Highs(bands=48, top=22_000.0))
+    low, high = tone(6500, rate), tone(9500, rate)
+    rows = see(Heard(torch.zeros(1, FRONT.rate), low + high, rate), front).shape[1]
+    masks = (hertz(front, rate, rows, torch.device("cpu")) < 8000).float()
+    masks[: FRONT.n_fft // 2 + 1] = 0.5
+    masks = masks[:, None].expand(rows, 64)
+    stems = apply_masks(low + high, rate, torch.stack([masks, 1 - masks]), front, STEMS)
+    assert share_of(stems[0], low) == pytest.approx(0.75, abs=0.03)
+    assert share_of(stems[0], high) == pytest.approx(0.25, abs=0.03)
