@@ -216,9 +216,11 @@ def test_members_agree_on_the_rows_of_the_first_window() -> None:
     fine = torch.stack([low, high])[:, :, None, None].expand(2, 2, 6, 4)
     rising = torch.tensor([0.0, 0.5, 1.0, 0.9])[:, None].expand(4, 4)
     coarse = torch.stack([rising, 1 - rising])[None]
-    found = agreed([fine, coarse], fronts, 1.0)
+    found = agreed([fine, coarse], fronts, 1.0, 1.0)
     expected = (0.2 + 0.4 + torch.tensor([0, 0.25, 0.5, 0.75, 1, 0.9])) / 3
     torch.testing.assert_close(found, torch.stack([expected, 1 - expected])[:, :, None].expand(2, 6, 4))
     squares = torch.stack([expected, 1 - expected]) ** 2
     sharpened = (squares / squares.sum(0))[:, :, None].expand(2, 6, 4)
-    torch.testing.assert_close(agreed([fine, coarse], fronts, 2.0), sharpened)
+    torch.testing.assert_close(agreed([fine, coarse], fronts, 2.0, 1.0), sharpened)
+    doubted = agreed([fine, coarse], fronts, 2.0, 0.6)
+    torch.testing.assert_close(doubted, 0.6 * sharpened + 0.2)

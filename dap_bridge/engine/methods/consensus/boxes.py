@@ -165,11 +165,11 @@ class _Correction:
         recipe, inside = self.recipe, self.boxes[index]
         assert recipe.boxes is not None
         parts = self._as_separated(index)
-        fronts, rate = [part.front for part in parts], parts[0].rate
-        separated = heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent)
+        fronts, rate, belief = [part.front for part in parts], parts[0].rate, parts[0].learned.belief
+        separated = heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent, belief)
         if self.lessons:
             parts = [part.taught(lesson, recipe) for part, lesson in zip(parts, self.lessons, strict=True)]
-            heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent)
+            heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent, belief)
         yield self.counter.step("grouping")
         answers, generator = [part.masks for part in parts], seeds.generator(0, index)
         for at, part in enumerate(parts if inside else ()):
@@ -178,7 +178,7 @@ class _Correction:
                 answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.counter)
             else:
                 answers[at] = part.moved(labels)
-        masks = agreed(answers, fronts, recipe.mask_exponent)
+        masks = agreed(answers, fronts, recipe.mask_exponent, belief)
         belonging = on_front(inside, heard, recipe.front, rate, recipe.boxes.feather_octaves)
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - separated).square()).sum((1, 2))

@@ -221,13 +221,15 @@ def member_masks(pool: Sequence[Factorisation], labels: Tensor, views: int, memb
     return torch.stack([group_masks(p, own, views) for p, own in zip(parts, labels.chunk(members), strict=True)])
 
 
-def agreed(masks: Sequence[Tensor], fronts: Sequence[Front], exponent: float) -> Tensor:
+def agreed(masks: Sequence[Tensor], fronts: Sequence[Front], exponent: float, belief: float) -> Tensor:
     """What the members answer together, (sources, rows, frames): the mean of their masks, sharpened.
 
-    masks: of every window, (members, sources, rows, frames); the first window's rows are those of the answer.
+    masks: of every window, (members, sources, rows, frames); the first window's rows are those of the answer. belief:
+    how much of the answer is theirs, 0 .. 1; the rest is equal shares, by which nothing is lost.
     """
     seen = [rows.through(own, front, fronts[0]) for own, front in zip(masks, fronts, strict=True)]
-    return sharpen(torch.cat(seen).mean(0), exponent)
+    answer = sharpen(torch.cat(seen).mean(0), exponent)
+    return answer.mul_(belief).add_((1 - belief) / len(answer))
 
 
 def sharpen(masks: Tensor, exponent: float) -> Tensor:

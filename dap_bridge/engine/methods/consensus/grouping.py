@@ -109,10 +109,8 @@ def _pan(spectra: Tensor) -> Tensor:
 
 
 def embed(description: Description, features: Features) -> Tensor:
-    """One point a component under each choice of (cepstra, compression), and of features.kinship: (settings,
-    components, dimensions).
-
-    Timbre and texture each have total variance one, so kin have two; fewer dimensions leave zeros at the end.
+    """One point a component under each choice of (cepstra, compression), and of features.kinship where its traits are
+    known: (settings, components, dimensions). Timbre and texture each have total variance one, kin have two.
     """
     bands = description.log_mel.shape[1]
     most = max(features.cepstra)
@@ -126,8 +124,13 @@ def embed(description: Description, features: Features) -> Tensor:
             # not brought to variance one: what hardly differs between channels is no evidence
             pan = description.pan * features.pan_weight
             points.append(torch.cat([_unit(timbre), texture, pan], 1))
-    if features.kinship is not None:
+    if features.kinship is not None and description.traits:
         points += _kindred(description, cepstrum, features.kinship, pan)
+    return _stack(points)
+
+
+def _stack(points: Sequence[Tensor]) -> Tensor:
+    """(settings, components, dimensions) of settings (components, dimensions), which may have fewer dimensions."""
     widest = max(each.shape[1] for each in points)
     return torch.stack([F.pad(each, (0, widest - each.shape[1])) for each in points])
 
@@ -182,7 +185,7 @@ def group(
     drawn by energy and grouped; each of the others takes the mean label of the landmarks, weighed by
     exp(-d2 / (bandwidth median d2)).
     """
-    points = torch.cat([embed(snapshot, features) for snapshot in snapshots])
+    points = _stack([setting for snapshot in snapshots for setting in embed(snapshot, features)])
     energy = snapshots[-1].energy
     chosen = _landmarks(energy, recipe.landmarks, generator)
     landmarks = points[:, chosen]

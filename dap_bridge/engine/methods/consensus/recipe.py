@@ -104,6 +104,17 @@ class Confidence(Section):
 
 
 @dataclass(frozen=True)
+class Caution(Section):
+    """How far masks are believed where it is doubtful that they are good."""
+
+    least: float  # share of the masks at a confidence of 0, the rest is equal shares
+    full: float  # confidence from which on masks are believed in full
+
+    def belief(self, confidence: float) -> float:
+        return self.least + (1 - self.least) * min(1.0, confidence / self.full)
+
+
+@dataclass(frozen=True)
 class CountWeights(Section):
     """What speaks for so many sounds: a weight for each number of them, of every measure of counting.py."""
 
@@ -201,6 +212,7 @@ class ConsensusRecipe(MaskRecipe):
     features: Features
     grouping: Grouping
     confidence: Confidence
+    caution: Caution
     mask_exponent: float  # of the final masks: above 1 less is left of the other sounds, and more of the own is lost
     counting: Counting | None = None  # None: the number of sounds is not guessed
     models: Models | None = None  # None: no source has a model of its own

@@ -31,7 +31,7 @@ from .grouping import Description, concatenate, describe, group_members, separab
 from .learned import Decoders, Learned, dump
 from .models import blend, model_members
 from .priors import Prior, informed, settle
-from .recipe import Confidence, ConsensusRecipe, Models
+from .recipe import Confidence, ConsensusRecipe, Features, Models
 from .redraw import redraw
 
 
@@ -57,8 +57,8 @@ def separate(
     grouped = yield from separation.group(described)
     sounds = separation.sounds(described)
     for index, labels in enumerate(grouped.labels):
-        masks, learned, parted = yield from separation.answer(index, labels)
-        yield ChunkMasks(index, masks.cpu(), 1.0 if parted else grouped.confidence, dump(learned), sounds)
+        masks, learned, confidence = yield from separation.answer(index, labels, grouped.confidence)
+        yield ChunkMasks(index, masks.cpu(), confidence, dump(learned), sounds)
 
 
 @dataclass(frozen=True)
@@ -151,22 +151,28 @@ class _Separation:
         found = [one.evidence for one in described if one.evidence is not None]
         return probabilities(found, self.recipe.counting) if self.recipe.counting and found else None
 
-    def answer(self, index: int, labels: Tensor) -> Generator[Step, None, tuple[Tensor, list[Learned], bool]]:
-        """A chunk's masks (sources, rows, frames), what each window learned of it, and whether islands part it."""
+    def answer(
+        self, index: int, labels: Tensor, confidence: float
+    ) -> Generator[Step, None, tuple[Tensor, list[Learned], float]]:
+        """A chunk's masks (sources, rows, frames), what each window learned of it, and how sure that is: as sure as the
+        grouping is, or quite, where islands part it.
+        """
         recipe, windows = self.recipe, self.recipe.windows
         generator = seeds.generator(self.seed, index)
         chunk = self.only or (yield from self._take_apart(index, generator, (1.0,)))
         # silence between islands leaves nothing to model and nothing to redraw
         steps = recipe if chunk.islands is None else replace(recipe, models=None, refinement=None)
+        confidence = confidence if chunk.islands is None else 1.0
+        belief = recipe.caution.belief(confidence)
         shares = labels.split([len(labels) // len(recipe.members) * window.members for window in windows])
         answers: list[Tensor] = []
         learned: list[Learned] = []
         for seen, pool, share, window in zip(chunk.seen, chunk.pools, shares, windows, strict=True):
             masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.counter)
             answers.append(masks)
-            learned.append(own)
+            learned.append(replace(own, belief=belief))
         fronts = [window.front for window in windows]
-        return agreed(answers, fronts, recipe.mask_exponent), learned, chunk.islands is not None
+        return agreed(answers, fronts, recipe.mask_exponent, belief), learned, confidence
 
     def _take_apart(
         self, index: int, generator: torch.Generator, snapshots: Sequence[float]
@@ -195,16 +201,17 @@ class _Separation:
 
     def _describe(self, index: int, chunk: _Chunk) -> Generator[Step, None, _Described]:
         views = len(chunk.seen[0])
-        snapshots = [self._described(pools, views) for pools in chunk.snapshots]
+        early = replace(self.recipe.features, kinship=None)  # what is learned is learned of spectra that are settled
+        snapshots = [self._described(pools, views, early) for pools in chunk.snapshots[:-1]]
+        snapshots.append(self._described(chunk.pools, views, self.recipe.features))
         if chunk.islands is not None:
             parts = [part for pool in chunk.pools for part in pool]
             return _Described(snapshots, component_islands(parts, self.sources), None)
         said = yield from self._evidence(index, chunk)
         return _Described(snapshots, None, said)
 
-    def _described(self, pools: Sequence[list[Factorisation]], views: int) -> Description:
+    def _described(self, pools: Sequence[list[Factorisation]], views: int, features: Features) -> Description:
         """The components of all windows, one window after the other."""
-        features = self.recipe.features
         return concatenate(
             [
                 describe(component_spectra(pool, views), component_activations(pool), features, window.front)
