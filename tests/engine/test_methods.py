@@ -11,7 +11,7 @@ from dap_bridge import presets
 from dap_bridge.engine.events import ChunkMasks
 from dap_bridge.engine.methods import DENOISERS, RECIPES, SEPARATORS, denoiser, separator
 from dap_bridge.engine.methods.consensus.learned import dump, restore
-from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
+from dap_bridge.engine.methods.consensus.recipe import Caution, ConsensusRecipe
 from dap_bridge.jobs import learned
 
 from .hearing import heard
@@ -47,11 +47,38 @@ def test_a_session_does_not_depend_on_what_only_corrects_and_tells(recipe: Conse
     assert separator(recipe).basis != separator(replace(recipe, mask_exponent=1.0)).basis
 
 
-def test_the_words_that_sessions_are_called_after_stay() -> None:
-    """Or every session that is there already is separated once more at its next correction."""
-    part = separator(presets.load_one_of("draft", ConsensusRecipe).recipe).basis.partition("pool=(")[2]
-    assert part.startswith("Factorisations(runs=")
-    assert ", beta=1.0, updates=" in part.partition(")")[0]
+def test_doubt_is_told_and_confidence_is_not(recipe: ConsensusRecipe) -> None:
+    advice = separator(recipe).advice
+    (told,) = advice(2, None, recipe.caution.told_below - 0.01)
+    assert "doubtful" in told
+    assert advice(2, None, recipe.caution.told_below) == advice(2, None, None) == []
+
+
+@pytest.mark.parametrize(("confidence", "belief"), [(0.0, 0.5), (0.4, 0.75), (0.8, 1.0), (1.0, 1.0)])
+def test_the_surer_it_is_the_more_masks_are_believed(confidence: float, belief: float) -> None:
+    assert Caution(least=0.5, full=0.8, told_below=0.5).belief(confidence) == pytest.approx(belief)
+
+
+def test_a_doubtful_answer_is_nearer_to_equal_shares_in_a_correction_too(recipe: ConsensusRecipe) -> None:
+    audio = torch.rand(1, 11_000, generator=torch.Generator().manual_seed(0)) - 0.5
+    cpu = torch.device("cpu")
+
+    def answers(least: float) -> tuple[torch.Tensor, torch.Tensor]:
+        method = separator(replace(recipe, caution=Caution(least=least, full=1.5, told_below=0.5)))
+        run = method.separate(lambda _: heard(audio), 1, sources=2, seed=0, device=cpu)
+        (answer,) = [event for event in run if isinstance(event, ChunkMasks)]
+        assert method.corrector is not None
+        again = method.corrector.correct(
+            lambda _: heard(audio), lambda _: answer.learned, {0: []}, redraw=True, carry=(), device=cpu
+        )
+        (corrected,) = [event for event in again if isinstance(event, ChunkMasks)]
+        return answer.masks, corrected.masks
+
+    bold, bold_again = answers(1.0)
+    cautious, cautious_again = answers(0.2)
+    assert (cautious - 0.5).abs().mean() < 0.9 * (bold - 0.5).abs().mean()
+    assert torch.equal(bold, bold_again)
+    assert torch.equal(cautious, cautious_again)
 
 
 def test_without_boxes_nothing_can_be_corrected(recipe: ConsensusRecipe) -> None:

@@ -74,8 +74,8 @@ class Separator(ABC, Generic[M]):
         """None where what it makes cannot be corrected."""
         return None
 
-    def advice(self, sounds: Sequence[float], sources: int) -> list[str]:
-        """What to tell whoever asked for so many sources; sounds: see ChunkMasks."""
+    def advice(self, sources: int, sounds: Sequence[float] | None, confidence: float | None) -> list[str]:
+        """What to tell whoever asked for so many sources; sounds, confidence: of the whole clip, see ChunkMasks."""
         return []
 
 

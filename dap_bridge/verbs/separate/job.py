@@ -88,8 +88,7 @@ class Separation:
         with self.clip.writer(paths) as writer:
             for answer in self.answers(device):
                 self.clip.write_masked(writer, answer, device)
-        if self._sounds:
-            self.clip.run.notes += self.clip.method.advice(self._sounds, self.clip.sources)
+        self.clip.run.notes += self.clip.method.advice(self.clip.sources, self._sounds, self.confidence)
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:
         """The method's answers, chunk by chunk; what was learned is kept on the way."""

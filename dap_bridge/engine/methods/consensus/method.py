@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,19 +25,22 @@ class Consensus(Separator[ConsensusRecipe]):
 
     @property
     def basis(self) -> str:
-        """All but what boxes and counting go by. Sessions hold its digest, so it stays as it was when the divergence
-        that is minimised, Kullback-Leibler, was a number of each part of the pool.
-        """
-        text = repr(replace(self.recipe, boxes=None, counting=None))
-        return re.sub(r"(Factorisations\([^()]*), updates=", r"\1, beta=1.0, updates=", text)
+        """All but what boxes and counting go by."""
+        return repr(replace(self.recipe, boxes=None, counting=None))
 
     @property
     def corrector(self) -> Correcting | None:
         return Correcting(self.recipe, self.recipe.boxes) if self.recipe.boxes else None
 
-    def advice(self, sounds: Sequence[float], sources: int) -> list[str]:
-        counting = self.recipe.counting
-        return suggestion(sounds, sources, counting.told_from) if counting else []
+    def advice(self, sources: int, sounds: Sequence[float] | None, confidence: float | None) -> list[str]:
+        counting, caution = self.recipe.counting, self.recipe.caution
+        told = suggestion(sounds, sources, counting.told_from) if counting and sounds else []
+        if confidence is not None and confidence < caution.told_below:
+            told.append(
+                f"What belongs together is doubtful (confidence {confidence:.2f}), so the stems share more of the clip "
+                "than usual and little is lost: listen, and correct them by boxes."
+            )
+        return told
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,7 @@ class Caution(Section):
 
     least: float  # share of the masks at a confidence of 0, the rest is equal shares
     full: float  # confidence from which on masks are believed in full
+    told_below: float  # confidence below which it is told
 
     def belief(self, confidence: float) -> float:
         return self.least + (1 - self.least) * min(1.0, confidence / self.full)
