@@ -23,6 +23,7 @@ TITLES = {
     "boxes": "Boxes by a simulated user",
     "denoise": "Noisy speech (Fig. 4)",
     "watermark": "Clips that share a sound (Fig. 7)",
+    "kinship": "What varies within sounds and what between them",
     "speed": "Speed",
 }
 

@@ -18,10 +18,10 @@ import soundfile
 import tomli_w
 from click.testing import CliRunner
 
-from dap_bridge import assets
+from dap_bridge import assets, presets
 from dap_bridge import bench as room
 from dap_bridge.bench import table
-from dap_bridge.bench.benchmarks import ablation, dynamics, speed
+from dap_bridge.bench.benchmarks import ablation, dynamics, kinship, speed
 from dap_bridge.bench.benchmarks.boxes import user
 from dap_bridge.bench.methods.baselines import BASELINES
 from dap_bridge.bench.report import blocks
@@ -155,6 +155,33 @@ def test_a_preset_and_baselines_are_measured_and_reported(bench: Bench, mixtures
 
     again = bench("universal150", *arguments, "--limit", "3")
     assert (again["finished"], again["reused"]) == (3, 6)
+
+
+def test_kinship_is_learned_as_the_table_of_a_preset(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    (mixtures.parent / "sets").mkdir()
+    mixtures.rename(mixtures.parent / "sets" / "universal150")
+    answer = bench("kinship", "--root", str(mixtures.parent / "sets"), "--preset", "quick")
+    assert (answer["finished"], answer["failed"]) == (2, {}), "the even ones"
+    text = (tmp_path / "out" / "kinship" / "kinship.toml").read_text(encoding="utf-8")
+    found = tomllib.loads(text)["features"]["kinship"]
+    known = presets.load("quick").recipe.features.kinship  # type: ignore[attr-defined]
+    assert {name: len(rows) for name, rows in found["axes"].items()} == {
+        name: len(rows) for name, rows in known.axes.items()
+    }
+    assert found["separation"] == sorted(found["separation"], reverse=True)
+    own = tmp_path / "own.toml"
+    own.write_text(f'base = "default"\ntitle = "Own"\n\n{text}', encoding="utf-8")
+    assert presets.read(own).recipe.features.kinship.separation == tuple(found["separation"])  # type: ignore[attr-defined]
+
+
+def test_what_varies_within_sounds_counts_less() -> None:
+    """Two numbers differ as much between sounds; one of them varies within sounds, too, and a third tells nothing."""
+    separation, axes = kinship.discriminants(np.diag([1.0, 9.0, 1.0]), np.outer([1, 1, 0], [1, 1, 0]), 2)
+    ridge = 1 + kinship.RIDGE * 11 / 3
+    assert separation[0] == pytest.approx(1 / ridge + 1 / (ridge + 8))
+    assert axes[0, 0] / axes[1, 0] == pytest.approx((ridge + 8) / ridge)
+    assert axes[2, 0] == pytest.approx(0, abs=1e-9)
+    assert (separation.shape, axes.shape) == ((2,), (3, 2))
 
 
 def test_reports_are_made_again_from_cached_results_alone(bench: Bench, mixtures: Path, tmp_path: Path) -> None:

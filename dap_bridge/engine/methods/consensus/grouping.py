@@ -15,8 +15,8 @@ from torch import Tensor
 from ...recipe import Front
 from ...signal.rows import bins
 from ...tiny import TINY
-from .recipe import Features, Grouping, Kinship
-from .traits import kin, standard, traits
+from .recipe import Features, Grouping
+from .traits import kin, standard, traits, unit
 
 
 @dataclass(frozen=True)
@@ -120,12 +120,13 @@ def embed(description: Description, features: Features) -> Tensor:
         timbre = torch.zeros_like(cepstrum)
         timbre[:, : order - 1] = cepstrum[:, : order - 1]
         for index in range(len(features.compressions)):
-            texture = _unit(_standard(description.textures[:, index]))
+            texture = unit(standard(description.textures[:, index], TINY))
             # not brought to variance one: what hardly differs between channels is no evidence
             pan = description.pan * features.pan_weight
-            points.append(torch.cat([_unit(timbre), texture, pan], 1))
+            points.append(torch.cat([unit(timbre), texture, pan], 1))
     if features.kinship is not None and description.traits:
-        points += _kindred(description, cepstrum, features.kinship, pan)
+        known = compared(description, features, features.kinship.least)
+        points += [torch.cat([math.sqrt(2) * unit(each), pan], 1) for each in kin(known, features.kinship)]
     return _stack(points)
 
 
@@ -135,14 +136,13 @@ def _stack(points: Sequence[Tensor]) -> Tensor:
     return torch.stack([F.pad(each, (0, widest - each.shape[1])) for each in points])
 
 
-def _kindred(description: Description, cepstrum: Tensor, recipe: Kinship, pan: Tensor) -> list[Tensor]:
-    """Points by what has been learned of the traits of sounds, one (components, dimensions) for each exponent."""
-    values = {
-        "cepstra": _unit(cepstrum),
-        "textures": standard(description.textures.flatten(1), recipe.least),
-        **{name: standard(trait, recipe.least) for name, trait in description.traits.items()},
-    }
-    return [torch.cat([math.sqrt(2) * _unit(points), pan], 1) for points in kin(values, recipe)]
+def compared(description: Description, features: Features, least: float) -> dict[str, Tensor]:
+    """All that kinship is told by, of each component: by name, (components, numbers), standardised where they vary by
+    more than `least`.
+    """
+    cepstrum = description.log_mel @ _dct(description.log_mel.shape[1], max(features.cepstra))
+    further = {"textures": description.textures.flatten(1), **description.traits}
+    return {"cepstra": unit(cepstrum), **{name: standard(values, least) for name, values in further.items()}}
 
 
 @cache
@@ -150,17 +150,6 @@ def _dct(bands: int, order: int) -> Tensor:
     """DCT-II coefficients 1 .. order - 1: (bands, order - 1)."""
     position = torch.arange(bands)[:, None] + 0.5
     return (math.pi / bands * position * torch.arange(1, order)).cos()
-
-
-def _standard(values: Tensor) -> Tensor:
-    centred = values - values.mean(0)
-    return centred / centred.square().mean(0).sqrt().clamp(min=TINY)
-
-
-def _unit(values: Tensor) -> Tensor:
-    """Centred, with total variance one over all columns."""
-    centred = values - values.mean(0)
-    return centred / centred.square().sum(1).mean().sqrt().clamp(min=TINY)
 
 
 @dataclass(frozen=True)

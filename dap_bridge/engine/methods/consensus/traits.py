@@ -113,6 +113,12 @@ def standard(values: Tensor, least: float) -> Tensor:
     return centred / centred.square().mean(0).sqrt().clamp(min=least)
 
 
+def unit(values: Tensor) -> Tensor:
+    """Centred, with total variance one over all columns."""
+    centred = values - values.mean(0)
+    return centred / centred.square().sum(1).mean().sqrt().clamp(min=TINY)
+
+
 def kin(values: dict[str, Tensor], recipe: Kinship) -> Tensor:
     """Points in which the components of one sound lie near one another, (components, axes), for each of the exponents.
 
