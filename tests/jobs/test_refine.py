@@ -29,7 +29,8 @@ def test_a_box_of_full_strength_silences_and_the_stems_still_sum_to_the_clip(
     silent = 0 if op == "deactivate" else 1
     before, after = (energy(one["audio"][silent], *where) for one in (first, second))
     assert before > 0
-    assert after <= 1e-6 * energy(first["audio"].sum(0), *where), "of the mixture in the box"
+    # a stem that is faint there already need not fall 60 dB more: silence is measured against the mixture
+    assert after <= max(1e-6 * before, 10**-7.5 * energy(first["audio"].sum(0), *where))
     assert second["null_db"] <= -100
     assert np.abs(second["audio"].sum(0) - first["audio"].sum(0)).max() <= 1e-5
 

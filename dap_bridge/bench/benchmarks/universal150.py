@@ -2,31 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from .. import options
-from ..benchmark import Benchmark
-from ..data.sounds import of_half
 from ..data.universal150 import LAYOUT, universal150
-from ..report import summary
-from ..separations import HOW, Separation, separations
+from ..halved import halved
 
-
-def trials(root: Path, half: str, limit: int | None, **how: Any) -> list[Separation]:
-    return separations(of_half(universal150(root), half)[:limit], **how)
-
-
-BENCHMARK = Benchmark(
-    about=__doc__,
-    trials=trials,
-    blocks=summary.blocks,
-    tables=summary.tables,
-    options=(
-        options.root(LAYOUT),
-        options.HALF,
-        options.limit("mixtures"),
-        options.presets("default", none=True),
-        *HOW,
-    ),
-)
+BENCHMARK = halved(__doc__, universal150, LAYOUT)
