@@ -28,6 +28,7 @@ class Highs(Section):
 
     bands: int  # an octave
     top: float  # Hz, where the last band begins at the latest
+    share: float  # of what masks say of the bands in the answer there, the rest is of the lows (`Extension`)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dap_bridge.engine.signal.rows import Heard, bins, hertz, interpolate_rows, 
 from dap_bridge.engine.signal.stft import magnitude
 
 CPU = torch.device("cpu")
-FRONT = Front(rate=11_000, n_fft=1022, hop=172, view="channels", highs=Highs(bands=48, top=22_000.0))
+FRONT = Front(rate=11_000, n_fft=1022, hop=172, view="channels", highs=Highs(bands=48, top=22_000.0, share=0.5))
 WITHOUT = Front(rate=11_000, n_fft=1022, hop=172, view="channels")
 
 

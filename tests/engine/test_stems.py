@@ -124,7 +124,7 @@ def test_where_the_band_ends_a_sound_has_no_edge() -> None:
 @pytest.mark.parametrize("rate", [22050, 44100, 96000])
 def test_masks_of_bands_part_what_the_lows_cannot(rate: int) -> None:
     """The lows have no opinion, and what the bands say is half of the answer."""
-    front = replace(FRONT, highs=Highs(bands=48, top=22_000.0))
+    front = replace(FRONT, highs=Highs(bands=48, top=22_000.0, share=0.5))
     low, high = tone(6500, rate), tone(9500, rate)
     rows = see(Heard(torch.zeros(1, FRONT.rate), low + high, rate), front).shape[1]
     masks = (hertz(front, rate, rows, torch.device("cpu")) < 8000).float()

@@ -6,16 +6,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from dap_bridge.engine.methods.consensus.recipe import Kinship
+from dap_bridge import presets
+from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe, Kinship
 from dap_bridge.engine.methods.consensus.traits import kin, standard, traits
 from dap_bridge.engine.recipe import Front
 
 FRONT = Front(rate=11_000, n_fft=1022, hop=172, view="power")
+KINSHIP = presets.load_one_of("default", ConsensusRecipe).recipe.features.kinship
+assert KINSHIP is not None
+TRAITS = KINSHIP.traits
 
 
 def of(spectrum: Tensor, activation: Tensor) -> dict[str, Tensor]:
     """The traits of one component, (bins,) or (rows,) and (frames,)."""
-    return {name: values[0] for name, values in traits(spectrum[None, None], activation[None], FRONT).items()}
+    found = traits(spectrum[None, None], activation[None], TRAITS, FRONT)
+    return {name: values[0] for name, values in found.items()}
 
 
 def flat() -> Tensor:
@@ -82,7 +87,11 @@ def test_a_scale_is_no_trait() -> None:
 def test_what_varies_within_sounds_counts_as_little_as_its_axis_says() -> None:
     values = {"a": torch.tensor([[1.0], [-1.0]]), "b": torch.tensor([[2.0], [-2.0]])}
     recipe = Kinship(
-        exponents=(0.0, 0.5), least=0.01, separation=(4.0, 0.25), axes={"a": ((1.0, 0.0),), "b": ((0.0, 1.0),)}
+        exponents=(0.0, 0.5),
+        least=0.01,
+        separation=(4.0, 0.25),
+        traits=TRAITS,
+        axes={"a": ((1.0, 0.0),), "b": ((0.0, 1.0),)},
     )
     plain, weighed = kin(values, recipe)
     assert plain.tolist() == [[1.0, 2.0], [-1.0, -2.0]]
@@ -97,4 +106,4 @@ def test_what_does_not_vary_is_no_difference() -> None:
 
 def test_every_row_of_the_axes_has_a_number_for_each_axis() -> None:
     with pytest.raises(ValueError, match="separation"):
-        Kinship(exponents=(0.5,), least=0.01, separation=(1.0, 2.0), axes={"a": ((1.0,),)})
+        Kinship(exponents=(0.5,), least=0.01, separation=(1.0, 2.0), traits=TRAITS, axes={"a": ((1.0,),)})

@@ -32,7 +32,7 @@ def apply_masks(
 
     masks: (sources, rows, frames) on the front's grid, any rate of the mixture. They are interpolated linearly, in Hz
     and in seconds, onto the mixture's own spectrogram; all channels share one mask. Above the front's bins `extend`
-    continues them; where the masks have bands there, what these say is half of the answer. boxes: those that hold
+    continues them; where the masks have bands there, what these say has a share in the answer. boxes: those that hold
     exactly, at the mixture's own resolution and above the front's bins too, in the way `holding` says.
     """
     n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
@@ -53,8 +53,8 @@ def apply_masks(
     if inside < bins:
         power = spectrogram.abs().square().mean(0)
         beyond = extend(shares[:, :inside], power, hertz, stems.extension)
-        if len(rows) > front_bins(front):
-            beyond = (beyond + shares[:, inside:]) / 2
+        if front.highs is not None and len(rows) > front_bins(front):
+            beyond = torch.lerp(beyond, shares[:, inside:], front.highs.share)
         beyond = fill(beyond, boxes, [belongs[inside:] for belongs in belonging]) if belonging else beyond
         shares = torch.cat([shares[:, :inside], beyond], dim=1)
     shares = shares / shares.sum(0).clamp(min=FAINT)

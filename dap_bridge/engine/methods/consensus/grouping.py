@@ -41,7 +41,7 @@ class Description:
 
 def describe(spectra: Tensor, activations: Tensor, features: Features, front: Front) -> Description:
     """spectra: (components, views, rows), activations: (components, frames), magnitudes. The result is on the CPU."""
-    known = traits(spectra, activations, front) if features.kinship else {}
+    known = traits(spectra, activations, features.kinship.traits, front) if features.kinship else {}
     spectra = spectra[:, :, : bins(front)]
     power = spectra.square().sum(1)
     return Description(

@@ -32,12 +32,33 @@ class Factorisations(Section):
 
 
 @dataclass(frozen=True)
+class Traits(Section):
+    """How a component's traits are told from its spectrum and its activation, see traits.py."""
+
+    widths: tuple[int, ...]  # bins, odd: of the surroundings that a spectrum's peaks stand out of
+    peak: float  # of the highest bin's power: a peak is at least as high
+    modulations: tuple[float, ...]  # Hz, edges of the bands of the modulation spectrum, the first one 0
+    slow_lags: tuple[int, ...]  # frames; autocorrelation of the activation's root
+    smooth: int  # frames, odd, over which a rise is told
+    before: int  # frames: a level has risen against the one so long before,
+    rise: float  # where it is above this many times as high
+    swell: float  # and this much of the mean more
+    sounding: float  # of an activation's mean: what is above counts as sounding
+    quantiles: tuple[float, ...]  # of an activation
+
+    def __post_init__(self) -> None:
+        if any(width % 2 == 0 for width in (*self.widths, self.smooth)):
+            raise ValueError("features.kinship.traits: widths and smooth are odd")
+
+
+@dataclass(frozen=True)
 class Kinship(Section):
     """What has been learned of how sounds vary within themselves: the axes of a space in which they hardly do."""
 
     exponents: tuple[float, ...]  # of an axis' separation, by which it counts: one description for each
     least: float  # standard deviation of a trait, below which it is the same everywhere
     separation: tuple[float, ...]  # of each axis: variance between two sounds over that within them
+    traits: Traits
     axes: dict[
         str, tuple[tuple[float, ...], ...]
     ]  # of each trait, a row for each of its numbers, a column for each axis

@@ -9,33 +9,25 @@ from torch import Tensor
 from ...recipe import Front
 from ...signal.rows import bins
 from ...tiny import TINY
-from .recipe import Kinship
+from .recipe import Kinship, Traits
 
-# The widths, in bins, of the surroundings that a spectrum's peaks stand out of.
-_WIDTHS = (5, 9, 17, 41)
-# Hz, the edges of the bands of the modulation spectrum.
-_MODULATIONS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 33.0)
-# Frames.
-_SLOW_LAGS, _SMOOTH = (64, 100), 5
-# Of an activation's mean: what counts as sounding; quantiles of it.
-_SOUNDING, _QUANTILES = 0.3, (0.1, 0.25, 0.5, 0.75, 0.9)
 # Shares are of no account below this.
 _LEAST = 1e-6
 
 
-def traits(spectra: Tensor, activations: Tensor, front: Front) -> dict[str, Tensor]:
+def traits(spectra: Tensor, activations: Tensor, recipe: Traits, front: Front) -> dict[str, Tensor]:
     """Traits beside those that clusterings go by in any case: each (components, numbers), on the CPU.
 
     spectra: (components, views, rows), activations: (components, frames), magnitudes.
     """
     power = spectra.square().sum(1)
-    found = _spectral(power[:, : bins(front)]) | _temporal(activations, front)
+    found = _spectral(power[:, : bins(front)], recipe) | _temporal(activations, recipe, front)
     above = power[:, bins(front) :].sum(1) / power.sum(1).clamp(min=TINY)
     found["highs"] = above.clamp(min=_LEAST).log()[:, None]
     return {name: values.cpu() for name, values in found.items()}
 
 
-def _spectral(power: Tensor) -> dict[str, Tensor]:
+def _spectral(power: Tensor, recipe: Traits) -> dict[str, Tensor]:
     """Of powers (components, bins).
 
     tonality: how far peaks stand out, the log of the mean around a bin over the bin, nats, by energy, for surroundings
@@ -44,12 +36,12 @@ def _spectral(power: Tensor) -> dict[str, Tensor]:
     relative = power / power.amax(1, keepdim=True).clamp(min=TINY)
     log = relative.clamp(min=_LEAST).log()
     tonality = []
-    for width in _WIDTHS:
+    for width in recipe.widths:
         around = _smooth(relative, width)
         weight = around / around.sum(1, keepdim=True).clamp(min=TINY)
         tonality.append((weight * (around.clamp(min=_LEAST).log() - log)).sum(1))
     middle = relative[:, 1:-1]
-    peaks = (middle > relative[:, :-2]) & (middle > relative[:, 2:]) & (middle > 1e-3)
+    peaks = (middle > relative[:, :-2]) & (middle > relative[:, 2:]) & (middle > recipe.peak)
     share = power / power.sum(1, keepdim=True).clamp(min=TINY)
     at = torch.linspace(0, 1, power.shape[1], device=power.device)
     centroid = (share @ at)[:, None]
@@ -63,7 +55,7 @@ def _spectral(power: Tensor) -> dict[str, Tensor]:
     }
 
 
-def _temporal(activations: Tensor, front: Front) -> dict[str, Tensor]:
+def _temporal(activations: Tensor, recipe: Traits, front: Front) -> dict[str, Tensor]:
     """Of activations (components, frames).
 
     roughness: log variance of steps over that of levels; asymmetry: skewness of steps, positive where a sound rises
@@ -77,27 +69,28 @@ def _temporal(activations: Tensor, front: Front) -> dict[str, Tensor]:
     variance = centred.square().mean(1).clamp(min=TINY)
     steps = F.pad(root.diff(dim=1), (0, 1))
     energy = steps.square().mean(1)
+    edges = recipe.modulations
     powers = torch.fft.rfft(centred).abs().square()
     hertz = torch.fft.rfftfreq(frames, front.hop / front.rate, device=level.device)
-    octave = torch.bucketize(hertz, torch.tensor(_MODULATIONS[1:-1], device=level.device), right=True)
-    inside = hertz < _MODULATIONS[-1]
-    changes = level.new_zeros(len(level), len(_MODULATIONS) - 1).index_add_(1, octave[inside], powers[:, inside])
+    octave = torch.bucketize(hertz, torch.tensor(edges[1:-1], device=level.device), right=True)
+    inside = hertz < edges[-1]
+    changes = level.new_zeros(len(level), len(edges) - 1).index_add_(1, octave[inside], powers[:, inside])
     changes = changes / changes.sum(1, keepdim=True).clamp(min=TINY)
-    smooth = _smooth(level, _SMOOTH)
-    before = F.pad(smooth, (4, 0))[:, :frames]
-    rising = (smooth > 2 * before + 0.2).to(level.dtype)
+    smooth = _smooth(level, recipe.smooth)
+    before = F.pad(smooth, (recipe.before, 0))[:, :frames]
+    rising = (smooth > recipe.rise * before + recipe.swell).to(level.dtype)
     ordered = level.sort(1).values
-    quantiles = torch.stack([ordered[:, int(frames * quantile)] for quantile in _QUANTILES], 1)
+    quantiles = torch.stack([ordered[:, int(frames * quantile)] for quantile in recipe.quantiles], 1)
+    slow = [
+        (centred[:, lag:] * centred[:, : max(0, frames - lag)]).sum(1) / variance / frames for lag in recipe.slow_lags
+    ]
     return {
         "roughness": (energy / variance).clamp(min=1e-4).log()[:, None],
         "asymmetry": (steps.pow(3).mean(1) / (energy**1.5 + 1e-9))[:, None],
         "modulation": changes.clamp(min=1e-4).log(),
-        "slow": torch.stack(
-            [(centred[:, lag:] * centred[:, : max(0, frames - lag)]).sum(1) / variance / frames for lag in _SLOW_LAGS],
-            1,
-        ),
+        "slow": torch.stack(slow, 1),
         "onsets": ((rising.diff(dim=1) > 0).sum(1, keepdim=True) / frames + 1e-3).log(),
-        "activity": (level > _SOUNDING).to(level.dtype).mean(1, keepdim=True),
+        "activity": (level > recipe.sounding).to(level.dtype).mean(1, keepdim=True),
         "levels": quantiles.clamp(min=1e-4).log(),
     }
 
