@@ -143,7 +143,9 @@ class Alternatives(Section):
 
     offered: int  # answers in all, where the first one is doubtful and nobody says how many
     offered_below: float  # confidence of the first one, below which it is doubtful
-    order: tuple[Literal["faintest", "contrast", "timbre"], ...]  # in which they follow the first, see takes.py
+    order: tuple[
+        Literal["kinship", "contrast", "timbre", "faintest"], ...
+    ]  # in which they follow the first, see takes.py
     further: int  # faintest: groups beyond as many as there are sources
     compression: float  # contrast: exponent of the activation, one of those that features have
     same: float  # share of the components' energy with the same labels, from which two answers are one

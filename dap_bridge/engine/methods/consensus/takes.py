@@ -14,18 +14,20 @@ from torch import Tensor
 
 from ...events import relay
 from ...tiny import TINY
-from .grouping import Clustering, Description, Groups, best_overlap, embed, group, k_means, renamings
+from .grouping import Clustering, Description, Groups, best_overlap, clustered, embed, group, k_means, renamings
 from .members import by_members
 from .recipe import Alternatives, ConsensusRecipe, Features
 
 # What is told of a take: how it differs from the others, in a person's words.
-FIRST = "what most clusterings say"
+FIRST = "as most clusterings say"
 WORDS = {
-    "faintest": "the faint sound apart",
-    "contrast": "the loudest contrast",
+    "kinship": "by what was learned of other sounds",
+    "contrast": "by the loudest contrast",
     "timbre": "by timbre alone",
-    "kinship": "by kinship alone",
+    "faintest": "the faint sound apart",
 }
+# The names of more groups are too many to try them all.
+_MOST_GROUPS = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def takes(
     for kind in rules.order:
         if len(found) > wanted:
             break
+        if kind == "kinship" and recipe.features.kinship is None:
+            continue
         maker = _Maker(snapshots, members, first, recipe, rules, generator())
         groups = yield from relay(maker.make(kind), lambda _: next(done))
         labels = inform(matched(groups.labels, first, energy))
@@ -84,7 +88,7 @@ class _Maker:
         features = self.recipe.features
         if kind in ("timbre", "contrast"):
             features = replace(features, kinship=None)
-        make = {"timbre": self._timbre, "contrast": self._contrast, "faintest": self._faintest}[kind]
+        make = getattr(self, f"_{kind}")
         return by_members(
             lambda own: make([one.of(own) for one in self.snapshots], features, self.first[own]),
             self.snapshots[-1],
@@ -94,6 +98,13 @@ class _Maker:
             sources=self.first.shape[1],
             generator=self.generator,
         )
+
+    def _kinship(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
+        """By what was learned of other sounds: the axes of kinship, and place."""
+        assert features.kinship is not None
+        points = embed(snapshots[-1], features)[-len(features.kinship.exponents) :]
+        energy = snapshots[-1].energy
+        return clustered(points, energy, self.recipe.grouping, sources=first.shape[1], generator=self.generator)
 
     def _timbre(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
         """By spectra alone, however they move, and by place."""
@@ -128,10 +139,8 @@ class _Maker:
 
     def _faintest(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
         """Some groups more than there are sources, of which the faintest is a source: levels may be far apart."""
-        sources = first.shape[1]
-        groups = yield from group(
-            snapshots, features, self.recipe.grouping, sources=sources + self.rules.further, generator=self.generator
-        )
+        count = min(first.shape[1] + self.rules.further, max(first.shape[1], _MOST_GROUPS))
+        groups = yield from group(snapshots, features, self.recipe.grouping, sources=count, generator=self.generator)
         return Groups(apart(groups.labels, first, snapshots[-1].energy), groups.agreement)
 
 
