@@ -98,7 +98,12 @@ def test_the_faint_sound_is_set_apart_though_two_loud_ones_differ_more(recipe: C
     energy = torch.tensor([10.0] * 12 + [0.1] * 4)
     faint = one_hot([0] * 12 + [1] * 4)
     (take,) = made(
-        described(timbre, texture, energy), one_hot([0] * 6 + [1] * 6 + [0] * 4), recipe, order=("faintest",), further=1
+        described(timbre, texture, energy),
+        one_hot([0] * 6 + [1] * 6 + [0] * 4),
+        recipe,
+        order=("faintest",),
+        further=1,
+        faint=1,
     )
     assert likeness(take.labels, faint, torch.ones(16)) > 0.95
 
@@ -107,7 +112,7 @@ def test_with_the_faintest_apart_the_others_stay_as_they_were() -> None:
     first = one_hot([0, 0, 1, 1, 2, 2, 2])
     groups = one_hot([0, 0, 1, 1, 2, 2, 3])
     energy = torch.tensor([4.0, 4.0, 4.0, 4.0, 4.0, 4.0, 0.1])
-    labels = apart(groups, first, energy)
+    labels = apart(groups, first, energy, 1)
     assert labels[6].tolist() == [0, 0, 1]
     torch.testing.assert_close(labels[:4], first[:4])
     torch.testing.assert_close(labels.sum(1), torch.ones(7))

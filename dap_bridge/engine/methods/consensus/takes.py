@@ -138,21 +138,21 @@ class _Maker:
         return Groups(torch.nn.functional.one_hot(clusters, first.shape[1]).to(first.dtype), 1.0)
 
     def _faintest(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
-        """Some groups more than there are sources, of which the faintest is a source: levels may be far apart."""
+        """Some groups more than there are sources, of which the faintest are one: levels may be far apart."""
         count = min(first.shape[1] + self.rules.further, max(first.shape[1], _MOST_GROUPS))
         groups = yield from group(snapshots, features, self.recipe.grouping, sources=count, generator=self.generator)
-        return Groups(apart(groups.labels, first, snapshots[-1].energy), groups.agreement)
+        return Groups(apart(groups.labels, first, snapshots[-1].energy, self.rules.faint), groups.agreement)
 
 
-def apart(groups: Tensor, first: Tensor, energy: Tensor) -> Tensor:
-    """Labels (components, sources) of which one source is the faintest of the groups (components, groups), and the
-    others are as in `first`.
+def apart(groups: Tensor, first: Tensor, energy: Tensor, count: int) -> Tensor:
+    """Labels (components, sources) of which one source is so many of the groups (components, groups), the faintest, and
+    the others are as in `first`.
 
     It takes the place of the source that shares most energy with it. What that source had beside goes to the others, as
     much to each as it has of the groups that this lies in. energy: (components,).
     """
     mass = (groups * energy[:, None]).sum(0)
-    faint = groups[:, mass.argmin()]
+    faint = groups[:, mass.argsort()[:count]].sum(1)
     place = int((first * (faint * energy)[:, None]).sum(0).argmax())
     others = torch.arange(first.shape[1]) != place
     shared = (groups * energy[:, None]).mT @ first[:, others] + TINY
@@ -171,6 +171,6 @@ def matched(labels: Tensor, first: Tensor, energy: Tensor) -> Tensor:
 
 
 def likeness(labels: Tensor, others: Tensor, energy: Tensor) -> float:
-    """Share of the components' energy that two takes give to the same sources, whatever these are called."""
-    common = torch.minimum(matched(labels, others, energy), others).sum(1)
-    return float((common * energy).sum() / energy.sum().clamp(min=TINY))
+    """Share of the energy that lies in components which two takes give to the same source, whatever it is called."""
+    alike = matched(labels, others, energy).argmax(1) == others.argmax(1)
+    return float(energy[alike].sum() / energy.sum().clamp(min=TINY))
