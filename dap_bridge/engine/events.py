@@ -46,6 +46,7 @@ class ChunkMasks:
     other, in their order, the same ones in every chunk. what: how this one differs from the others, in a person's
     words, the same in every chunk; empty where there are no others. What is `learned` of one after the first are the
     tensors that are others than the first's: with those of the first beneath them, by their names, all of it is there.
+    Where a residual is asked for, the masks of the first have one more, the last: what no source claims.
     """
 
     index: int

@@ -59,10 +59,12 @@ class Known:
     """What whoever asks for a separation knows, or wants, beyond the clip.
 
     alternatives: how many answers at the most, the first of them included; None: as many as the method thinks worth
-    hearing. The first is the same, however many there are.
+    hearing. The first is the same, however many there are. residual: whether what no sound claims for itself is told
+    apart, in the first answer.
     """
 
     alternatives: int | None = 1
+    residual: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Separator(ABC, Generic[M]):
 
     @property
     def has_alternatives(self) -> bool:
-        """Whether it has more than one answer to a clip."""
+        """Whether it has more than one answer to a clip, and can tell where they disagree."""
         return False
 
     def draw(

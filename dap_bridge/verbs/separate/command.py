@@ -27,6 +27,7 @@ COMMAND = Command(
             show_default=True,
             help="How many answers at the most; auto: three where the first one is doubtful.",
         ),
+        click.option("--residual", is_flag=True, help="Also a stem of what no sound claims for itself."),
         *COMPUTING,
     ),
     fields,

@@ -30,7 +30,7 @@ class Consensus(Separator[ConsensusRecipe]):
             sources=sources,
             seed=seed,
             device=device,
-            alternatives=known.alternatives,
+            known=known,
         )
 
     @property

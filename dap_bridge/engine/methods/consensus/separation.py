@@ -16,6 +16,7 @@ from ... import seeds
 from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
 from ...recipe import Front
 from ...signal.rows import Heard, bins, see
+from ..method import Known
 from .components import (
     Factorisation,
     agreed,
@@ -33,8 +34,8 @@ from .learned import Learned, differing, dump
 from .members import group_members
 from .models import blend, model_members
 from .priors import Prior, informed, settle
-from .recipe import Confidence, ConsensusRecipe, Features, Models
-from .takes import FIRST, Take, takes
+from .recipe import Alternatives, Confidence, ConsensusRecipe, Features, Models
+from .takes import FIRST, takes
 
 
 def separate(
@@ -45,7 +46,7 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
-    alternatives: int | None = 1,
+    known: Known | None = None,
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
@@ -53,10 +54,9 @@ def separate(
     of all chunks are grouped at once, by each member its own ones, which is why source k is the same sound everywhere.
     Between the two only the components' descriptions are kept: a clip of several chunks is factorised again, from the
     same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
-    sources is divided by them. alternatives: see `Known`. All answers share the components; those after the first are
-    not redrawn.
+    sources is divided by them. All answers share the components; those after the first are not redrawn.
     """
-    separation = _Separation(read, chunks, recipe, sources, seed, device, alternatives)
+    separation = _Separation(read, chunks, recipe, sources, seed, device, known or Known())
     described = yield from separation.describe()
     grouped = yield from separation.group(described)
     sounds = separation.sounds(described)
@@ -66,6 +66,7 @@ def separate(
         first, *further = grouped.takes
         confidence = grouped.confidence if chunk.islands is None else 1.0
         masks, learned = yield from separation.answer(chunk, first.labels[index], confidence, generator)
+        masks = yield from separation.claimed(index, chunk, masks, grouped, confidence)
         yield ChunkMasks(index, masks, confidence, dump(learned), sounds, what=first.what if further else "")
         for number, take in enumerate(further, 2):
             own = seeds.generator(seed, number * chunks + index)
@@ -116,9 +117,12 @@ class _Grouping:
 
 @dataclass(frozen=True)
 class _Grouped:
-    """takes: all answers, the first one first; confidence: of that, see ChunkMasks."""
+    """takes: all answers, the first one first; beside: those that the first is compared with for a residual, none where
+    none is asked for; confidence: of the first, see ChunkMasks.
+    """
 
     takes: list[_Grouping]
+    beside: list[_Grouping]
     confidence: float
 
 
@@ -132,17 +136,21 @@ class _Separation:
     sources: int
     seed: int
     device: torch.device
-    alternatives: int | None = 1
+    known: Known
     only: _Chunk | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._most - 1))
-
-    @property
-    def _most(self) -> int:
-        """How many answers there may be, before it is known how many there are."""
         rules = self.recipe.alternatives
-        return (rules.offered if rules else 1) if self.alternatives is None else self.alternatives
+        beside = len(rules.residual) if rules and self.known.residual else 0
+        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._wanted(0.0) - 1 + beside))
+
+    def _wanted(self, confidence: float) -> int:
+        """How many answers at the most."""
+        rules = self.recipe.alternatives
+        if rules is None:
+            return 1
+        offered = rules.offered if confidence < rules.offered_below else 1
+        return offered if self.known.alternatives is None else self.known.alternatives
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
@@ -178,24 +186,30 @@ class _Separation:
                 [informed(own, _priors(one)) for own, one in zip(labels.split(counts), described, strict=True)]
             )
 
-        found = [Take(inform(groups.labels), FIRST)]
-        rules = recipe.alternatives
-        doubtful = rules is not None and confidence < rules.offered_below
-        wanted = self._most if self.alternatives is not None or doubtful else 1
-        if rules is not None and wanted > 1:
+        first = inform(groups.labels)
+
+        def further(rules: Alternatives, wanted: int) -> Generator[Step, None, list[_Grouping]]:
             making = takes(
                 everyone,
                 members,
-                found[0].labels,
+                first,
                 recipe,
                 rules,
-                wanted=wanted - 1,
+                wanted=wanted,
                 inform=inform,
                 generator=lambda: seeds.generator(self.seed, -1),
             )
-            found += yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
-        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, len(found) - 1)
-        return _Grouped([_Grouping(one.labels.split(counts), one.what) for one in found], confidence)
+            found = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
+            return [_Grouping(one.labels.split(counts), one.what) for one in found]
+
+        told, beside = [_Grouping(first.split(counts), FIRST)], list[_Grouping]()
+        if (rules := recipe.alternatives) is not None:
+            told += yield from further(rules, self._wanted(confidence) - 1)
+            compared = replace(rules, order=rules.residual if self.known.residual else (), same=math.inf)
+            beside = yield from further(compared, len(compared.order))
+        more = len(told) - 1 + len(beside)
+        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, more)
+        return _Grouped(told, beside, confidence)
 
     def sounds(self, described: Sequence[_Described]) -> tuple[float, ...] | None:
         """How many sounds the clip may hold, see ChunkMasks."""
@@ -224,6 +238,19 @@ class _Separation:
             learned.append(replace(own, belief=belief))
         fronts = [window.front for window in windows]
         return agreed(answers, fronts, recipe.mask_exponent, belief).cpu(), learned
+
+    def claimed(
+        self, index: int, chunk: _Chunk, masks: Tensor, grouped: _Grouped, confidence: float
+    ) -> Generator[Step, None, Tensor]:
+        """The masks (sources, rows, frames) of the first answer, as far as those that it is compared with say the same,
+        and what is left, as one more; as they are, where it is compared with none.
+        """
+        least = masks
+        for number, take in enumerate(grouped.beside, 2):
+            own = seeds.generator(self.seed, number * self.chunks + index)
+            others, _ = yield from self.answer(chunk, take.labels[index], confidence, own, draws=False)
+            least = torch.minimum(least, others)
+        return torch.cat([least, 1 - least.sum(0, keepdim=True)]) if grouped.beside else masks
 
     def _take_apart(
         self, index: int, generator: torch.Generator, snapshots: Sequence[float]
