@@ -15,6 +15,7 @@ TITLES = {
     "recordings": "Real recordings",
     "remix": "Real recordings, mixed otherwise",
     "foley": "Sounds of games and films",
+    "guidance": "What an ear, or an example, adds",
     "trios": "Mixtures of three sounds",
     "synthetic": "Synthetic sounds (Fig. 2)",
     "ablation": "Ablations of the noise and of the mask (Figs. 8 and 9)",
