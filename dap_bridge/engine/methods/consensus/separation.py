@@ -142,7 +142,7 @@ class _Separation:
             everyone, members, recipe.features, recipe.grouping, sources=self.sources, generator=generator
         )
         groups = yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0))
-        evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
+        evident = separability(everyone[-1], groups.labels, recipe.features)
         labels = [informed(own, _priors(one)) for own, one in zip(groups.labels.split(counts), described, strict=True)]
         return _Grouped(labels, _probability(evident, recipe.confidence))
 
