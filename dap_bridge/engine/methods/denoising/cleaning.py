@@ -40,7 +40,7 @@ class KnownLevel:
     own: bool
 
     def over(self, guessed: Tensor) -> Tensor:
-        """In place of what is guessed of the clip, (bins, 1), and where only the spectrum is believed, as loud as that."""
+        """In place of what is guessed of the clip, (bins, 1); as loud as that where the level is not believed."""
         known = self.power[:, None]
         if not self.own:
             known = known * (guessed / known).log().nanmedian().nan_to_num(0).exp()
