@@ -28,7 +28,7 @@ COMMAND = Command(
         click.option(
             "--like",
             multiple=True,
-            help="stem=1,clip=PATH[,start=2.0,length=3.0]: what this sound is like alone, in this recording or another.",
+            help="stem=1,clip=PATH[,start=2.0,length=3.0]: this sound alone, in this recording or another.",
         ),
         *SPANS,
         preset_option("default"),
