@@ -212,7 +212,8 @@ class _Separation:
         wanted = self._wanted(confidence, guided=named is not None)
         if named is not None:
             sure = max(confidence, recipe.examples.confidence) if recipe.examples else confidence
-            found.insert(0 if named.trusted else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
+            first = named.leads(confidence, recipe.caution)
+            found.insert(0 if first else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
         rules = recipe.alternatives
         if rules is not None and wanted > len(found):
             making = takes(
