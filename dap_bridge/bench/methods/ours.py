@@ -23,7 +23,7 @@ def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
         clip = folder / "mixture.wav"
         sound.write(clip)
         verb = verb_of(preset)
-        of_verb = {} if verb == "denoise" else {"sources": len(sound.references)}
+        of_verb = {} if verb == "denoise" else {"sources": len(sound.references), "alternatives": 1}
         fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
         answer = jobs.do(folder, verb, fields | of_verb)
         manifest, stems = answer.manifest, np.stack(answer.stems())
