@@ -135,8 +135,8 @@ class Guide:
     def _reached(self, lesson: Lesson | None) -> Tensor:
         """A lesson's spectra as far as all examples reach, columns summing to one."""
         assert lesson is not None
-        own = lesson.spectra * self.within.repeat(len(lesson.seen))[:, None]
-        return own / own.sum(1, keepdim=True).clamp(min=TINY)
+        own = (lesson.spectra * self.within.repeat(len(lesson.seen))[:, None]).clamp(min=TINY)
+        return own / own.sum(1, keepdim=True)
 
 
 def divergence(v: Tensor, x: Tensor) -> Tensor:
