@@ -248,7 +248,7 @@ class Manifest:
     warnings: tuple[str, ...] = _means("What the user should know, in sentences.", default=())
     confidence: float | None = _means(
         "0 to 1: of two sounds, the probability that the stems are 5 dB better than the mixture, judged by how far "
-        "the clusterings agree and how far apart their groups lie; null where the method cannot say. Orders jobs, "
+        "apart the groups lie of which they are made; null where the method cannot say. Orders jobs, "
         "judges none.",
         default=None,
     )

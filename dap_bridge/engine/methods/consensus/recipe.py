@@ -119,10 +119,10 @@ class Models(Section):
 
 @dataclass(frozen=True)
 class Confidence(Section):
-    """How probably stems are good: by the clusterings' agreement and the groups' separability, added up."""
+    """How probably stems are good: by how far apart the groups lie (`grouping.separability`)."""
 
-    half: float  # the sum at which the probability is one half
-    width: float  # the probability is 1 / (1 + exp(-(sum - half) / width))
+    half: float  # the separability at which the probability is one half
+    width: float  # the probability is 1 / (1 + exp(-(separability - half) / width))
 
 
 @dataclass(frozen=True)

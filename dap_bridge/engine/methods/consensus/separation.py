@@ -205,7 +205,7 @@ class _Separation:
             everyone, members, recipe.features, recipe.grouping, sources=self.sources, generator=generator
         )
         groups = yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0))
-        evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
+        evident = separability(everyone[-1], groups.labels, recipe.features)
         confidence = _probability(evident, recipe.confidence)
 
         def settled(labels: Tensor) -> Tensor:
