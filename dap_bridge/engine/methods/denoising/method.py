@@ -15,7 +15,7 @@ from ...signal.rows import see
 from ...signal.stems import apply_masks
 from ..consensus.separation import separate
 from ..method import Denoiser, Hints, Read, Shelf
-from .cleaning import Evidence, clean, cleaned_levels, pauses_db, speech_evidence, speech_likeness
+from .cleaning import Evidence, clean, cleaned_levels, filled_db, speech_evidence, speech_likeness
 from .profile import Belief, Profile, hold
 from .recipe import DenoisingRecipe
 
@@ -50,7 +50,8 @@ class Denoising(Denoiser[DenoisingRecipe]):
         profile = Profile.of(read, hints, recipe, device)
         views = (read(index).view.mean(0).to(device) for index in range(chunks))
         levels = [cleaned_levels(view, self.front.rate, recipe, profile.of_view).cpu() for view in views]
-        filled = pauses_db(torch.cat(levels), recipe.speech) > recipe.speech.filled_db
+        left = filled_db(torch.cat(levels), profile.left, recipe.speech)
+        filled = left > recipe.speech.filled_db
         masks = _Masks(self, read, chunks, shelf, seed, device, hints, profile)
         if filled:
             yield from masks.make()
@@ -89,11 +90,11 @@ class _Masks:
                 yield event
                 continue
             self._listen(event)
+        likeness = [speech_likeness(found) for found in self.likely]
         if self.profile.spectra is None:
-            likeness = [speech_likeness(found) for found in self.likely]
             self.speech = likeness.index(max(likeness))
         else:
-            self.speech = self.belief.speech()
+            self.speech = self.belief.speech(likeness, recipe.profile)
 
     def of(self, index: int) -> Tensor:
         """The masks of a chunk, speech first: (2, rows, frames)."""
@@ -109,6 +110,9 @@ class _Masks:
     def _listen(self, event: ChunkMasks) -> None:
         recipe, front, masks = self.method.recipe, self.method.front, event.masks
         heard = self.read(event.index)
+        stems = apply_masks(heard.view.mean(0, keepdim=True), front.rate, masks, front, recipe.separation.stems)
+        for found, stem in zip(self.likely, stems, strict=True):
+            found.append(speech_evidence(stem[0], front.rate, recipe.speech))
         if self.profile.spectra is not None:
             seen = see(heard.to(self.device), front)
             generator = seeds.generator(self.seed, self.chunks + event.index)
@@ -116,8 +120,4 @@ class _Masks:
             explained = self.profile.explain(seen, spans, heard.rate, generator).cpu()
             self.belief.learn(masks, explained, seen.cpu(), spans, heard.rate, front, event.confidence)
             masks = torch.cat([masks, explained[None]])
-        else:
-            stems = apply_masks(heard.view.mean(0, keepdim=True), front.rate, masks, front, recipe.separation.stems)
-            for found, stem in zip(self.likely, stems, strict=True):
-                found.append(speech_evidence(stem[0], front.rate, recipe.speech))
         self.shelf[event.index] = masks.half()
