@@ -1,4 +1,4 @@
-"""The words everyone shares: frozen, no I/O, standard library only. What users say of places in a clip is in marks.py,
+"""The words everyone shares: frozen, no I/O, standard library only. What users say of places in a clip is in boxes.py,
 and is known from here."""
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from .marks import MAX_BOXES as MAX_BOXES
-from .marks import MAX_EXAMPLES as MAX_EXAMPLES
-from .marks import MAX_SPANS as MAX_SPANS
-from .marks import Box as Box
-from .marks import Op as Op
-from .marks import Span as Span
-from .marks import fields_of as fields_of
-from .marks import number_of as number_of
+from .boxes import MAX_BOXES as MAX_BOXES
+from .boxes import MAX_EXAMPLES as MAX_EXAMPLES
+from .boxes import MAX_SPANS as MAX_SPANS
+from .boxes import Box as Box
+from .boxes import Op as Op
+from .boxes import Span as Span
+from .boxes import fields_of as fields_of
+from .boxes import number_of as number_of
 
 # Answers to one clip: more than an ear compares.
 MAX_ALTERNATIVES = 4
