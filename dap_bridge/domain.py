@@ -195,8 +195,7 @@ class Guided:
     stem: int = _means("Which stem's.")
     unexplained: float = _means("What is left of the part of the clip that the examples of this sound explain best.")
     trusted: bool = _means(
-        "Whether that is little enough. Where it is not for any, and the answer without examples is not doubtful, that "
-        "one comes first."
+        "Whether that is little enough; where it is not for any, the answer without them is the first."
     )
 
 

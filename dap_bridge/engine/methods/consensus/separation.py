@@ -219,7 +219,7 @@ class _Separation:
         if named is not None and recipe.examples is not None:
             sure = max(confidence, recipe.examples.confidence)
             guided = _Grouping(first.split(counts), GUIDED, sure, named.distance)
-            told.insert(0 if named.leads(confidence, recipe.caution) else 1, guided)
+            told.insert(0 if named.trusted else 1, guided)
 
         def further(rules: Alternatives, wanted: int) -> Generator[Step, None, list[_Grouping]]:
             making = takes(
