@@ -157,6 +157,24 @@ def test_a_preset_and_baselines_are_measured_and_reported(bench: Bench, mixtures
     assert (again["finished"], again["reused"]) == (3, 6)
 
 
+def test_examples_are_paired_with_what_knows_nothing(bench: Bench, tmp_path: Path) -> None:
+    root = tmp_path / "clips"
+    for number in (1, 3):
+        folder = root / "universal150" / str(number)
+        folder.mkdir(parents=True)
+        frames, generator = round(2.6 * RATE), np.random.default_rng(number)
+        noise = generator.standard_normal((2, frames))
+        swell = 1 + np.sin(2 * np.pi * 3 * np.arange(frames) / RATE)
+        soundfile.write(folder / "gt1.wav", 0.1 * np.diff(noise[0], prepend=0) * swell, RATE)
+        soundfile.write(folder / "gt2.wav", np.convolve(noise[1], np.ones(20) / 100, "same"), RATE)
+    answer = bench("examples", "--root", str(root), "--preset", "quick", "--seconds", "1", "--device", "cpu")
+    assert answer["failed"] == {} and answer["finished"] == 12
+    (table,) = answer["tables"]
+    assert [row["clips"] for row in table] == ["2"] * 4
+    again = bench("examples", "--root", str(root), "--preset", "quick", "--seconds", "1", "--device", "cpu")
+    assert (again["finished"], again["reused"]) == (0, 12)
+
+
 def test_kinship_is_learned_as_the_table_of_a_preset(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
     (mixtures.parent / "sets").mkdir()
     mixtures.rename(mixtures.parent / "sets" / "universal150")

@@ -60,11 +60,14 @@ class Known:
 
     alternatives: how many answers at the most, the first of them included; None: as many as the method thinks worth
     hearing. The first is the same, however many there are. residual: whether what no sound claims for itself is told
-    apart, in the first answer.
+    apart, in the first answer. examples: by source, from 0: clips in which it is heard alone. spans: by chunk: boxes as
+    high as the clip, in which but one source sounds, or one does not.
     """
 
     alternatives: int | None = 1
     residual: bool = False
+    examples: Mapping[int, Sequence[Heard]] = field(default_factory=dict)
+    spans: Mapping[int, Sequence[ChunkBox]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,11 @@ class Separator(ABC, Generic[M]):
     def corrector(self) -> Corrector | None:
         """None where what it makes cannot be corrected."""
         return None
+
+    @property
+    def takes_examples(self) -> bool:
+        """Whether it goes by examples and spans."""
+        return False
 
     @property
     def has_alternatives(self) -> bool:

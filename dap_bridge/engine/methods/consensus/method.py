@@ -34,6 +34,10 @@ class Consensus(Separator[ConsensusRecipe]):
         )
 
     @property
+    def takes_examples(self) -> bool:
+        return self.recipe.examples is not None
+
+    @property
     def has_alternatives(self) -> bool:
         return self.recipe.alternatives is not None
 

@@ -236,6 +236,30 @@ class Boxes(Holding):
 
 
 @dataclass(frozen=True)
+class Examples(Section):
+    """What is done where it is known what a sound is like alone, by an example or in a span of the clip."""
+
+    runs: int  # of each part of the pool, on what is heard of a sound alone
+    longest_s: float  # seconds that are heard of a sound at the most
+    spectra: Factorisations  # that are learned of a sound, and with which its updates explain a clip
+    # What speaks for a sound, by the exponent with which it does: how far its spectra explain a component, how near the
+    # component is to its own by kinship, and the clip's own clustering. The first counts less the more of the clip is
+    # left unexplained: none of it from `unexplained` on, a share of the clip.
+    explains: float
+    kinship: float
+    clusters: float
+    unexplained: float
+    least: float  # of shares and labels, under the logarithm
+    weight: float  # of its frames beside the clip's in the models of the sources, which have these updates
+    alone: int
+    together: int
+    growth: tuple[float, float]  # as in `Models`
+    part: float  # of the components' energy: the share that an example must explain,
+    most: float  # and what may be left of these components, or it is not trusted
+    confidence: float  # in an answer by examples, at least: its masks are believed in full
+
+
+@dataclass(frozen=True)
 class Window:
     """Members that look through the same window."""
 
@@ -261,6 +285,8 @@ class ConsensusRecipe(MaskRecipe):
     models: Models | None = None  # None: no source has a model of its own
     refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
+    # None: examples and spans are of no use to it. What a session depends on tells of it where there are any.
+    examples: Examples | None = field(default=None, repr=False)
     # None: there is but one answer. No part of what a session depends on: it keeps the answers themselves.
     alternatives: Alternatives | None = field(default=None, repr=False)
 

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ... import seeds
-from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
+from ...events import ChunkMasks, Event, Guidance, Note, Step, StepCounter, relay
 from ...recipe import Front
-from ...signal.rows import Heard, bins, see
+from ...signal.rows import Heard, bins, seconds, see
 from ..method import Known
 from .components import (
     Factorisation,
@@ -24,17 +24,17 @@ from .components import (
     component_islands,
     component_spectra,
     factorise,
-    member_masks,
     spectral_islands,
 )
 from .counting import evidence, probabilities
-from .drawing import drawing_units, redrawn
+from .drawing import answered, drawing_units
+from .examples import BLIND, GUIDED, Guide, allowed, guides
 from .grouping import Description, concatenate, describe, separability
+from .guidance import Compared, Named, compare, inform, name
 from .learned import Learned, differing, dump
 from .members import group_members
-from .models import blend, model_members
 from .priors import Prior, informed, settle
-from .recipe import Alternatives, Confidence, ConsensusRecipe, Features, Models
+from .recipe import Alternatives, Confidence, ConsensusRecipe, Features
 from .takes import FIRST, takes
 
 
@@ -63,16 +63,23 @@ def separate(
     for index in range(chunks):
         generator = seeds.generator(seed, index)
         chunk = yield from separation.again(index, generator)
-        first, *further = grouped.takes
-        confidence = grouped.confidence if chunk.islands is None else 1.0
-        masks, learned = yield from separation.answer(chunk, first.labels[index], confidence, generator)
-        masks = yield from separation.claimed(index, chunk, masks, grouped, confidence)
-        yield ChunkMasks(index, masks, confidence, dump(learned), sounds, what=first.what if further else "")
-        for number, take in enumerate(further, 2):
-            own = seeds.generator(seed, number * chunks + index)
-            masks, learned = yield from separation.answer(chunk, take.labels[index], confidence, own, draws=False)
-            told = differing(learned)
-            yield ChunkMasks(index, masks, None, told, sounds, alternative=number, what=take.what)
+        several = len(grouped.takes) > 1
+        for number, take in enumerate(grouped.takes, 1):
+            own = generator if number == 1 else seeds.generator(seed, number * chunks + index)
+            confidence = take.confidence if chunk.islands is None else 1.0
+            masks, learned = yield from separation.answer(index, chunk, take, confidence, own, draws=number == 1)
+            if number == 1:
+                masks = yield from separation.claimed(index, chunk, masks, grouped, confidence)
+            yield ChunkMasks(
+                index,
+                masks,
+                confidence if number == 1 else None,
+                dump(learned) if number == 1 else differing(learned),
+                sounds,
+                alternative=number,
+                what=take.what if several else "",
+                guidance=grouped.guidance,
+            )
 
 
 @dataclass(frozen=True)
@@ -99,31 +106,40 @@ class _Described:
     """What is kept of a chunk until all chunks are grouped.
 
     snapshots: its components, of all windows, at each; islands: (components,), which each keeps to, None where there
-    are not as many as sources; evidence: of the number of sounds, see counting.py, None where there is none.
+    are not as many as sources; evidence: of the number of sounds, see counting.py, None where there is none; compared:
+    to examples, None where there are none.
     """
 
     snapshots: list[Description]
     islands: Tensor | None
     evidence: dict[str, float] | None
+    compared: Compared | None
 
 
 @dataclass(frozen=True)
 class _Grouping:
-    """An answer. labels: of every chunk's components, (components, sources), rows summing to one; what: see Take."""
+    """An answer.
+
+    labels: of every chunk's components, (components, sources), rows summing to one; distance: the same, from what is
+    known of sounds, by which labels are yet to be informed; None where it goes by nothing of it. what: see Take;
+    confidence: see ChunkMasks.
+    """
 
     labels: tuple[Tensor, ...]
     what: str
+    confidence: float
+    distance: tuple[Tensor, ...] | None = None
 
 
 @dataclass(frozen=True)
 class _Grouped:
     """takes: all answers, the first one first; beside: those that the first is compared with for a residual, none where
-    none is asked for; confidence: of the first, see ChunkMasks.
+    none is asked for; guidance: see ChunkMasks.
     """
 
     takes: list[_Grouping]
     beside: list[_Grouping]
-    confidence: float
+    guidance: tuple[Guidance, ...]
 
 
 @dataclass
@@ -138,6 +154,7 @@ class _Separation:
     device: torch.device
     known: Known
     only: _Chunk | None = field(default=None, init=False)
+    guides: list[Guide] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         rules = self.recipe.alternatives
@@ -145,17 +162,18 @@ class _Separation:
         self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._wanted(0.0) - 1 + beside))
 
     def _wanted(self, confidence: float) -> int:
-        """How many answers at the most."""
+        """How many answers at the most; those with and without examples are two."""
         rules = self.recipe.alternatives
         if rules is None:
             return 1
-        offered = rules.offered if confidence < rules.offered_below else 1
+        offered = rules.offered if confidence < rules.offered_below else 2 if self.guides else 1
         return offered if self.known.alternatives is None else self.known.alternatives
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
         described: list[_Described] = []
         silent = True
+        yield from self._listen()
         for index in range(self.chunks):
             generator = seeds.generator(self.seed, index)
             chunk = yield from self._take_apart(index, generator, self.recipe.grouping.looks)
@@ -165,6 +183,15 @@ class _Separation:
         if silent:
             yield Note("The clip is silent: every stem is silence.")
         return described
+
+    def _listen(self) -> Generator[Step]:
+        """Learn of examples and spans."""
+        known = self.known
+        if self.recipe.examples is None or not (known.examples or known.spans):
+            return
+        generator = seeds.generator(self.seed, -2)
+        run = guides(known.examples, known.spans, self.read, self.recipe, self.sources, generator, self.device)
+        self.guides = yield from relay(run, lambda done: self.counter.step("listening", done, units=0))
 
     def group(self, described: Sequence[_Described]) -> Generator[Step, None, _Grouped]:
         """Which components belong together: by their clustering, and by what is known beside it."""
@@ -181,12 +208,18 @@ class _Separation:
         evident = separability(everyone[-1], groups.labels, recipe.features)
         confidence = _probability(evident, recipe.confidence)
 
-        def inform(labels: Tensor) -> Tensor:
+        def settled(labels: Tensor) -> Tensor:
             return torch.cat(
                 [informed(own, _priors(one)) for own, one in zip(labels.split(counts), described, strict=True)]
             )
 
-        first = inform(groups.labels)
+        named = self._name(described, groups.labels.split(counts))
+        first = settled(groups.labels if named is None else torch.cat(named.labels))
+        told = [_Grouping(first.split(counts), FIRST if named is None else BLIND, confidence)]
+        if named is not None and recipe.examples is not None:
+            sure = max(confidence, recipe.examples.confidence)
+            guided = _Grouping(first.split(counts), GUIDED, sure, named.distance)
+            told.insert(0 if named.trusted else 1, guided)
 
         def further(rules: Alternatives, wanted: int) -> Generator[Step, None, list[_Grouping]]:
             making = takes(
@@ -196,20 +229,26 @@ class _Separation:
                 recipe,
                 rules,
                 wanted=wanted,
-                inform=inform,
+                inform=settled,
                 generator=lambda: seeds.generator(self.seed, -1),
             )
             found = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
-            return [_Grouping(one.labels.split(counts), one.what) for one in found]
+            return [_Grouping(one.labels.split(counts), one.what, confidence) for one in found]
 
-        told, beside = [_Grouping(first.split(counts), FIRST)], list[_Grouping]()
+        wanted, beside = self._wanted(confidence), list[_Grouping]()
+        told = told[:wanted]
         if (rules := recipe.alternatives) is not None:
-            told += yield from further(rules, self._wanted(confidence) - 1)
+            told += yield from further(rules, wanted - len(told))
             compared = replace(rules, order=rules.residual if self.known.residual else (), same=math.inf)
             beside = yield from further(compared, len(compared.order))
         more = len(told) - 1 + len(beside)
         self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, more)
-        return _Grouped(told, beside, confidence)
+        return _Grouped(told, beside, () if named is None else named.guidance)
+
+    def _name(self, described: Sequence[_Described], labels: Sequence[Tensor]) -> Named | None:
+        """The groups called after the sounds that are known; None where there are none."""
+        compared = [one.compared for one in described if one.compared is not None]
+        return name(self.guides, compared, labels) if compared else None
 
     def sounds(self, described: Sequence[_Described]) -> tuple[float, ...] | None:
         """How many sounds the clip may hold, see ChunkMasks."""
@@ -221,7 +260,14 @@ class _Separation:
         return self.only or (yield from self._take_apart(index, generator, (1.0,)))
 
     def answer(
-        self, chunk: _Chunk, labels: Tensor, confidence: float, generator: torch.Generator, *, draws: bool = True
+        self,
+        index: int,
+        chunk: _Chunk,
+        take: _Grouping,
+        confidence: float,
+        generator: torch.Generator,
+        *,
+        draws: bool = True,
     ) -> Generator[Step, None, tuple[Tensor, list[Learned]]]:
         """A chunk's masks (sources, rows, frames) on the CPU, and what each window learned of it."""
         recipe, windows = self.recipe, self.recipe.windows
@@ -229,13 +275,23 @@ class _Separation:
         steps = recipe if chunk.islands is None else replace(recipe, models=None, refinement=None)
         steps = steps if draws else replace(steps, refinement=None)
         belief = recipe.caution.belief(confidence)
-        shares = labels.split([len(labels) // len(recipe.members) * window.members for window in windows])
+        labels = take.labels[index]
+        sizes = [len(labels) // len(recipe.members) * window.members for window in windows]
+        by = self.guides if take.distance is not None and chunk.islands is None else [None] * len(windows)
+        far = labels if take.distance is None else take.distance[index]
         answers: list[Tensor] = []
         learned: list[Learned] = []
-        for seen, pool, share, window in zip(chunk.seen, chunk.pools, shares, windows, strict=True):
-            masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.counter)
+        for seen, pool, own, near, guide, window in zip(
+            chunk.seen, chunk.pools, labels.split(sizes), far.split(sizes), by, windows, strict=True
+        ):
+            inside = allowed(self.known.spans.get(index, ()), self.sources, seconds(window.front, seen))
+            if guide is not None:
+                own = inform(guide, pool, seen, own, near, inside, window.members, generator)
+            masks, kept = yield from answered(
+                seen, pool, own, window.members, steps, generator, self.counter, guide, inside
+            )
             answers.append(masks)
-            learned.append(replace(own, belief=belief))
+            learned.append(replace(kept, belief=belief))
         fronts = [window.front for window in windows]
         return agreed(answers, fronts, recipe.mask_exponent, belief).cpu(), learned
 
@@ -248,7 +304,7 @@ class _Separation:
         least = masks
         for number, take in enumerate(grouped.beside, 2):
             own = seeds.generator(self.seed, number * self.chunks + index)
-            others, _ = yield from self.answer(chunk, take.labels[index], confidence, own, draws=False)
+            others, _ = yield from self.answer(index, chunk, take, confidence, own, draws=False)
             least = torch.minimum(least, others)
         return torch.cat([least, 1 - least.sum(0, keepdim=True)]) if grouped.beside else masks
 
@@ -282,11 +338,12 @@ class _Separation:
         early = replace(self.recipe.features, kinship=None)  # what is learned is learned of spectra that are settled
         snapshots = [self._described(pools, views, early) for pools in chunk.snapshots[:-1]]
         snapshots.append(self._described(chunk.pools, views, self.recipe.features))
+        beside = compare(self.guides, chunk.pools, views) if self.guides else None
         if chunk.islands is not None:
             parts = [part for pool in chunk.pools for part in pool]
-            return _Described(snapshots, component_islands(parts, self.sources), None)
+            return _Described(snapshots, component_islands(parts, self.sources), None, beside)
         said = yield from self._evidence(index, chunk)
-        return _Described(snapshots, None, said)
+        return _Described(snapshots, None, said, beside)
 
     def _described(self, pools: Sequence[list[Factorisation]], views: int, features: Features) -> Description:
         """The components of all windows, one window after the other."""
@@ -316,27 +373,6 @@ def _priors(described: _Described) -> list[Prior]:
     return [partial(settle, energy=described.snapshots[-1].energy, islands=described.islands)]
 
 
-def _answer(
-    seen: Tensor,
-    pool: list[Factorisation],
-    labels: Tensor,
-    members: int,
-    recipe: ConsensusRecipe,
-    generator: torch.Generator,
-    counter: StepCounter,
-) -> Generator[Step, None, tuple[Tensor, Learned]]:
-    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it."""
-    masks = member_masks(pool, labels.to(seen.device), len(seen), members)
-    models: list[Factorisation] = []
-    decoders = None
-    if recipe.models is not None:
-        models = yield from _model(seen, masks, recipe.models, generator, counter)
-        masks = blend(masks, models, seen, recipe.models)
-    if recipe.refinement is not None:
-        masks, decoders = yield from redrawn(seen, masks, recipe.refinement, generator, counter)
-    return masks, Learned(pool, labels, decoders, models)
-
-
 def _probability(evidence: float, recipe: Confidence) -> float:
     return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
@@ -362,13 +398,3 @@ def _on_rows(islands: Tensor, front: Front, rows: int) -> Tensor:
     """The islands (bins,) of the first window on another's rows, by the nearest bin: bands go with the last one."""
     nearest = torch.linspace(0, len(islands) - 1, bins(front)).round().long()
     return islands[F.pad(nearest, (0, rows - bins(front)), value=len(islands) - 1)]
-
-
-def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter
-) -> Generator[Step, None, list[Factorisation]]:
-    """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
-    members, sources = masks.shape[:2]
-    total = members * (recipe.alone + recipe.together)
-    run = model_members(seen, masks, recipe, generator)
-    return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))
