@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,17 @@ def stems(path: Path, manifest: Manifest) -> list[Path]:
     return [path.parent / stem.path for stem in manifest.stems]
 
 
+def files(path: Path, manifest: Manifest) -> list[Path]:
+    """Those stems, and the stems of all alternatives."""
+    further = [path.parent / stem.path for one in manifest.alternatives for stem in one.stems]
+    return list(dict.fromkeys([*stems(path, manifest), *further]))
+
+
+def folder(alternative: int) -> str:
+    """Where the stems of an alternative lie, from the manifest's folder; those of the first lie beside it."""
+    return "" if alternative == 1 else f"alternative-{alternative}"
+
+
 def told(path: Path) -> tuple[str, ...]:
     """The stems of the manifest at `path`, each as `Stem.as_text`; none where it cannot be read."""
     try:
@@ -76,7 +88,6 @@ class _Input(BaseModel):
 
 _MANIFEST = TypeAdapter(Manifest)
 
-
 def _checked(manifest: Manifest) -> Manifest:
     """Raises ValueError where it is of another version, or of no use."""
     if manifest.version != Manifest.version:
@@ -85,6 +96,9 @@ def _checked(manifest: Manifest) -> Manifest:
         raise ValueError("it tells of no audio")
     if any(Path(stem.path).name != stem.path for stem in manifest.stems):
         raise ValueError("a stem does not lie beside it")
+    for one in manifest.alternatives:
+        if any(posixpath.join(folder(one.index), Path(stem.path).name) != stem.path for stem in one.stems):
+            raise ValueError("a stem of an alternative does not lie where it should")
     Format(manifest.format)
     for file in manifest.inputs:
         _Input.model_validate(file)
