@@ -1,4 +1,4 @@
-"""A real Chromium, and a real daemon with three sessions for it: the demo clip separated, tones, and ten minutes."""
+"""A real Chromium, and a real daemon with sessions for it: the demo clip, tones, ten minutes, alternatives."""
 
 from __future__ import annotations
 
@@ -52,6 +52,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Ite
     (presets / "short.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     finished(home / "data", "tones", tones(TONES_RATE, TONES_S), TONES_RATE)
     finished(home / "data", "long", tones(TONES_RATE, 10.0, channels=1), TONES_RATE, repeats=LONG_S // 10)
+    swapped = {"the faint sound apart": tones(TONES_RATE, TONES_S)[::-1]}
+    finished(home / "data", "takes", tones(TONES_RATE, TONES_S), TONES_RATE, others=swapped)
     process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
     for session, preset in {"demo": "quick", "slow": "slow", "cut": "short"}.items():
         process.client.run(Separate(job=session, clip=str(CLIP), preset=preset), lambda _: None)

@@ -83,10 +83,8 @@ export function drawTimes(canvas, view, loop) {
     const half = context.measureText(text).width / 2;
     context.fillText(text, Math.min(Math.max(x - half, 0), view.width - 2 * half), 14);
   }
-  if (loop) {
-    context.fillStyle = getComputedStyle(canvas).getPropertyValue("--accent");
-    context.fillRect(view.x(loop.start), 0, view.x(loop.end) - view.x(loop.start), 3);
-  }
+  context.fillStyle = getComputedStyle(canvas).getPropertyValue(loop.looping ? "--accent" : "--edge");
+  context.fillRect(view.x(loop.start), 0, view.x(loop.end) - view.x(loop.start), 3);
 }
 
 export function drawFrequencies(canvas, view) {

@@ -1,0 +1,110 @@
+"""Several answers to one clip, heard and seen one for the other, and the one that is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import soundfile
+from playwright.sync_api import expect
+
+from tests.processes import Process, until
+from tests.web.conftest import TONES_RATE
+from tests.web.editor import Editor
+
+Edit = Callable[..., Editor]
+
+# The page's player in an offline context, switched from one answer to another as it plays.
+SWITCHED = """
+async ({ session, from, to, at, seconds }) => {
+  const script = document.querySelector("script[type=module]").src;
+  const { Player, keyOf } = await import(new URL("player.js", script));
+  const { loadSession } = await import(new URL("api.js", script));
+  const about = await loadSession(session);
+  const answers = about.alternatives.map(({ answer }) => answer);
+  const context = new OfflineAudioContext(about.channels, Math.round(seconds * about.rate), about.rate);
+  const player = await Player.create(context, about, () => {});
+  const hear = (index) => player.hear({ [keyOf(answers[index - 1], about.stems[0])]: 1 }, true);
+  player.offer(answers);
+  player.setLoop(0, about.frames, false);
+  hear(from);
+  player.play();
+  await player.ready();
+  const heeded = () => new Promise((done) => setTimeout(done, 100));
+  context.suspend(at).then(async () => { hear(to); await heeded(); context.resume(); });
+  await heeded();
+  return Array.from((await context.startRendering()).getChannelData(0));
+}
+"""
+
+
+def chosen(editor: Editor) -> str:
+    return editor.page.locator("#alternatives label:has(input:checked) span").inner_text()
+
+
+def test_each_is_a_key_away_and_the_picture_follows(edit: Edit) -> None:
+    editor = edit("takes")
+    editor.seen()
+    assert editor.page.locator("#alternatives label span").all_inner_texts() == [
+        "As the clip's own sounds group",
+        "The faint sound apart",
+    ]
+    assert chosen(editor) == "As the clip's own sounds group", "the first one at first"
+    expect(editor.by_id("keep")).to_be_disabled()
+    first = editor.pixels()
+    editor.page.keyboard.press("g")
+    editor.says("Alternative 2: the faint sound apart")
+    until(lambda: (editor.pixels() != first).mean() > 0.02)
+    expect(editor.by_id("keep")).to_be_enabled()
+    editor.page.keyboard.press("j")
+    editor.says("There is no alternative 4")
+    assert chosen(editor) == "The faint sound apart"
+    editor.page.get_by_label("As the clip's own sounds group").check()
+    until(lambda: (editor.pixels() != first).mean() < 0.02)
+
+
+def test_all_of_them_are_at_hand_and_a_switch_keeps_the_moment(edit: Edit, daemon: Process) -> None:
+    editor = edit("takes")
+    until(lambda: sum("/alternatives/2/stems/" in url for url in editor.requests) >= 2)
+    heard = np.array(
+        editor.page.evaluate(SWITCHED, {"session": "takes", "from": 1, "to": 2, "at": 0.5, "seconds": 1.0}), "f4"
+    )
+    folder = daemon.data / "jobs" / "takes" / "result"
+    first, second = (
+        soundfile.read(folder / name, dtype="float32")[0][:, 0] for name in ("stem-1.wav", "alternative-2/stem-1.wav")
+    )
+    middle, faded = TONES_RATE // 2, round(0.006 * TONES_RATE)
+    np.testing.assert_array_equal(heard[faded : middle - 256], first[faded : middle - 256])
+    np.testing.assert_array_equal(heard[middle + 256 :], second[middle + 256 : len(heard)])
+
+
+def test_the_playhead_stays_where_it_is(edit: Edit) -> None:
+    editor = edit("takes")
+    editor.page.mouse.click(*editor.at(0.5, 0.5))
+    until(lambda: abs(editor.clock - 4.0) < 0.05)
+    editor.page.keyboard.press("g")
+    assert abs(editor.clock - 4.0) < 0.05
+
+
+def test_only_what_is_kept_is_corrected_and_sent(edit: Edit) -> None:
+    editor = edit("takes")
+    editor.drag((0.2, 0.2), (0.4, 0.4))
+    editor.page.keyboard.press("g")
+    for button in ("refine", "send"):
+        editor.page.keyboard.press("Escape")
+        editor.by_id(button).click()
+        editor.says("Keep this alternative first")
+    assert not any(url.endswith("/messages") for url in editor.requests)
+    with editor.page.expect_request("**/messages") as asked:
+        editor.page.keyboard.press("k")
+    message = asked.value.post_data_json
+    assert (message["verb"], message["session"], message["alternative"]) == ("choose", "takes", 2)
+    expect(editor.by_id("status")).to_have_class("trouble")  # there is nothing to draw it from
+    editor.complaints.clear()
+
+
+def test_a_result_without_any_shows_no_list(edit: Edit) -> None:
+    editor = edit("tones")
+    expect(editor.by_id("audition")).to_be_hidden()
+    editor.page.keyboard.press("g")
+    editor.says("no alternatives")
