@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
@@ -139,6 +140,12 @@ class Editor:
     def says(self, pattern: str) -> None:
         """Until the status line says so."""
         expect(self.by_id("status")).to_have_text(re.compile(pattern), timeout=60_000)
+
+    def objections(self) -> str:
+        """What axe-core objects to, in its words, once all colours are what they turn into."""
+        self.page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+        found = Axe().run(self.page)
+        return found.generate_report() if found.violations_count else ""
 
     def render(
         self,

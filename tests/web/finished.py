@@ -24,7 +24,7 @@ def finished(
     names = _written(folder, job, stems, rate, repeats)
     made = manifest(job, rate, stems.shape[2] * repeats, names, channels=stems.shape[1])
     if others:
-        alternatives = [Alternative(1, "as the clip's own sounds group", 0.6, made.stems)]
+        alternatives = [Alternative(1, "as first answered", 0.6, made.stems)]
         for index, (what, answer) in enumerate(others.items(), 2):
             named = _written(folder / f"alternative-{index}", job, answer, rate, repeats)
             paths = (f"alternative-{index}/{name}" for name in named)
