@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -296,9 +295,7 @@ def test_a_session_that_is_not_there_is_said_so(edit: Edit, daemon: Process) -> 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (820, 720)], ids=["screen", "tablet", "small"])
 @pytest.mark.parametrize("session", ["cut", "takes"])
-def test_axe_finds_nothing_and_nothing_is_cut_off(
-    edit: Edit, session: str, scheme: str, size: tuple[int, int], tmp_path: Path
-) -> None:
+def test_axe_finds_nothing_and_nothing_is_cut_off(edit: Edit, session: str, scheme: str, size: tuple[int, int]) -> None:
     editor = edit(session, color_scheme=scheme, viewport=dict(zip(("width", "height"), size, strict=True)))
     editor.seen()
     for key in ("o", "2", "i"):
