@@ -54,7 +54,7 @@ class Output:
     """The results of one job.
 
     ```
-    stage = output.stage(folder, job, ["stem-1.wav", "manifest.json"])   # write files into `stage`, and folders of files
+    stage = output.stage(folder, job, ["stem-1.wav", "manifest.json"])   # write files and folders into `stage`
     manifest = output.publish(last="manifest.json")                      # all of it appears in `folder`
     ```
     """
@@ -109,8 +109,8 @@ class Output:
         except OutputUnwritable:
             self.discard()
             raise
-        for made in (folder, *(folder / name for name in folders)):
-            atomic.flush_folder(made)
+        for place in (folder, *(folder / name for name in folders)):
+            atomic.flush_folder(place)
         _remove_stage(ledger)
         return folder / last
 

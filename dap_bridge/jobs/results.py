@@ -88,6 +88,7 @@ class _Input(BaseModel):
 
 _MANIFEST = TypeAdapter(Manifest)
 
+
 def _checked(manifest: Manifest) -> Manifest:
     """Raises ValueError where it is of another version, or of no use."""
     if manifest.version != Manifest.version:

@@ -17,7 +17,8 @@ from ...signal.boxes import ChunkBox, fill, on_front
 from ...signal.rows import Heard, see, through
 from ...tiny import TINY
 from .carry import Example, Lesson, carried, learn, thinned
-from .components import agreed, component_activations, component_spectra, member_masks, sharpen
+from .components import agreed, component_shares, member_masks, sharpen
+from .guidance import taught
 from .learned import Decoders, Learned, restore
 from .models import blend, model_members
 from .priors import Evidence, informed, relabel
@@ -42,7 +43,6 @@ def weigh(
     clip's magnitude)^recipe.locality. masks: (sources, bins, frames), those that the user saw; seen: (views, bins,
     frames), magnitudes.
     """
-    sources = len(masks)
     level = seen.sum(0) / seen.sum().clamp(min=TINY)
     gains, losses = torch.zeros_like(masks), torch.zeros_like(masks)
     for box, belongs in zip(boxes, belonging, strict=True):
@@ -52,13 +52,8 @@ def weigh(
         moved = 1 - masks[box.source] if box.active else masks[box.source]
         worth = counts * (recipe.confirmation + (1 - recipe.confirmation) * moved)
         (gains if box.active else losses)[box.source] += worth
-    spectra, activations = component_spectra(learned.pool, len(seen)).sum(1), component_activations(learned.pool)
-    total = (spectra.sum(1) * activations.sum(1)).clamp(min=TINY)
-
-    def share(weights: Tensor) -> Tensor:
-        return torch.stack([((spectra @ weights[k]) * activations).sum(1) for k in range(sources)], 1) / total[:, None]
-
-    return Evidence(share(gains).cpu(), share(losses).cpu())
+    shares = [component_shares(learned.pool, weights, len(seen)).cpu() for weights in (gains, losses)]
+    return Evidence(*shares)
 
 
 @dataclass(frozen=True)
@@ -261,8 +256,9 @@ def _as_separated(learned: Learned, window: Window, heard: Heard, recipe: Consen
     """The masks that a window gave, made again from what was learned."""
     seen = see(heard, window.front)
     components = modelled = member_masks(learned.pool, learned.labels.to(seen.device), len(seen), window.members)
-    if learned.models and recipe.models is not None:
-        modelled = blend(components, learned.models, seen, recipe.models)
+    models = taught(recipe) if learned.taught else recipe.models
+    if learned.models and models is not None:
+        modelled = blend(components, learned.models, seen, models)
     masks = modelled
     if learned.decoders is not None and recipe.refinement is not None:
         run = redraw_on(_mean(seen), modelled, learned.decoders, recipe.refinement, iterations=0)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from ...recipe import Front, Holding, MaskRecipe, Refinement, Section, check_relaxation
 
@@ -137,6 +138,22 @@ class Caution(Section):
 
 
 @dataclass(frozen=True)
+class Alternatives(Section):
+    """Other groupings of the same components, for an ear to choose among."""
+
+    offered: int  # answers in all, where the first one is doubtful and nobody says how many
+    offered_below: float  # confidence of the first one, below which it is doubtful
+    order: tuple[Literal["faintest", "contrast", "timbre"], ...]  # in which they follow the first, see takes.py
+    further: int  # faintest: groups beyond as many as there are sources
+    compression: float  # contrast: exponent of the activation, one of those that features have
+    same: float  # share of the components' energy with the same labels, from which two answers are one
+
+    def __post_init__(self) -> None:
+        if self.offered < 1 or self.further < 1:
+            raise ValueError("alternatives: offered and further are 1 at least")
+
+
+@dataclass(frozen=True)
 class CountWeights(Section):
     """What speaks for so many sounds: a weight for each number of them, of every measure of counting.py."""
 
@@ -215,6 +232,30 @@ class Boxes(Holding):
 
 
 @dataclass(frozen=True)
+class Examples(Section):
+    """What is done where it is known what a sound is like alone, by an example or in a span of the clip."""
+
+    runs: int  # of each part of the pool, on what is heard of a sound alone
+    longest_s: float  # seconds that are heard of a sound at the most
+    spectra: Factorisations  # that are learned of a sound, and with which its updates explain a clip
+    # What speaks for a sound, by the exponent with which it does: how far its spectra explain a component, how near the
+    # component is to its own by kinship, and the clip's own clustering. The first counts less the more of the clip is
+    # left unexplained: none of it from `unexplained` on, a share of the clip.
+    explains: float
+    kinship: float
+    clusters: float
+    unexplained: float
+    least: float  # of shares and labels, under the logarithm
+    weight: float  # of its frames beside the clip's in the models of the sources, which have these updates
+    alone: int
+    together: int
+    growth: tuple[float, float]  # as in `Models`
+    part: float  # of the components' energy: the share that an example must explain,
+    most: float  # and what may be left of these components, or it is not trusted
+    confidence: float  # in an answer by examples that are trusted, at least
+
+
+@dataclass(frozen=True)
 class Window:
     """Members that look through the same window."""
 
@@ -240,12 +281,18 @@ class ConsensusRecipe(MaskRecipe):
     models: Models | None = None  # None: no source has a model of its own
     refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
+    # None: examples and spans are of no use to it. What a session depends on tells of it where there are any.
+    examples: Examples | None = field(default=None, repr=False)
+    # None: there is but one answer. No part of what a session depends on: it keeps the answers themselves.
+    alternatives: Alternatives | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.mask_exponent <= 0:
             raise ValueError("mask_exponent is above 0")
         if not self.members or self.members[0] != 1 or max(self.members) > 1:
             raise ValueError("members: the first one's window is the front's, 1, and no other's is longer")
+        if self.alternatives and self.alternatives.compression not in self.features.compressions:
+            raise ValueError("alternatives.compression is one of features.compressions")
         if any(window.front.n_fft < 2 for window in self.windows):
             raise ValueError("members: a window has two samples at least")
 
