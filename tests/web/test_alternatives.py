@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 
 from tests.processes import Process, until
 from tests.web.conftest import TONES_RATE
-from tests.web.editor import Editor
+from tests.web.editor import Editor, read
 
 Edit = Callable[..., Editor]
 
@@ -101,6 +102,35 @@ def test_only_what_is_kept_is_corrected_and_sent(edit: Edit) -> None:
     assert (message["verb"], message["session"], message["alternative"]) == ("choose", "takes", 2)
     expect(editor.by_id("status")).to_have_class("trouble")  # there is nothing to draw it from
     editor.complaints.clear()
+
+
+def test_the_one_that_is_kept_is_opened_corrected_and_sent(edit: Edit, daemon: Process) -> None:
+    editor = edit("doubt")
+    before = editor.page.url
+    editor.page.keyboard.press("g")
+    told = editor.by_id("status").inner_text()
+    editor.page.keyboard.press("k")
+    editor.page.wait_for_url(lambda url: url != before)
+    editor.ready()
+    assert (editor.results, editor.shown) == (["As opened", "Before"], "As opened")
+    kept = editor.names[0]
+    manifest = json.loads((daemon.data / "jobs" / kept / "result" / "manifest.json").read_text())
+    assert (manifest["verb"], manifest["parent"], manifest["alternative"]) == ("choose", "doubt", 2)
+    first, second = read(daemon, "doubt"), read(daemon, kept)
+    np.testing.assert_allclose(second.sum(axis=0), first.sum(axis=0), atol=1e-4)
+    assert told.startswith("Alternative 2: ") and not np.array_equal(first, second)
+
+    editor.drag((0.30, 0.25), (0.45, 0.55))
+    editor.page.keyboard.press("r")
+    editor.says("Refined 1 is ready")
+    corrected = editor.names[-1]
+    editor.by_id("send").click()
+    editor.says("is sent")
+    said = (daemon.spool / "outbox" / "doubt.chosen").read_text()
+    assert f"session\t{corrected}\n" in said, "where the host that has opened the page finds it"
+    editor.page.go_back()
+    editor.ready()
+    assert editor.page.url == before and not editor.by_id("work").is_visible()
 
 
 def test_a_result_without_any_shows_no_list(edit: Edit) -> None:

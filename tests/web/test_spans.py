@@ -9,7 +9,6 @@ import pytest
 from playwright.sync_api import expect
 
 from dap_bridge.demo import CLIP
-from tests.processes import until
 from tests.web.editor import Editor
 
 Edit = Callable[..., Editor]
@@ -146,4 +145,4 @@ def test_the_clip_is_separated_again_without_the_page_being_told_where_it_lies(e
     assert address.endswith("/sessions/demo/messages") and str(CLIP) not in str(message)
     assert (message["verb"], message["preset"], message["sources"]) == ("separate", "quick", 2)
     assert message["only"][0].startswith("stem=1,start=0,end=")
-    until(lambda: editor.page.url != editor.daemon.editor + "demo")
+    editor.page.wait_for_url(lambda url: not url.endswith("/demo"))

@@ -5,7 +5,7 @@
 import { byId, clicks, element } from "./dom.js";
 import { OPENED } from "./jobs.js";
 import { ALTERNATIVE_KEYS } from "./keys.js";
-import { complain, say } from "./status.js";
+import { say } from "./status.js";
 
 export function showAlternatives(state) {
   const all = () => state.result.session.alternatives;
@@ -51,7 +51,7 @@ export function showAlternatives(state) {
 /** Whether what is heard is a session, which can be corrected and sent; if not, says what to do. */
 export function isKept(state) {
   const kept = state.heard === state.result.session;
-  if (!kept) complain(new Error("Keep this alternative first (K)."));
+  if (!kept) say("Keep this alternative first (K).", true);
   return kept;
 }
 

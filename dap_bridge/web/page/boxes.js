@@ -8,6 +8,9 @@ const LEAST_S = 0.02;
 const LEAST_RATIO = 2 ** (1 / 12);
 const LEAST_HZ = 20;
 const MOST_UNDONE = 200;
+/** More than a hand draws: as many as a session holds, and, of spans of each kind, as a request does. */
+const MOST_BOXES = 200;
+const MOST_SPANS = 16;
 
 export const TAKE_OUT = "deactivate";
 export const BRING_IN = "activate";
@@ -59,6 +62,15 @@ export function asText({ stem, op, start, end, low, high, strength, feather }) {
 export function spansAsText(list) {
   const of = (op) => list.filter((one) => one.op === op).map(({ stem, start, end }) => `stem=${stem},start=${start},end=${end}`);
   return Object.fromEntries([ONLY, SILENT].map((op) => [op, of(op)]).filter(([, texts]) => texts.length));
+}
+
+/** Why a request cannot hold all of them; empty where it can. */
+export function tooMany(list) {
+  const count = (wanted) => list.filter(wanted).length;
+  const boxes = count((one) => !isSpan(one));
+  if (boxes > MOST_BOXES) return `A session holds ${MOST_BOXES} boxes at most; these are ${boxes}.`;
+  const spans = Math.max(...[ONLY, SILENT].map((op) => count((one) => one.op === op)));
+  return spans > MOST_SPANS ? `A request holds ${MOST_SPANS} spans of a kind at most; these are ${spans}.` : "";
 }
 
 /** The list of boxes, what is selected in it, what the next one will have, and every list before. */

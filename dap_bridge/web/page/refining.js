@@ -2,13 +2,10 @@
 // Owns `carry`; listens to it, to `job` and `boxes`; changes it, and `wanted`.
 
 import { isKept } from "./alternatives.js";
-import { asText, isSpan, spansAsText } from "./boxes.js";
+import { asText, isSpan, spansAsText, tooMany } from "./boxes.js";
 import { byId, clicks } from "./dom.js";
 import { PREVIEW, REFINED } from "./jobs.js";
-import { complain } from "./status.js";
-
-/** More than a hand draws, and as many as a session holds. */
-const MOST_BOXES = 200;
+import { say } from "./status.js";
 
 export function showRefining(state) {
   const { boxes } = state;
@@ -17,8 +14,8 @@ export function showRefining(state) {
   function start(fit) {
     const { list } = boxes;
     if (state.job || !list.length || !isKept(state)) return;
-    if (list.length > MOST_BOXES) {
-      complain(new Error(`A session holds ${MOST_BOXES} boxes at most; these are ${list.length}.`));
+    if (tooMany(list)) {
+      say(tooMany(list), true);
       return;
     }
     const message = {

@@ -13,8 +13,8 @@ const LEAST_WIDE = 6;
 
 export function showSpans(state) {
   const { view } = state;
-  const lane = byId("spans");
-  const show = () => keepLayer(state, lane, isSpan, ENDS, lay);
+  const axis = byId("spans");
+  const show = () => keepLayer(state, axis, isSpan, ENDS, lay);
 
   function lay(shown, { op, stem, start, end }) {
     shown.dataset.op = op;
@@ -23,14 +23,14 @@ export function showSpans(state) {
     Object.assign(painted(shown, stemColour(stem)).style, { left, width });
   }
 
-  listenToBars(state, lane);
+  listenToBars(state, axis);
   onThemeChange(show);
   state.on("boxes", show);
   state.on("view", eachFrame(show));
   show();
 }
 
-function listenToBars(state, lane) {
+function listenToBars(state, axis) {
   const { boxes, view } = state;
   let held = null;
 
@@ -40,7 +40,7 @@ function listenToBars(state, lane) {
     boxes.settle();
   }
 
-  lane.addEventListener("pointerdown", (event) => {
+  axis.addEventListener("pointerdown", (event) => {
     const bar = event.target.closest(".box");
     if (!bar || event.button) return;
     event.preventDefault();
@@ -50,12 +50,12 @@ function listenToBars(state, lane) {
     held = { box: boxes.current, edges: x ? [x, ""] : null, from: event.clientX, moved: false };
     view.held = true;
   });
-  lane.addEventListener("pointermove", (event) => {
+  axis.addEventListener("pointermove", (event) => {
     if (!held) return;
     const right = event.clientX - held.from;
     held.moved ||= Math.abs(right) > STILL;
     if (held.moved) moveBox(state, held.box, right, 0, held.edges, "drag");
   });
-  lane.addEventListener("pointerup", release);
-  lane.addEventListener("pointercancel", release);
+  axis.addEventListener("pointerup", release);
+  axis.addEventListener("pointercancel", release);
 }

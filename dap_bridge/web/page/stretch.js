@@ -2,7 +2,7 @@
 // again with what is known, which is then looked at.
 // Listens to `loop`, `boxes` and `job`; changes `boxes`, and `wanted`.
 
-import { isSpan, ONLY, SILENT, spansAsText } from "./boxes.js";
+import { isSpan, ONLY, SILENT, spansAsText, tooMany } from "./boxes.js";
 import { byId, clicks } from "./dom.js";
 import { OPENED } from "./jobs.js";
 import { focusBox } from "./layer.js";
@@ -32,12 +32,14 @@ export function showStretch(state) {
   function again() {
     const { preset, seed, stems } = opened;
     if (state.job || !parts) return;
-    if (!boxes.list.some(isSpan)) {
-      say("Say first where only one of the stems is heard, or where one is silent.");
+    const spans = boxes.list.filter(isSpan);
+    const trouble = spans.length ? tooMany(spans) : "Say first where only one of the stems is heard, or where one is silent.";
+    if (trouble) {
+      say(trouble, true);
       return;
     }
     const sources = stems.filter(({ role }) => role === "source").length;
-    const message = { verb: "separate", preset, seed, sources, label: titleOf(opened), ...spansAsText(boxes.list) };
+    const message = { verb: "separate", preset, seed, sources, label: titleOf(opened), ...spansAsText(spans) };
     state.set({ wanted: { kind: OPENED, message, about: opened.session } });
   }
 
