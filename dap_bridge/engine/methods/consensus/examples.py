@@ -161,10 +161,13 @@ def learn(seen: Tensor, rules: Examples, generator: torch.Generator) -> Tensor:
 def allowed(spans: Sequence[ChunkBox], sources: int, times: Tensor) -> Tensor:
     """Where each source may sound, by spans of the clip: (sources, frames) of ones and zeros; times: (frames,), s."""
     inside = torch.ones(sources, len(times), device=times.device)
+    own = torch.arange(sources, device=times.device)
     for span in spans:
-        there = (times >= span.start) & (times <= span.end)
-        silent = torch.arange(sources, device=times.device) != span.source
-        inside[silent if span.active else ~silent] *= 1 - there.to(inside.dtype)
+        outside = (times < span.start) | (times > span.end)
+        said = outside | ((own == span.source) == span.active)[:, None]
+        both = inside * said
+        # of two that contradict each other the later one holds, as of boxes
+        inside = torch.where(both.any(0), both, said.to(inside.dtype))
     return inside
 
 

@@ -252,7 +252,7 @@ class Examples(Section):
     growth: tuple[float, float]  # as in `Models`
     part: float  # of the components' energy: the share that an example must explain,
     most: float  # and what may be left of these components, or it is not trusted
-    confidence: float  # in an answer by examples that are trusted, at least
+    confidence: float  # in an answer by examples, at least: its masks are believed in full
 
 
 @dataclass(frozen=True)

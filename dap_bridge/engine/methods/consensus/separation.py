@@ -211,8 +211,8 @@ class _Separation:
         found = [_Grouping(labels.split(counts), FIRST if named is None else BLIND, confidence)]
         wanted = self._wanted(confidence, guided=named is not None)
         if named is not None:
-            sure = max(confidence, recipe.examples.confidence if recipe.examples and named.trusted else 0.0)
-            found.insert(0 if named.trusted else 1, _Grouping(found[0].labels, GUIDED, sure, named.distance))
+            sure = max(confidence, recipe.examples.confidence) if recipe.examples else confidence
+            found.insert(0 if named.trusted else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
         rules = recipe.alternatives
         if rules is not None and wanted > len(found):
             making = takes(
