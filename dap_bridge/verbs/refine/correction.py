@@ -33,8 +33,9 @@ _DRAWING = 0.9
 
 @dataclass
 class Correction:
-    """A correction under way. alternative: which of the separation's answers it corrects. carry, kept (a session's
-    `fits`), separated, alternatives, drawn: as in `Session`, all but the first empty until they are known.
+    """A correction under way. alternative: which of the separation's answers it corrects. kept: the names of what its
+    first answer learned; carry, separated, alternatives, drawn: as in `Session`, all but the first of these empty until
+    they are known.
     """
 
     clip: MaskedClip

@@ -143,14 +143,17 @@ class Alternatives(Section):
 
     offered: int  # answers in all, where the first one is doubtful and nobody says how many
     offered_below: float  # confidence of the first one, below which it is doubtful
-    order: tuple[Literal["faintest", "contrast", "timbre"], ...]  # in which they follow the first, see takes.py
+    order: tuple[
+        Literal["kinship", "contrast", "timbre", "faintest"], ...
+    ]  # in which they follow the first, see takes.py
     further: int  # faintest: groups beyond as many as there are sources
+    faint: int  # faintest: of these groups, which are one source
     compression: float  # contrast: exponent of the activation, one of those that features have
-    same: float  # share of the components' energy with the same labels, from which two answers are one
+    same: float  # share of the energy in components that have the same source, from which two answers are one
 
     def __post_init__(self) -> None:
-        if self.offered < 1 or self.further < 1:
-            raise ValueError("alternatives: offered and further are 1 at least")
+        if self.offered < 1 or not 1 <= self.faint <= self.further:
+            raise ValueError("alternatives: offered and faint are 1 at least, and faint is no more than further")
 
 
 @dataclass(frozen=True)
