@@ -166,3 +166,8 @@ def read(daemon: Process, session: str) -> np.ndarray:
     folder = daemon.data / "jobs" / session / "result"
     stems = [soundfile.read(path, dtype="float32", always_2d=True)[0] for path in sorted(folder.glob("*.wav"))]
     return np.stack(stems).transpose(0, 2, 1)
+
+
+def energy(stem: np.ndarray, start: float, end: float, rate: int = 44_100) -> float:
+    """Of (channels, frames), between two seconds."""
+    return float(np.sum(stem[:, round(start * rate) : round(end * rate)].astype(float) ** 2))

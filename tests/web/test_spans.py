@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from dap_bridge.demo import CLIP
-from tests.web.editor import Editor
+from tests.processes import Process
+from tests.web.editor import Editor, energy, read
 
 Edit = Callable[..., Editor]
 
@@ -135,14 +137,37 @@ def test_they_are_sent_beside_the_boxes(edit: Edit) -> None:
     editor.complaints.clear()
 
 
-def test_the_clip_is_separated_again_without_the_page_being_told_where_it_lies(edit: Edit) -> None:
+def test_a_span_is_refined_and_is_one_of_the_session_that_comes_of_it(edit: Edit, daemon: Process) -> None:
+    editor = edit("demo")
+    choose(editor, 0.25, 0.5)
+    editor.page.keyboard.press("i")
+    start, end = editor.box["start"] + 0.05, editor.box["end"] - 0.05
+    editor.page.keyboard.press("r")
+    editor.says("Refined 1 is ready")
+    before, after = (energy(read(daemon, name)[0], start, end) for name in editor.names)
+    assert after < 1e-4 * before, "stem 1 is silent there"
+    said = spans(editor)
+    itself = Editor(editor.page.context.new_page(), daemon, editor.names[1])
+    itself.open()
+    assert (spans(itself), itself.boxes) == (said, [])
+
+
+def test_the_clip_is_separated_again_without_the_page_being_told_where_it_lies(edit: Edit, daemon: Process) -> None:
     editor = edit("demo")
     expect(editor.by_id("again")).to_be_hidden()
     editor.page.keyboard.press("e")
     editor.says("Say first where")
+    choose(editor, 0.25, 0.5)
     editor.page.keyboard.press("o")
+    said = spans(editor)
+    start, end = editor.box["start"] + 0.05, editor.box["end"] - 0.05
     address, message = asked(editor, "again")
     assert address.endswith("/sessions/demo/messages") and str(CLIP) not in str(message)
     assert (message["verb"], message["preset"], message["sources"]) == ("separate", "quick", 2)
-    assert message["only"][0].startswith("stem=1,start=0,end=")
-    editor.page.wait_for_url(lambda url: not url.endswith("/demo"))
+    editor.page.wait_for_url(lambda url: message["job"] in url)
+    editor.ready()
+    assert (spans(editor), editor.boxes, editor.results) == (said, [], ["Original"])
+    expect(editor.by_id("title")).to_have_text("tabla_and_crow")
+    made, mixture = read(daemon, message["job"]), read(daemon, "demo").sum(axis=0)
+    np.testing.assert_allclose(made.sum(axis=0), mixture, atol=1e-4)
+    assert energy(made[1], start, end) < 1e-4 * energy(mixture, start, end), "nothing but stem 1 is heard there"

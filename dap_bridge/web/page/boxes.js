@@ -8,7 +8,7 @@ const LEAST_S = 0.02;
 const LEAST_RATIO = 2 ** (1 / 12);
 const LEAST_HZ = 20;
 const MOST_UNDONE = 200;
-/** More than a hand draws: as many as a session holds, and, of spans of each kind, as a request does. */
+/** More than a hand draws: as many as a session holds, spans among them, and as a request holds of each kind of span. */
 const MOST_BOXES = 200;
 const MOST_SPANS = 16;
 
@@ -49,6 +49,12 @@ export function box(values, seconds, nyquist) {
   });
 }
 
+/** A box as a result tells of it, which tells of a span as a box of full height and strength. */
+export function recognised(told, nyquist) {
+  if (told.low > 0 || told.high < nyquist || told.strength !== 1) return told;
+  return { ...told, op: told.op === BRING_IN ? ONLY : SILENT };
+}
+
 /** As the protocol writes it; without a feather the preset's holds. */
 export function asText({ stem, op, start, end, low, high, strength, feather }) {
   const fields = { stem, op, start, end, low, high, strength, feather };
@@ -67,8 +73,7 @@ export function spansAsText(list) {
 /** Why a request cannot hold all of them; empty where it can. */
 export function tooMany(list) {
   const count = (wanted) => list.filter(wanted).length;
-  const boxes = count((one) => !isSpan(one));
-  if (boxes > MOST_BOXES) return `A session holds ${MOST_BOXES} boxes at most; these are ${boxes}.`;
+  if (list.length > MOST_BOXES) return `A session holds ${MOST_BOXES} boxes at most; these are ${list.length}.`;
   const spans = Math.max(...[ONLY, SILENT].map((op) => count((one) => one.op === op)));
   return spans > MOST_SPANS ? `A request holds ${MOST_SPANS} spans of a kind at most; these are ${spans}.` : "";
 }
