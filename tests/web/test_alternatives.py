@@ -66,7 +66,11 @@ def test_each_is_a_key_away_and_the_picture_follows(edit: Edit) -> None:
 
 def test_all_of_them_are_at_hand_and_a_switch_keeps_the_moment(edit: Edit, daemon: Process) -> None:
     editor = edit("takes")
-    until(lambda: sum("/alternatives/2/stems/" in url for url in editor.requests) >= 2)
+    for kind in ("stems", "tiles"):
+        editor.page.wait_for_function(
+            "(kind) => performance.getEntriesByType('resource').filter((one) => one.name.includes(kind)).length >= 2",
+            arg=f"/alternatives/2/{kind}/",
+        )
     heard = np.array(
         editor.page.evaluate(SWITCHED, {"session": "takes", "from": 1, "to": 2, "at": 0.5, "seconds": 1.0}), "f4"
     )

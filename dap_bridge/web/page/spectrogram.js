@@ -4,7 +4,7 @@
 
 import { onThemeChange } from "./colours.js";
 import { byId, eachFrame } from "./dom.js";
-import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
+import { drawFrequencies, drawPicture, drawTimes, placesOf } from "./picture.js";
 import { Tiles } from "./tiles.js";
 
 /** From the top to the floor, where there is room for so much. dB */
@@ -22,6 +22,7 @@ export function showSpectrogram(state) {
     if (view.width < 2) return;
     const whole = drawPicture(byId("picture"), view, tiles, state.look, state.mix, draw);
     place.setAttribute("aria-busy", String(!whole));
+    if (whole) prepare();
     drawTimes(byId("times"), view, state.loop);
     drawFrequencies(byId("frequencies"), view);
   });
@@ -29,6 +30,12 @@ export function showSpectrogram(state) {
   function tilesOf(session) {
     if (!opened.has(session)) opened.set(session, new Tiles(session, arrived));
     return opened.get(session);
+  }
+
+  /** What may be switched to is there before it is looked at. */
+  function prepare() {
+    const others = state.result.session.alternatives.map(({ answer }) => tilesOf(answer)).filter((one) => one !== tiles);
+    for (const one of others) one.want(placesOf(view, one));
   }
 
   function arrived() {

@@ -39,7 +39,8 @@ export function showStretch(state) {
       return;
     }
     const sources = stems.filter(({ role }) => role === "source").length;
-    const message = { verb: "separate", preset, seed, sources, label: titleOf(opened), ...spansAsText(spans) };
+    const residual = stems.length > sources;
+    const message = { verb: "separate", preset, seed, sources, residual, label: titleOf(opened), ...spansAsText(spans) };
     state.set({ wanted: { kind: OPENED, message, about: opened.session } });
   }
 
