@@ -31,7 +31,6 @@ SHOWN = (
     "changes",
     "warnings",
 )
-SHOWN_OF_ALTERNATIVES = ("index", "what", "confidence")
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ class Session:
     def clip(self) -> ClipRef:
         """What it was made from: where it was then, or, where that is gone, as it lay to the manifest.
 
-        Raises ClipUnreadable where that is no one clip.
+        Raises ClipUnreadable where the manifest says neither.
         """
         places = (results.clip(self.place, self.manifest, by) for by in ("path", "relative"))
         clips = [clip for clip in places if clip is not None]
@@ -92,8 +91,7 @@ class Session:
             **{name: about[name] for name in SHOWN},
             "stems": _stems(self.manifest.stems),
             "alternatives": [
-                {name: getattr(one, name) for name in SHOWN_OF_ALTERNATIVES} | {"stems": _stems(one.stems)}
-                for one in self.manifest.alternatives
+                {"index": one.index, "what": one.what, "stems": _stems(one.stems)} for one in self.manifest.alternatives
             ],
             "tiles": Geometry(self.rate, self.frames).as_dict(),
         }
