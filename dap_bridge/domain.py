@@ -334,7 +334,10 @@ class Guided:
 
     stem: int = _means("Which stem's.")
     unexplained: float = _means("What is left of the part of the clip that the examples of this sound explain best.")
-    trusted: bool = _means("Whether the first answer goes by them; else it is the one without examples.")
+    trusted: bool = _means(
+        "Whether that is little enough. Where it is not for any, and the answer without examples is not doubtful, that "
+        "one comes first."
+    )
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Note:
 @dataclass(frozen=True)
 class Guidance:
     """What an example of a source, from 0, is worth. unexplained: what is left of what it explains best, as a share of
-    it; trusted: whether the first answer goes by it.
+    it; trusted: whether that is little enough.
     """
 
     source: int

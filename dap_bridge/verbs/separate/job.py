@@ -166,8 +166,8 @@ class Separation:
         for one in self._guidance:
             if not one.trusted:
                 self.clip.run.notes.append(
-                    f"The example of stem {one.source + 1} explains nothing that is heard in the clip (unexplained "
-                    f"{one.unexplained:.2f}): the first answer is the one without examples."
+                    f"The example of stem {one.source + 1} explains little that is heard in the clip (unexplained "
+                    f"{one.unexplained:.2f}): it may be of another sound. Compare the answers with and without it."
                 )
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:

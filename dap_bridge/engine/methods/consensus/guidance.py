@@ -12,7 +12,7 @@ from ...events import Guidance
 from .components import Factorisation, member_masks
 from .examples import Guide, distances, relabelled, trust
 from .grouping import Description, concatenate
-from .recipe import ConsensusRecipe, Models
+from .recipe import Caution, ConsensusRecipe, Models
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,12 @@ class Named:
     distance: tuple[Tensor, ...]
     guidance: tuple[Guidance, ...]
 
-    @property
-    def trusted(self) -> bool:
-        return all(one.trusted for one in self.guidance)
+    def leads(self, confidence: float, caution: Caution) -> bool:
+        """Whether the answer by examples is the first: where all are trusted; or some, where the one without them is
+        doubtful.
+        """
+        trusted = [one.trusted for one in self.guidance]
+        return all(trusted) or (any(trusted) and confidence < caution.told_below)
 
 
 def compare(guides: Sequence[Guide], pools: Sequence[list[Factorisation]], views: int) -> Compared:

@@ -24,20 +24,20 @@ from .components import (
     component_islands,
     component_spectra,
     factorise,
-    member_masks,
     spectral_islands,
 )
 from .counting import evidence, probabilities
-from .drawing import drawing_units, redrawn
-from .examples import BLIND, GUIDED, Guide, allowed, guides, silenced
+from .drawing import answered, drawing_units
+from .examples import BLIND, GUIDED, Guide, allowed, guides
 from .grouping import Description, concatenate, describe, separability
-from .guidance import Compared, Named, compare, inform, name, taught
+from .guidance import Compared, Named, compare, inform, name
 from .learned import Learned, differing, dump
 from .members import group_members
-from .models import Alone, blend, model_members
 from .priors import Prior, informed, settle
-from .recipe import Confidence, ConsensusRecipe, Features, Models
+from .recipe import Confidence, ConsensusRecipe, Features
 from .takes import FIRST, takes
+
+_NOTHING = Known()
 
 
 def separate(
@@ -48,7 +48,7 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
-    known: Known,
+    known: Known = _NOTHING,
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
@@ -212,7 +212,8 @@ class _Separation:
         wanted = self._wanted(confidence, guided=named is not None)
         if named is not None:
             sure = max(confidence, recipe.examples.confidence) if recipe.examples else confidence
-            found.insert(0 if named.trusted else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
+            first = named.leads(confidence, recipe.caution)
+            found.insert(0 if first else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
         rules = recipe.alternatives
         if rules is not None and wanted > len(found):
             making = takes(
@@ -280,7 +281,7 @@ class _Separation:
             inside = allowed(self.known.spans.get(index, ()), self.sources, seconds(window.front, seen))
             if guide is not None:
                 own = inform(guide, pool, seen, own, near, inside, window.members, generator)
-            masks, kept = yield from _answer(
+            masks, kept = yield from answered(
                 seen, pool, own, window.members, steps, generator, self.counter, guide, inside
             )
             answers.append(masks)
@@ -353,34 +354,6 @@ def _priors(described: _Described) -> list[Prior]:
     return [partial(settle, energy=described.snapshots[-1].energy, islands=described.islands)]
 
 
-def _answer(
-    seen: Tensor,
-    pool: list[Factorisation],
-    labels: Tensor,
-    members: int,
-    recipe: ConsensusRecipe,
-    generator: torch.Generator,
-    counter: StepCounter,
-    guide: Guide | None,
-    inside: Tensor,
-) -> Generator[Step, None, tuple[Tensor, Learned]]:
-    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it.
-
-    guide: what its models learn beside the chunk; inside: (sources, frames), where each source may sound.
-    """
-    masks = silenced(member_masks(pool, labels.to(seen.device), len(seen), members), inside)
-    models: list[Factorisation] = []
-    decoders = None
-    modelling = recipe.models if guide is None else taught(recipe)
-    if modelling is not None:
-        beside = None if guide is None else guide.alone(seen, masks.mean(0), inside)
-        models = yield from _model(seen, masks, modelling, generator, counter, beside)
-        masks = silenced(blend(masks, models, seen, modelling), inside)
-    if recipe.refinement is not None:
-        masks, decoders = yield from redrawn(seen, masks, recipe.refinement, generator, counter)
-    return masks, Learned(pool, labels, decoders, models, taught=guide is not None)
-
-
 def _probability(evidence: float, recipe: Confidence) -> float:
     return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
@@ -406,13 +379,3 @@ def _on_rows(islands: Tensor, front: Front, rows: int) -> Tensor:
     """The islands (bins,) of the first window on another's rows, by the nearest bin: bands go with the last one."""
     nearest = torch.linspace(0, len(islands) - 1, bins(front)).round().long()
     return islands[F.pad(nearest, (0, rows - bins(front)), value=len(islands) - 1)]
-
-
-def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter, alone: Alone | None
-) -> Generator[Step, None, list[Factorisation]]:
-    """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
-    members, sources = masks.shape[:2]
-    total = members * (recipe.alone + recipe.together)
-    run = model_members(seen, masks, recipe, generator, alone)
-    return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))
