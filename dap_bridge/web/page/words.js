@@ -48,5 +48,5 @@ export const tagOf = (box) => (isSpan(box) ? `${box.op} ${box.stem}` : `${signOf
 /** A box or a span in a line of a list. */
 export function shortly(box) {
   const when = stretch(box.start, box.end);
-  return isSpan(box) ? `${box.op}, ${when}` : `${signOf(box)} ${when}, ${band(box.low, box.high)}`;
+  return isSpan(box) ? `${tagOf(box)}, ${when}` : `${signOf(box)} ${when}, ${band(box.low, box.high)}`;
 }
