@@ -149,6 +149,7 @@ class Alternatives(Section):
     further: int  # faintest: groups beyond as many as there are sources
     faint: int  # faintest: of these groups, which are one source
     compression: float  # contrast: exponent of the activation, one of those that features have
+    residual: tuple[Literal["kinship", "contrast", "timbre", "faintest"], ...]  # what the first answer is compared with
     same: float  # share of the energy in components that have the same source, from which two answers are one
 
     def __post_init__(self) -> None:

@@ -34,10 +34,8 @@ from .guidance import Compared, Named, compare, inform, name
 from .learned import Learned, differing, dump
 from .members import group_members
 from .priors import Prior, informed, settle
-from .recipe import Confidence, ConsensusRecipe, Features
+from .recipe import Alternatives, Confidence, ConsensusRecipe, Features
 from .takes import FIRST, takes
-
-_NOTHING = Known()
 
 
 def separate(
@@ -48,7 +46,7 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
-    known: Known = _NOTHING,
+    known: Known | None = None,
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
@@ -58,7 +56,7 @@ def separate(
     same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
     sources is divided by them. All answers share the components; those after the first are not redrawn.
     """
-    separation = _Separation(read, chunks, recipe, sources, seed, device, known)
+    separation = _Separation(read, chunks, recipe, sources, seed, device, known or Known())
     described = yield from separation.describe()
     grouped = yield from separation.group(described)
     sounds = separation.sounds(described)
@@ -70,6 +68,8 @@ def separate(
             own = generator if number == 1 else seeds.generator(seed, number * chunks + index)
             confidence = take.confidence if chunk.islands is None else 1.0
             masks, learned = yield from separation.answer(index, chunk, take, confidence, own, draws=number == 1)
+            if number == 1:
+                masks = yield from separation.claimed(index, chunk, masks, grouped, confidence)
             yield ChunkMasks(
                 index,
                 masks,
@@ -133,10 +133,13 @@ class _Grouping:
 
 @dataclass(frozen=True)
 class _Grouped:
-    """takes: all answers, the first one first."""
+    """takes: all answers, the first one first; beside: those that the first is compared with for a residual, none where
+    none is asked for; guidance: see ChunkMasks.
+    """
 
     takes: list[_Grouping]
-    guidance: tuple[Guidance, ...] = ()
+    beside: list[_Grouping]
+    guidance: tuple[Guidance, ...]
 
 
 @dataclass
@@ -154,13 +157,17 @@ class _Separation:
     guides: list[Guide] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._most - 1))
-
-    @property
-    def _most(self) -> int:
-        """How many answers there may be, before it is known how many there are."""
         rules = self.recipe.alternatives
-        return (rules.offered if rules else 1) if self.known.alternatives is None else self.known.alternatives
+        beside = len(rules.residual) if rules and self.known.residual else 0
+        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._wanted(0.0) - 1 + beside))
+
+    def _wanted(self, confidence: float) -> int:
+        """How many answers at the most; those with and without examples are two."""
+        rules = self.recipe.alternatives
+        if rules is None:
+            return 1
+        offered = rules.offered if confidence < rules.offered_below else 2 if self.guides else 1
+        return offered if self.known.alternatives is None else self.known.alternatives
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
@@ -207,37 +214,36 @@ class _Separation:
             )
 
         named = self._name(described, groups.labels.split(counts))
-        labels = settled(groups.labels if named is None else torch.cat(named.labels))
-        found = [_Grouping(labels.split(counts), FIRST if named is None else BLIND, confidence)]
-        wanted = self._wanted(confidence, guided=named is not None)
-        if named is not None:
-            sure = max(confidence, recipe.examples.confidence) if recipe.examples else confidence
-            first = named.leads(confidence, recipe.caution)
-            found.insert(0 if first else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
-        rules = recipe.alternatives
-        if rules is not None and wanted > len(found):
+        first = settled(groups.labels if named is None else torch.cat(named.labels))
+        told = [_Grouping(first.split(counts), FIRST if named is None else BLIND, confidence)]
+        if named is not None and recipe.examples is not None:
+            sure = max(confidence, recipe.examples.confidence)
+            guided = _Grouping(first.split(counts), GUIDED, sure, named.distance)
+            told.insert(0 if named.leads(confidence, recipe.caution) else 1, guided)
+
+        def further(rules: Alternatives, wanted: int) -> Generator[Step, None, list[_Grouping]]:
             making = takes(
                 everyone,
                 members,
-                labels,
+                first,
                 recipe,
                 rules,
-                wanted=wanted - len(found),
+                wanted=wanted,
                 inform=settled,
                 generator=lambda: seeds.generator(self.seed, -1),
             )
-            more = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
-            found += [_Grouping(one.labels.split(counts), one.what, confidence) for one in more]
-        found = found[:wanted]
-        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, len(found) - 1)
-        return _Grouped(found, () if named is None else named.guidance)
+            found = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
+            return [_Grouping(one.labels.split(counts), one.what, confidence) for one in found]
 
-    def _wanted(self, confidence: float, *, guided: bool) -> int:
-        """How many answers: by examples and without them are two."""
-        rules = self.recipe.alternatives
-        doubtful = rules is not None and confidence < rules.offered_below
-        wanted = self._most if self.known.alternatives is not None or doubtful else 1
-        return max(wanted, 2) if guided and self.known.alternatives is None else wanted
+        wanted, beside = self._wanted(confidence), list[_Grouping]()
+        told = told[:wanted]
+        if (rules := recipe.alternatives) is not None:
+            told += yield from further(rules, wanted - len(told))
+            compared = replace(rules, order=rules.residual if self.known.residual else (), same=math.inf)
+            beside = yield from further(compared, len(compared.order))
+        more = len(told) - 1 + len(beside)
+        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, more)
+        return _Grouped(told, beside, () if named is None else named.guidance)
 
     def _name(self, described: Sequence[_Described], labels: Sequence[Tensor]) -> Named | None:
         """The groups called after the sounds that are known; None where there are none."""
@@ -288,6 +294,19 @@ class _Separation:
             learned.append(replace(kept, belief=belief))
         fronts = [window.front for window in windows]
         return agreed(answers, fronts, recipe.mask_exponent, belief).cpu(), learned
+
+    def claimed(
+        self, index: int, chunk: _Chunk, masks: Tensor, grouped: _Grouped, confidence: float
+    ) -> Generator[Step, None, Tensor]:
+        """The masks (sources, rows, frames) of the first answer, as far as those that it is compared with say the same,
+        and what is left, as one more; as they are, where it is compared with none.
+        """
+        least = masks
+        for number, take in enumerate(grouped.beside, 2):
+            own = seeds.generator(self.seed, number * self.chunks + index)
+            others, _ = yield from self.answer(index, chunk, take, confidence, own, draws=False)
+            least = torch.minimum(least, others)
+        return torch.cat([least, 1 - least.sum(0, keepdim=True)]) if grouped.beside else masks
 
     def _take_apart(
         self, index: int, generator: torch.Generator, snapshots: Sequence[float]
