@@ -59,6 +59,8 @@ PAINTERS = 2
 KEPT_TILES = 64
 GRACE_S = 1
 
+# Addresses of what is seen and heard of a session: the answer that its stems are, and its alternatives.
+ANSWERS = ("/sessions/{session}", "/sessions/{session}/alternatives/{alternative:int}")
 MEDIA = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 STATUS = {
     Forbidden: 403,
@@ -149,9 +151,10 @@ class HttpDoor:
             Route("/edit/{session:path}", self._page),
             Route("/assets/{name}", self._asset),
             Route("/sessions/{session}", self._session),
-            Route("/sessions/{session}/tiles/{level:int}/{index:int}", self._tile),
-            Route("/sessions/{session}/stems/{stem:int}", self._samples),
+            *(Route(f"{answer}/tiles/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
+            *(Route(f"{answer}/stems/{{stem:int}}", self._samples) for answer in ANSWERS),
             Route("/messages", self._message, methods=["POST"]),
+            Route("/sessions/{session}/messages", self._message, methods=["POST"]),
             Route("/events", self._events),
         ]
         return Starlette(routes=routes, exception_handlers={DapError: _refused, HTTPException: _no_such_thing})
@@ -171,21 +174,27 @@ class HttpDoor:
 
     async def _tile(self, request: Request) -> Response:
         place = request.path_params
-        content = await self._paint(_tile, *self._named(request), place["level"], place["index"])
+        content = await self._paint(_tile, *self._answer(request), place["level"], place["index"])
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _samples(self, request: Request) -> Response:
         stem = request.path_params["stem"]
         start, frames = (_whole_number(request.query_params.get(name)) for name in ("start", "frames"))
-        content = await self._paint(_samples, *self._named(request), stem, start, frames)
+        content = await self._paint(_samples, *self._answer(request), stem, start, frames)
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _message(self, request: Request) -> Response:
-        """A message of the protocol, as the drop folder takes it; answered with the events that it brings at once."""
+        """A message of the protocol, as the drop folder takes it; answered with the events that it brings at once.
+
+        Below a session's address it is about the clip of that session, whose path a page is not told.
+        """
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise BadRequest("A message is JSON.", "Send it as application/json.")
+        message = await _body(request)
+        if "session" in request.path_params and isinstance(message, dict):
+            message |= await self._paint(_clip, *self._named(request))
         answer = _Answer()
-        self._handle(protocol.parse_object(await _body(request)), answer)
+        self._handle(protocol.parse_object(message), answer)
         return JSONResponse([as_json(event) for event in answer.events], headers=CHANGING)
 
     async def _events(self, request: Request) -> Response:
@@ -205,6 +214,10 @@ class HttpDoor:
         """The session that an address names, and its manifest. Raises what `find` raises."""
         name = request.path_params["session"]
         return name, self._find(name)
+
+    def _answer(self, request: Request) -> tuple[str, Path, int]:
+        """The session that an address names, its manifest, and which of its answers."""
+        return *self._named(request), request.path_params.get("alternative", 1)
 
     async def _paint(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._painters, work, *arguments)
@@ -355,14 +368,20 @@ def _tile_of(paths: tuple[Path, ...], revision: int, rate: int, frames: int, lev
     return tiles.tile(paths, tiles.Geometry(rate, frames), level, index)
 
 
-def _tile(name: str, manifest: Path, level: int, index: int) -> bytes:
+def _clip(name: str, manifest: Path) -> dict[str, Any]:
     from ..web import sessions
 
-    session = sessions.load(name, manifest)
+    return sessions.load(name, manifest).clip().as_request()
+
+
+def _tile(name: str, manifest: Path, alternative: int, level: int, index: int) -> bytes:
+    from ..web import sessions
+
+    session = sessions.load(name, manifest).answer(alternative)
     return _tile_of(session.paths, session.revision, session.rate, session.frames, level, index)
 
 
-def _samples(name: str, manifest: Path, stem: int, start: int, frames: int) -> bytes:
+def _samples(name: str, manifest: Path, alternative: int, stem: int, start: int, frames: int) -> bytes:
     from ..web import sessions, tiles
 
-    return tiles.samples(sessions.load(name, manifest).path(stem), start, frames)
+    return tiles.samples(sessions.load(name, manifest).answer(alternative).path(stem), start, frames)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..domain import Manifest
+from ..domain import ClipRef, Manifest, Stem
 from ..errors import ClipUnreadable, UnknownSession
 from ..jobs import results
 from ..jobs.results import NoResultError
@@ -53,6 +54,26 @@ class Session:
     def paths(self) -> tuple[Path, ...]:
         return tuple(results.stems(self.place, self.manifest))
 
+    def answer(self, alternative: int) -> Session:
+        """The same with the stems of that one of its answers. Raises UnknownSession where there is none."""
+        if alternative == 1:
+            return self
+        for one in self.manifest.alternatives:
+            if one.index == alternative:
+                return replace(self, manifest=replace(self.manifest, stems=one.stems))
+        raise UnknownSession(f"Session {self.name} has no alternative {alternative}.")
+
+    def clip(self) -> ClipRef:
+        """What it was made from: where it was then, or, where that is gone, as it lay to the manifest.
+
+        Raises ClipUnreadable where the manifest says neither.
+        """
+        places = (results.clip(self.place, self.manifest, by) for by in ("path", "relative"))
+        clips = [clip for clip in places if clip is not None]
+        if not clips:
+            raise ClipUnreadable(f"Session {self.name} does not say where its clip lies.", "Separate the clip itself.")
+        return next((clip for clip in clips if all(Path(file).is_file() for file in clip.files)), clips[0])
+
     def path(self, index: int) -> Path:
         """Where the stem of that index (from 1) lies. Raises UnknownSession when there is none."""
         for stem, path in zip(self.manifest.stems, self.paths, strict=True):
@@ -68,9 +89,16 @@ class Session:
             "parent": self.manifest.parent,
             "revision": f"{self.revision:x}",
             **{name: about[name] for name in SHOWN},
-            "stems": [{name: stem[name] for name in ("index", "name", "role")} for stem in about["stems"]],
+            "stems": _stems(self.manifest.stems),
+            "alternatives": [
+                {"index": one.index, "what": one.what, "stems": _stems(one.stems)} for one in self.manifest.alternatives
+            ],
             "tiles": Geometry(self.rate, self.frames).as_dict(),
         }
+
+
+def _stems(stems: Sequence[Stem]) -> list[dict[str, Any]]:
+    return [{"index": stem.index, "name": stem.name, "role": stem.role} for stem in stems]
 
 
 def load(name: str, path: Path) -> Session:

@@ -24,6 +24,15 @@ from tests.web.finished import finished, tones
 
 RATE = 8000
 JSON = {"content-type": "application/json"}
+# Where the stem of an alternative does not lie.
+STRAYED = (
+    "../../../../secret.wav",
+    "alternative-2/../../../../../secret.wav",
+    "{home}/secret.wav",
+    "alternative-2/../stem-1.wav",
+    "alternative-3/stem-1.wav",
+    "alternative-2",
+)
 
 
 @dataclass
@@ -66,21 +75,31 @@ class Door:
     def get(self, path: str, **headers: str) -> Reply:
         return self.raw("GET", self.root + path, headers)
 
-    def post(self, message: Any, headers: dict[str, str] | None = None) -> Reply:
+    def post(self, message: Any, headers: dict[str, str] | None = None, about: str = "") -> Reply:
+        """about: below which address."""
         body = message if isinstance(message, bytes) else json.dumps(message).encode()
-        return self.raw("POST", self.root + "messages", JSON | (headers or {}), body)
+        return self.raw("POST", f"{self.root}{about}messages", JSON | (headers or {}), body)
 
 
 @pytest.fixture(scope="module")
 def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
-    """A daemon with one finished session, `demo`, and a stub for its worker."""
+    """A daemon with one finished session, `demo`, and a stub for its worker; `strayed` names files of others."""
     home = tmp_path_factory.mktemp("http")
-    finished(home / "data", "demo", tones(RATE, 2.0), RATE)
-    (home / "secret.wav").write_bytes((home / "data/jobs/demo/result/stem-1.wav").read_bytes())
+    others = {"by timbre alone": tones(RATE, 2.0)[::-1]}
+    demo = finished(home / "data", "demo", tones(RATE, 2.0), RATE, others=others)
+    (home / "secret.wav").write_bytes(demo.with_name("stem-1.wav").read_bytes())
+    clip = {"path": str(home / "secret.wav"), "relative": None, "start": 100, "channels": [0, 1]}
+    demo.write_text(json.dumps(json.loads(demo.read_text()) | {"inputs": [clip]}))
+    finished(home / "data", "no-clip", tones(RATE, 0.5), RATE)
     strayed = finished(home / "data", "strayed", tones(RATE, 0.5), RATE)
     manifest = json.loads(strayed.read_text())
     manifest["stems"][0]["path"] = "../../../../secret.wav"
     strayed.write_text(json.dumps(manifest))
+    for number, path in enumerate(STRAYED):
+        strayed = finished(home / "data", f"strayed-{number}", tones(RATE, 0.5), RATE, others=others)
+        manifest = json.loads(strayed.read_text())
+        manifest["alternatives"][1]["stems"][0]["path"] = path.format(home=home)
+        strayed.write_text(json.dumps(manifest))
     process = Process(home, "-m", STUB)
     yield Door(process)
     process.client.close()
@@ -106,6 +125,44 @@ def test_the_stems_to_the_sample(door: Door) -> None:
     answer = door.get("sessions/demo/stems/2?start=500&frames=1000")
     expected, _ = soundfile.read(door.daemon.data / "jobs/demo/result/stem-2.wav", dtype="float32")
     np.testing.assert_array_equal(np.frombuffer(answer.body, "<f4").reshape(-1, 2), expected[500:1500])
+
+
+def test_the_stems_of_an_alternative_are_those_that_the_manifest_names(door: Door) -> None:
+    folder = door.daemon.data / "jobs/demo/result"
+    named = door.get("sessions/demo").json["alternatives"]
+    assert [(one["index"], one["what"]) for one in named] == [(1, "as first answered"), (2, "by timbre alone")]
+    assert [stem["index"] for stem in named[1]["stems"]] == [1, 2] and "path" not in named[1]["stems"][0]
+    for number, place in {1: folder, 2: folder / "alternative-2"}.items():
+        answer = door.get(f"sessions/demo/alternatives/{number}/stems/2?start=500&frames=1000")
+        expected, _ = soundfile.read(place / "stem-2.wav", dtype="float32")
+        np.testing.assert_array_equal(np.frombuffer(answer.body, "<f4").reshape(-1, 2), expected[500:1500])
+    first, second = (door.get(f"sessions/demo{below}/tiles/0/0").body for below in ("", "/alternatives/2"))
+    assert len(first) == len(second) and first != second
+
+
+@pytest.mark.parametrize("number", range(len(STRAYED)), ids=STRAYED)
+def test_a_manifest_that_names_a_file_elsewhere_is_none(door: Door, number: int) -> None:
+    for path in ("", "/alternatives/2/stems/1?start=0&frames=10", "/alternatives/2/tiles/0/0"):
+        reply = door.get(f"sessions/strayed-{number}{path}")
+        assert (reply.status, reply.code) == (404, "clip_unreadable")
+
+
+def test_a_message_about_a_session_is_about_its_clip(door: Door) -> None:
+    message = {"verb": "separate", "job": "again", "clip": "/etc/passwd"}
+    (accepted,) = door.post(message, about="sessions/demo/").json
+    assert accepted == {"event": "accepted", "job": "again", "verb": "separate"}
+    with closing(sqlite3.connect(door.daemon.data / "jobs.sqlite")) as table:
+        (text,) = table.execute("SELECT request FROM jobs WHERE id = 'again'").fetchone()
+    asked, clip = json.loads(text), str(door.daemon.home / "secret.wav")
+    assert (asked["clip"], asked["channel"]) == (None, [f"0:{clip}", f"1:{clip}"])
+    assert (asked["start"], asked["frames"], asked["rate"]) == (100, 2 * RATE, RATE)
+    for session, code in {
+        "nobody": "unknown_session",
+        "strayed-0": "clip_unreadable",
+        "no-clip": "clip_unreadable",
+    }.items():
+        assert door.post({"verb": "separate"}, about=f"sessions/{session}/").code == code
+    assert door.post([], about="sessions/demo/").code == "bad_request"
 
 
 def test_a_tile_is_kept_by_the_browser_and_a_session_is_not(door: Door) -> None:
@@ -269,6 +326,12 @@ def test_a_message_that_is_cut_short_is_no_matter(door: Door) -> None:
         "assets/%2fetc%2fpasswd",
         "assets/",
         "sessions/strayed/stems/1?start=0&frames=10",
+        "sessions/demo/alternatives/3/stems/1?start=0&frames=10",
+        "sessions/demo/alternatives/0/stems/1?start=0&frames=10",
+        "sessions/demo/alternatives/2/stems/3?start=0&frames=10",
+        "sessions/demo/alternatives/-1/tiles/0/0",
+        "sessions/demo/alternatives/2/",
+        "sessions/demo/alternatives/..%2f..%2fstems/1?start=0&frames=10",
         "",
     ],
 )

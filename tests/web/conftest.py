@@ -1,4 +1,4 @@
-"""A real Chromium, and a real daemon with three sessions for it: the demo clip separated, tones, and ten minutes."""
+"""A real Chromium, and a real daemon with sessions for it: the demo clip, tones, ten minutes, alternatives."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Iterator[Process]:
-    """The preset `slow` takes seconds to refine what it has separated quickly; `short` cuts the clip in three."""
+    """The preset `slow` takes seconds to refine what it has separated quickly; `short` cuts the clip in three; by
+    `doubtful` any two answers are two.
+    """
     home = tmp_path_factory.mktemp("editor")
     presets = home / "presets"
     shutil.copytree(quick_presets, presets)
@@ -50,11 +52,17 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Ite
     table["boxes"]["iterations"] = 5
     table["chunk"] = {"seconds": 2.5, "overlap_s": 0.5}
     (presets / "short.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((presets / "quick.toml").read_text(encoding="utf-8"))
+    table["alternatives"]["same"] = 1.1
+    (presets / "doubtful.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     finished(home / "data", "tones", tones(TONES_RATE, TONES_S), TONES_RATE)
     finished(home / "data", "long", tones(TONES_RATE, 10.0, channels=1), TONES_RATE, repeats=LONG_S // 10)
+    swapped = {"the faint sound apart": tones(TONES_RATE, TONES_S)[::-1]}
+    finished(home / "data", "takes", tones(TONES_RATE, TONES_S), TONES_RATE, others=swapped)
     process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
-    for session, preset in {"demo": "quick", "slow": "slow", "cut": "short"}.items():
-        process.client.run(Separate(job=session, clip=str(CLIP), preset=preset), lambda _: None)
+    for session, preset in {"demo": "quick", "slow": "slow", "cut": "short", "doubt": "doubtful"}.items():
+        asked = Separate(job=session, clip=str(CLIP), preset=preset, alternatives="3" if session == "doubt" else "1")
+        process.client.run(asked, lambda _: None)
     yield process
     process.client.close()
     process.end()

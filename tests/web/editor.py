@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
@@ -140,6 +141,12 @@ class Editor:
         """Until the status line says so."""
         expect(self.by_id("status")).to_have_text(re.compile(pattern), timeout=60_000)
 
+    def objections(self) -> str:
+        """What axe-core objects to, in its words, once all colours are what they turn into."""
+        self.page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+        found = Axe().run(self.page)
+        return found.generate_report() if found.violations_count else ""
+
     def render(
         self,
         seconds: float,
@@ -159,3 +166,8 @@ def read(daemon: Process, session: str) -> np.ndarray:
     folder = daemon.data / "jobs" / session / "result"
     stems = [soundfile.read(path, dtype="float32", always_2d=True)[0] for path in sorted(folder.glob("*.wav"))]
     return np.stack(stems).transpose(0, 2, 1)
+
+
+def energy(stem: np.ndarray, start: float, end: float, rate: int = 44_100) -> float:
+    """Of (channels, frames), between two seconds."""
+    return float(np.sum(stem[:, round(start * rate) : round(end * rate)].astype(float) ** 2))

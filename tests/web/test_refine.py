@@ -8,15 +8,10 @@ import numpy as np
 from playwright.sync_api import expect
 
 from tests.processes import Process, until
-from tests.web.editor import Editor, read
+from tests.web.editor import Editor, energy, read
 
 Edit = Callable[..., Editor]
 BOX = (0.30, 0.25), (0.45, 0.55)
-
-
-def energy(stem: np.ndarray, start: float, end: float, rate: int = 44_100) -> float:
-    """Of (channels, frames), between two seconds."""
-    return float(np.sum(stem[:, round(start * rate) : round(end * rate)].astype(float) ** 2))
 
 
 def name_of(editor: Editor) -> str:

@@ -28,26 +28,39 @@ async function ask(path, options = {}) {
   return response;
 }
 
+/**
+ * A session, and where its tiles and samples lie: `address`. Each of its `alternatives` has an `answer`, which is to be
+ * seen and heard as a session is; that of the first is the session itself.
+ */
 export async function loadSession(name) {
-  return (await ask(`sessions/${encodeURIComponent(name)}`)).json();
+  const address = `sessions/${encodeURIComponent(name)}`;
+  const session = { ...(await (await ask(address)).json()), address };
+  const answer = ({ index, stems }) =>
+    index === 1 ? session : { ...session, stems, address: `${address}/alternatives/${index}` };
+  session.alternatives = session.alternatives.map((one) => ({ ...one, answer: answer(one) }));
+  return session;
 }
 
 export async function loadTile(session, level, index, signal) {
-  const path = `sessions/${session.session}/tiles/${level}/${index}?revision=${session.revision}`;
+  const path = `${session.address}/tiles/${level}/${index}?revision=${session.revision}`;
   return new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
 }
 
 /** Interleaved samples of a stem. */
 export async function loadSamples(session, stem, start, frames) {
   const query = `start=${start}&frames=${frames}&revision=${session.revision}`;
-  const path = `sessions/${session.session}/stems/${stem}?${query}`;
+  const path = `${session.address}/stems/${stem}?${query}`;
   return new Float32Array(await (await ask(path)).arrayBuffer());
 }
 
-/** Sends a message of the protocol; gives the events that answer it at once. A refusal is thrown. */
-export async function send(message) {
+/**
+ * Sends a message of the protocol; gives the events that answer it at once. A refusal is thrown. `about`: the session
+ * whose clip the message is about, for a page is told no paths.
+ */
+export async function send(message, about = null) {
+  const path = about === null ? "messages" : `sessions/${encodeURIComponent(about)}/messages`;
   const body = JSON.stringify(message);
-  const response = await ask("messages", { method: "POST", headers: { "content-type": "application/json" }, body });
+  const response = await ask(path, { method: "POST", headers: { "content-type": "application/json" }, body });
   return response.json();
 }
 

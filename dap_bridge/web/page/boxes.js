@@ -1,4 +1,5 @@
-// Boxes: what the user knows about the masks. Values are immutable; every change makes a new list, so undo is a stack.
+// Boxes: what the user knows about the masks; and spans, which are boxes of full height: only one stem is heard there, or
+// it is silent. Values are immutable; every change makes a new list, so undo is a stack.
 // One of the state's models: it says itself when it has changed, and knows nothing of who shows it.
 
 /** Seconds. */
@@ -7,9 +8,17 @@ const LEAST_S = 0.02;
 const LEAST_RATIO = 2 ** (1 / 12);
 const LEAST_HZ = 20;
 const MOST_UNDONE = 200;
+/** More than a hand draws: as many as a session holds, spans among them, and as a request holds of each kind of span. */
+const MOST_BOXES = 200;
+const MOST_SPANS = 16;
 
 export const TAKE_OUT = "deactivate";
 export const BRING_IN = "activate";
+export const ONLY = "only";
+export const SILENT = "silent";
+const OPPOSITE = { [TAKE_OUT]: BRING_IN, [BRING_IN]: TAKE_OUT, [ONLY]: SILENT, [SILENT]: ONLY };
+
+export const isSpan = ({ op }) => op === ONLY || op === SILENT;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const rounded = (value, digits) => Number(value.toFixed(digits));
@@ -20,7 +29,8 @@ let lastId = 0;
 export function box(values, seconds, nyquist) {
   const { stem, op, strength = 1, feather = null, id = ++lastId } = values;
   let [start, end] = [values.start, values.end].map((t) => clamp(t, 0, seconds)).sort((a, b) => a - b);
-  let [low, high] = [values.low, values.high].map((f) => clamp(f, 0, nyquist)).sort((a, b) => a - b);
+  const band = isSpan(values) ? [0, nyquist] : [values.low, values.high];
+  let [low, high] = band.map((f) => clamp(f, 0, nyquist)).sort((a, b) => a - b);
   end = Math.max(end, Math.min(seconds, start + LEAST_S));
   start = Math.min(start, Math.max(0, end - LEAST_S));
   high = Math.max(high, Math.min(nyquist, Math.max(low * LEAST_RATIO, low + LEAST_HZ)));
@@ -39,6 +49,12 @@ export function box(values, seconds, nyquist) {
   });
 }
 
+/** A box as a result tells of it, which tells of a span as a box of full height and strength. */
+export function recognised(told, nyquist) {
+  if (told.low > 0 || told.high < nyquist || told.strength !== 1) return told;
+  return { ...told, op: told.op === BRING_IN ? ONLY : SILENT };
+}
+
 /** As the protocol writes it; without a feather the preset's holds. */
 export function asText({ stem, op, start, end, low, high, strength, feather }) {
   const fields = { stem, op, start, end, low, high, strength, feather };
@@ -46,6 +62,20 @@ export function asText({ stem, op, start, end, low, high, strength, feather }) {
     .filter(([, value]) => value !== null)
     .map(([name, value]) => `${name}=${value}`)
     .join(",");
+}
+
+/** What a request says of the spans among them. */
+export function spansAsText(list) {
+  const of = (op) => list.filter((one) => one.op === op).map(({ stem, start, end }) => `stem=${stem},start=${start},end=${end}`);
+  return Object.fromEntries([ONLY, SILENT].map((op) => [op, of(op)]).filter(([, texts]) => texts.length));
+}
+
+/** Why a request cannot hold all of them; empty where it can. */
+export function tooMany(list) {
+  const count = (wanted) => list.filter(wanted).length;
+  if (list.length > MOST_BOXES) return `A session holds ${MOST_BOXES} boxes at most; these are ${list.length}.`;
+  const spans = Math.max(...[ONLY, SILENT].map((op) => count((one) => one.op === op)));
+  return spans > MOST_SPANS ? `A request holds ${MOST_SPANS} spans of a kind at most; these are ${spans}.` : "";
 }
 
 /** The list of boxes, what is selected in it, what the next one will have, and every list before. */
@@ -91,6 +121,11 @@ export class Boxes {
     return this.changed();
   }
 
+  /** Turns what the selected box says, or the next one, into the opposite. */
+  turn() {
+    this.set({ op: OPPOSITE[(this.current ?? this.next).op] });
+  }
+
   /** `coalesce`: one step to undo for a gesture of many changes (a drag, a slider). */
   change(id, values, coalesce = null) {
     const list = this.list.map((one) => (one.id === id ? box({ ...one, ...values }, this.seconds, this.nyquist) : one));
@@ -134,11 +169,11 @@ export class Boxes {
     this._tell();
   }
 
-  /** The next box is like the one that was looked at last. */
+  /** The next box is like the one that was looked at last, or about the same stem as the span. */
   _tell() {
     if (this.current) {
       const { stem, op, strength } = this.current;
-      this.next = { stem, op, strength };
+      this.next = isSpan(this.current) ? { ...this.next, stem } : { stem, op, strength };
     }
     this.changed();
   }

@@ -1,10 +1,10 @@
-// The list of boxes beside the picture, with undo and redo.
+// The list of boxes and spans beside the picture, with undo and redo.
 // Listens to `boxes`; changes them, and brings one that is picked into `view`.
 
 import { onThemeChange, stemColour } from "./colours.js";
 import { byId, clicks, element, swatch } from "./dom.js";
 import { focusBox } from "./layer.js";
-import { sentence, shortly } from "./words.js";
+import { nameOf, sentence, shortly } from "./words.js";
 
 export function showBoxList(state) {
   const { boxes, view } = state;
@@ -26,7 +26,7 @@ export function showBoxList(state) {
   function row(box, index) {
     const pressed = String(box.id === boxes.selected);
     const picks = { type: "button", class: "pick", title: sentence(box, index + 1), "aria-pressed": pressed };
-    const removes = { type: "button", class: "remove", "aria-label": `Remove box ${index + 1}` };
+    const removes = { type: "button", class: "remove", "aria-label": `Remove ${nameOf(box, index + 1).toLowerCase()}` };
     return element(
       "li",
       {},

@@ -1,13 +1,17 @@
 // The spectrogram as something to touch: boxes are drawn, moved, resized with mouse, finger or keys; the view is moved.
-// Changes `boxes`, `draft`, `view`, and with a click the playhead; reads what dragging does from `tool`.
+// Changes `boxes`, `draft`, `view`, with a click the playhead, and with a drag of full height the `loop`; reads what
+// dragging does from `tool`.
 
 import { byId, STILL } from "./dom.js";
 import { ARROWS } from "./keys.js";
 import { focusBox } from "./layer.js";
+import { moveBox } from "./moving.js";
 import { clock, pitch } from "./words.js";
 
 const NUDGE = 8;
 const FINE = 1;
+/** Pixels from the upper and the lower edge that are meant for the edge. */
+const NEAR = 12;
 
 export function listenToField(state) {
   const field = new Field(state);
@@ -45,7 +49,7 @@ class Field {
     const direction = ARROWS[event.key];
     if (!box || !event.target.closest(".box") || !direction || event.ctrlKey || event.metaKey) return false;
     const step = event.altKey ? FINE : NUDGE;
-    this._drag(box, direction[0] * step, direction[1] * step, event.shiftKey ? ["end", "high"] : null, "key");
+    moveBox(this.state, box, direction[0] * step, direction[1] * step, event.shiftKey ? ["end", "high"] : null, "key");
     return true;
   }
 
@@ -91,8 +95,9 @@ class Field {
     if (gesture.kind === "pinch") this._pinch();
     else if (!gesture.moved) return;
     else if (gesture.kind === "draw") this._draft(gesture.from, at);
-    else if (gesture.kind === "edit") this._drag(gesture.box, at.x - gesture.from.x, at.y - gesture.from.y, gesture.edges, "drag");
-    else if (gesture.kind === "pan") {
+    else if (gesture.kind === "edit") {
+      moveBox(this.state, gesture.box, at.x - gesture.from.x, at.y - gesture.from.y, gesture.edges, "drag");
+    } else if (gesture.kind === "pan") {
       view.pan(gesture.last.x - at.x, gesture.last.y - at.y);
       gesture.last = at;
     }
@@ -113,7 +118,22 @@ class Field {
       this.state.seek(this.view.time(at.x));
       return;
     }
-    this._add(this._between(gesture.from, at));
+    const edges = this._between(gesture.from, at);
+    if (this._full(gesture.from, at)) this._choose(edges);
+    else this._add(edges);
+  }
+
+  /** Whether a drag goes from the bottom of the whole axis to its top, or down. */
+  _full(from, to) {
+    const { bottom, top, height } = this.view;
+    const [upper, lower] = [from.y, to.y].sort((a, b) => a - b);
+    return bottom === 0 && top === 1 && upper <= NEAR && lower >= height - NEAR;
+  }
+
+  /** Chooses a stretch of time, as a drag on the axis does. */
+  _choose(edges) {
+    const [start, end] = [edges.start, edges.end].sort((a, b) => a - b);
+    this.state.set({ loop: { ...this.state.loop, start, end } });
   }
 
   _add(edges) {
@@ -129,37 +149,8 @@ class Field {
     const { start, end, low, high } = this._between(from, to);
     const [left, right] = [start, end].sort((a, b) => a - b);
     const [bottom, top] = [low, high].sort((a, b) => a - b);
-    this.state.set({ draft: { ...this.boxes.next, start: left, end: right, low: bottom, high: top } });
-  }
-
-  /** Moves a box, or the named edges of it, by so many pixels from where `box` has it. */
-  _drag(box, dx, dy, edges, gesture) {
-    const { view } = this;
-    const time = (seconds) => view.time(view.x(seconds) + dx);
-    const hertz = (hz) => view.frequency(view.y(hz) + dy);
-    const changed = {};
-    if (edges) {
-      const [x, y] = edges;
-      if (x) changed[x] = time(box[x]);
-      if (y) changed[y] = hertz(box[y]);
-      if (gesture === "key") for (const edge of edges) if (!this._moves(edge, dx, dy)) delete changed[edge];
-      if (this._crossed({ ...box, ...changed })) return;
-    } else {
-      const shift = Math.min(Math.max(time(box.start) - box.start, -box.start), view.seconds - box.end);
-      if (dx) Object.assign(changed, { start: box.start + shift, end: box.end + shift });
-      if (dy && view.y(box.high) + dy >= view.y(view.nyquist) && view.y(box.low) + dy <= view.y(0)) {
-        Object.assign(changed, { low: hertz(box.low), high: hertz(box.high) });
-      }
-    }
-    this.boxes.change(box.id, changed, gesture);
-  }
-
-  _moves(edge, dx, dy) {
-    return edge === "start" || edge === "end" ? dx !== 0 : dy !== 0;
-  }
-
-  _crossed({ start, end, low, high }) {
-    return start >= end || low >= high;
+    const box = { ...this.boxes.next, start: left, end: right, low: bottom, high: top };
+    this.state.set({ draft: this._full(from, to) ? { ...box, op: null } : box });
   }
 
   _wheel(event) {

@@ -1,8 +1,10 @@
-// What the selected box says, or else the next one: take out or bring in, how strongly, and its exact edges.
+// What the selected box says, or else the next one: take out or bring in, how strongly, and its exact edges; of a span,
+// whether its stem alone is heard there, or silent.
 // Listens to `boxes`, and changes them.
 
-import { BRING_IN, TAKE_OUT } from "./boxes.js";
+import { BRING_IN, isSpan, ONLY } from "./boxes.js";
 import { byId, radios } from "./dom.js";
+import { nameOf } from "./words.js";
 
 /** Decimals that are shown, of seconds and of Hz. */
 const EDGES = Object.entries({ start: 3, end: 3, low: 0, high: 0 });
@@ -10,17 +12,30 @@ const EDGES = Object.entries({ start: 3, end: 3, low: 0, high: 0 });
 export function showInspector(state) {
   const { boxes } = state;
   const showOp = radios("op", (op) => boxes.set({ op }));
+  const showSpanOp = radios("span-op", (op) => boxes.set({ op }));
   const strength = byId("strength");
 
-  const turn = () => boxes.set({ op: boxes.next.op === BRING_IN ? TAKE_OUT : BRING_IN });
-  const strengthen = (by) => boxes.set({ strength: Math.min(1, Math.max(0, boxes.next.strength + by)) });
+  /** A span has no strength. */
+  function strengthen(by) {
+    if (!(boxes.current && isSpan(boxes.current))) boxes.set({ strength: Math.min(1, Math.max(0, boxes.next.strength + by)) });
+  }
+
+  function says({ current, next }) {
+    if (current && isSpan(current)) {
+      return current.op === ONLY ? `Nothing but stem ${current.stem} sounds there.` : `Stem ${current.stem} does not sound there.`;
+    }
+    return `What sounds there is ${next.op === BRING_IN ? "" : "not "}stem ${next.stem}.`;
+  }
 
   function show() {
     const { current, next } = boxes;
     const percent = Math.round(100 * next.strength);
-    byId("box-title").textContent = current ? `Box ${boxes.list.indexOf(current) + 1}` : "Next box";
+    const span = current !== null && isSpan(current);
+    byId("box-title").textContent = current ? nameOf(current, boxes.list.indexOf(current) + 1) : "Next box";
     showOp(next.op);
-    byId("box-says").textContent = `What sounds there is ${next.op === BRING_IN ? "" : "not "}stem ${next.stem}.`;
+    if (span) showSpanOp(current.op);
+    for (const part of document.querySelectorAll("[data-of]")) part.hidden = (part.dataset.of === "span") !== span;
+    byId("box-says").textContent = says(boxes);
     strength.value = percent;
     byId("strength-value").textContent = `${percent} %`;
     byId("exact").hidden = !current;
@@ -37,5 +52,5 @@ export function showInspector(state) {
   }
   state.on("boxes", show);
   show();
-  return { turn, weaker: () => strengthen(-0.1), stronger: () => strengthen(0.1) };
+  return { turn: () => boxes.turn(), weaker: () => strengthen(-0.1), stronger: () => strengthen(0.1) };
 }

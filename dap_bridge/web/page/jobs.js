@@ -1,14 +1,19 @@
-// A correction from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
+// A job from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
 
 import { listen, Refusal, send, SILENCE } from "./api.js";
 
 const EVENTS = ["welcome", "accepted", "progress", "done", "failed", "cancelled", "interrupted"];
 
+/** Kinds of jobs: two whose results are shown beside the others, and one whose result is opened by itself. */
+export const PREVIEW = "Preview";
+export const REFINED = "Refined";
+export const OPENED = "Opened";
+
 const newName = () => `edit-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
 
 /**
  * told: {progress(event), done(job), failed(error), cancelled(), connection(there)}. At most one job at a time; `job` is
- * {name, message, kind} of the one that runs, to be kept across reloads.
+ * {name, message, about, kind} of the one that runs, to be kept across reloads.
  */
 export class Jobs {
   constructor(told) {
@@ -17,9 +22,10 @@ export class Jobs {
     this._listen();
   }
 
-  async start(message, kind) {
+  /** about: the session whose clip the message is about, if it is about one. */
+  async start({ message, about = null, kind }) {
     const name = newName();
-    await this._begin({ name, message: { ...message, job: name }, kind });
+    await this._begin({ name, message: { ...message, job: name }, about, kind });
   }
 
   /** Goes on with a job of before a reload. */
@@ -37,7 +43,7 @@ export class Jobs {
     this.job = job;
     this.told.progress({ fraction: 0, stage: "asking" });
     try {
-      await send(job.message);
+      await send(job.message, job.about);
     } catch (error) {
       // Not heard, perhaps: the stream will say whether the job is known, and it is asked for again if not.
       if (error.code !== SILENCE.code) {

@@ -2,26 +2,34 @@
 
 import { byId, clicks, element } from "./dom.js";
 
+/** Side by side on every keyboard, from the first alternative on. */
+export const ALTERNATIVE_KEYS = "FGHJ";
+
 /** [key, name of its action, meaning]. Keys that are letters can be switched off (WCAG 2.1.4). */
 const KEYS = [
   ["Space", "play", "Play or pause"],
   ["L", "loop", "Loop on or off"],
   ["B", "loopBox", "Loop the selected box"],
   ["A", "compare", "Before / after"],
+  [[...ALTERNATIVE_KEYS].join(" "), null, "Hear and see alternative 1, 2, 3, 4"],
+  ["K", "keep", "Keep the alternative that is heard"],
   ["1 … 8", null, "Choose a stem, also for the selected box"],
   ["M", "mute", "Mute the chosen stem"],
   ["S", "solo", "Solo the chosen stem"],
   ["N", "newBox", "New box at the playhead"],
-  ["T", "turn", "Take out or bring in"],
+  ["O", "only", "Only the chosen stem is heard in the chosen stretch of time"],
+  ["I", "silent", "The chosen stem is silent there"],
+  ["T", "turn", "Take out or bring in; of a span: only, or silent"],
   ["[", "weaker", "Less strength"],
   ["]", "stronger", "More strength"],
-  ["Delete", "remove", "Remove the selected box"],
+  ["Delete", "remove", "Remove the selected box or span"],
   ["Arrows", null, "Move the focused box; with Shift its end and top; with Alt finely. Else: move the view"],
   ["Ctrl Z", "undo", "Undo"],
   ["Ctrl Shift Z", "redo", "Redo (also Ctrl Y)"],
   ["C", "carry", "Long clips: correct the whole clip, or only around the boxes"],
   ["P", "preview", "Preview"],
   ["R", "refine", "Refine"],
+  ["E", "again", "Separate again, with the spans as examples"],
   ["Escape", "escape", "Cancel the job; else select nothing"],
   ["D", "draw", "Dragging draws"],
   ["V", "pan", "Dragging moves the view"],
@@ -40,7 +48,7 @@ export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1]
 
 /**
  * Shows the list of keys, and listens. actions: name -> function, of those in the list, and `stem(index)`,
- * `arrow([right, down], far)`, and `onBox(event)`, which may take a key for itself.
+ * `alternative(index)`, `arrow([right, down], far)`, and `onBox(event)`, which may take a key for itself.
  */
 export function listenToKeys(actions) {
   const help = () => byId("keys").showModal();
@@ -67,7 +75,9 @@ function listen(actions) {
     const single = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (single && !ALWAYS.has(name) && !(name in ARROWS) && !byId("single-keys").checked) return;
     if (single && /^[1-8]$/.test(name)) actions.stem(Number(name));
-    else if (single && name in ARROWS && target.closest("#stage")) actions.arrow(ARROWS[name], event.shiftKey);
+    else if (single && name.length === 1 && ALTERNATIVE_KEYS.includes(name)) {
+      actions.alternative(ALTERNATIVE_KEYS.indexOf(name) + 1);
+    } else if (single && name in ARROWS && target.closest("#stage")) actions.arrow(ARROWS[name], event.shiftKey);
     else if (byKey.has(name)) byKey.get(name)();
     else return;
     event.preventDefault();

@@ -1,6 +1,6 @@
 // What is heard follows the state; the playhead follows what is heard.
-// Owns the player, and `playable`; listens to `results`, `shown`, `other`, `stems`, `loop`, `playing` and `position`;
-// as it plays it moves `position` and turns the page of `view`.
+// Owns the player, and `playable`; listens to `results`, `shown`, `other`, `alternative`, `stems`, `loop`, `playing` and
+// `position`; as it plays it moves `position` and turns the page of `view`.
 
 import { keyOf, Player } from "./player.js";
 import { complain } from "./status.js";
@@ -19,9 +19,10 @@ export async function beginToListen(state) {
 
 function connect(state, player) {
   function mix(atOnce = false) {
-    const { results, result, other } = state;
-    player.offer([...new Set([result.session, results[other].session])]);
-    const gains = state.mix.map((stem) => [keyOf(result.session, stem), stem.audible ? 1 : 0]);
+    const { heard, result, results, other } = state;
+    const answers = result.session.alternatives.map(({ answer }) => answer);
+    player.offer([...new Set([heard, ...answers, state.answerOf(results[other])])]);
+    const gains = state.mix.map((stem) => [keyOf(heard, stem), stem.audible ? 1 : 0]);
     player.hear(Object.fromEntries(gains), atOnce);
   }
 
@@ -38,7 +39,7 @@ function connect(state, player) {
     if (state.playing !== player.playing) player.play(state.playing);
   }
 
-  state.on("results shown other stems", () => mix());
+  state.on("results shown other alternative stems", () => mix());
   state.on("loop", loop);
   state.on("position", seek);
   state.on("playing", play);

@@ -1,5 +1,7 @@
 // The page, put together: one state, what shows it, and the keys. A new part is a module, and a line here.
 
+import { SESSION } from "./address.js";
+import { showAlternatives } from "./alternatives.js";
 import { loadSession } from "./api.js";
 import { showBoxList } from "./boxlist.js";
 import { byId } from "./dom.js";
@@ -13,39 +15,45 @@ import { remember, restore } from "./memory.js";
 import { showNavigation } from "./navigation.js";
 import { showRefining } from "./refining.js";
 import { showResults } from "./results.js";
+import { showSpans } from "./spans.js";
 import { showSpectrogram } from "./spectrogram.js";
 import { State } from "./state.js";
 import { complain, say } from "./status.js";
 import { showStems } from "./stems.js";
+import { showStretch } from "./stretch.js";
 import { showTransport } from "./transport.js";
-
-const OPENED = decodeURIComponent(location.pathname.split("/edit/")[1] ?? "");
+import { titleOf } from "./words.js";
+import { showWork } from "./working.js";
 
 /** Each shows some of the state, changes some, or both, and gives its actions, by the names that keys.js has for them. */
 const PARTS = [
   showSpectrogram,
   showBoxes,
+  showSpans,
   listenToField,
   showResults,
+  showAlternatives,
   showStems,
+  showStretch,
   showInspector,
   showBoxList,
   showLook,
   showNavigation,
   showTransport,
   showRefining,
+  showWork,
 ];
 
 function showTitle({ opened }) {
-  const title = opened.stems[0].name.replace(/ - stem \d+$/, "");
+  const title = titleOf(opened);
   document.title = `${title} – mask editor`;
   byId("title").textContent = title;
   byId("title").title = opened.session;
 }
 
 async function begin() {
-  if (!OPENED) return complain(new Error("Open this page from the DAW, or with: dap-bridge edit SESSION"));
-  const state = new State(await loadSession(OPENED));
+  if (!SESSION) return complain(new Error("Open this page from the DAW, or with: dap-bridge edit SESSION"));
+  const state = new State(await loadSession(SESSION));
   await restore(state);
   showTitle(state);
   listenToKeys(Object.assign({}, ...PARTS.map((part) => part(state))));

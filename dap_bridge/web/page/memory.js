@@ -2,6 +2,7 @@
 // Listens to `boxes`, `results`, `shown`, `other`, `job` and `carry`; sets them once, before anybody shows them.
 
 import { loadSession } from "./api.js";
+import { recognised } from "./boxes.js";
 
 const PREFIX = "dap-bridge ";
 /** As long as the daemon remembers a session, unless it is told otherwise. */
@@ -12,7 +13,7 @@ export async function restore(state) {
   const { opened, boxes } = state;
   forgetOld();
   const memory = kept(opened) ?? {
-    boxes: { list: opened.boxes ?? [] },
+    boxes: { list: (opened.boxes ?? []).map((one) => recognised(one, boxes.nyquist)) },
     results: opened.parent ? [{ name: opened.parent, label: "Before" }] : [],
     other: 1,
     carry: opened.carry,

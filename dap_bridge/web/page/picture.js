@@ -32,18 +32,22 @@ export function drawPicture(canvas, view, tiles, look, stems, again) {
   context.fillRect(0, 0, view.width, view.height);
   const style = tileStyle({ ...look, scale: view.scale, stems, themeName: theme().stems[0] });
   const deadline = paintDeadline();
-  const fine = tiles.levelFor((view.end - view.start) / view.width);
-  const coarsest = tiles.geometry.levels - 1;
   const wanted = [];
-  for (const level of fine === coarsest ? [fine] : [coarsest, fine]) {
-    for (const index of visible(view, tiles, level)) {
-      const painted = tiles.painted(level, index, style, deadline, again);
-      if (painted) place(context, view, tiles, level, index, painted);
-      else wanted.push([level, index]);
-    }
+  for (const [level, index] of placesOf(view, tiles)) {
+    const painted = tiles.painted(level, index, style, deadline, again);
+    if (painted) place(context, view, tiles, level, index, painted);
+    else wanted.push([level, index]);
   }
   tiles.want(wanted);
   return wanted.length === 0;
+}
+
+/** Of the tiles that the view shows, the coarse ones first: [level, index]. */
+export function placesOf(view, tiles) {
+  const fine = tiles.levelFor((view.end - view.start) / view.width);
+  const coarsest = tiles.geometry.levels - 1;
+  const levels = fine === coarsest ? [fine] : [coarsest, fine];
+  return levels.flatMap((level) => visible(view, tiles, level).map((index) => [level, index]));
 }
 
 function visible(view, tiles, level) {
@@ -83,10 +87,8 @@ export function drawTimes(canvas, view, loop) {
     const half = context.measureText(text).width / 2;
     context.fillText(text, Math.min(Math.max(x - half, 0), view.width - 2 * half), 14);
   }
-  if (loop) {
-    context.fillStyle = getComputedStyle(canvas).getPropertyValue("--accent");
-    context.fillRect(view.x(loop.start), 0, view.x(loop.end) - view.x(loop.start), 3);
-  }
+  context.fillStyle = getComputedStyle(canvas).getPropertyValue(loop.looping ? "--accent" : "--edge");
+  context.fillRect(view.x(loop.start), 0, view.x(loop.end) - view.x(loop.start), 3);
 }
 
 export function drawFrequencies(canvas, view) {

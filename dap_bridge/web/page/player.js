@@ -9,7 +9,7 @@ const AT_ONCE = 4;
 /** Bytes of samples that stay at hand: what was heard is heard again without a question. */
 const KEPT_BYTES = 256 * 2 ** 20;
 
-export const keyOf = (session, stem) => `${session.session}/${stem.index}`;
+export const keyOf = (session, stem) => `${session.address}/${stem.index}`;
 
 /**
  * One playhead for the stems of all results, which have one rate and one length. `moved` is told of the position
@@ -41,7 +41,7 @@ export class Player {
     return new Player(context, node, session, moved);
   }
 
-  /** Both results of a comparison are kept at hand, so that the switch between them is a matter of gains. */
+  /** All that is compared is kept at hand, so that the switch between them is a matter of gains. */
   offer(sessions) {
     this.sources = new Map(
       sessions.flatMap((session) => session.stems.map((stem) => [keyOf(session, stem), { session, stem }])),

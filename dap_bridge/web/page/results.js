@@ -1,12 +1,12 @@
 // The row of results: which one is seen and heard, before and after, and sending one to the host.
 // Owns `results`, `shown` and `other`; listens to them; changes them by a choice, and by A/B.
 
+import { HOST_SESSION } from "./address.js";
+import { isKept } from "./alternatives.js";
 import { send } from "./api.js";
 import { byId, clicks, element } from "./dom.js";
+import { PREVIEW } from "./jobs.js";
 import { attempt, say } from "./status.js";
-
-/** The label of a result that gives way to the next of its kind. */
-export const PREVIEW = "Preview";
 
 /** The state's values with one more result, which is shown. A preview goes, unless the new one is compared with it. */
 export function withResult({ results, result }, session, label) {
@@ -28,8 +28,9 @@ export function showResults(state) {
 
   const sendToHost = () =>
     attempt(async () => {
-      const { opened, result } = state;
-      await send({ verb: "import", job: opened.session, session: result.session.session });
+      const { result } = state;
+      if (!isKept(state)) return;
+      await send({ verb: "import", job: HOST_SESSION, session: result.session.session });
       say(`${result.label} is sent: the host imports it.`);
     });
 

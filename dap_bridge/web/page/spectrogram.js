@@ -1,10 +1,10 @@
-// The picture of the result that is shown, between its axes, drawn anew before the next frame wherever something changes.
-// Owns the tiles; listens to `view`, `look`, `stems`, `loop`, `shown` and `connected`; changes the size of `view`, and
-// `look` once, when the first overview says what is loud in this clip.
+// The picture of what is heard, between its axes, drawn anew before the next frame wherever something changes.
+// Owns the tiles; listens to `view`, `look`, `stems`, `loop`, `shown`, `alternative` and `connected`; changes the size of
+// `view`, and `look` once, when the first overview says what is loud in this clip.
 
 import { onThemeChange } from "./colours.js";
 import { byId, eachFrame } from "./dom.js";
-import { drawFrequencies, drawPicture, drawTimes } from "./picture.js";
+import { drawFrequencies, drawPicture, drawTimes, placesOf } from "./picture.js";
 import { Tiles } from "./tiles.js";
 
 /** From the top to the floor, where there is room for so much. dB */
@@ -16,19 +16,26 @@ export function showSpectrogram(state) {
   const { view } = state;
   const place = byId("field");
   const opened = new WeakMap(); // session -> its tiles
-  let tiles = tilesOf(state.result.session);
+  let tiles = tilesOf(state.heard);
   let ranged = false;
   const draw = eachFrame(() => {
     if (view.width < 2) return;
     const whole = drawPicture(byId("picture"), view, tiles, state.look, state.mix, draw);
     place.setAttribute("aria-busy", String(!whole));
-    drawTimes(byId("times"), view, state.loop.looping ? state.loop : null);
+    if (whole) prepare();
+    drawTimes(byId("times"), view, state.loop);
     drawFrequencies(byId("frequencies"), view);
   });
 
   function tilesOf(session) {
     if (!opened.has(session)) opened.set(session, new Tiles(session, arrived));
     return opened.get(session);
+  }
+
+  /** What may be switched to is there before it is looked at. */
+  function prepare() {
+    const others = state.result.session.alternatives.map(({ answer }) => tilesOf(answer)).filter((one) => one !== tiles);
+    for (const one of others) one.want(placesOf(view, one));
   }
 
   function arrived() {
@@ -44,16 +51,15 @@ export function showSpectrogram(state) {
   }
 
   function change() {
-    const { session } = state.result;
-    if (tiles.session !== session) {
+    if (tiles.session !== state.heard) {
       tiles.close();
-      tiles = tilesOf(session);
+      tiles = tilesOf(state.heard);
     }
     draw();
   }
 
   state.on("view look stems loop", draw);
-  state.on("shown", change);
+  state.on("shown alternative", change);
   state.on("connected", () => {
     tiles.retry();
     draw();

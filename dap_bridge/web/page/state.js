@@ -20,6 +20,8 @@ export class State {
     this.results = [{ session, label: session.parent ? "As opened" : "Original" }];
     this.shown = 0;
     this.other = 0;
+    /** Which of its answers is seen and heard, of a result that has several. */
+    this.alternative = 1;
 
     this.stems = session.stems.map(({ index, name, role }) => ({ index, name, role, muted: false, solo: false }));
     this.boxes = new Boxes(this.seconds, nyquist, this.stems[0].index, () => this._tell(["boxes"]));
@@ -32,7 +34,7 @@ export class State {
     /** What dragging does: "draw" or "pan". */
     this.tool = "draw";
 
-    /** Seconds. */
+    /** Seconds; the stretch of time that is chosen, whether it loops or not. */
     this.loop = { start: 0, end: this.seconds, looping: true };
     /** Of the playhead, in frames: where the player is, or where a hand puts it. */
     this.position = 0;
@@ -42,6 +44,8 @@ export class State {
 
     /** Whether a correction is of the whole clip, or only around the boxes. */
     this.carry = true;
+    /** A job that is asked for, {kind, message, about}, until it is begun; or null. */
+    this.wanted = null;
     /** The job that runs, as `Jobs` has it, and the last that was told of it: {fraction, stage, seconds_left}; or null. */
     this.job = null;
     this.progress = null;
@@ -64,9 +68,25 @@ export class State {
     if (changed.length) this._tell(changed);
   }
 
-  /** The result that is seen and heard. */
+  /** The result that is looked at. */
   get result() {
     return this.results[this.shown];
+  }
+
+  /** What is seen and heard: a session, or what is like one. */
+  get heard() {
+    return this.answerOf(this.result);
+  }
+
+  /** Of a result, the answer that is chosen where it has several, else itself. */
+  answerOf({ session }) {
+    return session.alternatives.find(({ index }) => index === this.alternative)?.answer ?? session;
+  }
+
+  /** The stretch of time that is chosen: {start, end}, or null, where that is the whole clip. */
+  get stretch() {
+    const { start, end } = this.loop;
+    return start > 0 || end < this.seconds ? { start, end } : null;
   }
 
   /** The stems, each with `audible`: whether it is heard and drawn. */

@@ -1,6 +1,6 @@
-// Moments, frequencies and boxes in words: how everything that is read on the page writes them.
+// Moments, frequencies, boxes and sessions in words: how everything that is read on the page writes them.
 
-import { BRING_IN } from "./boxes.js";
+import { BRING_IN, isSpan, ONLY } from "./boxes.js";
 
 /** Minutes and seconds: 1:02.50 */
 export function clock(seconds, digits = 2) {
@@ -25,14 +25,28 @@ export function pitch(hz) {
   return hz < 1000 ? `${Math.round(hz)} Hz` : `${Number((hz / 1000).toFixed(2))} kHz`;
 }
 
-export const signOf = ({ op }) => (op === BRING_IN ? "+" : "−");
+/** What a session is about. */
+export const titleOf = ({ stems }) => stems[0].name.replace(/ - stem \d+$/, "");
 
-/** What a box says. */
-export function sentence({ stem, op, start, end, low, high, strength }, number) {
+const signOf = ({ op }) => (op === BRING_IN ? "+" : "−");
+
+/** What a box is called among all of them. */
+export const nameOf = (box, number) => `${isSpan(box) ? "Span" : "Box"} ${number}`;
+
+/** What a box or a span says. */
+export function sentence(box, number) {
+  const { stem, op, start, end, low, high, strength } = box;
+  const when = `${clock(start)} to ${clock(end)}`;
+  if (isSpan(box)) return `${nameOf(box, number)}: ${op === ONLY ? `only stem ${stem}` : `stem ${stem} is silent`}, ${when}`;
   const what = op === BRING_IN ? `bring into stem ${stem}` : `take out of stem ${stem}`;
-  const where = `${clock(start)} to ${clock(end)}, ${pitch(low)} to ${pitch(high)}`;
-  return `Box ${number}: ${what}, ${where}, strength ${Math.round(100 * strength)} %`;
+  return `${nameOf(box, number)}: ${what}, ${when}, ${pitch(low)} to ${pitch(high)}, strength ${Math.round(100 * strength)} %`;
 }
 
-/** A box in a line of a list. */
-export const shortly = (box) => `${signOf(box)} ${stretch(box.start, box.end)}, ${band(box.low, box.high)}`;
+/** On a box or a span. */
+export const tagOf = (box) => (isSpan(box) ? `${box.op} ${box.stem}` : `${signOf(box)} ${box.stem}`);
+
+/** A box or a span in a line of a list. */
+export function shortly(box) {
+  const when = stretch(box.start, box.end);
+  return isSpan(box) ? `${tagOf(box)}, ${when}` : `${signOf(box)} ${when}, ${band(box.low, box.high)}`;
+}
