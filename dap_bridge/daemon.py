@@ -179,8 +179,8 @@ class Daemon:
                     self._follow(job, sink)
             case control.Status():
                 self._report(verb.job, sink)
-            case control.Choose():
-                self._choose(verb, sink)
+            case control.Import():
+                self._import(verb, sink)
             case control.ListSessions():
                 self._list_sessions(sink)
             case control.Hello():
@@ -208,7 +208,7 @@ class Daemon:
         count = self._queue.count_active() if job_id is None else len(jobs)
         _send(sink, events.StatusEvent(job="", jobs=count))
 
-    def _choose(self, verb: control.Choose, sink: Sink | None) -> None:
+    def _import(self, verb: control.Import, sink: Sink | None) -> None:
         self._result(verb.job)
         manifest = self._result(verb.session)
         if not manifest.is_file():

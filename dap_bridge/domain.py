@@ -247,7 +247,7 @@ class Stem:
 
     index: int = _means("Counts from 1.")
     name: str = _means("For the track: the label or the file's name, and the number.")
-    role: str = _means("`source`, `shared`, `texture`, `speech` or `noise`.")
+    role: str = _means("`source`, `residual`, `shared`, `texture`, `speech` or `noise`.")
     path: str = _means("Relative to the manifest's folder; ends with `.wav` or `.flac`.")
     input: int | None = _means(
         "`coseparate`: which clip the stem is a part of, from 1; null for the shared sound by itself, which has the "
@@ -258,6 +258,16 @@ class Stem:
     def as_text(self) -> str:
         """INDEX:ROLE:INPUT:PATH:NAME, INPUT empty where there is none."""
         return f"{self.index}:{self.role}:{'' if self.input is None else self.input}:{self.path}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of several answers to the same clip. The stems of each sum to the clip."""
+
+    index: int = _means("Counts from 1, which is the answer that `stems` are.")
+    what: str = _means("How it differs from the others, in a person's words.")
+    confidence: float | None = _means("As `confidence` of the manifest; null where the method cannot say.")
+    stems: tuple[Stem, ...] = _means("As `stems`; from the second on in a folder of their own, `alternative-2/`.")
 
 
 @dataclass(frozen=True)
@@ -317,6 +327,15 @@ class Manifest:
         "each is as likely beforehand; a warning says so where another number than the one used is clearly ahead. Null "
         "where the method cannot say (`paper`; clips under four seconds; spectra that silence parts).",
         default=None,
+    )
+    alternatives: tuple[Alternative, ...] = _means(
+        "All answers to the clip, the first one among them; empty where there is but one. `choose` draws one of the "
+        "others in full.",
+        default=(),
+    )
+    alternative: int = _means(
+        "Which of the separation's answers `stems` are: 1 but for a result of `choose`, and what goes on from it.",
+        default=1,
     )
     restarts: int | None = _means(
         "`paper`: which start of the optimisation was kept, 0 for the first: one whose stems are not told apart starts "

@@ -148,7 +148,7 @@ def test_a_choice_of_a_result_that_is_gone_is_refused_with_a_sentence(start: Sta
     daemon = start()
     assert isinstance(daemon.client.last_event(daemon.separate("a")), events.Done)
     shutil.rmtree(daemon.home / "out-a")
-    daemon.drop("pick", {"verb": "choose", "job": "a", "session": "a"})
+    daemon.drop("pick", {"verb": "import", "job": "a", "session": "a"})
     until(lambda: daemon.status_file("pick").get("event") == "failed")
     said = daemon.status_file("pick")
     assert said["code"] == "unknown_session" and "no longer" in said["message"]

@@ -41,6 +41,11 @@ class ChunkMasks:
     probability that the clip holds 1, 2 ... of them, the same in every chunk; None where the method cannot say.
     restarts: which start was kept, 0 the first, the same in every chunk from the first one that was not silent; None
     before, and where a method starts but once.
+
+    alternative: which of several answers to the same clip it is a part of, from 1; those of a chunk come one after the
+    other, in their order, the same ones in every chunk. what: how this one differs from the others, in a person's
+    words, the same in every chunk; empty where there are no others. What is `learned` of one after the first are the
+    tensors that are others than the first's: with those of the first beneath them, by their names, all of it is there.
     """
 
     index: int
@@ -49,6 +54,8 @@ class ChunkMasks:
     learned: Mapping[str, Tensor] = field(default_factory=dict)
     sounds: tuple[float, ...] | None = None
     restarts: int | None = None
+    alternative: int = 1
+    what: str = ""
 
 
 @dataclass(frozen=True)

@@ -43,13 +43,13 @@ class Resume(Verb):
     job: JobId
 
 
-class Choose(Verb):
+class Import(Verb):
     """Name the result that the host is to import: what "Send to DAW" on the mask editor's page says.
 
     Answered with `chosen`, which also stands in the drop folder, where the host that opened the page finds it.
     """
 
-    name = "choose"
+    name = "import"
     job: Annotated[JobId, Field(description="The session that the page was opened with.")]
     session: Annotated[JobId, Field(description="The result: that session itself, or one refined from it.")]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import LOOPBACK, Settings, default_spool
-from ..domain import Manifest, State, Stem
+from ..domain import Alternative, Manifest, State, Stem
 from ..errors import DapError
 from ..messages import Message
 from ..verbs.request import Verb
@@ -165,6 +165,7 @@ def document() -> str:
         *(_message(model) for model in EVENTS.values()),
         _table("## The manifest", Manifest),
         _table("Each of `stems`:", Stem),
+        _table("Each of `alternatives`:", Alternative),
         _errors(),
     ]
     return "\n".join(parts)
@@ -207,7 +208,7 @@ def _type(kind: dict[str, Any]) -> str:
     return words
 
 
-def _table(heading: str, kind: type[Manifest | Stem]) -> str:
+def _table(heading: str, kind: type[Manifest | Stem | Alternative]) -> str:
     rows = [f"| `{field.name}` | {field.metadata['meaning']} |" for field in dataclasses.fields(kind)]
     about = [inspect.cleandoc(kind.__doc__ or ""), ""] if heading.startswith("#") else []
     return "\n".join([heading, "", *about, "| key | meaning |", "|---|---|", *rows, ""])

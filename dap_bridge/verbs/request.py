@@ -15,6 +15,7 @@ def _whole_number_as_text(value: Any) -> Any:
 
 
 FormatName = Annotated[Literal["float32", "24", "16", "flac"], BeforeValidator(_whole_number_as_text)]
+AlternativesCount = Annotated[Literal["auto", "1", "2", "3", "4"], BeforeValidator(_whole_number_as_text)]
 PresetName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A preset's name, see `dap-bridge presets`.")
 ]

@@ -12,6 +12,7 @@ from dap_bridge.engine.events import ChunkMasks
 from dap_bridge.engine.methods import DENOISERS, RECIPES, SEPARATORS, denoiser, separator
 from dap_bridge.engine.methods.consensus.learned import dump, restore
 from dap_bridge.engine.methods.consensus.recipe import Caution, ConsensusRecipe
+from dap_bridge.engine.methods.method import Known
 from dap_bridge.jobs import learned
 
 from .hearing import heard
@@ -65,7 +66,7 @@ def test_a_doubtful_answer_is_nearer_to_equal_shares_in_a_correction_too(recipe:
 
     def answers(least: float) -> tuple[torch.Tensor, torch.Tensor]:
         method = separator(replace(recipe, caution=Caution(least=least, full=1.5, told_below=0.5)))
-        run = method.separate(lambda _: heard(audio), 1, sources=2, seed=0, device=cpu)
+        run = method.separate(lambda _: heard(audio), 1, sources=2, seed=0, device=cpu, known=Known())
         (answer,) = [event for event in run if isinstance(event, ChunkMasks)]
         assert method.corrector is not None
         again = method.corrector.correct(
@@ -90,7 +91,7 @@ def test_without_boxes_nothing_can_be_corrected(recipe: ConsensusRecipe) -> None
 def test_what_was_learned_is_the_same_after_it_was_kept(recipe: ConsensusRecipe) -> None:
     audio = torch.rand(2, 11_000, generator=torch.Generator().manual_seed(0)) - 0.5
     cpu = torch.device("cpu")
-    run = separator(recipe).separate(lambda _: heard(audio), 1, sources=2, seed=0, device=cpu)
+    run = separator(recipe).separate(lambda _: heard(audio), 1, sources=2, seed=0, device=cpu, known=Known())
     (answer,) = [event for event in run if isinstance(event, ChunkMasks)]
     content = learned.dump(answer.learned)
     assert content == learned.dump(answer.learned)

@@ -147,12 +147,12 @@ def test_events_are_told_as_they_happen(door: Door) -> None:
 
 
 def test_the_choice_stands_where_the_host_finds_it(door: Door) -> None:
-    (chosen,) = door.post({"verb": "choose", "job": "demo", "session": "strayed"}).json
+    (chosen,) = door.post({"verb": "import", "job": "demo", "session": "strayed"}).json
     assert chosen["manifest"].endswith("manifest.json")
     lines = (door.daemon.spool / "outbox" / "demo.chosen").read_text().splitlines()
     assert dict(line.split("\t") for line in lines) == chosen
     for message in ({"job": "demo", "session": "nobody"}, {"job": "nobody", "session": "demo"}):
-        assert door.post({"verb": "choose", **message}).status == 404
+        assert door.post({"verb": "import", **message}).status == 404
 
 
 def jobs(door: Door) -> list[tuple[Any, ...]]:

@@ -24,7 +24,7 @@ EXAMPLES: list[messages.Message] = [
     control.Status(job="a"),
     control.Cancel(job="a"),
     control.Resume(job="a"),
-    control.Choose(job="a", session="b"),
+    control.Import(job="a", session="b"),
     Separate(**CLIP),
     Separate(
         job="j-1",

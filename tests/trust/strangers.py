@@ -85,7 +85,7 @@ def _messages(clip: Path, theirs: Path) -> list[Verb]:
     more += [Denoise(job="d", clip=str(clip), out=str(theirs / "d")), Undo(job="u", session="mine")]
     more += [Refine(job="r", session="mine", fit=False, out=str(theirs / "r")), control.ListSessions()]
     asks = [control.Status(), control.Status(job="mine"), control.Cancel(job="mine"), control.Resume(job="mine")]
-    return [steal, texture, *more, *asks, control.Choose(job="mine", session="mine")]
+    return [steal, texture, *more, *asks, control.Import(job="mine", session="mine")]
 
 
 def _as_stranger(daemon: Process, datagrams: list[bytes], files: list[Path], folders: list[Path]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tests.processes import Process
 
 TRY = """
 async (root) => {
-  const body = JSON.stringify({ verb: "choose", job: "long", session: "long" });
+  const body = JSON.stringify({ verb: "import", job: "long", session: "long" });
   const attempts = {
     read: () => fetch(`${root}sessions/tones`).then((response) => response.json()),
     send: () => fetch(`${root}messages`, { method: "POST", headers: { "content-type": "application/json" }, body }),

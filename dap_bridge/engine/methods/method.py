@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..events import Corrected, Event, Note, Speech, Step
+from ..events import ChunkMasks, Corrected, Event, Note, Speech, Step
 from ..recipe import Front, Holding, MaskRecipe, Section
 from ..signal.boxes import ChunkBox
 from ..signal.rows import Heard
@@ -55,14 +55,27 @@ class Corrector(Protocol):
 
 
 @dataclass(frozen=True)
+class Known:
+    """What whoever asks for a separation knows, or wants, beyond the clip.
+
+    alternatives: how many answers at the most, the first of them included; None: as many as the method thinks worth
+    hearing. The first is the same, however many there are.
+    """
+
+    alternatives: int | None = 1
+
+
+@dataclass(frozen=True)
 class Separator(ABC, Generic[M]):
     """K sounds from one mixture, as masks that sum to one."""
 
     recipe: M
 
     @abstractmethod
-    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
-        """One ChunkMasks a chunk; source k is the same sound in all of them."""
+    def separate(
+        self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device, known: Known
+    ) -> Iterator[Event]:
+        """One ChunkMasks a chunk and alternative; source k is the same sound in all chunks of one."""
 
     @property
     def basis(self) -> str:
@@ -73,6 +86,28 @@ class Separator(ABC, Generic[M]):
     def corrector(self) -> Corrector | None:
         """None where what it makes cannot be corrected."""
         return None
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether it has more than one answer to a clip."""
+        return False
+
+    def draw(
+        self,
+        read: Read,
+        learned: Callable[[int], Mapping[str, Tensor]],
+        chunks: int,
+        *,
+        alternative: int,
+        seed: int,
+        device: torch.device,
+    ) -> Iterator[Step | ChunkMasks]:
+        """An alternative after the first in full, chunk by chunk: `separate` leaves out of it what takes long.
+
+        learned(i): what `separate` told of chunk i, the alternative's over the first's. What is told of it now are the
+        tensors that are others than the first's, again.
+        """
+        raise NotImplementedError
 
     def advice(self, sources: int, sounds: Sequence[float] | None, confidence: float | None) -> list[str]:
         """What to tell whoever asked for so many sources; sounds, confidence: of the whole clip, see ChunkMasks."""

@@ -16,6 +16,7 @@ from ...audio.files import ClipReader
 from ...domain import ClipRef
 from ...engine.events import ChunkMasks
 from ...engine.methods import SEPARATORS, separator
+from ...engine.methods.method import Known
 from ...jobs import learned
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
@@ -95,7 +96,9 @@ class Separation:
         self._confidences.clear()
         self.kept.clear()
         clip = self.clip
-        events = clip.method.separate(clip.seen, len(clip.chunks), sources=clip.sources, seed=self.seed, device=device)
+        events = clip.method.separate(
+            clip.seen, len(clip.chunks), sources=clip.sources, seed=self.seed, device=device, known=Known()
+        )
         for answer in clip.run.follow(events):
             if answer.confidence is not None:
                 self._confidences.append(answer.confidence)

@@ -29,7 +29,7 @@ export function showResults(state) {
   const sendToHost = () =>
     attempt(async () => {
       const { opened, result } = state;
-      await send({ verb: "choose", job: opened.session, session: result.session.session });
+      await send({ verb: "import", job: opened.session, session: result.session.session });
       say(`${result.label} is sent: the host imports it.`);
     });
 

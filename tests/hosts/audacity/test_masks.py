@@ -116,7 +116,7 @@ def test_what_the_mask_editor_sends_is_placed(audacity: Audacity, said: tuple[Sa
     audacity.run("DAP Open mask editor")
     opened = until(lambda: visited.exists() and visited.read_text()).strip().removeprefix(daemon.editor)
     assert opened != separation.session  # but what was made of it, and stands there
-    daemon.client.send(control.Choose(job=opened, session=separation.session))
+    daemon.client.send(control.Import(job=opened, session=separation.session))
     with audacity.pipe_free():
         assert line()
     stem, _ = soundfile.read(Path(separation.manifest).with_name("stem-1.wav"))

@@ -60,7 +60,7 @@ def refined(daemon: Process, opened: Path) -> Path:
 def choose(daemon: Process, opened: Path, chosen: Path) -> None:
     """What the page says when the user sends a result to the host."""
     session, result = (json.loads(path.read_text(encoding="utf-8"))["session"] for path in (opened, chosen))
-    daemon.client.send(control.Choose(job=session, session=result))
+    daemon.client.send(control.Import(job=session, session=result))
 
 
 def manifest_of_take(item: dict[str, Any], number: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def good_messages() -> list[Verb]:
     jobs.append(Separate(job="full", channel=(f"0:{clip}", f"1:{clip}"), start=3, frames=9, rate=44_100, out=out))
     jobs.append(Texture(mode="fill", length=5, clip=str(clip), after=str(clip), after_start=1, variations=2, out=out))
     asks = [control.Status(), control.Status(job="full"), control.Cancel(job="full"), control.Resume(job="full")]
-    return [*jobs, *asks, control.Hello(), control.ListSessions(), control.Choose(job="full", session="m-refine")]
+    return [*jobs, *asks, control.Hello(), control.ListSessions(), control.Import(job="full", session="m-refine")]
 
 
 class Door:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...events import Corrected, Event, Step
 from ...signal.boxes import ChunkBox
-from ..method import Read, Separator
+from ..method import Known, Read, Separator
 from . import boxes as correcting
 from . import separation
 from .counting import suggestion
@@ -20,7 +20,9 @@ from .recipe import Boxes, ConsensusRecipe
 class Consensus(Separator[ConsensusRecipe]):
     """Many small components, grouped, and redrawn by networks."""
 
-    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
+    def separate(
+        self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device, known: Known
+    ) -> Iterator[Event]:
         return separation.separate(read, chunks, self.recipe, sources=sources, seed=seed, device=device)
 
     @property

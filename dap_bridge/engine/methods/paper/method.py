@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from ...events import Event
-from ..method import Read, Separator
+from ..method import Known, Read, Separator
 from .recipe import PaperRecipe
 from .separation import separate
 
@@ -15,5 +15,8 @@ from .separation import separate
 class Paper(Separator[PaperRecipe]):
     """What its networks learned has nothing that boxes could move."""
 
-    def separate(self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device) -> Iterator[Event]:
+    def separate(
+        self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device, known: Known
+    ) -> Iterator[Event]:
+        """One answer, whatever is known."""
         return separate(read, chunks, self.recipe, sources=sources, seed=seed, device=device)

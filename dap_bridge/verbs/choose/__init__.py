@@ -1,0 +1,1 @@
+"""The verb `choose`: another one of a separation's answers."""
