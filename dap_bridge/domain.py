@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -49,11 +49,11 @@ class ClipRef:
         return cls(channels, request["start"], request["frames"], request["rate"])
 
     @classmethod
-    def several_from_request(cls, request: Mapping[str, Any]) -> list[ClipRef]:
-        """The clips of a request that names several: `item` (START:FRAMES:RATE:PATH), `channel` (ITEM:INDEX:PATH)."""
-        channels = [entry.split(":", 2) for entry in request["channel"]]
+    def several(cls, items: Sequence[str], channels_of: Sequence[str]) -> list[ClipRef]:
+        """Clips as requests name several: START:FRAMES:RATE:PATH each; ITEM:INDEX:PATH each channel that lies apart."""
+        channels = [entry.split(":", 2) for entry in channels_of]
         clips = []
-        for number, item in enumerate(request["item"], 1):
+        for number, item in enumerate(items, 1):
             start, frames, rate, path = item.split(":", 3)
             refs = [ChannelRef(path)] if path else []
             refs += [ChannelRef(file, int(index)) for owner, index, file in channels if int(owner) == number]
@@ -172,23 +172,11 @@ class Box:
 
         Raises ValueError with the reason, which is a sentence's end.
         """
-        fields: dict[str, str] = {}
-        for pair in text.split(","):
-            key, equals, value = (part.strip() for part in pair.partition("="))
-            if not equals or key not in cls.__dataclass_fields__:
-                raise ValueError(f"{pair.strip()[:40]!r} is none of {', '.join(cls.__dataclass_fields__)} with a value")
-            if key in fields:
-                raise ValueError(f"{key} is given twice")
-            fields[key] = value
-        missing = [name for name in cls.__dataclass_fields__ if name not in fields and name not in _OPTIONAL]
-        if missing:
-            raise ValueError(f"{missing[0]} is missing")
-        if not fields["stem"].isdecimal() or int(fields["stem"]) < 1:
-            raise ValueError("stem must be a whole number from 1")
+        fields = fields_of(text.split(","), tuple(cls.__dataclass_fields__), _OPTIONAL)
         if fields["op"] not in [op.value for op in Op]:
             raise ValueError(f"op must be {' or '.join(Op)}")
-        numbers = {key: _number(key, value) for key, value in fields.items() if key not in ("stem", "op")}
-        box = cls(int(fields["stem"]), Op(fields["op"]), **numbers)
+        numbers = {key: number_of(key, value) for key, value in fields.items() if key not in ("stem", "op")}
+        box = cls(_stem(fields["stem"]), Op(fields["op"]), **numbers)
         box._check()
         return box
 
@@ -226,7 +214,38 @@ LONGEST_FEATHER_S = 10.0
 ROUNDED_S = 1e-3
 
 
-def _number(name: str, text: str) -> float:
+def fields_of(pairs: Iterable[str], names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
+    """The values of `key=value` pairs by their keys, which are `names`, in any order; `optional` may be left out.
+
+    Raises ValueError with the reason, which is a sentence's end.
+    """
+    fields: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or key not in names:
+            raise ValueError(f"{pair.strip()[:40]!r} is none of {', '.join(names)} with a value")
+        if key in fields:
+            raise ValueError(f"{key} is given twice")
+        fields[key] = value
+    missing = [name for name in names if name not in fields and name not in optional]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")
+    return fields
+
+
+def _stem(text: str, names: Sequence[str] = ()) -> int:
+    """The number, from 1, of a stem that is called by it, or by one of `names`, where stems have any."""
+    if names:
+        if text not in names:
+            raise ValueError(f"stem must be {' or '.join(names)}")
+        return names.index(text) + 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("stem must be a whole number from 1")
+    return int(text)
+
+
+def number_of(name: str, text: str) -> float:
+    """The number that a field holds. Raises ValueError as `fields_of` does."""
     try:
         value = float(text)
     except ValueError:
@@ -234,6 +253,43 @@ def _number(name: str, text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{name} must be finite, not {text[:40]}")
     return value
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time of which the user knows one sound: that nothing else is heard in it, or that it is silent.
+
+    stem counts from 1; start, end: seconds from the clip's beginning.
+    """
+
+    stem: int
+    start: float
+    end: float
+
+    @classmethod
+    def parse(cls, text: str, names: Sequence[str] = ()) -> Span:
+        """`stem=1,start=0,end=1.5`, in any order; of stems that have `names`, one of these instead of the number.
+
+        Raises ValueError with the reason, which is a sentence's end.
+        """
+        fields = fields_of(text.split(","), tuple(cls.__dataclass_fields__))
+        stem = _stem(fields["stem"], names)
+        start, end = (number_of(key, fields[key]) for key in ("start", "end"))
+        if start < 0:
+            raise ValueError("start must not be negative")
+        if end <= start:
+            raise ValueError(f"end ({end:g} s) must come after start ({start:g} s)")
+        return cls(stem, start, end)
+
+    def require_inside(self, seconds: float) -> None:
+        """Raises ValueError where a clip of so many seconds has no such place."""
+        if self.start >= seconds or self.end > seconds + ROUNDED_S:
+            raise ValueError(f"it reaches to {self.end:g} s, the clip only to {seconds:g} s")
+
+
+# Of one request: examples, and spans of each kind.
+MAX_EXAMPLES = 16
+MAX_SPANS = 16
 
 
 def _means(text: str, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -30,6 +31,18 @@ ItemChannelText = Annotated[
     Field(pattern=r"^[1-9][0-9]{0,3}:[0-9]{1,4}:.+$", max_length=4106),
     AfterValidator(lambda text: _path_after(2, text)),
 ]
+
+
+def require_one_place(items: Sequence[str], channels: Sequence[str], what: str = "item") -> None:
+    """Raises ValueError where one of several clips (`ClipRef.several`) has both a path and channels, or neither."""
+    apart = {int(channel.split(":", 1)[0]) for channel in channels}
+    for number, item in enumerate(items, 1):
+        if bool(item.split(":", 3)[3]) == (number in apart):
+            raise ValueError(f"give either a path or channels for {what} {number}")
+    if apart and max(apart) > len(items):
+        raise ValueError(f"there is no {what} {max(apart)} for a channel to belong to")
+
+
 Frames = Annotated[int, Field(ge=0, le=2**53)]
 
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+
+from ..domain import fields_of, number_of
+from ..errors import BadRequest
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -50,3 +54,29 @@ def clip_fields(clip: Path, start: float, length: float | None) -> dict[str, Any
         "frames": None if length is None else max(1, round(length * rate)),
         "rate": rate,
     }
+
+
+def example_text(option: str, text: str, *before: str) -> str:
+    """`clip=fan.wav,start=2.0,length=3.0` as a request names a clip, START:FRAMES:RATE:PATH, at the file's own rate.
+
+    option: what the text was given to, for complaints; before: keys that it must have, too, whose values come first in
+    the request, each with a colon behind it. Of a path, only a comma before one of the keys ends it.
+    """
+    from ..audio.reading import rate_of
+
+    names = (*before, "clip", "start", "length")
+    try:
+        given = fields_of(re.split(rf",(?=\s*(?:{'|'.join(names)})\s*=)", text), names, ("start", "length"))
+        start, length = (number_of(key, given.get(key, "0")) for key in ("start", "length"))
+        if start < 0 or ("length" in given and length <= 0):
+            raise ValueError("start must not be negative, and length be above 0")
+    except ValueError as error:
+        raise BadRequest(f"{option} {text[:80]!r}: {error}.", f"As in {option} {_example(before)}.") from error
+    path = Path(given["clip"]).absolute()
+    rate = rate_of(path)
+    frames = max(1, round(length * rate)) if "length" in given else ""
+    return ":".join([*(given[key] for key in before), f"{round(start * rate)}:{frames}:{rate}:{path}"])
+
+
+def _example(before: tuple[str, ...]) -> str:
+    return ",".join([*(f"{key}=1" for key in before), "clip=fan.wav,start=2.0,length=3.0"])

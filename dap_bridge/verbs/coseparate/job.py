@@ -39,7 +39,8 @@ def coseparate(run: JobRun, results: Path) -> Path:
     request = run.job.request
     preset = presets.load_one_of(request["preset"], CoseparationRecipe)
     with ExitStack() as stack:
-        readers = [stack.enter_context(JobClipReader(clip, run)) for clip in ClipRef.several_from_request(request)]
+        named = ClipRef.several(request["item"], request["channel"])
+        readers = [stack.enter_context(JobClipReader(clip, run)) for clip in named]
         form = run.format()
         for reader in readers:
             require_writable(form, reader.rate, reader.channels)

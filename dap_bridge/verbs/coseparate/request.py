@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from ..clips import ItemChannelText, ItemText
+from ..clips import ItemChannelText, ItemText, require_one_place
 from ..request import JobVerb, PresetName
 
 
@@ -48,12 +48,7 @@ class Coseparate(JobVerb):
 
     @model_validator(mode="after")
     def _every_item_named_once(self) -> Self:
-        apart = {int(channel.split(":", 1)[0]) for channel in self.channel}
-        for number, item in enumerate(self.item, 1):
-            if bool(item.split(":", 3)[3]) == (number in apart):
-                raise ValueError(f"give either a path or channels for item {number}")
-        if apart and max(apart) > len(self.item):
-            raise ValueError(f"there is no item {max(apart)} for a channel to belong to")
+        require_one_place(self.item, self.channel)
         if len(self.labels) > len(self.item):
             raise ValueError("there are more labels than items")
         return self
