@@ -67,6 +67,14 @@ class Settings(BaseSettings):
         BeforeValidator(str),
         Field(description="What results are written as where a request does not say: WAV of that kind, or FLAC."),
     ] = "float32"
+    alternatives: Annotated[
+        Literal["auto", "1", "2", "3", "4"],
+        BeforeValidator(str),
+        Field(
+            description="How many answers a separation may have where a request does not say: `auto`: three where the "
+            "first one is doubtful, else one."
+        ),
+    ] = "auto"
     rescan_s: Annotated[Seconds, Field(description="Between two polls of an inbox that seems quiet.")] = 5.0
     settle_s: Annotated[Seconds, Field(description="A file that is no JSON for so long, unchanged, is rejected.")] = 2.0
     heartbeat_s: Annotated[Seconds, Field(description="Between two writes of daemon.status.")] = 1.0

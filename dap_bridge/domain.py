@@ -208,6 +208,8 @@ class Box:
 
 # Of one session: more than a hand draws.
 MAX_BOXES = 200
+# Answers to one clip: more than an ear compares.
+MAX_ALTERNATIVES = 4
 _OPTIONAL = ("strength", "feather")
 LONGEST_FEATHER_S = 10.0
 # Hosts round: so much may a box end after the clip.

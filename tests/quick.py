@@ -20,6 +20,7 @@ def write(folder: Path) -> None:
     table["models"] |= {"runs": 1, "components": 3, "alone": 3, "together": 5}
     table["counting"]["told_from"] = 1.0  # what six components say of the number of sounds is nothing to tell
     table["caution"]["told_below"] = 0.0  # nor is what they say of their grouping
+    table["alternatives"]["offered_below"] = 0.0  # nor a reason for other answers
     table["refinement"]["iterations"] = table["boxes"]["iterations"] = 10
     (folder / "quick.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     table = tomllib.loads((assets.folder("presets") / "dnp.toml").read_text(encoding="utf-8"))

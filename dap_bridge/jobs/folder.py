@@ -72,13 +72,17 @@ class JobFolder:
         folder = manifest.parent
         if folder.parent != self.path or not _is_folder(folder):
             return
+        within: list[Path] = []
         with contextlib.suppress(results.NoResultError):  # then it is alone what can be removed
-            for stem in results.stems(manifest, results.read(manifest)):
+            named = results.files(manifest, results.read(manifest))
+            within = [place for place in dict.fromkeys(stem.parent for stem in named) if place != folder]
+            for stem in named:
                 with contextlib.suppress(OSError):
-                    stem.unlink()
+                    if _is_folder(stem.parent):
+                        stem.unlink()
         with contextlib.suppress(OSError):
             manifest.unlink()
-        for made in (folder, self.path):
+        for made in (*within, folder, self.path):
             with contextlib.suppress(OSError):  # something else lies in it
                 made.rmdir()
 

@@ -13,6 +13,8 @@ import errno
 import logging
 import os
 import secrets
+import shutil
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,7 +54,7 @@ class Output:
     """The results of one job.
 
     ```
-    stage = output.stage(folder, job, ["stem-1.wav", "manifest.json"])   # write files into `stage`
+    stage = output.stage(folder, job, ["stem-1.wav", "manifest.json"])   # write files and folders into `stage`
     manifest = output.publish(last="manifest.json")                      # all of it appears in `folder`
     ```
     """
@@ -64,7 +66,8 @@ class Output:
     def stage(self, folder: Path, job: str, names: Iterable[str] = ()) -> Path:
         """Make `folder` if need be, and a new hidden one in it that holds the results until they are complete.
 
-        Raises OutputUnwritable where the folder cannot be written, or already holds one of `names`.
+        Raises OutputUnwritable where the folder cannot be written, or already holds one of `names`, a folder of results
+        or a file.
         """
         folder = Path(os.path.normpath(folder.absolute()))
         stage = folder / f"{STAGE_PREFIX}{secrets.token_hex(8)}"
@@ -82,19 +85,20 @@ class Output:
     def publish(self, last: str, like: Sequence[Path] = ()) -> Path:
         """Move everything staged into the folder, `last` after all others; returns its path there.
 
-        The results can be read by whoever can read all of `like`, the files that they were made from; without any, by
-        the user alone. Raises OutputUnwritable where a name has been taken meanwhile; nothing is left behind then.
+        What lies in a folder of the stage gets one of that name, a new one. The results can be read by whoever can read
+        all of `like`, the files that they were made from; without any, by the user alone. Raises OutputUnwritable where
+        a name has been taken meanwhile; nothing is left behind then.
         """
         ledger = self._read()
         stage = Path(ledger.stage)
         folder = stage.parent
         try:
-            staged = (path.name for path in stage.iterdir() if path.name != TOKEN)
-            names = sorted(staged, key=lambda name: (name == last, name))
+            files, folders = _staged(stage)
+            names = sorted(files, key=lambda name: (name == last, name))
             for name in names:
                 _settle(stage / name, like)
             ledger.placed = {str(folder / name): _identity(stage / name) for name in names}
-            self._write(ledger)
+            self._make_within([folder / name for name in folders], ledger)
             for made in ledger.made:
                 _open_folder(Path(made), stage / last)
             for name in names:
@@ -105,7 +109,8 @@ class Output:
         except OutputUnwritable:
             self.discard()
             raise
-        atomic.flush_folder(folder)
+        for place in (folder, *(folder / name for name in folders)):
+            atomic.flush_folder(place)
         _remove_stage(ledger)
         return folder / last
 
@@ -166,6 +171,19 @@ class Output:
             _remove_empty(made)
             raise
 
+    def _make_within(self, folders: Sequence[Path], ledger: _Ledger) -> None:
+        """Make folders for results. The ledger tells of each before it is there. Raises OSError or OutputUnwritable."""
+        around = list(ledger.made)
+        ledger.made = [*around, *map(str, folders)]
+        self._write(ledger)
+        for count, path in enumerate(folders):
+            try:
+                path.mkdir(PRIVATE_FOLDER)
+            except FileExistsError as error:  # somebody else's: it is not replaced, and stays
+                ledger.made = [*around, *map(str, folders[:count])]
+                self._write(ledger)
+                raise _taken(path) from error
+
     def _write(self, ledger: _Ledger) -> None:
         try:
             atomic.write_json(self._path, asdict(ledger))
@@ -177,7 +195,7 @@ def refusal(folder: Path) -> OSError | None:
     """Why nothing more can be written in `folder`, in files that are there or new ones; found by trying."""
     try:
         for path in (*folder.iterdir(), folder / "probe"):
-            if path.name != TOKEN:
+            if path.name != TOKEN and not path.is_dir():
                 with path.open("ab") as file:
                     file.write(bytes(PROBE_BYTES))
                     atomic.flush(file)
@@ -195,6 +213,14 @@ def _require_free(folder: Path, names: Iterable[str]) -> None:
 def _taken(path: Path) -> OutputUnwritable:
     kind = "a link of that name" if path.is_symlink() else "it"
     return OutputUnwritable(f"{path.parent} already holds {path.name}: {kind} is not replaced.")
+
+
+def _staged(stage: Path) -> tuple[list[str], list[str]]:
+    """The names of the files in a stage, those in its folders with the folder before, and of these folders."""
+    folders = sorted(path.name for path in stage.iterdir() if path.is_dir())
+    inside = [path for place in (stage, *(stage / name for name in folders)) for path in place.iterdir()]
+    files = [path.relative_to(stage).as_posix() for path in inside if not path.is_dir() and path != stage / TOKEN]
+    return files, folders
 
 
 def _settle(path: Path, like: Sequence[Path]) -> None:
@@ -300,7 +326,7 @@ def _remove_stage(ledger: _Ledger) -> bool:
                     names = [entry.name for entry in entries]
                 # the token last: whoever has to go on from here needs it
                 for name in sorted(names, key=TOKEN.__eq__):
-                    os.unlink(stage / name if at is None else name, dir_fd=at)
+                    _remove_staged(stage / name, at)
         stage.rmdir()
         return True
     except FileNotFoundError:
@@ -308,6 +334,15 @@ def _remove_stage(ledger: _Ledger) -> bool:
     except OSError as error:
         log.warning("%s cannot be removed: %s", stage, error)
     return False
+
+
+def _remove_staged(path: Path, at: int | None) -> None:
+    """Remove what lies in a stage, a file or a folder of files; at: the stage's handle, as `_entered` has it."""
+    name = path if at is None else path.name
+    if stat.S_ISDIR(os.lstat(name, dir_fd=at).st_mode):
+        shutil.rmtree(name, dir_fd=at)
+    else:
+        os.unlink(name, dir_fd=at)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import posixpath
 from pathlib import Path
 from typing import Literal
 
@@ -40,6 +41,17 @@ def manifest_of(path: Path) -> Path:
 def stems(path: Path, manifest: Manifest) -> list[Path]:
     """Where the stems of the manifest at `path` lie, in their order."""
     return [path.parent / stem.path for stem in manifest.stems]
+
+
+def files(path: Path, manifest: Manifest) -> list[Path]:
+    """Those stems, and the stems of all alternatives."""
+    further = [path.parent / stem.path for one in manifest.alternatives for stem in one.stems]
+    return list(dict.fromkeys([*stems(path, manifest), *further]))
+
+
+def folder(alternative: int) -> str:
+    """Where the stems of an alternative lie, from the manifest's folder; those of the first lie beside it."""
+    return "" if alternative == 1 else f"alternative-{alternative}"
 
 
 def told(path: Path) -> tuple[str, ...]:
@@ -85,6 +97,9 @@ def _checked(manifest: Manifest) -> Manifest:
         raise ValueError("it tells of no audio")
     if any(Path(stem.path).name != stem.path for stem in manifest.stems):
         raise ValueError("a stem does not lie beside it")
+    for one in manifest.alternatives:
+        if any(posixpath.join(folder(one.index), Path(stem.path).name) != stem.path for stem in one.stems):
+            raise ValueError("a stem of an alternative does not lie where it should")
     Format(manifest.format)
     for file in manifest.inputs:
         _Input.model_validate(file)

@@ -36,7 +36,9 @@ class Session:
     request: of the separation that it goes back to; source: the fingerprint of all that its answer depends on, see
     `separate`; fits: the name of each chunk's learned state, empty where none was kept; boxes: all that are in force;
     carry: whether what they teach is carried through the clip; separated: the stems without any box, by their paths,
-    and the `stamp` of each file.
+    and the `stamp` of each file. alternative: which of the separation's answers it goes back to; alternatives: of each
+    answer after the first, the name of what was learned of each chunk that is another than the first's; drawn: the same
+    of the one that was chosen, in full.
     """
 
     id: str
@@ -50,6 +52,14 @@ class Session:
     parent: str | None = None
     separated: dict[str, str] = field(default_factory=dict)
     created: float = 0.0
+    alternative: int = 1
+    alternatives: tuple[tuple[str, ...], ...] = ()
+    drawn: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> set[str]:
+        """All learned states that it goes by."""
+        return {*self.fits, *self.drawn, *(name for names in self.alternatives for name in names)}
 
     @property
     def clip(self) -> ClipRef:
@@ -135,7 +145,7 @@ class Sessions:
 
     def has_learned(self, session: Session) -> bool:
         """Whether what was learned of every chunk is still there."""
-        return bool(session.fits) and all(self._file(name).is_file() for name in session.fits)
+        return bool(session.fits) and all(self._file(name).is_file() for name in (*session.fits, *session.drawn))
 
     def put_learned(self, content: bytes) -> str:
         """Keep what was learned of a chunk; returns its name, the same for the same content. Raises OSError."""
@@ -170,7 +180,7 @@ class Sessions:
                 with contextlib.suppress(OSError):
                     self._session(session.id).unlink(missing_ok=True)
             else:
-                named.update(session.fits)
+                named.update(session.names)
         kept = []
         for path in self._learned.glob("*"):
             with contextlib.suppress(OSError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,8 +92,12 @@ class ChunkedClip:
         stems: Sequence[Stem],
         write_stems: WriteStems,
         more: Callable[[], dict[str, Any]] = dict,
+        beside: Iterable[str] = (),
     ) -> Path:
-        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path."""
+        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path.
+
+        beside: names of folders that writing the stems may make, with stems in them that `more` tells of.
+        """
         run, reader = self.run, self.reader
         names = [stem.path for stem in stems]
 
@@ -103,6 +107,8 @@ class ChunkedClip:
                 self._process(write_stems, paths)
             else:
                 run.compute(lambda device: write_stems(device, paths))
+            told = more()
+            others = [[folder / stem.path for stem in one.stems] for one in told.get("alternatives", ())]
             run.notes += self.carried.warnings
             return run.manifest(
                 format=self.form,
@@ -110,21 +116,22 @@ class ChunkedClip:
                 rate=reader.rate,
                 channels=reader.channels,
                 frames=reader.frames,
-                null_db=round(null_db(reader, paths), 1),
+                null_db=round(max(null_db(reader, group) for group in (paths, *others)), 1),
                 inputs=reader.inputs,
                 stems=tuple(stems),
-                **more(),
+                **told,
             )
 
-        return run.publish(results, names, make)
+        return run.publish(results, [*names, *beside], make)
 
     def _process(self, write_stems: WriteStems, paths: list[Path]) -> None:
         """Have the stems written elsewhere, and with the effects at `paths`."""
         with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
             dry = [Path(folder) / path.name for path in paths]
             self.run.compute(lambda device: write_stems(device, dry))
-            for source, path in zip(dry, paths, strict=True):
-                reader = self.reader
+            for source in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+                reader, path = self.reader, paths[0].parent / source.relative_to(folder)
+                path.parent.mkdir(exist_ok=True)
                 with StemWriter([path], reader.rate, reader.channels, reader.frames, self.form, self.carried) as writer:
                     postprocess.run(self.effects, source, writer, self.run.stop_if_cancelled)
                 self._tell(writer)

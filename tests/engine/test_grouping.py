@@ -17,11 +17,11 @@ from dap_bridge.engine.methods.consensus.grouping import (
     embed,
     gaussian_mixture,
     group,
-    group_members,
     k_means,
     separability,
     spectral,
 )
+from dap_bridge.engine.methods.consensus.members import group_members
 from dap_bridge.engine.methods.consensus.priors import settle
 from dap_bridge.engine.methods.consensus.recipe import Features, Grouping
 from dap_bridge.engine.recipe import Front

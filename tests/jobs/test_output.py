@@ -15,7 +15,7 @@ import pytest
 from dap_bridge.errors import OutputUnwritable
 from dap_bridge.jobs.output import TOKEN, Output
 
-NAMES = ["stem-1.wav", "manifest.json"]
+NAMES = ["stem-1.wav", "alternative-2/stem-1.wav", "manifest.json"]
 
 
 @pytest.fixture
@@ -24,6 +24,7 @@ def output(tmp_path: Path) -> Output:
 
 
 def fill(stage: Path) -> None:
+    (stage / "alternative-2").mkdir()
     for name in NAMES:
         (stage / name).write_text(name)
 
@@ -40,7 +41,7 @@ def killed_at(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     link = os.link
 
     def dies(source: Path, target: Path) -> None:
-        if source.name == name:
+        if source.as_posix().endswith(name):
             raise Killed
         link(source, target)
 
@@ -62,7 +63,8 @@ def test_published_results_lie_in_the_folder_and_nothing_else_does(tmp_path: Pat
     assert output.publish(last="manifest.json") == out / "manifest.json"
     output.keep()
     output.discard()
-    assert left(tmp_path / "a") == ["b", "b/manifest.json", "b/stem-1.wav"]
+    within = ["alternative-2", *NAMES]
+    assert left(tmp_path / "a") == ["b", *sorted(f"b/{name}" for name in within)]
 
 
 def test_the_manifest_appears_last(tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,10 +89,10 @@ def test_a_worker_that_dies_right_after_publishing_leaves_the_result_alone(
     found = Output(tmp_path / "ledger.json")
     assert found.published() == tmp_path / "out" / "manifest.json"
     found.keep()
-    assert left(tmp_path) == ["out", "out/manifest.json", "out/stem-1.wav"]
+    assert left(tmp_path) == ["out", *sorted(f"out/{name}" for name in ("alternative-2", *NAMES))]
 
 
-@pytest.mark.parametrize("killed", ["stem-1.wav", "manifest.json", "never"])
+@pytest.mark.parametrize("killed", ["alternative-2/stem-1.wav", "manifest.json", "never"])
 def test_whenever_the_worker_dies_discard_leaves_no_trace(
     tmp_path: Path, output: Output, monkeypatch: pytest.MonkeyPatch, killed: str
 ) -> None:
@@ -134,6 +136,34 @@ def test_a_name_taken_while_the_job_ran_is_refused_and_kept(tmp_path: Path, outp
     assert (tmp_path / "out" / "stem-1.wav").read_text() == "an earlier result"
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: path.symlink_to(path.parent)])
+def test_a_folder_of_results_is_never_put_into_another_ones(
+    tmp_path: Path, output: Output, make: Callable[[Path], object]
+) -> None:
+    """It is there from the start, or comes while the job runs."""
+    out = tmp_path / "out"
+    out.mkdir()
+    taken = out / "alternative-2"
+    fill(output.stage(out, "job", NAMES))
+    make(taken)
+    with pytest.raises(OutputUnwritable, match="alternative-2"):
+        output.publish(last="manifest.json")
+    assert left(out) == ["alternative-2"]
+    with pytest.raises(OutputUnwritable, match="alternative-2"):
+        output.stage(out, "job", ["alternative-2", "manifest.json"])
+    assert left(out) == ["alternative-2"]
+
+
+def test_a_link_in_a_stage_leads_nobody_out_of_it(tmp_path: Path, output: Output) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    (music / "song.wav").write_text("mine")
+    stage = output.stage(tmp_path / "out", "job", NAMES)
+    (stage / "alternative-2").symlink_to(music)
+    output.discard()
+    assert left(tmp_path) == ["music", "music/song.wav"]
+
+
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path: Path, output: Output) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritable):
@@ -169,7 +199,7 @@ def test_without_hard_links_it_is_published_all_the_same(
     without_links(monkeypatch)
     fill(output.stage(tmp_path / "out", "job", NAMES))
     output.publish(last="manifest.json")
-    assert left(tmp_path / "out") == sorted(NAMES)
+    assert left(tmp_path / "out") == sorted(["alternative-2", *NAMES])
     assert (tmp_path / "out" / "stem-1.wav").read_text() == "stem-1.wav"
 
 
@@ -315,7 +345,7 @@ def test_a_result_is_as_open_as_what_it_was_made_from(
     assert {mode(stage), mode(out), mode(out.parent)} == {0o700}, "nobody looks on while it is made"
     output.publish(last="manifest.json", like=like)
     assert {mode(out / name) for name in NAMES} == {file}
-    assert {mode(out), mode(out.parent)} == {folder}
+    assert {mode(out), mode(out.parent), mode(out / "alternative-2")} == {folder}
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files to others")

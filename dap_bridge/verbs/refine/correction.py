@@ -18,17 +18,24 @@ from ...audio.plan import Chunk
 from ...audio.silence import Fill, original
 from ...audio.stems import NULL_FLOOR_DB, bits
 from ...domain import Box, Op
-from ...engine.methods.method import Corrector
+from ...engine.events import within
+from ...engine.methods.method import Corrector, Known
 from ...engine.signal.boxes import ChunkBox
+from ...errors import BadRequest
 from ...jobs import learned
 from ...jobs.sessions import Sessions, stamp
 from ..separate.job import Separation
 from ..separate.masked import MaskedClip
 
+# Of the time that an alternative takes which is drawn; to write it takes the rest.
+_DRAWING = 0.9
+
 
 @dataclass
 class Correction:
-    """A correction under way. carry, kept, separated: as in `Session`, the last two empty until they are known."""
+    """A correction under way. alternative: which of the separation's answers it corrects. carry, kept (a session's
+    `fits`), separated, alternatives, drawn: as in `Session`, all but the first empty until they are known.
+    """
 
     clip: MaskedClip
     corrector: Corrector
@@ -37,8 +44,11 @@ class Correction:
     seed: int
     redraw: bool
     carry: bool
+    alternative: int = 1
     kept: tuple[str, ...] = ()
     separated: dict[str, str] = field(default_factory=dict)
+    alternatives: tuple[tuple[str, ...], ...] = ()
+    drawn: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._change = [0.0] * self.clip.sources
@@ -90,6 +100,8 @@ class Correction:
         if not self._has_learned(wanted):
             self._separate(device)
             wanted = boxes
+        if self.alternative > 1 and not self.drawn:
+            self._draw(device)
         events = self.corrector.correct(
             self.clip.seen, self._learned, wanted, redraw=self.redraw, carry=order, device=device
         )
@@ -134,21 +146,46 @@ class Correction:
             return False
 
     def _has_learned(self, chunks: Iterable[int]) -> bool:
-        return len(self.kept) == len(self.clip.chunks) and all(
-            self.sessions.read_learned(self.kept[index]) is not None for index in chunks
+        return all(len(names) == len(self.clip.chunks) for names in self._layers) and all(
+            self.sessions.read_learned(names[index]) is not None for index in chunks for names in self._layers
         )
+
+    @property
+    def _layers(self) -> list[tuple[str, ...]]:
+        """The names of what was learned of each chunk: by the first answer, and over it by the one that is meant."""
+        if self.alternative == 1:
+            return [self.kept]
+        known = self.alternatives[self.alternative - 2 : self.alternative - 1]
+        return [self.kept, self.drawn or next(iter(known), ())]
 
     def _separate(self, device: torch.device) -> None:
         self.clip.run.notes.append("What was learned was not kept: the clip was separated again first.")
-        again = Separation(self.clip, self.seed, self.sessions)
+        again = Separation(self.clip, self.seed, self.sessions, Known(self.alternative))
         for _ in again.answers(device):
             pass
-        self.kept, self.separated = tuple(again.kept), {}
+        self.kept, *further = (tuple(names) for names in again.kept)
+        self.separated, self.alternatives, self.drawn = {}, tuple(further), ()
+        if self.alternative > len(again.kept):
+            raise BadRequest(
+                f"The clip has no alternative {self.alternative}.", "What would be another one's likeness is left out."
+            )
+
+    def _draw(self, device: torch.device) -> None:
+        """The alternative that is meant, in full."""
+        clip = self.clip
+        events = clip.method.draw(
+            clip.seen, self._learned, len(clip.chunks), alternative=self.alternative, seed=self.seed, device=device
+        )
+        answers = clip.run.follow(map(within(0, _DRAWING), events))
+        self.drawn = tuple(self.sessions.put_learned(learned.dump(answer.learned)) for answer in answers)
 
     def _learned(self, index: int) -> Mapping[str, Tensor]:
-        content = self.sessions.read_learned(self.kept[index])
-        assert content is not None, "it was there a moment ago"
-        return learned.restore(content)
+        tensors: dict[str, Tensor] = {}
+        for names in self._layers:
+            content = self.sessions.read_learned(names[index])
+            assert content is not None, "it was there a moment ago"
+            tensors |= learned.restore(content)
+        return tensors
 
     def _of_signal(self, box: Box) -> Box:
         """A box in the signal's time; one that holds silence alone has no length there."""

@@ -34,11 +34,19 @@ def refine(run: JobRun, results: Path) -> Path:
 
 
 def correct(
-    run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box, ...], *, redraw: bool, carry: bool
+    run: JobRun,
+    results: Path,
+    places: Sequence[Session],
+    boxes: tuple[Box, ...],
+    *,
+    redraw: bool,
+    carry: bool,
+    alternative: int | None = None,
 ) -> Path:
     """The session's separation, corrected by these boxes and no others; returns the path of the manifest.
 
-    redraw: by the decoders, too. carry: also to chunks without boxes. Raises BadPreset where no box can correct it.
+    redraw: by the decoders, too. carry: also to chunks without boxes. alternative: another one of its answers, as it
+    is; None: the session's. Raises BadPreset where no box can correct it.
     """
     preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *SEPARATORS)
     corrector = separator(preset.recipe).corrector
@@ -53,12 +61,17 @@ def correct(
         clip = MaskedClip(run, reader, preset, original["sources"], form)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(reader, preset)
-        correction = Correction(clip, corrector, boxes, sessions, seed, redraw, carry)
+        chosen = alternative or session.alternative
+        correction = Correction(clip, corrector, boxes, sessions, seed, redraw, carry, chosen)
         if seed == session.request["seed"] and source == session.source:
-            correction.kept, correction.separated = session.fits, session.separated
+            correction.kept, correction.alternatives = session.fits, session.alternatives
+            if alternative is None:
+                correction.separated, correction.drawn = session.separated, session.drawn
         elif session.source and source != session.source:
             run.notes.append("The clip or the preset has changed since: it was separated again.")
         label = run.job.request["label"] or session.label
+        if alternative is not None and not run.job.request["label"]:
+            label = f"{session.label.removesuffix(_numbered(session.alternative))}{_numbered(alternative)}"
         manifest = clip.publish_sources(
             results,
             label,
@@ -69,15 +82,33 @@ def correct(
                 "boxes": boxes,
                 "carry": carry,
                 "changes": correction.changes,
+                "alternative": chosen,
             },
         )
-        kept, separated = correction.kept, correction.separated
+        separated = correction.separated if alternative is None else clip.stamps(manifest)
         clip.remember(
             Session(
-                run.job.id, original, source, label, str(manifest), kept, boxes, carry, session.id, separated=separated
+                run.job.id,
+                original,
+                source,
+                label,
+                str(manifest),
+                correction.kept,
+                boxes,
+                carry,
+                session.id,
+                separated=separated,
+                alternative=chosen,
+                alternatives=correction.alternatives,
+                drawn=correction.drawn,
             )
         )
         return manifest
+
+
+def _numbered(alternative: int) -> str:
+    """What a label ends with that stands for another answer than the first."""
+    return f", alternative {alternative}"
 
 
 def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> None:

@@ -19,7 +19,7 @@ from ..separate.job import fingerprint
 from ..separate.masked import SeparationPreset
 
 # Whose results are sessions.
-CORRECTED = ("separate", "refine", "undo")
+CORRECTED = ("separate", "refine", "undo", "choose")
 
 
 def find(name: str, clip: str | None, sessions: Sessions | None) -> list[Session]:
@@ -72,9 +72,8 @@ def _at(path: Path, sessions: Sessions | None) -> list[Session]:
 def _is_of(known: Session, stated: Session) -> bool:
     """Whether a session that is known by the same name is the one that a manifest tells of."""
     keys = ("seed", "preset", "sources", "start")
-    return (known.clip.files, known.boxes) == (stated.clip.files, stated.boxes) and all(
-        known.request.get(key) == stated.request[key] for key in keys
-    )
+    same = (known.clip.files, known.boxes, known.alternative) == (stated.clip.files, stated.boxes, stated.alternative)
+    return same and all(known.request.get(key) == stated.request[key] for key in keys)
 
 
 def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
@@ -83,7 +82,16 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
     request = clip.as_request() | made | {"format": Format(manifest.format)}
     label = manifest.stems[0].name.removesuffix(" - stem 1")
     carry = manifest.carry is not False
-    return Session(manifest.session, request, "", label, str(path), boxes=manifest.boxes, carry=carry)
+    return Session(
+        manifest.session,
+        request,
+        "",
+        label,
+        str(path),
+        boxes=manifest.boxes,
+        carry=carry,
+        alternative=manifest.alternative,
+    )
 
 
 def open_clip(

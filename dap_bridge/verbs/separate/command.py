@@ -20,6 +20,13 @@ COMMAND = Command(
         *CLIP,
         click.option("--sources", type=int, default=2, show_default=True, help="How many sounds."),
         preset_option("default"),
+        click.option(
+            "--alternatives",
+            type=click.Choice(["auto", "1", "2", "3", "4"]),
+            default="1",
+            show_default=True,
+            help="How many answers at the most; auto: three where the first one is doubtful.",
+        ),
         *COMPUTING,
     ),
     fields,

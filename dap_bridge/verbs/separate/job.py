@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,17 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ... import presets
+from ... import config, presets
 from ...audio.files import ClipReader
-from ...domain import ClipRef
+from ...audio.silence import PaddedWriter
+from ...domain import MAX_ALTERNATIVES, Alternative, ClipRef
 from ...engine.events import ChunkMasks
 from ...engine.methods import SEPARATORS, separator
-from ...engine.methods.method import Known
+from ...engine.methods.method import Known, Separator
+from ...engine.recipe import MaskRecipe
+from ...errors import BadPreset
 from ...jobs import learned
+from ...jobs.results import folder
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
 from ..reader import JobClipReader
-from .masked import MaskedClip, SeparationPreset
+from .masked import MaskedClip, SeparationPreset, titled
 
 
 def separate(run: JobRun, results: Path) -> Path:
@@ -30,16 +36,40 @@ def separate(run: JobRun, results: Path) -> Path:
     preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
     with JobClipReader(ClipRef.from_request(request), run) as reader:
         clip = MaskedClip(run, reader, preset, request["sources"], run.format())
-        separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None)
+        known = Known(_wanted(request, preset, clip.method))
+        separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None, known)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
         source = fingerprint(reader, preset)
-        manifest = clip.publish_sources(results, label, separation.write_stems, separation.judged)
+        more = range(2, (known.alternatives or MAX_ALTERNATIVES) + 1)
+        manifest = clip.publish_sources(
+            results, label, separation.write_stems, lambda: separation.judged(label), map(folder, more)
+        )
         if clip.corrector:
-            kept = tuple(separation.kept)
+            kept, *further = (tuple(names) for names in separation.kept)
             clip.remember(
-                Session(run.job.id, request, source, label, str(manifest), kept, separated=clip.stamps(manifest))
+                Session(
+                    run.job.id,
+                    request,
+                    source,
+                    label,
+                    str(manifest),
+                    kept,
+                    separated=clip.stamps(manifest),
+                    alternatives=tuple(further),
+                )
             )
         return manifest
+
+
+def _wanted(request: Mapping[str, Any], preset: SeparationPreset, method: Separator[MaskRecipe]) -> int | None:
+    """How many answers at the most; None: as many as the method thinks worth hearing. Raises BadPreset."""
+    asked = request.get("alternatives")
+    wanted = asked or config.load().alternatives
+    if method.has_alternatives:
+        return None if wanted == "auto" else int(wanted)
+    if asked not in (None, "auto", "1"):
+        raise BadPreset(f"The preset {preset.name!r} has one answer only.", "Separate with another preset.")
+    return 1
 
 
 def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
@@ -54,20 +84,22 @@ def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
 
 @dataclass
 class Separation:
-    """A separation under way. kept: the names in `sessions` of what was learned of each chunk."""
+    """A separation under way. kept: of every answer, the names in `sessions` of what was learned of each chunk."""
 
     clip: MaskedClip
     seed: int
     sessions: Sessions | None
-    kept: list[str] = field(default_factory=list)
+    known: Known
+    kept: list[list[str]] = field(default_factory=lambda: [[]])
     _sounds: tuple[float, ...] | None = None
-    _confidences: list[float] = field(default_factory=list)
+    _what: list[str] = field(default_factory=list)
+    _confidences: list[list[float]] = field(default_factory=list)
     _restarts: int | None = None
 
-    @property
-    def confidence(self) -> float | None:
-        """How sure the method is of its answer, 0..1, without any reference; None where it cannot say."""
-        return round(sum(self._confidences) / len(self._confidences), 3) if self._confidences else None
+    def confidence(self, alternative: int = 1) -> float | None:
+        """How sure the method is of an answer, 0..1, without any reference; None where it cannot say."""
+        found = self._confidences[alternative - 1]
+        return round(sum(found) / len(found), 3) if found else None
 
     @property
     def suggested_sources(self) -> dict[str, float] | None:
@@ -76,46 +108,62 @@ class Separation:
             return None
         return {str(number): round(probability, 3) for number, probability in enumerate(self._sounds, 1)}
 
-    def judged(self) -> dict[str, Any]:
-        """What the manifest says of the separation."""
+    def judged(self, label: str) -> dict[str, Any]:
+        """What the manifest says of the separation, whose stems are named after the label."""
+        several = [(number, what) for number, what in enumerate(self._what, 1) if len(self._what) > 1]
         return {
-            "confidence": self.confidence,
+            "confidence": self.confidence(),
             "suggested_sources": self.suggested_sources,
             "restarts": self._restarts,
+            "alternatives": tuple(
+                Alternative(number, what, self.confidence(number), self.clip.stems(titled(label, number, what), number))
+                for number, what in several
+            ),
         }
 
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
-        """Separate on `device`, one stem to each of `paths`."""
-        with self.clip.writer(paths) as writer:
+        """Separate on `device`, one stem to each of `paths`, and those of further answers to folders beside them."""
+        for number in range(2, MAX_ALTERNATIVES + 1):  # what a GPU left that gave out
+            shutil.rmtree(paths[0].parent / folder(number), ignore_errors=True)
+        writers: dict[int, PaddedWriter] = {}
+        with ExitStack() as stack:
             for answer in self.answers(device):
-                self.clip.write_masked(writer, answer, device)
-        self.clip.run.notes += self.clip.method.advice(self.clip.sources, self._sounds, self.confidence)
+                number = answer.alternative
+                if number not in writers:
+                    places = [path.parent / folder(number) / path.name for path in paths]
+                    places[0].parent.mkdir(exist_ok=True)
+                    writers[number] = stack.enter_context(self.clip.writer(places))
+                self.clip.write_masked(writers[number], answer, device)
+        self.clip.run.notes += self.clip.method.advice(self.clip.sources, self._sounds, self.confidence())
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:
         """The method's answers, chunk by chunk; what was learned is kept on the way."""
-        self._confidences.clear()
-        self.kept.clear()
+        self._what, self._confidences, self.kept = [], [], []
         clip = self.clip
         events = clip.method.separate(
-            clip.seen, len(clip.chunks), sources=clip.sources, seed=self.seed, device=device, known=Known()
+            clip.seen, len(clip.chunks), sources=clip.sources, seed=self.seed, device=device, known=self.known
         )
         for answer in clip.run.follow(events):
+            if answer.alternative > len(self._what):
+                self._what.append(answer.what)
+                self._confidences.append([])
+                self.kept.append([])
             if answer.confidence is not None:
-                self._confidences.append(answer.confidence)
+                self._confidences[answer.alternative - 1].append(answer.confidence)
             self._sounds = answer.sounds
             self._restarts = answer.restarts
             if answer.learned:
-                self._keep(answer.learned)
+                self._keep(answer.alternative, answer.learned)
             yield answer
 
-    def _keep(self, tensors: Mapping[str, Tensor]) -> None:
+    def _keep(self, alternative: int, tensors: Mapping[str, Tensor]) -> None:
         if self.sessions is None:
             return
         try:
-            self.kept.append(self.sessions.put_learned(learned.dump(tensors)))
+            self.kept[alternative - 1].append(self.sessions.put_learned(learned.dump(tensors)))
         except OSError as error:
             self.clip.run.notes.append(
                 f"What was learned could not be kept ({error.strerror}): to correct it separates the clip again first."
             )
             self.sessions = None
-            self.kept.clear()
+            self.kept = [[] for _ in self.kept]

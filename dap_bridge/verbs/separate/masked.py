@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import posixpath
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ...engine.signal.boxes import ChunkBox
 from ...engine.signal.rows import Heard
 from ...engine.signal.stems import apply_masks
 from ...jobs import device as devices
+from ...jobs.results import folder
 from ...jobs.sessions import Session, stamp
 from ..chunked import ChunkedClip, WriteStems
 
@@ -31,6 +33,11 @@ log = logging.getLogger(__name__)
 WORKING_COPIES = 6
 
 SeparationPreset = presets.Preset[MaskRecipe]
+
+
+def titled(label: str, alternative: int, what: str) -> str:
+    """What the stems of an answer are named after, where there are several."""
+    return label if alternative == 1 else f"{label}, {what}"
 
 
 @dataclass
@@ -86,12 +93,30 @@ class MaskedClip(ChunkedClip):
         )
         return stems.cpu().numpy()
 
+    def stems(self, label: str, alternative: int = 1) -> tuple[Stem, ...]:
+        """Those of one answer, named after the label."""
+        named = enumerate(self.names, 1)
+        return tuple(
+            Stem(i, f"{label} - stem {i}", "source", posixpath.join(folder(alternative), name)) for i, name in named
+        )
+
     def publish_sources(
-        self, results: Path, label: str, write_stems: WriteStems, more: Callable[[], dict[str, Any]]
+        self,
+        results: Path,
+        label: str,
+        write_stems: WriteStems,
+        more: Callable[[], dict[str, Any]],
+        beside: Iterable[str] = (),
     ) -> Path:
-        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path."""
-        stems = [Stem(i, f"{label} - stem {i}", "source", name) for i, name in enumerate(self.names, 1)]
-        return self.publish(results, stems, write_stems, lambda: {"chunks": len(self.chunks), **more()})
+        """Have the stems written, and the manifest with what `more` then says; returns the manifest's path.
+
+        beside: names of folders that may be made, too.
+        """
+
+        def told() -> dict[str, Any]:
+            return {"chunks": len(self.chunks), **more()}
+
+        return self.publish(results, self.stems(label), write_stems, told, beside)
 
     def stamps(self, manifest: Path) -> dict[str, str]:
         """The stems beside `manifest`, for `Session.separated`; none where effects or clipping changed them."""

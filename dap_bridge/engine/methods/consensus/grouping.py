@@ -164,19 +164,23 @@ class Groups:
     agreement: float
 
 
+# Yields parts done, and parts.
+Clustering = Generator[tuple[int, int], None, Groups]
+
+
 def group(
     snapshots: Sequence[Description], features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
-) -> Generator[tuple[int, int], None, Groups]:
+) -> Clustering:
     """Consensus of k-means, tied Gaussian mixtures and spectral clustering under every setting of the features.
 
     snapshots: the same components, described at several moments of their factorisation; all vote, and the last one says
-    how much energy each component has. Yields (parts done, parts). More components than recipe.landmarks: that many are
+    how much energy each component has. More components than recipe.landmarks: that many are
     drawn by energy and grouped; each of the others takes the mean label of the landmarks, weighed by
     exp(-d2 / (bandwidth median d2)).
     """
     points = _stack([setting for snapshot in snapshots for setting in embed(snapshot, features)])
     energy = snapshots[-1].energy
-    chosen = _landmarks(energy, recipe.landmarks, generator)
+    chosen = landmarks_of(energy, recipe.landmarks, generator)
     landmarks = points[:, chosen]
     blocks = points.split(recipe.landmarks, dim=1) if len(chosen) < points.shape[1] else ()
     parts = count(1)
@@ -193,71 +197,20 @@ def group(
         return groups
     labels = []
     for block in blocks:
-        labels.append(_kernel_labels(block, landmarks, groups.labels, recipe.bandwidth))
+        labels.append(kernel_labels(block, landmarks, groups.labels, recipe.bandwidth))
         yield next(parts), total
     everyone = torch.cat(labels)
     everyone[chosen] = groups.labels
     return Groups(everyone, groups.agreement)
 
 
-def group_members(
-    snapshots: Sequence[Description],
-    members: Tensor,
-    features: Features,
-    recipe: Grouping,
-    *,
-    sources: int,
-    generator: torch.Generator,
-) -> Generator[tuple[int, int], None, Groups]:
-    """`group` for each member apart, with the same names for the sources; agreement is the mean.
-
-    members: (components,), whose each component is, from 0 up. A source of a later member is called after the one of
-    the first member whose components lie around its own.
-    """
-    count = int(members.max()) + 1
-    labels = torch.zeros(len(members), sources)
-    agreement = 0.0
-    first: Description | None = None
-    for member in range(count):
-        own = members == member
-        seen = [snapshot.of(own) for snapshot in snapshots]
-        groups = yield from group(seen, features, recipe, sources=sources, generator=generator)
-        found = groups.labels
-        if first is None:
-            first = seen[-1]
-        else:
-            found = _renamed(found, seen[-1], labels[members == 0], first, features, recipe, generator)
-        labels[own] = found
-        agreement += groups.agreement / count
-    return Groups(labels, agreement)
-
-
-def _renamed(
-    labels: Tensor,
-    description: Description,
-    others: Tensor,
-    around: Description,
-    features: Features,
-    recipe: Grouping,
-    generator: torch.Generator,
-) -> Tensor:
-    """Labels (components, sources) with the sources in the order of `others`, the labels of the components `around`."""
-    chosen, landmarks = (_landmarks(one.energy, recipe.landmarks, generator) for one in (description, around))
-    points = embed(concatenate([description, around]), features)
-    own, near = points[:, chosen], points[:, len(labels) + landmarks]
-    expected = _kernel_labels(own, near, others[landmarks], recipe.bandwidth)
-    orders = renamings(labels.shape[1])
-    _, order = best_overlap((labels[chosen] * description.energy[chosen, None]).mT @ expected, orders)
-    return labels[:, orders[order].argsort()]
-
-
-def _landmarks(energy: Tensor, limit: int, generator: torch.Generator) -> Tensor:
+def landmarks_of(energy: Tensor, limit: int, generator: torch.Generator) -> Tensor:
     if len(energy) <= limit:
         return torch.arange(len(energy))
     return torch.multinomial(energy + energy.mean() * 1e-6 + TINY, limit, generator=generator).sort().values
 
 
-def _kernel_labels(points: Tensor, landmarks: Tensor, labels: Tensor, bandwidth: float) -> Tensor:
+def kernel_labels(points: Tensor, landmarks: Tensor, labels: Tensor, bandwidth: float) -> Tensor:
     """Mean label of the landmarks around each point, over all settings: (points, sources)."""
     total = torch.zeros(points.shape[1], labels.shape[1])
     for own, others in zip(points, landmarks, strict=True):

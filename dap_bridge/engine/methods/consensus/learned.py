@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -40,6 +40,11 @@ class Learned:
 def dump(learned: Sequence[Learned]) -> dict[str, Tensor]:
     """What all windows learned of a chunk, by names that sessions are kept under: they stay as they are."""
     return {f"{number}.{name}": tensor for number, one in enumerate(learned) for name, tensor in _named(one)}
+
+
+def differing(learned: Sequence[Learned]) -> dict[str, Tensor]:
+    """As `dump`, of another answer from the same pool, which is kept with the first: all but the pool."""
+    return dump([replace(one, pool=[]) for one in learned])
 
 
 def restore(tensors: Mapping[str, Tensor], device: torch.device) -> list[Learned]:

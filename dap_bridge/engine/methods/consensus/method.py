@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ...events import Corrected, Event, Step
+from ...events import ChunkMasks, Corrected, Event, Step
 from ...signal.boxes import ChunkBox
 from ..method import Known, Read, Separator
 from . import boxes as correcting
-from . import separation
+from . import drawing, separation
 from .counting import suggestion
 from .recipe import Boxes, ConsensusRecipe
 
@@ -23,7 +23,31 @@ class Consensus(Separator[ConsensusRecipe]):
     def separate(
         self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device, known: Known
     ) -> Iterator[Event]:
-        return separation.separate(read, chunks, self.recipe, sources=sources, seed=seed, device=device)
+        return separation.separate(
+            read,
+            chunks,
+            self.recipe,
+            sources=sources,
+            seed=seed,
+            device=device,
+            alternatives=known.alternatives,
+        )
+
+    @property
+    def has_alternatives(self) -> bool:
+        return self.recipe.alternatives is not None
+
+    def draw(
+        self,
+        read: Read,
+        learned: Callable[[int], Mapping[str, Tensor]],
+        chunks: int,
+        *,
+        alternative: int,
+        seed: int,
+        device: torch.device,
+    ) -> Iterator[Step | ChunkMasks]:
+        return drawing.draw(read, learned, chunks, self.recipe, alternative=alternative, seed=seed, device=device)
 
     @property
     def basis(self) -> str:

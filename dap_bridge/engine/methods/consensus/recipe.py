@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from ...recipe import Front, Holding, MaskRecipe, Refinement, Section, check_relaxation
 
@@ -137,6 +138,22 @@ class Caution(Section):
 
 
 @dataclass(frozen=True)
+class Alternatives(Section):
+    """Other groupings of the same components, for an ear to choose among."""
+
+    offered: int  # answers in all, where the first one is doubtful and nobody says how many
+    offered_below: float  # confidence of the first one, below which it is doubtful
+    order: tuple[Literal["faintest", "contrast", "timbre"], ...]  # in which they follow the first, see takes.py
+    further: int  # faintest: groups beyond as many as there are sources
+    compression: float  # contrast: exponent of the activation, one of those that features have
+    same: float  # share of the components' energy with the same labels, from which two answers are one
+
+    def __post_init__(self) -> None:
+        if self.offered < 1 or self.further < 1:
+            raise ValueError("alternatives: offered and further are 1 at least")
+
+
+@dataclass(frozen=True)
 class CountWeights(Section):
     """What speaks for so many sounds: a weight for each number of them, of every measure of counting.py."""
 
@@ -240,12 +257,16 @@ class ConsensusRecipe(MaskRecipe):
     models: Models | None = None  # None: no source has a model of its own
     refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
+    # None: there is but one answer. No part of what a session depends on: it keeps the answers themselves.
+    alternatives: Alternatives | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.mask_exponent <= 0:
             raise ValueError("mask_exponent is above 0")
         if not self.members or self.members[0] != 1 or max(self.members) > 1:
             raise ValueError("members: the first one's window is the front's, 1, and no other's is longer")
+        if self.alternatives and self.alternatives.compression not in self.features.compressions:
+            raise ValueError("alternatives.compression is one of features.compressions")
         if any(window.front.n_fft < 2 for window in self.windows):
             raise ValueError("members: a window has two samples at least")
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ... import seeds
 from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
-from ...recipe import Front, Refinement
+from ...recipe import Front
 from ...signal.rows import Heard, bins, see
 from .components import (
     Factorisation,
@@ -27,12 +27,14 @@ from .components import (
     spectral_islands,
 )
 from .counting import evidence, probabilities
-from .grouping import Description, concatenate, describe, group_members, separability
-from .learned import Decoders, Learned, dump
+from .drawing import drawing_units, redrawn
+from .grouping import Description, concatenate, describe, separability
+from .learned import Learned, differing, dump
+from .members import group_members
 from .models import blend, model_members
 from .priors import Prior, informed, settle
 from .recipe import Confidence, ConsensusRecipe, Features, Models
-from .redraw import redraw
+from .takes import FIRST, Take, takes
 
 
 def separate(
@@ -43,6 +45,7 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
+    alternatives: int | None = 1,
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
@@ -50,15 +53,25 @@ def separate(
     of all chunks are grouped at once, by each member its own ones, which is why source k is the same sound everywhere.
     Between the two only the components' descriptions are kept: a clip of several chunks is factorised again, from the
     same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
-    sources is divided by them.
+    sources is divided by them. alternatives: see `Known`. All answers share the components; those after the first are
+    not redrawn.
     """
-    separation = _Separation(read, chunks, recipe, sources, seed, device)
+    separation = _Separation(read, chunks, recipe, sources, seed, device, alternatives)
     described = yield from separation.describe()
     grouped = yield from separation.group(described)
     sounds = separation.sounds(described)
-    for index, labels in enumerate(grouped.labels):
-        masks, learned, confidence = yield from separation.answer(index, labels, grouped.confidence)
-        yield ChunkMasks(index, masks.cpu(), confidence, dump(learned), sounds)
+    for index in range(chunks):
+        generator = seeds.generator(seed, index)
+        chunk = yield from separation.again(index, generator)
+        first, *further = grouped.takes
+        confidence = grouped.confidence if chunk.islands is None else 1.0
+        masks, learned = yield from separation.answer(chunk, first.labels[index], confidence, generator)
+        yield ChunkMasks(index, masks, confidence, dump(learned), sounds, what=first.what if further else "")
+        for number, take in enumerate(further, 2):
+            own = seeds.generator(seed, number * chunks + index)
+            masks, learned = yield from separation.answer(chunk, take.labels[index], confidence, own, draws=False)
+            told = differing(learned)
+            yield ChunkMasks(index, masks, None, told, sounds, alternative=number, what=take.what)
 
 
 @dataclass(frozen=True)
@@ -94,10 +107,18 @@ class _Described:
 
 
 @dataclass(frozen=True)
-class _Grouped:
-    """labels: of every chunk's components, (components, sources), rows summing to one; confidence: see ChunkMasks."""
+class _Grouping:
+    """An answer. labels: of every chunk's components, (components, sources), rows summing to one; what: see Take."""
 
-    labels: list[Tensor]
+    labels: tuple[Tensor, ...]
+    what: str
+
+
+@dataclass(frozen=True)
+class _Grouped:
+    """takes: all answers, the first one first; confidence: of that, see ChunkMasks."""
+
+    takes: list[_Grouping]
     confidence: float
 
 
@@ -111,10 +132,17 @@ class _Separation:
     sources: int
     seed: int
     device: torch.device
+    alternatives: int | None = 1
     only: _Chunk | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks))
+        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._most - 1))
+
+    @property
+    def _most(self) -> int:
+        """How many answers there may be, before it is known how many there are."""
+        rules = self.recipe.alternatives
+        return (rules.offered if rules else 1) if self.alternatives is None else self.alternatives
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
@@ -143,26 +171,49 @@ class _Separation:
         )
         groups = yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0))
         evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
-        labels = [informed(own, _priors(one)) for own, one in zip(groups.labels.split(counts), described, strict=True)]
-        return _Grouped(labels, _probability(evident, recipe.confidence))
+        confidence = _probability(evident, recipe.confidence)
+
+        def inform(labels: Tensor) -> Tensor:
+            return torch.cat(
+                [informed(own, _priors(one)) for own, one in zip(labels.split(counts), described, strict=True)]
+            )
+
+        found = [Take(inform(groups.labels), FIRST)]
+        rules = recipe.alternatives
+        doubtful = rules is not None and confidence < rules.offered_below
+        wanted = self._most if self.alternatives is not None or doubtful else 1
+        if rules is not None and wanted > 1:
+            making = takes(
+                everyone,
+                members,
+                found[0].labels,
+                recipe,
+                rules,
+                wanted=wanted - 1,
+                inform=inform,
+                generator=lambda: seeds.generator(self.seed, -1),
+            )
+            found += yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
+        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, len(found) - 1)
+        return _Grouped([_Grouping(one.labels.split(counts), one.what) for one in found], confidence)
 
     def sounds(self, described: Sequence[_Described]) -> tuple[float, ...] | None:
         """How many sounds the clip may hold, see ChunkMasks."""
         found = [one.evidence for one in described if one.evidence is not None]
         return probabilities(found, self.recipe.counting) if self.recipe.counting and found else None
 
+    def again(self, index: int, generator: torch.Generator) -> Generator[Step, None, _Chunk]:
+        """A chunk taken apart as it was described."""
+        return self.only or (yield from self._take_apart(index, generator, (1.0,)))
+
     def answer(
-        self, index: int, labels: Tensor, confidence: float
-    ) -> Generator[Step, None, tuple[Tensor, list[Learned], float]]:
-        """A chunk's masks (sources, rows, frames), what each window learned of it, and how sure that is: as sure as the
-        grouping is, or quite, where islands part it.
-        """
+        self, chunk: _Chunk, labels: Tensor, confidence: float, generator: torch.Generator, *, draws: bool = True
+    ) -> Generator[Step, None, tuple[Tensor, list[Learned]]]:
+        """A chunk's masks (sources, rows, frames) on the CPU, and what each window learned of it."""
         recipe, windows = self.recipe, self.recipe.windows
-        generator = seeds.generator(self.seed, index)
-        chunk = self.only or (yield from self._take_apart(index, generator, (1.0,)))
         # silence between islands leaves nothing to model and nothing to redraw
         steps = recipe if chunk.islands is None else replace(recipe, models=None, refinement=None)
-        confidence = confidence if chunk.islands is None else 1.0
+        steps = steps if draws else replace(steps, refinement=None)
         belief = recipe.caution.belief(confidence)
         shares = labels.split([len(labels) // len(recipe.members) * window.members for window in windows])
         answers: list[Tensor] = []
@@ -172,7 +223,7 @@ class _Separation:
             answers.append(masks)
             learned.append(replace(own, belief=belief))
         fronts = [window.front for window in windows]
-        return agreed(answers, fronts, recipe.mask_exponent, belief), learned, confidence
+        return agreed(answers, fronts, recipe.mask_exponent, belief).cpu(), learned
 
     def _take_apart(
         self, index: int, generator: torch.Generator, snapshots: Sequence[float]
@@ -255,7 +306,7 @@ def _answer(
         models = yield from _model(seen, masks, recipe.models, generator, counter)
         masks = blend(masks, models, seen, recipe.models)
     if recipe.refinement is not None:
-        masks, decoders = yield from _redraw(seen, masks, recipe.refinement, generator, counter)
+        masks, decoders = yield from redrawn(seen, masks, recipe.refinement, generator, counter)
     return masks, Learned(pool, labels, decoders, models)
 
 
@@ -263,18 +314,21 @@ def _probability(evidence: float, recipe: Confidence) -> float:
     return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
 
-# What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
-_UNITS_PER_DECODER = 5
+def _units(recipe: ConsensusRecipe, sources: int, chunks: int, further: int) -> int:
+    """Of all; further: answers beyond the first."""
+    return chunks * _factorising(recipe) + _answering(recipe, sources, chunks, further)
 
 
-def _units(recipe: ConsensusRecipe, sources: int, chunks: int) -> int:
-    members = len(recipe.members)
-    factorising = members * sum(part.runs * part.updates for part in recipe.pool)
-    decoders = recipe.refinement
-    redrawing = members * decoders.iterations * sources * _UNITS_PER_DECODER if decoders else 0
+def _answering(recipe: ConsensusRecipe, sources: int, chunks: int, further: int) -> int:
+    """Of all that comes after the grouping: a clip of several chunks is taken apart again."""
     own = recipe.models
-    modelling = members * (own.alone + own.together) * own.runs * sources if own else 0
-    return chunks * (factorising * (1 if chunks == 1 else 2) + modelling + redrawing)
+    modelling = len(recipe.members) * (own.alone + own.together) * own.runs * sources if own else 0
+    again = 0 if chunks == 1 else _factorising(recipe)
+    return chunks * (again + modelling * (1 + further) + drawing_units(recipe, sources))
+
+
+def _factorising(recipe: ConsensusRecipe) -> int:
+    return len(recipe.members) * sum(part.runs * part.updates for part in recipe.pool)
 
 
 def _on_rows(islands: Tensor, front: Front, rows: int) -> Tensor:
@@ -291,16 +345,3 @@ def _model(
     total = members * (recipe.alone + recipe.together)
     run = model_members(seen, masks, recipe, generator)
     return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))
-
-
-def _redraw(
-    seen: Tensor, masks: Tensor, recipe: Refinement, generator: torch.Generator, counter: StepCounter
-) -> Generator[Step, None, tuple[Tensor, Decoders | None]]:
-    """One mask for all views: the decoders look at the root of their mean power."""
-    units = masks.shape[:2].numel() * _UNITS_PER_DECODER
-    run = redraw(seen.square().mean(0).sqrt(), masks, recipe, generator)
-    return (
-        yield from relay(
-            run, lambda at: counter.step("redrawing", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
-        )
-    )
