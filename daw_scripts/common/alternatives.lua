@@ -1,4 +1,5 @@
--- Several answers to one clip, as a manifest lists them. The first is what its `stems` are, and the only one drawn in full.
+-- Several answers to one clip, as a manifest lists them. The first is what its `stems` are, and the only one drawn in full; the
+-- names of the others' stems say what tells them apart.
 local alternatives = {}
 
 alternatives.FIRST = 1
@@ -32,15 +33,6 @@ function alternatives.find(manifest, path)
     end
   end
   return nil
-end
-
--- What a stem is called beside those of other answers; `what`: tells its own from them.
-function alternatives.name(stem, what) return ("%s - %s"):format(stem.name, what) end
-
--- What tells the first answer from the others; nil where there are none.
-function alternatives.first(manifest)
-  local first = (manifest.alternatives or {})[alternatives.FIRST]
-  return first and first.what
 end
 
 return alternatives

@@ -13,12 +13,12 @@ local place = {}
 local function parts_of(manifest, folder, job)
   local first, length = job.clips[1], json.decode(job.request).length
   local parts = {}
-  local function add(stem, name, alternative)
+  local function add(stem, alternative)
     local path = ARDOUR.LuaAPI.build_filename(folder, stem.path)
     local clip = job.clips[stem.input or (#job.clips == 1 and 1)]
     if stem.input and not clip then error("The result is of other regions: " .. path, 0) end
     local part = {
-      name = name, path = path, channels = results.channels(path),
+      name = stem.name, path = path, channels = results.channels(path),
       position = (clip or first).position, clip = clip, stem = stem.index, alternative = alternative,
     }
     part.frames = clip and (length or clip.frames)
@@ -27,9 +27,9 @@ local function parts_of(manifest, folder, job)
     end
     parts[#parts + 1] = part
   end
-  for _, stem in ipairs(manifest.stems) do add(stem, stem.name) end
+  for _, stem in ipairs(manifest.stems) do add(stem) end
   for _, other in ipairs(alternatives.further(manifest)) do
-    for _, stem in ipairs(other.stems) do add(stem, alternatives.name(stem, other.what), other.index) end
+    for _, stem in ipairs(other.stems) do add(stem, other.index) end
   end
   return parts
 end
@@ -130,7 +130,7 @@ function place.stems(job, path)
     local name = clip.name .. " stems"
     if alternative then
       mute(tracks)
-      name = ("%s - %s"):format(name, alternative.what)
+      name = ("%s, %s"):format(name, alternative.what)
     end
     if #tracks > 1 then groups[#groups + 1] = { name = name, tracks = tracks } end
   end

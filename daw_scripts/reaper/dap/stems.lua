@@ -14,11 +14,10 @@ end
 
 -- The first answer is the one that is heard.
 local function add_takes(item, number, stem, made, values)
-  local what = alternatives.first(made)
-  local first = tracks.add_take(item, stem.media, what and alternatives.name(stem, what) or stem.name, values)
+  local first = tracks.add_take(item, stem.media, stem.name, values)
   for _, alternative in ipairs(alternatives.further(made)) do
     local other = alternative.stems[number]
-    tracks.add_take(item, other.media, alternatives.name(other, alternative.what), values)
+    tracks.add_take(item, other.media, other.name, values)
   end
   reaper.SetActiveTake(first)
 end

@@ -31,6 +31,7 @@ FURTHER = "DAP_Separate this stem further"
 REDRAW = "DAP_Redraw chosen alternative"
 DEACTIVATE = "DAP_Deactivate mask in spectral edits"
 WHATS = {1: "as all agree", 2: "the faint sound apart", 3: "by timbre alone"}
+LABELS = {1: "take one", 2: f"take one, {WHATS[2]}", 3: f"take one, {WHATS[3]}"}
 
 
 class Requests:
@@ -45,7 +46,8 @@ class Requests:
         return [*said, Done(job=job, manifest=str(self.result))] if self.result.name else said
 
     def __call__(self) -> list[dict[str, Any]]:
-        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(self._inbox.glob("*.json"))]
+        paths = sorted(self._inbox.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
 
 
 @pytest.fixture
@@ -59,16 +61,17 @@ def asked(impostor: Impostor) -> Requests:
 def several_answers(tmp_path: Path, sound: Sound) -> Callable[..., Path]:
     """several_answers(session, **more) -> the manifest of a separation into two stems, with three answers."""
 
-    def stems(folder: Path, under: str) -> tuple[Stem, ...]:
+    def stems(folder: Path, under: str, label: str) -> tuple[Stem, ...]:
         (folder / under).mkdir(parents=True, exist_ok=True)
         for number in (1, 2):
             soundfile.write(folder / under / f"stem-{number}.wav", sound()[0] / number, RATE, subtype="FLOAT")
         paths = {number: (Path(under) / f"stem-{number}.wav").as_posix() for number in (1, 2)}
-        return tuple(Stem(number, f"take one - stem {number}", "source", paths[number]) for number in (1, 2))
+        return tuple(Stem(number, f"{label} - stem {number}", "source", paths[number]) for number in (1, 2))
 
     def make(session: str, **more: Any) -> Path:
         folder = tmp_path / session
-        answers = {1: stems(folder, ""), 2: stems(folder, "alternative-2"), 3: stems(folder, "alternative-3")}
+        answers = {1: stems(folder, "", LABELS[1])}
+        answers |= {number: stems(folder, f"alternative-{number}", LABELS[number]) for number in (2, 3)}
         listed = tuple(Alternative(n, WHATS[n], 0.5, own) for n, own in answers.items())
         first = {stem.path: stem.name for stem in answers[1]}
         return write(folder, manifest(session, RATE, RATE, first, **{"alternatives": listed} | more))
@@ -177,7 +180,7 @@ def test_other_answers_are_takes(
     for number, track in enumerate(host.tracks()[2:], 1):
         (item,) = track["items"]
         assert track["text"]["P_NAME"] == f"take one - stem {number}"
-        assert [take["name"] for take in item["takes"]] == [f"take one - stem {number} - {WHATS[n]}" for n in (1, 2, 3)]
+        assert [take["name"] for take in item["takes"]] == [f"{LABELS[n]} - stem {number}" for n in (1, 2, 3)]
         files = [made.parent / folder / f"stem-{number}.wav" for folder in ("", "alternative-2", "alternative-3")]
         assert [Path(take["file"]) for take in item["takes"]] == files
         assert {take["info"]["D_VOL"] for take in item["takes"]} == {0.5}
