@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import tempfile
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import soundfile
@@ -38,10 +38,13 @@ Clip = str | PathLike[str] | NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Result:
-    """What a job made. stems: (channels, frames) each, float32, at `rate`, in the manifest's order."""
+    """What a job made. stems: (channels, frames) each, float32, at `rate`, in the manifest's order; alternatives: the
+    stems of every answer, in the order of the manifest's `alternatives`, none where there is but one.
+    """
 
     manifest: Manifest
     stems: list[NDArray[np.float32]]
+    alternatives: list[list[NDArray[np.float32]]] = field(default_factory=list)
 
     @property
     def rate(self) -> int:
@@ -55,15 +58,18 @@ def separate(
     sources: int = 2,
     preset: str = "default",
     seed: int = 0,
+    alternatives: int | Literal["auto"] = 1,
     out: str | PathLike[str] | None = None,
     show: Callable[[Progress], None] | None = None,
 ) -> Result:
     """Split a clip into stems that sum to it.
 
-    rate: of an array, in Hz. out: a folder that keeps manifest and stems; left out: they are in the answer alone.
-    show: is told of the progress. Raises DapError.
+    rate: of an array, in Hz. alternatives: how many answers at the most; "auto": three where the first one is doubtful.
+    out: a folder that keeps manifest and stems; left out: they are in the answer alone. show: is told of the progress.
+    Raises DapError.
     """
-    return run("separate", clip, rate, out=out, show=show, sources=sources, preset=preset, seed=seed)
+    fields = {"sources": sources, "preset": preset, "seed": seed, "alternatives": alternatives}
+    return run("separate", clip, rate, out=out, show=show, **fields)
 
 
 def run(
@@ -95,8 +101,12 @@ def run(
         path = worker.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), control, scratch)
         control.output.keep()
         manifest = results.read(path)
-        stems = [soundfile.read(stem, dtype="float32", always_2d=True)[0].T for stem in results.stems(path, manifest)]
-        return Result(manifest, stems)
+        further = [[path.parent / stem.path for stem in one.stems] for one in manifest.alternatives]
+        return Result(manifest, _read(results.stems(path, manifest)), [_read(paths) for paths in further])
+
+
+def _read(stems: Sequence[Path]) -> list[NDArray[np.float32]]:
+    return [soundfile.read(stem, dtype="float32", always_2d=True)[0].T for stem in stems]
 
 
 class _Known(Sessions):

@@ -329,6 +329,18 @@ class Alternative:
 
 
 @dataclass(frozen=True)
+class Guided:
+    """What an example is worth to a separation."""
+
+    stem: int = _means("Which stem's.")
+    unexplained: float = _means("What is left of the part of the clip that the examples of this sound explain best.")
+    trusted: bool = _means(
+        "Whether that is little enough. Where it is not for any, and the answer without examples is not doubtful, that "
+        "one comes first."
+    )
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What a job made, as written to manifest.json, the last file to appear."""
 
@@ -391,6 +403,7 @@ class Manifest:
         "others in full.",
         default=(),
     )
+    guidance: tuple[Guided, ...] = _means("`separate`: of each stem with examples.", default=())
     alternative: int = _means(
         "Which of the separation's answers `stems` are: 1 but for a result of `choose`, and what goes on from it.",
         default=1,

@@ -21,6 +21,7 @@ TITLES = {
     "dynamics": "An optimisation as it unfolds (Fig. 11)",
     "texture": "Textures (Fig. 6)",
     "boxes": "Boxes by a simulated user",
+    "guidance": "What is known of the sounds",
     "denoise": "Noisy speech (Fig. 4)",
     "watermark": "Clips that share a sound (Fig. 7)",
     "kinship": "What varies within sounds and what between them",

@@ -205,6 +205,8 @@ def _finish(path: Path, as_json: bool) -> None:
         f"({manifest.elapsed_s:.1f} s on {manifest.device}{null})"
     ]
     lines += [f"  {stem.path}  {stem.name}" for stem in manifest.stems]
+    for one in manifest.alternatives[1:]:
+        lines.append(f"  {results.folder(one.index)}  another answer, {one.what}")
     if manifest.confidence is not None:
         lines.append(f"  Confidence {manifest.confidence:.2f} of 1, judged without knowing the true sounds.")
     lines += [f"  Note: {warning}" for warning in manifest.warnings]

@@ -32,6 +32,17 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Guidance:
+    """What an example of a source, from 0, is worth. unexplained: what is left of what it explains best, as a share of
+    it; trusted: whether that is little enough.
+    """
+
+    source: int
+    unexplained: float
+    trusted: bool
+
+
+@dataclass(frozen=True)
 class ChunkMasks:
     """The answer for one chunk. masks: (sources, bins, frames) on the recipe's front grid, summing to one over sources.
 
@@ -46,6 +57,7 @@ class ChunkMasks:
     other, in their order, the same ones in every chunk. what: how this one differs from the others, in a person's
     words, the same in every chunk; empty where there are no others. What is `learned` of one after the first are the
     tensors that are others than the first's: with those of the first beneath them, by their names, all of it is there.
+    guidance: of each source with an example, the same in every chunk.
     """
 
     index: int
@@ -56,6 +68,7 @@ class ChunkMasks:
     restarts: int | None = None
     alternative: int = 1
     what: str = ""
+    guidance: tuple[Guidance, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import LOOPBACK, Settings, default_spool
-from ..domain import Alternative, Manifest, State, Stem
+from ..domain import Alternative, Guided, Manifest, State, Stem
 from ..errors import DapError
 from ..messages import Message
 from ..verbs.request import Verb
@@ -166,6 +166,7 @@ def document() -> str:
         _table("## The manifest", Manifest),
         _table("Each of `stems`:", Stem),
         _table("Each of `alternatives`:", Alternative),
+        _table("Each of `guidance`:", Guided),
         _errors(),
     ]
     return "\n".join(parts)
@@ -208,7 +209,7 @@ def _type(kind: dict[str, Any]) -> str:
     return words
 
 
-def _table(heading: str, kind: type[Manifest | Stem | Alternative]) -> str:
+def _table(heading: str, kind: type[Manifest | Stem | Alternative | Guided]) -> str:
     rows = [f"| `{field.name}` | {field.metadata['meaning']} |" for field in dataclasses.fields(kind)]
     about = [inspect.cleandoc(kind.__doc__ or ""), ""] if heading.startswith("#") else []
     return "\n".join([heading, "", *about, "| key | meaning |", "|---|---|", *rows, ""])

@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from ..domain import MAX_SPANS, Span
 from ..messages import PathText, absolute
 from .request import JobVerb
 
@@ -43,6 +44,32 @@ def require_one_place(items: Sequence[str], channels: Sequence[str], what: str =
         raise ValueError(f"there is no {what} {max(apart)} for a channel to belong to")
 
 
+LikeText = Annotated[
+    str,
+    Field(pattern=r"^[1-9]:[0-9]{1,16}:[0-9]{0,16}:[0-9]{0,8}:", max_length=4142),
+    AfterValidator(lambda text: _path_after(4, text)),
+]
+
+
+def _spans(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for number, text in enumerate(texts, 1):
+        try:
+            Span.parse(text)
+        except ValueError as error:
+            raise ValueError(f"span {number}: {error}") from error
+    return texts
+
+
+SpanTexts = Annotated[
+    tuple[Annotated[str, Field(max_length=100)], ...], Field(max_length=MAX_SPANS), AfterValidator(_spans)
+]
+ONLY = (
+    "Where nothing but one sound is heard: `stem=1,start=0,end=1.5`, seconds from the clip's beginning. It is exact in "
+    "the stems there, and an example of that sound everywhere."
+)
+SILENT = "Where one sound is not heard, as `only` has it."
+Only = Annotated[SpanTexts, Field(description=ONLY)]
+Silent = Annotated[SpanTexts, Field(description=SILENT)]
 Frames = Annotated[int, Field(ge=0, le=2**53)]
 
 

@@ -38,6 +38,12 @@ class Command:
     fields: Callable[..., dict[str, Any]]
 
 
+SPANS: tuple[Option, ...] = (
+    click.option("--only", multiple=True, help="stem=1,start=0,end=1.5: nothing but this sound is heard there."),
+    click.option("--silent", multiple=True, help="stem=2,start=4,end=6: this sound is not heard there."),
+)
+
+
 def preset_option(default: str) -> Option:
     return click.option("--preset", default=default, show_default=True, help="See `dap-bridge presets`.")
 

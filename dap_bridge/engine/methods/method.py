@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -60,9 +60,13 @@ class Known:
 
     alternatives: how many answers at the most, the first of them included; None: as many as the method thinks worth
     hearing. The first is the same, however many there are.
+    examples: by source, from 0: clips in which it is heard alone. spans: by chunk: boxes as high as the clip, in which
+    but one source sounds, or one does not.
     """
 
     alternatives: int | None = 1
+    examples: Mapping[int, Sequence[Heard]] = field(default_factory=dict)
+    spans: Mapping[int, Sequence[ChunkBox]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,11 @@ class Separator(ABC, Generic[M]):
     def corrector(self) -> Corrector | None:
         """None where what it makes cannot be corrected."""
         return None
+
+    @property
+    def takes_examples(self) -> bool:
+        """Whether it goes by examples and spans."""
+        return False
 
     @property
     def has_alternatives(self) -> bool:

@@ -12,6 +12,8 @@ from ..recipe import Front
 from ..tiny import TINY
 from . import rows
 
+# A box from below this, in Hz, to beyond that share of half the clip's rate leaves nothing out that anybody hears.
+LOWEST_HEARD, HIGHEST = 20.0, 0.99
 _LOWEST = 1e-3  # Hz: what stands for zero where octaves are counted
 
 
@@ -31,6 +33,11 @@ class ChunkBox:
     high: float
     strength: float
     feather: float
+
+
+def whole(box: ChunkBox, rate: int) -> bool:
+    """Whether it holds exactly all that sounds in a clip at `rate` Hz, as long as it lasts: a span of time."""
+    return box.strength == 1 and box.low <= LOWEST_HEARD and box.high >= rate / 2 * HIGHEST
 
 
 def membership(box: ChunkBox, hertz: Tensor, seconds: Tensor, octaves: float) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..command import DEVICE, Command, Option
+from ..command import DEVICE, SPANS, Command, Option
 
 CORRECTING: tuple[Option, ...] = (
     click.option("--clip", type=click.Path(path_type=Path), help="Where the session's clip lies now, if it was moved."),
@@ -35,6 +35,7 @@ COMMAND = Command(
         click.option(
             "--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"
         ),
+        *SPANS,
         click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),
         click.option("--fit/--preview", default=True, help="Optimise the networks again, or answer at once."),
         click.option(

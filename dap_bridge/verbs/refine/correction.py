@@ -17,14 +17,14 @@ from torch import Tensor
 from ...audio.plan import Chunk
 from ...audio.silence import Fill, original
 from ...audio.stems import NULL_FLOOR_DB, bits
-from ...domain import Box, Op
+from ...domain import Box
 from ...engine.events import within
-from ...engine.methods.method import Corrector, Known
-from ...engine.signal.boxes import ChunkBox
+from ...engine.methods.method import Corrector
+from ...engine.signal.boxes import ChunkBox, whole
 from ...errors import BadRequest
 from ...jobs import learned
 from ...jobs.sessions import Sessions, stamp
-from ..separate.job import Separation
+from ..separate.job import Separation, told
 from ..separate.masked import MaskedClip
 
 # Of the time that an alternative takes which is drawn; to write it takes the rest.
@@ -33,13 +33,16 @@ _DRAWING = 0.9
 
 @dataclass
 class Correction:
-    """A correction under way. alternative: which of the separation's answers it corrects. carry, kept (a session's
-    `fits`), separated, alternatives, drawn: as in `Session`, all but the first empty until they are known.
+    """A correction under way. alternative: which of the separation's answers it corrects. kept: the names of what its
+    first answer learned; carry, separated, alternatives, drawn: as in `Session`, all but the first of these empty until
+    they are known.
     """
 
     clip: MaskedClip
     corrector: Corrector
     boxes: tuple[Box, ...]
+    request: Mapping[str, Any]
+    spans: Sequence[Box]
     sessions: Sessions
     seed: int
     redraw: bool
@@ -54,7 +57,7 @@ class Correction:
         self._change = [0.0] * self.clip.sources
         self._level = [0.0] * self.clip.sources
         # the boxes as chunks know them, who know nothing of silence
-        self._heard = [self._of_signal(box) for box in self.boxes]
+        self._heard = self.clip.on_signal(self.boxes)
 
     @property
     def changes(self) -> tuple[dict[str, Any], ...]:
@@ -79,7 +82,7 @@ class Correction:
             chunk.index
             for box in self._heard
             for chunk in sorted(self.clip.chunks, key=partial(missed, box))
-            if self._in_chunk(box, chunk.start, chunk.frames)
+            if self.clip.within([box], chunk.start, chunk.frames)
         )
         return tuple(dict.fromkeys(heard))
 
@@ -90,10 +93,12 @@ class Correction:
         nobody changed them.
         """
         self._change, self._level = [0.0] * self.clip.sources, [0.0] * self.clip.sources
-        boxes = {chunk.index: self._all_in_chunk(self._heard, chunk.start, chunk.frames) for chunk in self.clip.chunks}
-        beside = partial(self._all_in_chunk, self.boxes)
+        boxes = {chunk.index: self.clip.within(self._heard, chunk.start, chunk.frames) for chunk in self.clip.chunks}
+        beside = partial(self.clip.within, self.boxes)
         wanted, order = boxes, self.order
-        if not order and self._has_stems():
+        # what is said of all that sounds at a time is said of the whole clip
+        everywhere = any(whole(box, self.clip.reader.rate) for inside in boxes.values() for box in inside)
+        if not order and not everywhere and self._has_stems():
             # the neighbours, too, which are cross-faded with what is new
             near = {index + step for index, inside in boxes.items() if inside for step in (-1, 0, 1)}
             wanted = {index: inside for index, inside in boxes.items() if index in near}
@@ -115,7 +120,7 @@ class Correction:
                     writer.copy(chunk, originals)
                     continue
                 answer = next(answers)
-                if order or boxes[chunk.index]:
+                if order or everywhere or boxes[chunk.index]:
                     self._change = [a + b for a, b in zip(self._change, answer.change, strict=True)]
                     self._level = [a + b for a, b in zip(self._level, answer.level, strict=True)]
                 self.clip.write_masked(writer, answer, device, boxes[chunk.index], beside)
@@ -160,7 +165,8 @@ class Correction:
 
     def _separate(self, device: torch.device) -> None:
         self.clip.run.notes.append("What was learned was not kept: the clip was separated again first.")
-        again = Separation(self.clip, self.seed, self.sessions, Known(self.alternative))
+        known = replace(told(self.request, self.clip, self.spans), alternatives=self.alternative)
+        again = Separation(self.clip, self.seed, self.sessions, known)
         for _ in again.answers(device):
             pass
         self.kept, *further = (tuple(names) for names in again.kept)
@@ -186,37 +192,6 @@ class Correction:
             assert content is not None, "it was there a moment ago"
             tensors |= learned.restore(content)
         return tensors
-
-    def _of_signal(self, box: Box) -> Box:
-        """A box in the signal's time; one that holds silence alone has no length there."""
-        if not self.clip.signal.padded:
-            return box
-        rate, position = self.clip.reader.rate, self.clip.signal.position
-        return replace(box, start=position(box.start * rate) / rate, end=position(box.end * rate) / rate)
-
-    def _all_in_chunk(self, boxes: Sequence[Box], start: int, frames: int) -> list[ChunkBox]:
-        """The boxes that so many frames from a start hear of, in whose time they are."""
-        return [heard for box in boxes if (heard := self._in_chunk(box, start, frames)) is not None]
-
-    def _in_chunk(self, box: Box, start: int, frames: int) -> ChunkBox | None:
-        """A box as these frames hear of it; None where they do not."""
-        rate = self.clip.reader.rate
-        first, last = start / rate, (start + frames) / rate
-        feather = self.corrector.holding.feather_s if box.feather is None else box.feather
-        if not box.strength or box.start == box.end:
-            return None
-        if box.start - feather >= last or box.end + feather <= first:
-            return None
-        return ChunkBox(
-            source=box.stem - 1,
-            active=box.op is Op.ACTIVATE,
-            start=box.start - first,
-            end=box.end - first,
-            low=box.low,
-            high=box.high,
-            strength=box.strength,
-            feather=feather,
-        )
 
 
 def _ratio_db(change: float, level: float) -> float:

@@ -16,6 +16,7 @@ from ...errors import BadPreset, BadRequest
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions
 from ..separate.job import fingerprint
+from ..separate.known import boxes as spans_of
 from ..separate.masked import MaskedClip, SeparationPreset
 from .correction import Correction
 from .places import find, open_clip
@@ -28,8 +29,6 @@ def refine(run: JobRun, results: Path) -> Path:
     session = places[0]
     drawn = tuple(Box.parse(text) for text in request["box"])
     boxes = (session.boxes if request["keep"] else ()) + drawn
-    if len(boxes) > MAX_BOXES:
-        raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
     return correct(run, results, places, boxes, redraw=request["fit"], carry=request["carry"])
 
 
@@ -57,12 +56,17 @@ def correct(
         seed = session.request["seed"] if run.job.request["seed"] is None else run.job.request["seed"]
         form = run.format(session.request)
         original = session.request | {"seed": seed, "format": form}
-        _require_inside(boxes, reader, original["sources"])
+        length, sources = reader.frames / reader.rate, original["sources"]
+        spans = spans_of(original, length, reader.rate, sources)
+        boxes = (*(spans if alternative else boxes), *spans_of(run.job.request, length, reader.rate, sources))
+        if len(boxes) > MAX_BOXES:
+            raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
+        _require_inside(boxes, reader, sources)
         clip = MaskedClip(run, reader, preset, original["sources"], form)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(reader, preset)
         chosen = alternative or session.alternative
-        correction = Correction(clip, corrector, boxes, sessions, seed, redraw, carry, chosen)
+        correction = Correction(clip, corrector, boxes, original, spans, sessions, seed, redraw, carry, chosen)
         if seed == session.request["seed"] and source == session.source:
             correction.kept, correction.alternatives = session.fits, session.alternatives
             if alternative is None:

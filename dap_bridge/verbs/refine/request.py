@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from ...domain import MAX_BOXES, Box
 from ...messages import JOB_ID, PathText, absolute
+from ..clips import Only, Silent
 from ..request import JobVerb
 
 AGAIN = "Separate again with this seed, and then correct; left out: the session's."
@@ -71,6 +72,8 @@ class Refine(Correction):
             "strength: 0 to 1, left out: 1; feather: seconds, left out: the preset's.",
         ),
     ] = ()
+    only: Only = ()
+    silent: Silent = ()
     keep: Annotated[
         bool, Field(description="Add the boxes to those of the session; else they are all there are from now on.")
     ] = True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from torch import Tensor
 from ... import config, presets
 from ...audio.files import ClipReader
 from ...audio.silence import PaddedWriter
-from ...domain import MAX_ALTERNATIVES, Alternative, ClipRef
-from ...engine.events import ChunkMasks
+from ...domain import MAX_ALTERNATIVES, Alternative, Box, ClipRef, Guided
+from ...engine.events import ChunkMasks, Guidance
 from ...engine.methods import SEPARATORS, separator
 from ...engine.methods.method import Known, Separator
 from ...engine.recipe import MaskRecipe
@@ -27,6 +28,7 @@ from ...jobs.results import folder
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
 from ..reader import JobClipReader
+from .known import boxes, examples
 from .masked import MaskedClip, SeparationPreset, titled
 
 
@@ -36,8 +38,9 @@ def separate(run: JobRun, results: Path) -> Path:
     preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
     with JobClipReader(ClipRef.from_request(request), run) as reader:
         clip = MaskedClip(run, reader, preset, request["sources"], run.format())
-        known = Known(_wanted(request, preset, clip.method))
-        separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None, known)
+        spans = boxes(request, reader.frames / reader.rate, reader.rate, clip.sources)
+        known = replace(told(request, clip, spans), alternatives=_wanted(request, preset, clip.method))
+        separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None, known, spans)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
         source = fingerprint(reader, preset)
         more = range(2, (known.alternatives or MAX_ALTERNATIVES) + 1)
@@ -54,6 +57,7 @@ def separate(run: JobRun, results: Path) -> Path:
                     label,
                     str(manifest),
                     kept,
+                    spans,
                     separated=clip.stamps(manifest),
                     alternatives=tuple(further),
                 )
@@ -70,6 +74,21 @@ def _wanted(request: Mapping[str, Any], preset: SeparationPreset, method: Separa
     if asked not in (None, "auto", "1"):
         raise BadPreset(f"The preset {preset.name!r} has one answer only.", "Separate with another preset.")
     return 1
+
+
+def told(request: Mapping[str, Any], clip: MaskedClip, spans: Sequence[Box]) -> Known:
+    """What the request says is known of the sounds; spans: as boxes. Raises BadPreset where the method has no use for
+    it, and as `examples` does.
+    """
+    if not (request.get("like") or spans):
+        return Known()
+    if not clip.method.takes_examples:
+        raise BadPreset(
+            f"The preset {clip.preset.name!r} goes by no examples and no spans.", "Separate with another preset."
+        )
+    heard = clip.on_signal(spans)
+    inside = {chunk.index: clip.within(heard, chunk.start, chunk.frames) for chunk in clip.chunks}
+    return Known(examples=examples(request, clip), spans={index: own for index, own in inside.items() if own})
 
 
 def fingerprint(reader: ClipReader, preset: SeparationPreset) -> str:
@@ -90,11 +109,13 @@ class Separation:
     seed: int
     sessions: Sessions | None
     known: Known
+    spans: Sequence[Box] = ()
     kept: list[list[str]] = field(default_factory=lambda: [[]])
     _sounds: tuple[float, ...] | None = None
     _what: list[str] = field(default_factory=list)
     _confidences: list[list[float]] = field(default_factory=list)
     _restarts: int | None = None
+    _guidance: tuple[Guidance, ...] = ()
 
     def confidence(self, alternative: int = 1) -> float | None:
         """How sure the method is of an answer, 0..1, without any reference; None where it cannot say."""
@@ -115,6 +136,8 @@ class Separation:
             "confidence": self.confidence(),
             "suggested_sources": self.suggested_sources,
             "restarts": self._restarts,
+            "boxes": tuple(self.spans),
+            "guidance": tuple(Guided(one.source + 1, one.unexplained, one.trusted) for one in self._guidance),
             "alternatives": tuple(
                 Alternative(number, what, self.confidence(number), self.clip.stems(titled(label, number, what), number))
                 for number, what in several
@@ -133,8 +156,19 @@ class Separation:
                     places = [path.parent / folder(number) / path.name for path in paths]
                     places[0].parent.mkdir(exist_ok=True)
                     writers[number] = stack.enter_context(self.clip.writer(places))
-                self.clip.write_masked(writers[number], answer, device)
+                inside = self.known.spans.get(answer.index, ())
+                self.clip.write_masked(writers[number], answer, device, inside, partial(self.clip.within, self.spans))
         self.clip.run.notes += self.clip.method.advice(self.clip.sources, self._sounds, self.confidence())
+        self._tell()
+
+    def _tell(self) -> None:
+        """Which examples are of no sound in the clip, as it seems."""
+        for one in self._guidance:
+            if not one.trusted:
+                self.clip.run.notes.append(
+                    f"The example of stem {one.source + 1} explains little that is heard in the clip (unexplained "
+                    f"{one.unexplained:.2f}): it may be of another sound. Compare the answers with and without it."
+                )
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:
         """The method's answers, chunk by chunk; what was learned is kept on the way."""
@@ -152,6 +186,7 @@ class Separation:
                 self._confidences[answer.alternative - 1].append(answer.confidence)
             self._sounds = answer.sounds
             self._restarts = answer.restarts
+            self._guidance = answer.guidance
             if answer.learned:
                 self._keep(answer.alternative, answer.learned)
             yield answer

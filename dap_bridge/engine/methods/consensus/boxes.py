@@ -13,13 +13,15 @@ from ... import seeds
 from ...events import Corrected, Step, StepCounter, relay
 from ...nets.optimise import Iteration
 from ...recipe import Front, Refinement
-from ...signal.boxes import ChunkBox, fill, on_front
-from ...signal.rows import Heard, see, through
+from ...signal.boxes import ChunkBox, fill, on_front, whole
+from ...signal.rows import Heard, seconds, see, through
 from ...tiny import TINY
 from .carry import Example, Lesson, carried, learn, thinned
-from .components import agreed, component_activations, component_spectra, member_masks, sharpen
+from .components import agreed, component_shares, member_masks, sharpen
+from .examples import Guide, allowed, distances, guides
+from .guidance import inform, taught
 from .learned import Decoders, Learned, restore
-from .models import blend, model_members
+from .models import Alone, blend, model_members
 from .priors import Evidence, informed, relabel
 from .recipe import Boxes, ConsensusRecipe, Window
 from .redraw import redraw as redraw_anew
@@ -42,7 +44,6 @@ def weigh(
     clip's magnitude)^recipe.locality. masks: (sources, bins, frames), those that the user saw; seen: (views, bins,
     frames), magnitudes.
     """
-    sources = len(masks)
     level = seen.sum(0) / seen.sum().clamp(min=TINY)
     gains, losses = torch.zeros_like(masks), torch.zeros_like(masks)
     for box, belongs in zip(boxes, belonging, strict=True):
@@ -52,13 +53,8 @@ def weigh(
         moved = 1 - masks[box.source] if box.active else masks[box.source]
         worth = counts * (recipe.confirmation + (1 - recipe.confirmation) * moved)
         (gains if box.active else losses)[box.source] += worth
-    spectra, activations = component_spectra(learned.pool, len(seen)).sum(1), component_activations(learned.pool)
-    total = (spectra.sum(1) * activations.sum(1)).clamp(min=TINY)
-
-    def share(weights: Tensor) -> Tensor:
-        return torch.stack([((spectra @ weights[k]) * activations).sum(1) for k in range(sources)], 1) / total[:, None]
-
-    return Evidence(share(gains).cpu(), share(losses).cpu())
+    shares = [component_shares(learned.pool, weights, len(seen)).cpu() for weights in (gains, losses)]
+    return Evidence(*shares)
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,8 @@ class _Part:
 
     seen: (views, rows, frames), magnitudes; components, modelled, masks: (members, sources, bins, frames), what each
     member's components said, what its models made of that, its decoders of that. toward: `modelled` after what boxes
-    elsewhere taught, as `masks` are then, too; None where there were none.
+    elsewhere taught, as `masks` are then, too; informed: the labels by what is known of sounds alone; None where there
+    were none.
     """
 
     front: Front
@@ -78,6 +75,7 @@ class _Part:
     modelled: Tensor
     masks: Tensor
     toward: Tensor | None = None
+    informed: Tensor | None = None
 
     def targets(self, labels: Tensor) -> Tensor:
         """What the decoders are to draw under these labels: what they drew toward before, moved."""
@@ -97,7 +95,16 @@ class _Part:
         """The components' labels by the evidence of boxes; masks: (sources, rows, frames), those of what was heard."""
         belonging = on_front(boxes, masks, self.front, self.rate, recipe.feather_octaves)
         evidence = weigh(self.learned, masks, self.seen, boxes, belonging, recipe)
-        return informed(self.learned.labels, [partial(relabel, evidence=evidence, recipe=recipe)])
+        labels = self.learned.labels if self.informed is None else self.informed
+        return informed(labels, [partial(relabel, evidence=evidence, recipe=recipe)])
+
+    def guided(self, guide: Guide, inside: Tensor, generator: torch.Generator) -> _Part:
+        """With what is known of sounds alone as evidence in the labels; inside: where each source may sound."""
+        own, members = self.learned, len(self.masks)
+        like = guide.described(own.pool, len(self.seen))
+        distance, _ = distances(like, own.labels, guide, torch.arange(own.labels.shape[1]))
+        labels = inform(guide, own.pool, self.seen, own.labels, distance, inside, members, generator)
+        return replace(self, informed=labels)
 
     def _moved(self, masks: Tensor, labels: Tensor) -> Tensor:
         grouped = member_masks(self.learned.pool, labels.to(self.seen.device), len(self.seen), len(masks))
@@ -128,6 +135,7 @@ def correct(
     assert recipe.boxes is not None, "what is separated by this recipe cannot be corrected"
     counter = StepCounter(_units(boxes, recipe, redraw, len(carry)))
     correction = _Correction(read, learned, boxes, recipe, redraw, device, counter)
+    yield from correction.listen()
     ready: dict[int, Corrected] = {}
     for index in carry:
         ready[index] = yield from correction.correct(index, teaches=True)
@@ -147,7 +155,8 @@ def _units(boxes: Mapping[int, Sequence[ChunkBox]], recipe: ConsensusRecipe, red
 @dataclass
 class _Correction:
     """A correction under way; the first fields as `correct` has them. examples: of each window, the chunks that taught
-    so far; lessons: of each window, what is learned of all of them, none before the first.
+    so far; lessons: of each window, what is learned of all of them, none before the first. spans: of each chunk, the
+    boxes that are as high as the clip; guides: of each window, what is heard alone there.
     """
 
     read: Callable[[int], Heard]
@@ -159,6 +168,20 @@ class _Correction:
     counter: StepCounter
     examples: list[list[Example]] = field(default_factory=list)
     lessons: list[Lesson] = field(default_factory=list)
+    spans: dict[int, list[ChunkBox]] = field(default_factory=dict)
+    guides: list[Guide] = field(default_factory=list)
+
+    def listen(self) -> Generator[Step]:
+        """Learn of what sounds alone, where boxes are as high as the clip."""
+        for index, inside in self.boxes.items():
+            rate = self.read(index).rate if inside else 0
+            if spans := [box for box in inside if whole(box, rate)]:
+                self.spans[index] = spans
+        if self.recipe.examples is None or not self.spans:
+            return
+        sources = restore(self.learned(min(self.spans)), self.device)[0].labels.shape[1]
+        run = guides({}, self.spans, self.read, self.recipe, sources, seeds.generator(0, -2), self.device)
+        self.guides = yield from relay(run, lambda done: self.counter.step("learning", done, units=0))
 
     def correct(self, index: int, *, teaches: bool = False) -> Generator[Step, None, Corrected]:
         """A chunk by what was taught elsewhere, and by its own boxes; whether it then teaches the next."""
@@ -172,10 +195,16 @@ class _Correction:
             heard = agreed([part.masks for part in parts], fronts, recipe.mask_exponent, belief)
         yield self.counter.step("grouping")
         answers, generator = [part.masks for part in parts], seeds.generator(0, index)
-        for at, part in enumerate(parts if inside else ()):
+        if self.guides and recipe.examples is not None:
+            belief = max(belief, recipe.caution.belief(recipe.examples.confidence))
+        for at, part in enumerate(parts if inside or self.guides else ()):
+            may = allowed(self.spans.get(index, ()), len(heard), seconds(part.front, part.seen))
+            guide = self.guides[at] if self.guides else None
+            part = part if guide is None else part.guided(guide, may, generator)
             labels = part.relabelled(through(heard, recipe.front, part.front), inside, recipe.boxes)
             if self.redraw:
-                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.counter)
+                beside = None if guide is None else guide.alone(part.seen, part.masks.mean(0), may)
+                answers[at] = yield from _redrawn(part, labels, inside, recipe, generator, self.counter, beside)
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, fronts, recipe.mask_exponent, belief)
@@ -218,9 +247,10 @@ def _redrawn(
     recipe: ConsensusRecipe,
     generator: torch.Generator,
     counter: StepCounter,
+    alone: Alone | None,
 ) -> Generator[Step, None, Tensor]:
     """The masks (members, sources, bins, frames) of a window whose decoders draw, and whose models explain, once more
-    what labels and boxes say. Without decoders: the masks moved.
+    what labels and boxes say. Without decoders: the masks moved. alone: what the models learn beside the chunk.
     """
     rules = recipe.boxes
     if rules is None or recipe.refinement is None or part.learned.decoders is None or not rules.iterations:
@@ -236,7 +266,7 @@ def _redrawn(
     heard = torch.stack([sharpen(fill(own, boxes, belonging), recipe.mask_exponent) for own in masks])
     again = replace(recipe.models, alone=rules.alone, together=rules.together, share=rules.share)
     total = len(heard) * (again.alone + again.together)
-    modelling = model_members(part.seen, heard, again, generator)
+    modelling = model_members(part.seen, heard, again, generator, alone)
     models = yield from relay(modelling, lambda done: counter.step("modelling", done, total))
     return blend(heard, models, part.seen, again)
 
@@ -261,8 +291,9 @@ def _as_separated(learned: Learned, window: Window, heard: Heard, recipe: Consen
     """The masks that a window gave, made again from what was learned."""
     seen = see(heard, window.front)
     components = modelled = member_masks(learned.pool, learned.labels.to(seen.device), len(seen), window.members)
-    if learned.models and recipe.models is not None:
-        modelled = blend(components, learned.models, seen, recipe.models)
+    models = taught(recipe) if learned.taught else recipe.models
+    if learned.models and models is not None:
+        modelled = blend(components, learned.models, seen, models)
     masks = modelled
     if learned.decoders is not None and recipe.refinement is not None:
         run = redraw_on(_mean(seen), modelled, learned.decoders, recipe.refinement, iterations=0)

@@ -85,7 +85,9 @@ def factorise(
     return [seen[updates] for updates in due]
 
 
-def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, relaxation: float) -> Generator[int]:
+def descend(
+    v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, relaxation: float, inside: Tensor | None = None
+) -> Generator[int]:
     """Multiplicative updates of w (runs, rows, components) and h (runs, components, frames), in place.
 
     They minimise the Kullback-Leibler divergence of V and X = W H (Lee and Seung 2001), W's columns summing to one.
@@ -97,7 +99,8 @@ def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, relaxa
     overrelaxed bound optimisation).
 
     v: (rows, frames), the same for all runs, or one for each: (runs, rows, frames); floor: (rows, components), the
-    least that w may become. The columns of w sum to one, before and after. Yields the update's index after each.
+    least that w may become. The columns of w sum to one, before and after. inside: of h's shape, 1 where a component
+    may sound and 0 where it may not. Yields the update's index after each.
     """
     # The quotients are nearly all the traffic there is: they are made in place, in memory that is taken once.
     batch, scratch = len(w), v.new_empty(0)
@@ -110,6 +113,8 @@ def descend(v: Tensor, w: Tensor, h: Tensor, floor: Tensor, updates: int, relaxa
             scratch = v.new_empty(count, *v.shape[-2:])
         of_runs = v if v.ndim == 2 else v[runs]
         w[runs], h[runs] = _update(of_runs, w[runs], h[runs], floor, relaxation, scratch)
+        if inside is not None:
+            h[runs] = (h[runs] * inside[runs]).clamp_(min=TINY)
 
     for update in range(updates):
         batch = _in_batches(step, len(w), batch)
@@ -135,15 +140,17 @@ def _update(
     return w / scale, h * scale.mT
 
 
-def activations(v: Tensor, spectra: Tensor, updates: int, relaxation: float) -> Tensor:
+def activations(v: Tensor, spectra: Tensor, updates: int, relaxation: float, inside: Tensor | None = None) -> Tensor:
     """H (runs, components, frames) by which spectra (runs, rows, components) explain v (rows, frames): `descend` with W
-    as it is, whose columns sum to one, from an H that is the same everywhere.
+    as it is, whose columns sum to one, from an H that is the same everywhere. inside: (components, frames), 1 where a
+    component may sound and 0 where it may not; None: all may everywhere.
     """
     runs, _, components = spectra.shape
     h = v.sum(0).div(components).expand(runs, components, -1).clamp(min=TINY)
     scratch = v.new_empty(runs, *v.shape)
     for _ in range(updates):
-        h = (h * torch.bmm(spectra.mT, _quotient(v, spectra, h, scratch)).pow_(relaxation)).clamp_(min=TINY)
+        h = h * torch.bmm(spectra.mT, _quotient(v, spectra, h, scratch)).pow_(relaxation)
+        h = (h if inside is None else h * inside).clamp_(min=TINY)
     return h * (v.sum(0) > 0)
 
 
@@ -187,6 +194,15 @@ def component_spectra(pool: Sequence[Factorisation], views: int) -> Tensor:
 def component_activations(pool: Sequence[Factorisation]) -> Tensor:
     """Every component's activation back in magnitude, H^(1/c): (components, frames), in the order of the spectra."""
     return torch.cat([(f.activations ** (1 / f.compression)).flatten(0, 1) for f in pool])
+
+
+def component_shares(pool: Sequence[Factorisation], weights: Tensor, views: int) -> Tensor:
+    """How much of every component's magnitude lies where each of weights (sources, rows, frames) is one: (components,
+    sources).
+    """
+    spectra, activations = component_spectra(pool, views).sum(1), component_activations(pool)
+    total = (spectra.sum(1) * activations.sum(1)).clamp(min=TINY)
+    return torch.stack([((spectra @ own) * activations).sum(1) for own in weights], 1) / total[:, None]
 
 
 def group_masks(pool: Sequence[Factorisation], labels: Tensor, views: int) -> Tensor:

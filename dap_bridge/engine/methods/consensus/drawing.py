@@ -13,6 +13,7 @@ from ...events import ChunkMasks, Step, StepCounter, relay
 from ...recipe import Refinement
 from ...signal.rows import Heard, see
 from .components import agreed, member_masks
+from .guidance import taught
 from .learned import Decoders, Learned, differing, restore
 from .models import blend
 from .recipe import ConsensusRecipe
@@ -43,8 +44,9 @@ def draw(
         for own, window in zip(windows, recipe.windows, strict=True):
             seen = see(heard, window.front)
             masks = member_masks(own.pool, own.labels.to(seen.device), len(seen), window.members)
-            if own.models and recipe.models is not None:
-                masks = blend(masks, own.models, seen, recipe.models)
+            models = taught(recipe) if own.taught else recipe.models
+            if own.models and models is not None:
+                masks = blend(masks, own.models, seen, models)
             decoders = None
             # the first answer has some where there is something to redraw
             if own.decoders is not None and recipe.refinement is not None:

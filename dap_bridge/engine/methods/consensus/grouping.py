@@ -171,15 +171,24 @@ Clustering = Generator[tuple[int, int], None, Groups]
 def group(
     snapshots: Sequence[Description], features: Features, recipe: Grouping, *, sources: int, generator: torch.Generator
 ) -> Clustering:
-    """Consensus of k-means, tied Gaussian mixtures and spectral clustering under every setting of the features.
+    """`clustered` under every setting of the features.
 
     snapshots: the same components, described at several moments of their factorisation; all vote, and the last one says
-    how much energy each component has. More components than recipe.landmarks: that many are
-    drawn by energy and grouped; each of the others takes the mean label of the landmarks, weighed by
-    exp(-d2 / (bandwidth median d2)).
+    how much energy each component has.
     """
     points = _stack([setting for snapshot in snapshots for setting in embed(snapshot, features)])
-    energy = snapshots[-1].energy
+    return clustered(points, snapshots[-1].energy, recipe, sources=sources, generator=generator)
+
+
+def clustered(
+    points: Tensor, energy: Tensor, recipe: Grouping, *, sources: int, generator: torch.Generator
+) -> Clustering:
+    """Consensus of k-means, tied Gaussian mixtures and spectral clustering of points (settings, components, dimensions)
+    in every setting; energy: (components,).
+
+    More components than recipe.landmarks: that many are drawn by energy and grouped; each of the others takes the mean
+    label of the landmarks, weighed by exp(-d2 / (bandwidth median d2)).
+    """
     chosen = landmarks_of(energy, recipe.landmarks, generator)
     landmarks = points[:, chosen]
     blocks = points.split(recipe.landmarks, dim=1) if len(chosen) < points.shape[1] else ()

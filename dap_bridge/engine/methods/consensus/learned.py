@@ -27,7 +27,8 @@ class Learned:
     """What the members that look through one window learned of a chunk: all that a correction goes on from.
 
     labels: (components, sources), in the order of the pool; models: what `models.model` made of the sources, one for
-    each member, empty where there were none; decoders: None where there were none; belief: see `components.agreed`.
+    each member, empty where there were none; decoders: None where there were none; belief: see `components.agreed`;
+    taught: whether the models were learned beside what is known of sounds alone.
     """
 
     pool: list[Factorisation]
@@ -35,6 +36,7 @@ class Learned:
     decoders: Decoders | None
     models: list[Factorisation] = field(default_factory=list)
     belief: float = 1.0
+    taught: bool = False
 
 
 def dump(learned: Sequence[Learned]) -> dict[str, Tensor]:
@@ -58,6 +60,7 @@ def restore(tensors: Mapping[str, Tensor], device: torch.device) -> list[Learned
 
 def _named(learned: Learned) -> list[tuple[str, Tensor]]:
     named = [("labels", learned.labels), ("belief", torch.tensor(learned.belief, dtype=torch.float64))]
+    named += [("taught", torch.tensor(True))] if learned.taught else []
     for name, parts in ((_POOL, learned.pool), (_MODELS, learned.models)):
         for index, part in enumerate(parts):
             named += [
@@ -75,7 +78,7 @@ def _learned(tensors: Mapping[str, Tensor], device: torch.device) -> Learned:
     pool, models = (_factorisations(tensors, name, device) for name in (_POOL, _MODELS))
     weights = {name.removeprefix(_WEIGHT): tensor for name, tensor in tensors.items() if name.startswith(_WEIGHT)}
     decoders = Decoders(weights, tensors["decoders.noise"]) if weights else None
-    return Learned(pool, tensors["labels"], decoders, models, float(tensors["belief"]))
+    return Learned(pool, tensors["labels"], decoders, models, float(tensors["belief"]), "taught" in tensors)
 
 
 def _factorisations(tensors: Mapping[str, Tensor], name: str, device: torch.device) -> list[Factorisation]:

@@ -30,8 +30,12 @@ class Consensus(Separator[ConsensusRecipe]):
             sources=sources,
             seed=seed,
             device=device,
-            alternatives=known.alternatives,
+            known=known,
         )
+
+    @property
+    def takes_examples(self) -> bool:
+        return self.recipe.examples is not None
 
     @property
     def has_alternatives(self) -> bool:

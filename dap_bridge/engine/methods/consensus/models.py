@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from itertools import count
 
 import torch
@@ -11,22 +12,36 @@ from torch import Tensor
 from ...events import relay
 from ...tiny import TINY
 from .components import Factorisation, descend, member_masks, uniform
-from .recipe import Models
+from .recipe import Factorisations, Models
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Where it is known what sounds.
+
+    seen: of every source, magnitudes (views, bins, frames) of that source alone, None where there are none; weight: of
+    these beside the mixture; inside: (sources, frames) of the mixture, 1 where a source may sound and 0 where not.
+    """
+
+    seen: Sequence[Tensor | None]
+    weight: float
+    inside: Tensor
 
 
 def model(
-    spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator
+    spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, alone: Alone | None = None
 ) -> Generator[int, None, Factorisation]:
     """Explain the mixture by sources that each have recipe.components spectra of their own.
 
     spectrogram: magnitudes (views, bins, frames); masks: (sources, bins, frames), summing to one. V = A^c / mean. First
     V m_k ~ W_k H_k, every source for itself, then V ~ sum_k W_k H_k, all together, from there: multiplicative updates
     both (`components.descend`). Components of the pool belong to several sources at once and carry soft labels; these
-    belong to one, so that the second step may decide what a soft label left open. Yields the index of every update,
-    returns the runs, whose components lie one source after the other.
+    belong to one, so that the second step may decide what a soft label left open. What is known of sources alone is
+    explained as well, as more frames, in which the others keep silent. Yields the index of every update, returns the
+    runs, whose components lie one source after the other.
     """
-    sources, views = len(masks), len(spectrogram)
-    v = compress(spectrogram, recipe)
+    sources, views, length = len(masks), len(spectrogram), spectrogram.shape[2]
+    v, masks, inside = _beside(compress(spectrogram, recipe), masks, recipe, alone)
     rows, frames = v.shape
     batch = recipe.runs * sources
     w = uniform(batch, rows, recipe.components, generator=generator).to(v.device)
@@ -34,23 +49,41 @@ def model(
     w /= w.sum(1, keepdim=True)
     floor = v.new_full((rows, recipe.components), TINY)
     apart = (masks.repeat(1, views, 1) * v).repeat(recipe.runs, 1, 1)
-    yield from descend(apart, w, h, floor, recipe.alone, relaxation=recipe.relaxation)
+    within = None if inside is None else inside.repeat(recipe.runs, 1)[:, None].expand_as(h)
+    yield from descend(apart, w, h, floor, recipe.alone, recipe.relaxation, within)
     w = w.unflatten(0, (recipe.runs, sources)).transpose(1, 2).flatten(2)
     h = h.unflatten(0, (recipe.runs, sources)).flatten(1, 2)
     floor = floor.repeat(1, sources)
-    for update in descend(v, w, h, floor, recipe.together, relaxation=recipe.relaxation):
+    within = None if inside is None else inside.repeat_interleave(recipe.components, 0).expand_as(h)
+    for update in descend(v, w, h, floor, recipe.together, recipe.relaxation, within):
         yield recipe.alone + update
-    return Factorisation(recipe.compression, w, h * (v.sum(0) > 0))
+    return Factorisation(recipe.compression, w, (h * (v.sum(0) > 0))[..., -length:])
 
 
-def compress(spectrogram: Tensor, recipe: Models) -> Tensor:
+def _beside(v: Tensor, masks: Tensor, recipe: Models, alone: Alone | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """v (rows, frames) with the frames of sources alone before it; their masks; and where each source may sound."""
+    if alone is None:
+        return v, masks, None
+    known = [(k, alone.weight * compress(seen, recipe)) for k, seen in enumerate(alone.seen) if seen is not None]
+    own = torch.eye(len(masks), device=v.device)
+    there = [own[:, [k]].expand(-1, lesson.shape[1]) for k, lesson in known]
+    bins = masks.shape[1]
+    alike = [each[:, None].expand(-1, bins, -1) for each in there]
+    return (
+        torch.cat([*(lesson for _, lesson in known), v], 1),
+        torch.cat([*alike, masks], 2),
+        torch.cat([*there, alone.inside.to(v)], 1),
+    )
+
+
+def compress(spectrogram: Tensor, recipe: Models | Factorisations) -> Tensor:
     """What a model explains of magnitudes (views, bins, frames): V = A^c / mean, (views x bins, frames)."""
     compressed = spectrogram.flatten(0, 1) ** recipe.compression
     return compressed / compressed.mean().clamp(min=TINY)
 
 
 def model_members(
-    spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator
+    spectrogram: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, alone: Alone | None = None
 ) -> Generator[int, None, list[Factorisation]]:
     """`model` for every member, each from its own masks (members, sources, bins, frames).
 
@@ -59,7 +92,7 @@ def model_members(
     models: list[Factorisation] = []
     updates = count(1)
     for own in masks:
-        models.append((yield from relay(model(spectrogram, own, recipe, generator), lambda _: next(updates))))
+        models.append((yield from relay(model(spectrogram, own, recipe, generator, alone), lambda _: next(updates))))
     return models
 
 

@@ -143,14 +143,17 @@ class Alternatives(Section):
 
     offered: int  # answers in all, where the first one is doubtful and nobody says how many
     offered_below: float  # confidence of the first one, below which it is doubtful
-    order: tuple[Literal["faintest", "contrast", "timbre"], ...]  # in which they follow the first, see takes.py
+    order: tuple[
+        Literal["kinship", "contrast", "timbre", "faintest"], ...
+    ]  # in which they follow the first, see takes.py
     further: int  # faintest: groups beyond as many as there are sources
+    faint: int  # faintest: of these groups, which are one source
     compression: float  # contrast: exponent of the activation, one of those that features have
-    same: float  # share of the components' energy with the same labels, from which two answers are one
+    same: float  # share of the energy in components that have the same source, from which two answers are one
 
     def __post_init__(self) -> None:
-        if self.offered < 1 or self.further < 1:
-            raise ValueError("alternatives: offered and further are 1 at least")
+        if self.offered < 1 or not 1 <= self.faint <= self.further:
+            raise ValueError("alternatives: offered and faint are 1 at least, and faint is no more than further")
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,30 @@ class Boxes(Holding):
 
 
 @dataclass(frozen=True)
+class Examples(Section):
+    """What is done where it is known what a sound is like alone, by an example or in a span of the clip."""
+
+    runs: int  # of each part of the pool, on what is heard of a sound alone
+    longest_s: float  # seconds that are heard of a sound at the most
+    spectra: Factorisations  # that are learned of a sound, and with which its updates explain a clip
+    # What speaks for a sound, by the exponent with which it does: how far its spectra explain a component, how near the
+    # component is to its own by kinship, and the clip's own clustering. The first counts less the more of the clip is
+    # left unexplained: none of it from `unexplained` on, a share of the clip.
+    explains: float
+    kinship: float
+    clusters: float
+    unexplained: float
+    least: float  # of shares and labels, under the logarithm
+    weight: float  # of its frames beside the clip's in the models of the sources, which have these updates
+    alone: int
+    together: int
+    growth: tuple[float, float]  # as in `Models`
+    part: float  # of the components' energy: the share that an example must explain,
+    most: float  # and what may be left of these components, or it is not trusted
+    confidence: float  # in an answer by examples, at least: its masks are believed in full
+
+
+@dataclass(frozen=True)
 class Window:
     """Members that look through the same window."""
 
@@ -257,6 +284,8 @@ class ConsensusRecipe(MaskRecipe):
     models: Models | None = None  # None: no source has a model of its own
     refinement: Refinement | None = None  # None: the masks so far are the answer
     boxes: Boxes | None = None  # None: the answer cannot be corrected
+    # None: examples and spans are of no use to it. What a session depends on tells of it where there are any.
+    examples: Examples | None = field(default=None, repr=False)
     # None: there is but one answer. No part of what a session depends on: it keeps the answers themselves.
     alternatives: Alternatives | None = field(default=None, repr=False)
 

@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ... import seeds
-from ...events import ChunkMasks, Event, Note, Step, StepCounter, relay
+from ...events import ChunkMasks, Event, Guidance, Note, Step, StepCounter, relay
 from ...recipe import Front
-from ...signal.rows import Heard, bins, see
+from ...signal.rows import Heard, bins, seconds, see
+from ..method import Known
 from .components import (
     Factorisation,
     agreed,
@@ -28,13 +29,15 @@ from .components import (
 )
 from .counting import evidence, probabilities
 from .drawing import drawing_units, redrawn
+from .examples import BLIND, GUIDED, Guide, allowed, guides, silenced
 from .grouping import Description, concatenate, describe, separability
+from .guidance import Compared, Named, compare, inform, name, taught
 from .learned import Learned, differing, dump
 from .members import group_members
-from .models import blend, model_members
+from .models import Alone, blend, model_members
 from .priors import Prior, informed, settle
 from .recipe import Confidence, ConsensusRecipe, Features, Models
-from .takes import FIRST, Take, takes
+from .takes import FIRST, takes
 
 
 def separate(
@@ -45,7 +48,7 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
-    alternatives: int | None = 1,
+    known: Known,
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
@@ -53,25 +56,30 @@ def separate(
     of all chunks are grouped at once, by each member its own ones, which is why source k is the same sound everywhere.
     Between the two only the components' descriptions are kept: a clip of several chunks is factorised again, from the
     same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
-    sources is divided by them. alternatives: see `Known`. All answers share the components; those after the first are
-    not redrawn.
+    sources is divided by them. All answers share the components; those after the first are not redrawn.
     """
-    separation = _Separation(read, chunks, recipe, sources, seed, device, alternatives)
+    separation = _Separation(read, chunks, recipe, sources, seed, device, known)
     described = yield from separation.describe()
     grouped = yield from separation.group(described)
     sounds = separation.sounds(described)
     for index in range(chunks):
         generator = seeds.generator(seed, index)
         chunk = yield from separation.again(index, generator)
-        first, *further = grouped.takes
-        confidence = grouped.confidence if chunk.islands is None else 1.0
-        masks, learned = yield from separation.answer(chunk, first.labels[index], confidence, generator)
-        yield ChunkMasks(index, masks, confidence, dump(learned), sounds, what=first.what if further else "")
-        for number, take in enumerate(further, 2):
-            own = seeds.generator(seed, number * chunks + index)
-            masks, learned = yield from separation.answer(chunk, take.labels[index], confidence, own, draws=False)
-            told = differing(learned)
-            yield ChunkMasks(index, masks, None, told, sounds, alternative=number, what=take.what)
+        several = len(grouped.takes) > 1
+        for number, take in enumerate(grouped.takes, 1):
+            own = generator if number == 1 else seeds.generator(seed, number * chunks + index)
+            confidence = take.confidence if chunk.islands is None else 1.0
+            masks, learned = yield from separation.answer(index, chunk, take, confidence, own, draws=number == 1)
+            yield ChunkMasks(
+                index,
+                masks,
+                confidence if number == 1 else None,
+                dump(learned) if number == 1 else differing(learned),
+                sounds,
+                alternative=number,
+                what=take.what if several else "",
+                guidance=grouped.guidance,
+            )
 
 
 @dataclass(frozen=True)
@@ -98,28 +106,37 @@ class _Described:
     """What is kept of a chunk until all chunks are grouped.
 
     snapshots: its components, of all windows, at each; islands: (components,), which each keeps to, None where there
-    are not as many as sources; evidence: of the number of sounds, see counting.py, None where there is none.
+    are not as many as sources; evidence: of the number of sounds, see counting.py, None where there is none; compared:
+    to examples, None where there are none.
     """
 
     snapshots: list[Description]
     islands: Tensor | None
     evidence: dict[str, float] | None
+    compared: Compared | None
 
 
 @dataclass(frozen=True)
 class _Grouping:
-    """An answer. labels: of every chunk's components, (components, sources), rows summing to one; what: see Take."""
+    """An answer.
+
+    labels: of every chunk's components, (components, sources), rows summing to one; distance: the same, from what is
+    known of sounds, by which labels are yet to be informed; None where it goes by nothing of it. what: see Take;
+    confidence: see ChunkMasks.
+    """
 
     labels: tuple[Tensor, ...]
     what: str
+    confidence: float
+    distance: tuple[Tensor, ...] | None = None
 
 
 @dataclass(frozen=True)
 class _Grouped:
-    """takes: all answers, the first one first; confidence: of that, see ChunkMasks."""
+    """takes: all answers, the first one first."""
 
     takes: list[_Grouping]
-    confidence: float
+    guidance: tuple[Guidance, ...] = ()
 
 
 @dataclass
@@ -132,8 +149,9 @@ class _Separation:
     sources: int
     seed: int
     device: torch.device
-    alternatives: int | None = 1
+    known: Known
     only: _Chunk | None = field(default=None, init=False)
+    guides: list[Guide] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._most - 1))
@@ -142,12 +160,13 @@ class _Separation:
     def _most(self) -> int:
         """How many answers there may be, before it is known how many there are."""
         rules = self.recipe.alternatives
-        return (rules.offered if rules else 1) if self.alternatives is None else self.alternatives
+        return (rules.offered if rules else 1) if self.known.alternatives is None else self.known.alternatives
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
         described: list[_Described] = []
         silent = True
+        yield from self._listen()
         for index in range(self.chunks):
             generator = seeds.generator(self.seed, index)
             chunk = yield from self._take_apart(index, generator, self.recipe.grouping.looks)
@@ -157,6 +176,15 @@ class _Separation:
         if silent:
             yield Note("The clip is silent: every stem is silence.")
         return described
+
+    def _listen(self) -> Generator[Step]:
+        """Learn of examples and spans."""
+        known = self.known
+        if self.recipe.examples is None or not (known.examples or known.spans):
+            return
+        generator = seeds.generator(self.seed, -2)
+        run = guides(known.examples, known.spans, self.read, self.recipe, self.sources, generator, self.device)
+        self.guides = yield from relay(run, lambda done: self.counter.step("listening", done, units=0))
 
     def group(self, described: Sequence[_Described]) -> Generator[Step, None, _Grouped]:
         """Which components belong together: by their clustering, and by what is known beside it."""
@@ -173,29 +201,48 @@ class _Separation:
         evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
         confidence = _probability(evident, recipe.confidence)
 
-        def inform(labels: Tensor) -> Tensor:
+        def settled(labels: Tensor) -> Tensor:
             return torch.cat(
                 [informed(own, _priors(one)) for own, one in zip(labels.split(counts), described, strict=True)]
             )
 
-        found = [Take(inform(groups.labels), FIRST)]
+        named = self._name(described, groups.labels.split(counts))
+        labels = settled(groups.labels if named is None else torch.cat(named.labels))
+        found = [_Grouping(labels.split(counts), FIRST if named is None else BLIND, confidence)]
+        wanted = self._wanted(confidence, guided=named is not None)
+        if named is not None:
+            sure = max(confidence, recipe.examples.confidence) if recipe.examples else confidence
+            first = named.leads(confidence, recipe.caution)
+            found.insert(0 if first else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
         rules = recipe.alternatives
-        doubtful = rules is not None and confidence < rules.offered_below
-        wanted = self._most if self.alternatives is not None or doubtful else 1
-        if rules is not None and wanted > 1:
+        if rules is not None and wanted > len(found):
             making = takes(
                 everyone,
                 members,
-                found[0].labels,
+                labels,
                 recipe,
                 rules,
-                wanted=wanted - 1,
-                inform=inform,
+                wanted=wanted - len(found),
+                inform=settled,
                 generator=lambda: seeds.generator(self.seed, -1),
             )
-            found += yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
+            more = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
+            found += [_Grouping(one.labels.split(counts), one.what, confidence) for one in more]
+        found = found[:wanted]
         self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, len(found) - 1)
-        return _Grouped([_Grouping(one.labels.split(counts), one.what) for one in found], confidence)
+        return _Grouped(found, () if named is None else named.guidance)
+
+    def _wanted(self, confidence: float, *, guided: bool) -> int:
+        """How many answers: by examples and without them are two."""
+        rules = self.recipe.alternatives
+        doubtful = rules is not None and confidence < rules.offered_below
+        wanted = self._most if self.known.alternatives is not None or doubtful else 1
+        return max(wanted, 2) if guided and self.known.alternatives is None else wanted
+
+    def _name(self, described: Sequence[_Described], labels: Sequence[Tensor]) -> Named | None:
+        """The groups called after the sounds that are known; None where there are none."""
+        compared = [one.compared for one in described if one.compared is not None]
+        return name(self.guides, compared, labels) if compared else None
 
     def sounds(self, described: Sequence[_Described]) -> tuple[float, ...] | None:
         """How many sounds the clip may hold, see ChunkMasks."""
@@ -207,7 +254,14 @@ class _Separation:
         return self.only or (yield from self._take_apart(index, generator, (1.0,)))
 
     def answer(
-        self, chunk: _Chunk, labels: Tensor, confidence: float, generator: torch.Generator, *, draws: bool = True
+        self,
+        index: int,
+        chunk: _Chunk,
+        take: _Grouping,
+        confidence: float,
+        generator: torch.Generator,
+        *,
+        draws: bool = True,
     ) -> Generator[Step, None, tuple[Tensor, list[Learned]]]:
         """A chunk's masks (sources, rows, frames) on the CPU, and what each window learned of it."""
         recipe, windows = self.recipe, self.recipe.windows
@@ -215,13 +269,23 @@ class _Separation:
         steps = recipe if chunk.islands is None else replace(recipe, models=None, refinement=None)
         steps = steps if draws else replace(steps, refinement=None)
         belief = recipe.caution.belief(confidence)
-        shares = labels.split([len(labels) // len(recipe.members) * window.members for window in windows])
+        labels = take.labels[index]
+        sizes = [len(labels) // len(recipe.members) * window.members for window in windows]
+        by = self.guides if take.distance is not None and chunk.islands is None else [None] * len(windows)
+        far = labels if take.distance is None else take.distance[index]
         answers: list[Tensor] = []
         learned: list[Learned] = []
-        for seen, pool, share, window in zip(chunk.seen, chunk.pools, shares, windows, strict=True):
-            masks, own = yield from _answer(seen, pool, share, window.members, steps, generator, self.counter)
+        for seen, pool, own, near, guide, window in zip(
+            chunk.seen, chunk.pools, labels.split(sizes), far.split(sizes), by, windows, strict=True
+        ):
+            inside = allowed(self.known.spans.get(index, ()), self.sources, seconds(window.front, seen))
+            if guide is not None:
+                own = inform(guide, pool, seen, own, near, inside, window.members, generator)
+            masks, kept = yield from _answer(
+                seen, pool, own, window.members, steps, generator, self.counter, guide, inside
+            )
             answers.append(masks)
-            learned.append(replace(own, belief=belief))
+            learned.append(replace(kept, belief=belief))
         fronts = [window.front for window in windows]
         return agreed(answers, fronts, recipe.mask_exponent, belief).cpu(), learned
 
@@ -255,11 +319,12 @@ class _Separation:
         early = replace(self.recipe.features, kinship=None)  # what is learned is learned of spectra that are settled
         snapshots = [self._described(pools, views, early) for pools in chunk.snapshots[:-1]]
         snapshots.append(self._described(chunk.pools, views, self.recipe.features))
+        beside = compare(self.guides, chunk.pools, views) if self.guides else None
         if chunk.islands is not None:
             parts = [part for pool in chunk.pools for part in pool]
-            return _Described(snapshots, component_islands(parts, self.sources), None)
+            return _Described(snapshots, component_islands(parts, self.sources), None, beside)
         said = yield from self._evidence(index, chunk)
-        return _Described(snapshots, None, said)
+        return _Described(snapshots, None, said, beside)
 
     def _described(self, pools: Sequence[list[Factorisation]], views: int, features: Features) -> Description:
         """The components of all windows, one window after the other."""
@@ -297,17 +362,24 @@ def _answer(
     recipe: ConsensusRecipe,
     generator: torch.Generator,
     counter: StepCounter,
+    guide: Guide | None,
+    inside: Tensor,
 ) -> Generator[Step, None, tuple[Tensor, Learned]]:
-    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it."""
-    masks = member_masks(pool, labels.to(seen.device), len(seen), members)
+    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it.
+
+    guide: what its models learn beside the chunk; inside: (sources, frames), where each source may sound.
+    """
+    masks = silenced(member_masks(pool, labels.to(seen.device), len(seen), members), inside)
     models: list[Factorisation] = []
     decoders = None
-    if recipe.models is not None:
-        models = yield from _model(seen, masks, recipe.models, generator, counter)
-        masks = blend(masks, models, seen, recipe.models)
+    modelling = recipe.models if guide is None else taught(recipe)
+    if modelling is not None:
+        beside = None if guide is None else guide.alone(seen, masks.mean(0), inside)
+        models = yield from _model(seen, masks, modelling, generator, counter, beside)
+        masks = silenced(blend(masks, models, seen, modelling), inside)
     if recipe.refinement is not None:
         masks, decoders = yield from redrawn(seen, masks, recipe.refinement, generator, counter)
-    return masks, Learned(pool, labels, decoders, models)
+    return masks, Learned(pool, labels, decoders, models, taught=guide is not None)
 
 
 def _probability(evidence: float, recipe: Confidence) -> float:
@@ -338,10 +410,10 @@ def _on_rows(islands: Tensor, front: Front, rows: int) -> Tensor:
 
 
 def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter
+    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter, alone: Alone | None
 ) -> Generator[Step, None, list[Factorisation]]:
     """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
     members, sources = masks.shape[:2]
     total = members * (recipe.alone + recipe.together)
-    run = model_members(seen, masks, recipe, generator)
+    run = model_members(seen, masks, recipe, generator, alone)
     return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))

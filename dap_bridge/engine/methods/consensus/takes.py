@@ -14,18 +14,20 @@ from torch import Tensor
 
 from ...events import relay
 from ...tiny import TINY
-from .grouping import Clustering, Description, Groups, best_overlap, embed, group, k_means, renamings
+from .grouping import Clustering, Description, Groups, best_overlap, clustered, embed, group, k_means, renamings
 from .members import by_members
 from .recipe import Alternatives, ConsensusRecipe, Features
 
 # What is told of a take: how it differs from the others, in a person's words.
-FIRST = "what most clusterings say"
+FIRST = "as most clusterings say"
 WORDS = {
-    "faintest": "the faint sound apart",
-    "contrast": "the loudest contrast",
+    "kinship": "by what was learned of other sounds",
+    "contrast": "by the loudest contrast",
     "timbre": "by timbre alone",
-    "kinship": "by kinship alone",
+    "faintest": "the faint sound apart",
 }
+# The names of more groups are too many to try them all.
+_MOST_GROUPS = 6
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def takes(
     for kind in rules.order:
         if len(found) > wanted:
             break
+        if kind == "kinship" and recipe.features.kinship is None:
+            continue
         maker = _Maker(snapshots, members, first, recipe, rules, generator())
         groups = yield from relay(maker.make(kind), lambda _: next(done))
         labels = inform(matched(groups.labels, first, energy))
@@ -84,7 +88,7 @@ class _Maker:
         features = self.recipe.features
         if kind in ("timbre", "contrast"):
             features = replace(features, kinship=None)
-        make = {"timbre": self._timbre, "contrast": self._contrast, "faintest": self._faintest}[kind]
+        make = getattr(self, f"_{kind}")
         return by_members(
             lambda own: make([one.of(own) for one in self.snapshots], features, self.first[own]),
             self.snapshots[-1],
@@ -94,6 +98,13 @@ class _Maker:
             sources=self.first.shape[1],
             generator=self.generator,
         )
+
+    def _kinship(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
+        """By what was learned of other sounds: the axes of kinship, and place."""
+        assert features.kinship is not None
+        points = embed(snapshots[-1], features)[-len(features.kinship.exponents) :]
+        energy = snapshots[-1].energy
+        return clustered(points, energy, self.recipe.grouping, sources=first.shape[1], generator=self.generator)
 
     def _timbre(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
         """By spectra alone, however they move, and by place."""
@@ -127,23 +138,21 @@ class _Maker:
         return Groups(torch.nn.functional.one_hot(clusters, first.shape[1]).to(first.dtype), 1.0)
 
     def _faintest(self, snapshots: Sequence[Description], features: Features, first: Tensor) -> Clustering:
-        """Some groups more than there are sources, of which the faintest is a source: levels may be far apart."""
-        sources = first.shape[1]
-        groups = yield from group(
-            snapshots, features, self.recipe.grouping, sources=sources + self.rules.further, generator=self.generator
-        )
-        return Groups(apart(groups.labels, first, snapshots[-1].energy), groups.agreement)
+        """Some groups more than there are sources, of which the faintest are one: levels may be far apart."""
+        count = min(first.shape[1] + self.rules.further, max(first.shape[1], _MOST_GROUPS))
+        groups = yield from group(snapshots, features, self.recipe.grouping, sources=count, generator=self.generator)
+        return Groups(apart(groups.labels, first, snapshots[-1].energy, self.rules.faint), groups.agreement)
 
 
-def apart(groups: Tensor, first: Tensor, energy: Tensor) -> Tensor:
-    """Labels (components, sources) of which one source is the faintest of the groups (components, groups), and the
-    others are as in `first`.
+def apart(groups: Tensor, first: Tensor, energy: Tensor, count: int) -> Tensor:
+    """Labels (components, sources) of which one source is so many of the groups (components, groups), the faintest, and
+    the others are as in `first`.
 
     It takes the place of the source that shares most energy with it. What that source had beside goes to the others, as
     much to each as it has of the groups that this lies in. energy: (components,).
     """
     mass = (groups * energy[:, None]).sum(0)
-    faint = groups[:, mass.argmin()]
+    faint = groups[:, mass.argsort()[:count]].sum(1)
     place = int((first * (faint * energy)[:, None]).sum(0).argmax())
     others = torch.arange(first.shape[1]) != place
     shared = (groups * energy[:, None]).mT @ first[:, others] + TINY
@@ -162,6 +171,6 @@ def matched(labels: Tensor, first: Tensor, energy: Tensor) -> Tensor:
 
 
 def likeness(labels: Tensor, others: Tensor, energy: Tensor) -> float:
-    """Share of the components' energy that two takes give to the same sources, whatever these are called."""
-    common = torch.minimum(matched(labels, others, energy), others).sum(1)
-    return float((common * energy).sum() / energy.sum().clamp(min=TINY))
+    """Share of the energy that lies in components which two takes give to the same source, whatever it is called."""
+    alike = matched(labels, others, energy).argmax(1) == others.argmax(1)
+    return float(energy[alike].sum() / energy.sum().clamp(min=TINY))

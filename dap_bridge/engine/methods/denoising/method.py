@@ -11,7 +11,7 @@ from ...events import ChunkMasks, Note, Speech, Step
 from ...recipe import Front
 from ...signal.stems import apply_masks
 from ..consensus.separation import separate
-from ..method import Denoiser, Read, Shelf
+from ..method import Denoiser, Known, Read, Shelf
 from .cleaning import Evidence, clean, cleaned_levels, pauses_db, speech_evidence, speech_likeness
 from .recipe import DenoisingRecipe
 
@@ -55,7 +55,7 @@ class Denoising(Denoiser[DenoisingRecipe]):
         """Leave masks of two sounds on the shelf, in half precision; returns which of them, 0 or 1, is the speech."""
         recipe, front = self.recipe, self.front
         heard: tuple[list[Evidence], list[Evidence]] = ([], [])
-        for event in separate(read, chunks, recipe.separation, sources=2, seed=seed, device=device):
+        for event in separate(read, chunks, recipe.separation, sources=2, seed=seed, device=device, known=Known()):
             if not isinstance(event, ChunkMasks):
                 yield event
                 continue
