@@ -291,7 +291,7 @@ class Span:
 
 # Of one request: examples, and spans of each kind.
 MAX_EXAMPLES = 16
-MAX_SPANS = 16
+MAX_SPANS = 64
 
 
 def _means(text: str, **options: Any) -> Any:

@@ -33,7 +33,7 @@ class CommonRate:
         steps = (start - MARGIN) // self._there
         count = -(-(start + frames + MARGIN) // self._there) - steps
         audio = self._read(steps * self._here, count * self._here)
-        resampled = _resample(audio, self._reader.rate, self._rate)
+        resampled = resample(audio, self._reader.rate, self._rate)
         first = start - steps * self._there
         return _of_length(resampled[:, first:], frames)
 
@@ -43,7 +43,7 @@ class CommonRate:
             return start, audio
         steps = (start - MARGIN) // self._there
         padded = np.pad(audio, ((0, 0), (start - steps * self._there, MARGIN)))
-        return steps * self._here, _resample(padded, self._rate, self._reader.rate)
+        return steps * self._here, resample(padded, self._rate, self._reader.rate)
 
     def _read(self, start: int, frames: int) -> NDArray[np.float32]:
         first, last = max(0, start), min(self._reader.frames, start + frames)
@@ -66,7 +66,8 @@ def mono_view(reader: ClipReader | Signal, rate: int) -> NDArray[np.float32]:
     return view
 
 
-def _resample(audio: NDArray[np.float32], rate: int, new: int) -> NDArray[np.float32]:
+def resample(audio: NDArray[np.float32], rate: int, new: int) -> NDArray[np.float32]:
+    """(channels, frames) at another rate."""
     return np.ascontiguousarray(soxr.resample(audio.T, rate, new, quality="HQ").T, dtype=np.float32)
 
 

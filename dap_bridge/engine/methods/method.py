@@ -132,6 +132,38 @@ class Shelf(Protocol):
 
 
 @dataclass(frozen=True)
+class Alone:
+    """One of two stems is alone in frames `first` to `last` of a chunk, at the clip's rate; stem: 0 speech, 1 noise."""
+
+    stem: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Example:
+    """The noise alone, at the clip's rate, of as many channels as the clip.
+
+    own: it is of the same recording, so that its level is the clip's; top: Hz, up to where it can say anything.
+    """
+
+    heard: Heard
+    own: bool
+    top: float
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What a user knows of a clip's noise. examples: from elsewhere; alone: spans of the clip, by their chunks."""
+
+    examples: Sequence[Example] = ()
+    alone: Mapping[int, Sequence[Alone]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.examples or self.alone)
+
+
+@dataclass(frozen=True)
 class Denoiser(ABC, Generic[R]):
     """Speech and noise."""
 
@@ -157,8 +189,16 @@ class Denoiser(ABC, Generic[R]):
         seed: int,
         device: torch.device,
         check: Callable[[], None],
+        hints: Hints,
     ) -> Iterator[Step | Note | Speech]:
-        """The speech of every chunk, in order. check: called often; what it raises ends the work."""
+        """The speech of every chunk, in order. check: called often; what it raises ends the work. hints: nothing for a
+        method that takes none.
+        """
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether it can make use of what is known of the noise."""
+        return False
 
     def floats(self, samples: int) -> int:
         """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""

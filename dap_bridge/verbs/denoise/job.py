@@ -14,12 +14,15 @@ from ... import presets
 from ...domain import ClipRef, Stem
 from ...engine.events import Speech
 from ...engine.methods import DENOISERS, denoiser
-from ...engine.methods.method import Denoiser
+from ...engine.methods.method import Denoiser, Hints
 from ...engine.recipe import Section
+from ...errors import BadPreset
 from ...jobs import device as devices
 from ...jobs.run import JobRun, writing_to
 from ..chunked import ChunkedClip
 from ..reader import JobClipReader
+from . import hints
+from .request import STEMS
 
 # A chunk is held as samples and as spectrograms, of the mixture and of both stems, in several copies at the worst.
 WORKING_COPIES = 24
@@ -34,10 +37,14 @@ def denoise(run: JobRun, results: Path) -> Path:
         tempfile.TemporaryDirectory(prefix="dap-bridge-") as folder,
     ):
         clip = ChunkedClip(run, reader, preset, 2, run.format())
-        denoising = Denoising(clip, denoiser(preset.recipe), Shelf(Path(folder)))
+        method = denoiser(preset.recipe)
+        known = hints.read(run, clip, method.front.rate)
+        if known and not method.takes_hints:
+            raise BadPreset(f"The preset {preset.name!r} cannot learn the noise.", "Leave --preset out.")
+        denoising = Denoising(clip, method, Shelf(Path(folder)), known)
         devices.require_memory(denoising.memory_estimate())
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
-        roles = zip(("speech", "noise"), clip.names, strict=True)
+        roles = zip(STEMS, clip.names, strict=True)
         stems = [Stem(index, f"{label} - {role}", role, name) for index, (role, name) in enumerate(roles, 1)]
         return clip.publish(results, stems, denoising.write_stems)
 
@@ -66,6 +73,7 @@ class Denoising:
     clip: ChunkedClip
     method: Denoiser[Section]
     shelf: Shelf
+    hints: Hints
 
     def memory_estimate(self) -> int:
         """Bytes that the longest chunk takes."""
@@ -83,6 +91,7 @@ class Denoising:
             seed=clip.run.job.request["seed"],
             device=device,
             check=clip.run.stop_if_cancelled,
+            hints=self.hints,
         )
         with clip.writer(paths) as writer:
             # nobody speaks in silence

@@ -29,6 +29,24 @@ class Evidence:
     energy: float
 
 
+@dataclass(frozen=True)
+class KnownLevel:
+    """The power of noise that was heard alone in each bin: (bins,), NaN where nothing is known of it.
+
+    own: it was heard in the clip's own recording; that of another one is as loud as it likes.
+    """
+
+    power: Tensor
+    own: bool
+
+    def over(self, guessed: Tensor) -> Tensor:
+        """In place of what is guessed of the clip, (bins, 1), and where only the spectrum is believed, as loud as that."""
+        known = self.power[:, None]
+        if not self.own:
+            known = known * (guessed / known).log().nanmedian().nan_to_num(0).exp()
+        return torch.where(known.isnan(), guessed, known)
+
+
 def clean(
     mixture: Tensor,
     rate: int,
@@ -36,19 +54,21 @@ def clean(
     recipe: DenoisingRecipe,
     generator: torch.Generator,
     check: Callable[[], None],
+    known: KnownLevel | None = None,
 ) -> Tensor:
     """The speech of `mixture` (channels, frames) at `rate`: (channels, frames).
 
     masks: (2, bins, frames) of the separation, speech first, or None where the floor is all the noise there is. check:
-    called often; what it raises ends the work.
+    called often; what it raises ends the work. known: the noise's level, see `noise_floor`; where a separation has
+    taken noise out already, it has become another.
     """
     cleaner, share = mixture, 1.0
     if masks is not None:
-        share = recipe.floor_share
+        share, known = recipe.floor_share, None
         cleaner = apply_masks(mixture, rate, masks, recipe.separation.front, recipe.separation.stems)[0]
     n_fft, hop = _grid(rate, recipe.floor)
     spectrogram = stft(cleaner, n_fft, hop)
-    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe, generator, check)
+    gain = 1 - share + share * speech_gain(spectrogram.abs().square().mean(0), rate, recipe, generator, check, known)
     return istft(spectrogram * gain, n_fft, hop, mixture.shape[-1])
 
 
@@ -58,7 +78,12 @@ def _grid(rate: int, recipe: Floor) -> tuple[int, int]:
 
 
 def speech_gain(
-    power: Tensor, rate: int, recipe: DenoisingRecipe, generator: torch.Generator, check: Callable[[], None]
+    power: Tensor,
+    rate: int,
+    recipe: DenoisingRecipe,
+    generator: torch.Generator,
+    check: Callable[[], None],
+    known: KnownLevel | None = None,
 ) -> Tensor:
     """What is left of each bin: (bins, frames), of the powers (bins, frames) of a clip at `rate`.
 
@@ -68,7 +93,7 @@ def speech_gain(
     """
     words = recipe.vocabulary
     power = _lifted(power, recipe.floor)
-    floor = words.excess * noise_floor(power, rate, recipe.floor)
+    floor = words.excess * noise_floor(power, rate, recipe, known)
     forwards, backwards = both_ways(power, floor, recipe.gain)
     snr = learned_snr(power, floor, words, generator, check).clamp(min=least_snr(recipe.gain))
     learned = log_spectral_gain(snr, power / floor)
@@ -114,23 +139,34 @@ def learned_snr(
     return w @ h / floor
 
 
-def noise_floor(power: Tensor, rate: int, recipe: Floor) -> Tensor:
+def noise_floor(power: Tensor, rate: int, denoising: DenoisingRecipe, known: KnownLevel | None = None) -> Tensor:
     """The noise's power in each bin: (bins, frames), from the clip's (bins, frames).
 
     The geometric mean of two trackers that weigh what is heard by how probably it is noise: one over a few seconds
-    around a frame, one that follows from frame to frame (Gerkmann and Hendriks 2012, with fixed a priori SNR).
+    around a frame, one that follows from frame to frame (Gerkmann and Hendriks 2012, with fixed a priori SNR). known:
+    from stretches of noise alone; it takes the place of what is guessed of the whole clip, and weighs more.
     """
+    recipe, steadiness = denoising.floor, denoising.floor.steadiness
+    level = _usual_level(power, recipe)
+    if known is not None:
+        level = known.over(level)
+        steadiness = denoising.profile.steadiness
+    frames = max(1, round(recipe.span_s * rate / _grid(rate, recipe)[1])) // 2 * 2 + 1
+    local = torch.hann_window(frames + 2, periodic=False, device=power.device, dtype=power.dtype)[1:-1][None, None]
+    noise = 1 - speech_presence(power, level, recipe)
+    near = [F.conv1d(x[:, None], local, padding=frames // 2)[:, 0] for x in (noise * power, noise)]
+    slow = (near[0] + steadiness * level) / (near[1] + steadiness)
+    return (slow * _followed(power, level[:, 0], recipe)).sqrt()
+
+
+def _usual_level(power: Tensor, recipe: Floor) -> Tensor:
+    """What of each bin is probably noise, over the whole clip: (bins, 1)."""
     sorted_power = power.kthvalue(max(1, round(recipe.quantile * power.shape[1])), dim=1).values
     level = (sorted_power / -math.log(1 - recipe.quantile))[:, None]
     for _ in range(recipe.rounds):
         noise = 1 - speech_presence(power, level, recipe)
         level = _weighted(noise, power, level)
-    frames = max(1, round(recipe.span_s * rate / _grid(rate, recipe)[1])) // 2 * 2 + 1
-    local = torch.hann_window(frames + 2, periodic=False, device=power.device, dtype=power.dtype)[1:-1][None, None]
-    noise = 1 - speech_presence(power, level, recipe)
-    near = [F.conv1d(x[:, None], local, padding=frames // 2)[:, 0] for x in (noise * power, noise)]
-    slow = (near[0] + recipe.steadiness * level) / (near[1] + recipe.steadiness)
-    return (slow * _followed(power, level[:, 0], recipe)).sqrt()
+    return level
 
 
 def _weighted(weight: Tensor, power: Tensor, otherwise: Tensor) -> Tensor:
@@ -157,11 +193,23 @@ def _followed(power: Tensor, start: Tensor, recipe: Floor) -> Tensor:
     return torch.stack(found, dim=1)
 
 
-def cleaned_levels(view: Tensor, rate: int, recipe: DenoisingRecipe) -> Tensor:
+def known_level(stretches: Sequence[tuple[Tensor, float]], rate: int, recipe: Floor, *, own: bool) -> KnownLevel:
+    """The level of noise that is alone in all `stretches`, (channels, frames) at `rate`, each with the frequency in Hz
+    up to which it says anything.
+    """
+    n_fft, hop = _grid(rate, recipe)
+    powers = [_lifted(stft(audio, n_fft, hop).abs().square().mean(0), recipe) for audio, _ in stretches]
+    hertz = torch.linspace(0, rate / 2, len(powers[0]), device=powers[0].device)
+    known = [(hertz <= top).to(power.dtype) * power.shape[1] for power, (_, top) in zip(powers, stretches, strict=True)]
+    weights = torch.stack(known)
+    return KnownLevel((weights * torch.stack([power.mean(1) for power in powers])).sum(0) / weights.sum(0), own)
+
+
+def cleaned_levels(view: Tensor, rate: int, recipe: DenoisingRecipe, known: KnownLevel | None = None) -> Tensor:
     """Power of every frame in the band of speech once the steady floor is gone: (frames,); view: (samples,)."""
     n_fft, hop = _grid(rate, recipe.floor)
     power = _lifted(stft(view[None], n_fft, hop)[0].abs().square(), recipe.floor)
-    forwards, backwards = both_ways(power, noise_floor(power, rate, recipe.floor), recipe.gain)
+    forwards, backwards = both_ways(power, noise_floor(power, rate, recipe, known), recipe.gain)
     hertz = torch.linspace(0, rate / 2, len(power), device=view.device)
     band = (hertz >= recipe.speech.low) & (hertz <= recipe.speech.high)
     return (power * ((forwards + backwards) / 2).square())[band].sum(0)

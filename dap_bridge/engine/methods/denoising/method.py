@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from ... import seeds
 from ...events import ChunkMasks, Note, Speech, Step
 from ...recipe import Front
+from ...signal.rows import see
 from ...signal.stems import apply_masks
 from ..consensus.separation import separate
-from ..method import Denoiser, Known, Read, Shelf
+from ..method import Denoiser, Hints, Known, Read, Shelf
 from .cleaning import Evidence, clean, cleaned_levels, pauses_db, speech_evidence, speech_likeness
+from .profile import Belief, Profile, hold
 from .recipe import DenoisingRecipe
 
 
@@ -27,6 +31,10 @@ class Denoising(Denoiser[DenoisingRecipe]):
     def residue(self) -> float:
         return 10 ** (self.recipe.vocabulary.residue_db / 20)
 
+    @property
+    def takes_hints(self) -> bool:
+        return True
+
     def denoise(
         self,
         read: Read,
@@ -36,33 +44,81 @@ class Denoising(Denoiser[DenoisingRecipe]):
         seed: int,
         device: torch.device,
         check: Callable[[], None],
+        hints: Hints,
     ) -> Iterator[Step | Note | Speech]:
         recipe = self.recipe
+        profile = Profile.of(read, hints, recipe, device)
         views = (read(index).view.mean(0).to(device) for index in range(chunks))
-        levels = [cleaned_levels(view, self.front.rate, recipe).cpu() for view in views]
+        levels = [cleaned_levels(view, self.front.rate, recipe, profile.of_view).cpu() for view in views]
         filled = pauses_db(torch.cat(levels), recipe.speech) > recipe.speech.filled_db
-        speech = (yield from self._separate(read, chunks, shelf, seed, device)) if filled else 0
+        masks = _Masks(self, read, chunks, shelf, seed, device, hints, profile)
+        if filled:
+            yield from masks.make()
         for index in range(chunks):
-            masks = shelf[index].to(device, torch.float32) if filled else None
-            if masks is not None and speech == 1:
-                masks = masks.flip(0)
             heard, generator = read(index).to(device), seeds.generator(seed, index)
-            yield Speech(index, clean(heard.audio, heard.rate, masks, recipe, generator, check))
+            own = masks.of(index) if filled else None
+            cleaned = clean(heard.audio, heard.rate, own, recipe, generator, check, profile.of_audio)
+            yield Speech(index, hold(cleaned, heard, hints.alone.get(index, ()), self.residue))
 
-    def _separate(
-        self, read: Read, chunks: int, shelf: Shelf, seed: int, device: torch.device
-    ) -> Generator[Step | Note, None, int]:
-        """Leave masks of two sounds on the shelf, in half precision; returns which of them, 0 or 1, is the speech."""
-        recipe, front = self.recipe, self.front
-        heard: tuple[list[Evidence], list[Evidence]] = ([], [])
-        for event in separate(read, chunks, recipe.separation, sources=2, seed=seed, device=device, known=Known()):
+
+@dataclass
+class _Masks:
+    """Masks of speech and noise on their way to the shelf, in half precision; the first fields as `denoise` has them.
+
+    likely: of either sound of the separation, what of it sounds like speech; belief: in the separation, against
+    what the noise's profile explains.
+    """
+
+    method: Denoising
+    read: Read
+    chunks: int
+    shelf: Shelf
+    seed: int
+    device: torch.device
+    hints: Hints
+    profile: Profile
+    likely: tuple[list[Evidence], list[Evidence]] = field(default_factory=lambda: ([], []))
+    belief: Belief = field(default_factory=Belief)
+    speech: int = field(default=0, init=False)
+
+    def make(self) -> Generator[Step | Note]:
+        """Separate the clip, and find which of the two sounds, 0 or 1, is the speech."""
+        recipe, read = self.method.recipe, self.read
+        known, seed, device = Known(), self.seed, self.device
+        for event in separate(read, self.chunks, recipe.separation, sources=2, seed=seed, device=device, known=known):
             if not isinstance(event, ChunkMasks):
                 yield event
                 continue
-            shelf[event.index] = event.masks.half()
-            view = read(event.index).view.mean(0, keepdim=True)
-            stems = apply_masks(view, front.rate, event.masks, front, recipe.separation.stems)
-            for found, stem in zip(heard, stems, strict=True):
+            self._listen(event)
+        if self.profile.spectra is None:
+            likeness = [speech_likeness(found) for found in self.likely]
+            self.speech = likeness.index(max(likeness))
+        else:
+            self.speech = self.belief.speech()
+
+    def of(self, index: int) -> Tensor:
+        """The masks of a chunk, speech first: (2, rows, frames)."""
+        masks = self.shelf[index].to(self.device, torch.float32)
+        found = masks[:2].flip(0) if self.speech == 1 else masks[:2]
+        if self.profile.spectra is None:
+            return found
+        rows = self.profile.spectra.rows
+        believed = self.belief.of(self.speech, self.method.recipe.profile)
+        explained = torch.stack([masks[2], 1 - masks[2]])[:, :rows]
+        return torch.cat([torch.lerp(explained, found[:, :rows], believed), found[:, rows:]], dim=1)
+
+    def _listen(self, event: ChunkMasks) -> None:
+        recipe, front, masks = self.method.recipe, self.method.front, event.masks
+        heard = self.read(event.index)
+        if self.profile.spectra is not None:
+            seen = see(heard.to(self.device), front)
+            generator = seeds.generator(self.seed, self.chunks + event.index)
+            spans = self.hints.alone.get(event.index, ())
+            explained = self.profile.explain(seen, spans, heard.rate, generator).cpu()
+            self.belief.learn(masks, explained, seen.cpu(), spans, heard.rate, front, event.confidence)
+            masks = torch.cat([masks, explained[None]])
+        else:
+            stems = apply_masks(heard.view.mean(0, keepdim=True), front.rate, masks, front, recipe.separation.stems)
+            for found, stem in zip(self.likely, stems, strict=True):
                 found.append(speech_evidence(stem[0], front.rate, recipe.speech))
-        likeness = [speech_likeness(found) for found in heard]
-        return likeness.index(max(likeness))
+        self.shelf[event.index] = masks.half()

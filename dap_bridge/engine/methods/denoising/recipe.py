@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...recipe import Gain, Section
+from ...recipe import Gain, Section, check_relaxation
 from ..consensus.recipe import ConsensusRecipe
 
 
@@ -38,6 +38,26 @@ class Vocabulary(Section):
 
 
 @dataclass(frozen=True)
+class Profile(Section):
+    """What stretches of noise alone teach: spectra that are held while the clip is explained."""
+
+    most_s: float  # seconds of noise that are learned from
+    noise: int  # spectra
+    speech: int  # spectra, free to be whatever the noise's do not explain
+    runs: int  # independent ones, whose masks are averaged
+    compression: float  # exponent of the magnitudes that are explained
+    learning: int  # multiplicative updates of the noise's spectra on the noise alone
+    updates: int  # multiplicative, on the clip
+    relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
+    leak: float  # share of the noise alone in the separated speech, from which on the separation is not believed
+    sharpness: float  # exponent of that belief
+    steadiness: float  # frames that a known floor counts as against those around
+
+    def __post_init__(self) -> None:
+        check_relaxation(self.relaxation)
+
+
+@dataclass(frozen=True)
 class Speech(Section):
     """What tells that a clip holds more than speech and a floor, and which of two stems is the speech."""
 
@@ -62,5 +82,6 @@ class DenoisingRecipe(Section):
     floor: Floor
     gain: Gain
     vocabulary: Vocabulary
+    profile: Profile
     speech: Speech
     separation: ConsensusRecipe

@@ -9,7 +9,7 @@ import torch
 from ...events import ChunkMasks, Note, Speech, Step
 from ...recipe import Front
 from ...signal.stems import apply_masks
-from ..method import Denoiser, Read, Shelf
+from ..method import Denoiser, Hints, Read, Shelf
 from .fluctuations import denoise
 from .recipe import NetworkPriorRecipe
 
@@ -40,6 +40,7 @@ class NetworkPrior(Denoiser[NetworkPriorRecipe]):
         seed: int,
         device: torch.device,
         check: Callable[[], None],
+        hints: Hints,
     ) -> Iterator[Step | Note | Speech]:
         recipe = self.recipe
         for event in denoise(read, chunks, recipe, seed=seed, device=device):
