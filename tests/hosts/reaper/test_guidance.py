@@ -13,6 +13,7 @@ import soundfile
 
 from dap_bridge.domain import Alternative, Stem
 from dap_bridge.transport.events import Accepted, Done
+from tests.conftest import Start
 from tests.hosts.impostor import Impostor
 from tests.hosts.reaper.conftest import RATE
 from tests.hosts.reaper.host import Host
@@ -269,3 +270,70 @@ def test_a_stem_is_separated_further(
     )
     host.run(FURTHER)
     assert "Select one or more stems" in host.messages[-1]
+
+
+def test_with_the_daemon_itself(
+    start: Start, quick_presets: Path, reaper: Reaper, write_clip: Write, sound: Sound, tmp_path: Path
+) -> None:
+    """Examples and several answers, another one of which is drawn, and corrected; then the sound of a stretch alone."""
+    settings = {"DAP_BRIDGE_PRESETS_DIR": str(quick_presets), "DAP_BRIDGE_ALTERNATIVES": "3"}
+    daemon = start("home", "-m", "dap_bridge", "serve", **settings)
+    host = reaper(daemon)
+    clip = sound(seconds=2)
+    for number, audio in enumerate((clip, clip[:, :RATE] * 0.5, clip[:, RATE : RATE * 3 // 2])):
+        add_item(host, write_clip(audio, RATE, f"{number}.wav"), name=f"item {number}", position=2)
+    host.run(LIKE)
+    host.until()
+    first = manifest_of(host)
+    assert [entry["stem"] for entry in first["guidance"]] == [1, 2]
+    assert len(first["alternatives"]) > 1
+    host.lua(
+        "for n, track in ipairs(project.tracks) do for _, one in ipairs(track.items) do\n"
+        "  one.selected = n == 3\n  if #one.takes > 1 then one.active = 2 end\nend end"
+    )
+    host.run(REDRAW)
+    host.until()
+    drawn = manifest_of(host)
+    assert (drawn["verb"], drawn["parent"], drawn["alternative"]) == ("choose", first["session"], 2)
+    host.lua("project.range = {2.5, 3}")
+    host.run(ALONE)
+    host.until()
+    corrected = manifest_of(host)
+    assert (corrected["verb"], corrected["parent"], corrected["alternative"]) == ("refine", drawn["session"], 2)
+    played = sum(soundfile.read(item["takes"][item["active"] - 1]["file"])[0] for item in heard(host))
+    assert np.abs(played - clip[0]).max() < 1e-4
+    host.run("DAP_Undo last mask edit")
+    host.until()
+    assert manifest_of(host)["session"] == drawn["session"]
+    assert [track["items"][0]["info"]["B_MUTE"] for track in host.tracks() if track["text"]["P_NAME"] == "Source"] == [
+        1,
+        0,
+        0,
+    ]
+
+
+def heard(host: Host) -> list[dict[str, Any]]:
+    """The items of the stems."""
+    return [track["items"][0] for track in host.tracks()[2:4]]
+
+
+def manifest_of(host: Host) -> dict[str, Any]:
+    """That of the take that is heard of the first stem."""
+    assert host.messages == []
+    item = heard(host)[0]
+    path = Path(item["takes"][item["active"] - 1]["file"]).with_name("manifest.json")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.mark.parametrize("action", [ALONE, NOISE])
+def test_spans_with_the_daemon_itself(
+    action: str, daemon: Process, reaper: Reaper, write_clip: Write, sound: Sound
+) -> None:
+    host = reaper(daemon)
+    add_item(host, write_clip(sound(seconds=2), RATE), position=2)
+    host.lua("project.range = {1, 2.5}")
+    host.run(action)
+    host.until()
+    assert manifest_of(host)["verb"] == ("separate" if action == ALONE else "denoise")
+    assert len(host.tracks()) == 4
