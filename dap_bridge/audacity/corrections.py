@@ -53,6 +53,8 @@ def waiting(spool: Path, kind: str) -> Iterator[Correction]:
 
 def _read(path: Path) -> Correction:
     text = protocol.parse_lines(path.read_text(encoding="utf-8"))
-    stem, position, alternative = (int(text[name]) for name in ("stem", "position", "alternative"))
+    # those that an earlier version wrote are of the first answer
+    alternative = int(text.get("alternative", "1"))
+    stem, position = int(text["stem"]), int(text["position"])
     start, end = float(text["start"]), float(text["end"])
     return Correction(text["job"], text["session"], stem, position, text["track"], start, end, alternative)

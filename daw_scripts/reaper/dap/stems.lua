@@ -13,11 +13,12 @@ local function take_values(clip)
 end
 
 -- The first answer is the one that is heard.
-local function add_takes(item, number, stem, made, values)
+local function add_takes(item, stem, made, values)
   local first = tracks.add_take(item, stem.media, stem.name, values)
   for _, alternative in ipairs(alternatives.further(made)) do
-    local other = alternative.stems[number]
-    tracks.add_take(item, other.media, other.name, values)
+    for _, other in ipairs(alternative.stems) do
+      if other.index == stem.index then tracks.add_take(item, other.media, other.name, values) end
+    end
   end
   reaper.SetActiveTake(first)
 end
@@ -28,7 +29,7 @@ local function build_folder(project, clip, own, made)
   local folder = tracks.folder(project, clip.track_guid, clip.name .. " - stems", names)
   for number, stem in ipairs(own) do
     local item = tracks.add_item(folder[number], clip.position, clip.length, clip.item_shape)
-    add_takes(item, number, stem, made, take_values(clip))
+    add_takes(item, stem, made, take_values(clip))
   end
 end
 

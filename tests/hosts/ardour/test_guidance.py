@@ -124,6 +124,8 @@ def test_answers_stand_below_and_one_is_redrawn(ardour: Ardour, impostor: Impost
     assert list(tracks)[:5] == ["clip", *first, *other]
     assert until(lambda: [track["muted"] for track in ardour.tracks()[1:5]] == [False, False, True, True], WAIT_S)
     assert [region["position"] for name in (*first, *other) for region in tracks[name]["regions"]] == [9 * RATE] * 4
+    levels = [float(audio_of(tracks[name]["regions"][0])[0, 0]) for name in (*first, *other)]
+    assert levels == pytest.approx([0.11, 0.12, 0.21, 0.22], abs=1e-6)
     groups = {group["name"]: group for group in ardour.lua("return groups()")}
     assert groups["clip stems"]["tracks"] == first
     assert groups[f"clip stems, {WHATS[2]}"]["tracks"] == other

@@ -1,4 +1,7 @@
-"""What is noted of sounds that are heard alone, and answers to choose from, in the real program."""
+"""What is noted of sounds that are heard alone, and answers to choose from, in the real program.
+
+Its name puts it after the tests that count tracks of the one project.
+"""
 
 from __future__ import annotations
 
