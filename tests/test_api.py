@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 import dap_bridge
 from dap_bridge import config
@@ -44,6 +45,20 @@ def test_an_array_comes_back_as_stems_that_sum_to_it(noise: Callable[..., np.nda
     assert (result.rate, result.manifest.frames) == (22_050, 22_050)
     np.testing.assert_allclose(sum(result.stems), audio, atol=1e-5)
     assert told[-1].fraction == pytest.approx(1)
+
+
+def test_several_answers_come_back_as_stems_each(noise: Callable[..., np.ndarray], tmp_path: Path) -> None:
+    audio = noise(1, 22_050)
+    clip = tmp_path / "clip.wav"
+    soundfile.write(clip, audio.T, 22_050, subtype="FLOAT")
+    result = dap_bridge.separate(clip, preset="quick", alternatives=3, out=tmp_path / "out")
+    assert len(result.alternatives) == len(result.manifest.alternatives) > 1
+    np.testing.assert_array_equal(result.alternatives[0], result.stems)
+    for stems in result.alternatives:
+        np.testing.assert_allclose(sum(stems), audio, atol=1e-5)
+    chosen = dap_bridge.run("choose", session=result.manifest.session, alternative=2)
+    np.testing.assert_allclose(sum(chosen.stems), audio, atol=1e-5)
+    assert not chosen.alternatives
 
 
 def test_a_result_that_is_kept_can_be_corrected_and_what_corrects_it_need_not_be(

@@ -69,6 +69,20 @@ def test_separate_says_in_words_where_the_stems_are(clip: Path, tmp_path: Path) 
     assert "null test" in result.stdout
 
 
+def test_another_answer_is_asked_for_and_chosen(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAP_BRIDGE_DATA", str(tmp_path / "data"))
+    out, one, chosen = (tmp_path / name for name in ("out", "one", "chosen"))
+    result = dap("separate", clip, "--out", out, "--preset", "quick", "--alternatives", 3)
+    assert result.returncode == 0, result.stderr
+    assert "alternative-2  another answer, " in result.stdout
+    result = dap("choose", out, "--alternative", 2, "--out", chosen)
+    assert result.returncode == 0, result.stderr
+    assert "clip, alternative 2 - stem 1" in result.stdout.replace(clip.stem, "clip")
+    assert dap("separate", clip, "--out", one, "--preset", "quick").returncode == 0
+    assert sorted(path.name for path in one.iterdir()) == ["manifest.json", "stem-1.wav", "stem-2.wav"]
+    assert dap("choose", out, "--alternative", 7, "--out", tmp_path / "none").returncode == 2
+
+
 def test_the_format_is_asked_for_or_set(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAP_BRIDGE_FORMAT", "16")
     for asked, name, subtype in (((), "stem-1.wav", "PCM_16"), (("--format", "flac"), "stem-1.flac", "PCM_24")):

@@ -57,7 +57,8 @@ class ChunkMasks:
     other, in their order, the same ones in every chunk. what: how this one differs from the others, in a person's
     words, the same in every chunk; empty where there are no others. What is `learned` of one after the first are the
     tensors that are others than the first's: with those of the first beneath them, by their names, all of it is there.
-    guidance: of each source with an example, the same in every chunk.
+    Where a residual is asked for, the masks of the first have one more, the last: what no source claims. guidance: of
+    each source with an example, the same in every chunk.
     """
 
     index: int

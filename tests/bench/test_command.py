@@ -229,6 +229,18 @@ def test_three_sources_and_kinds_of_recordings(bench: Bench, mixtures: Path, tmp
     assert bench("recordings", *arguments, "--kind", "stereo")["reused"] == 1
 
 
+def test_an_ear_that_chooses_never_loses(bench: Bench, mixtures: Path, tmp_path: Path) -> None:
+    shutil.move(mixtures, tmp_path / "guided" / "universal150")
+    arguments = ("--root", str(tmp_path / "guided"), "--kind", "universal150", "--preset", "quick", "--half", "even")
+    answer = bench("guidance", *arguments)
+    assert answer["finished"] == 2
+    best = [float(row["SDR"]) for row in answer["tables"][0] if row["mixtures"] == "universal150"]
+    assert best == sorted(best)
+    assert len(best) == 4
+    row = json.loads(Path(answer["results"]).read_text(encoding="utf-8"))["rows"][0]
+    assert len(row["sdr"]) == len(row["what"]) > 1
+
+
 def test_what_is_heard_at_the_clips_own_rate_is_reported_beside(
     bench: Bench, noise: Callable[..., np.ndarray], tmp_path: Path
 ) -> None:

@@ -172,6 +172,14 @@ def test_the_more_are_asked_for_the_same_those_before_stay(recipe: ConsensusReci
     assert all("pool" not in name and "decoders" not in name for one in many[1:4] for name in one.learned)
 
 
+def test_of_silence_there_is_one_answer(recipe: ConsensusRecipe) -> None:
+    run = separator(recipe).separate(
+        lambda _: heard(torch.zeros(1, 11_000)), 1, sources=2, seed=0, device=CPU, known=Known(4)
+    )
+    (answer,) = [event for event in run if isinstance(event, ChunkMasks)]
+    assert not answer.what
+
+
 @pytest.mark.parametrize("below", [0.0, 1.1])
 def test_progress_never_goes_back_and_ends_at_the_end(recipe: ConsensusRecipe, below: float) -> None:
     found, fractions = answers(replace(recipe, alternatives=rules(recipe, offered_below=below)), None)

@@ -193,3 +193,44 @@ def test_alternatives_are_written_as_all_results_are(do: Do, clip: Path, distinc
     heard = audio(made["folder"], made["alternatives"][1]["stems"])
     assert np.abs(heard.sum(0) - made["audio"].sum(0)).max() <= 2**-15
     assert soundfile.info(made["folder"] / made["alternatives"][1]["stems"][0]["path"]).samplerate == RATE
+
+
+@pytest.mark.parametrize("alternatives", [1, 2])
+def test_what_no_sound_claims_is_a_stem_of_its_own(do: Do, clip: Path, three_chunks: str, alternatives: int) -> None:
+    plain = do("separate", "plain", clip=str(clip), preset=three_chunks, alternatives=1)
+    asked = {"preset": three_chunks, "alternatives": alternatives, "residual": True}
+    made = do("separate", "made", clip=str(clip), **asked)
+    assert [stem["role"] for stem in made["stems"]] == ["source", "source", "residual"]
+    assert (made["stems"][2]["index"], made["stems"][2]["path"]) == (3, "residual.wav")
+    assert made["null_db"] <= -100
+    assert np.abs(made["audio"].sum(0) - plain["audio"].sum(0)).max() <= 1e-5
+    least, most = (np.sum(one["audio"][:2] ** 2) for one in (made, plain))
+    assert np.sum(made["audio"][2] ** 2) > 0
+    assert least < most
+    if alternatives == 2:
+        first, second = made["alternatives"]
+        assert [len(one["stems"]) for one in (first, second)] == [3, 2]
+        assert np.abs(audio(made["folder"], second["stems"]).sum(0) - plain["audio"].sum(0)).max() <= 1e-5
+
+
+def test_a_correction_has_no_residual_and_says_so(do: Do, clip: Path, tmp_path: Path) -> None:
+    plain = do("separate", "plain", clip=str(clip), preset="quick")
+    do("separate", "made", clip=str(clip), preset="quick", residual=True)
+    box = [text(1, "deactivate", MIDDLE)]
+    with pytest.raises(BadRequest, match="no stem 3"):
+        do("refine", "residual", session="made", box=[text(3, "deactivate", MIDDLE)])
+    expected = do("refine", "expected", session="plain", box=box)
+    refined = do("refine", "refined", session="made", box=box)
+    assert np.array_equal(refined["audio"], expected["audio"])
+    assert len(refined["warnings"]) == 1 and "residual" in refined["warnings"][0]
+    again = do("undo", "undone", session="refined")
+    assert np.array_equal(again["audio"], plain["audio"])
+    assert again["warnings"] == []
+    shutil.rmtree(tmp_path / "sessions")
+    by_manifest = do("refine", "by-manifest", session=str(tmp_path / "made"), box=box)
+    assert np.array_equal(by_manifest["audio"], expected["audio"])
+
+
+def test_a_method_with_one_answer_has_no_residual(do: Do, clip: Path) -> None:
+    with pytest.raises(BadPreset, match="no residual"):
+        do("separate", "made", clip=str(clip), preset="paper", residual=True)

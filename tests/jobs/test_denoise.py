@@ -15,7 +15,7 @@ import torch
 
 from dap_bridge.domain import Job
 from dap_bridge.engine.signal.gain import exponential_integral, log_spectral_gain
-from dap_bridge.errors import BadPreset, Cancelled
+from dap_bridge.errors import BadClip, BadPreset, BadRequest, Cancelled, ClipUnreadable
 from dap_bridge.jobs import worker
 from dap_bridge.judging import si_sdr
 from dap_bridge.transport import protocol
@@ -170,6 +170,154 @@ def test_a_preset_of_another_kind_is_refused(tmp_path: Path, write_clip: Callabl
     job = request(write_clip(voice(1), RATE), out=str(tmp_path / "out"), preset="quick")
     with pytest.raises(BadPreset, match="something else"):
         worker.run(job, Watcher(tmp_path / "mailbox"), tmp_path)
+
+
+# --- what is known of the noise ------------------------------------------------------------------------------------
+
+
+def swelling(frames: int) -> np.ndarray:
+    """Noise that is there from the first frame to the last, and steady for a second only."""
+    level = 1 + 0.3 * np.sin(2 * np.pi * np.arange(frames) / RATE)
+    return steady(frames) * np.where(np.arange(frames) < RATE, 1, level)
+
+
+def after_a_second(speech: np.ndarray, rate: int = RATE) -> np.ndarray:
+    return np.concatenate([np.zeros(rate), speech])
+
+
+@pytest.mark.parametrize("said", [{"only": ["stem=noise,start=0,end=1"]}, {"silent": ["stem=speech,start=0,end=1"]}])
+def test_where_nobody_speaks_nothing_but_the_residue_is_left(
+    denoise: Denoise, write_clip: Callable[..., Path], said: dict[str, Any]
+) -> None:
+    clip = after_a_second(voice(2)) + swelling(3 * RATE)
+    result = denoise(write_clip(clip, RATE), **said)
+    inside = slice(RATE // 100, RATE - RATE // 100)
+    assert np.allclose(result["speech"][0, inside], 10 ** (-16 / 20) * clip[inside], atol=1e-6)
+    assert np.abs(result["speech"] + result["noise"] - clip).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "said", [{"only": ["stem=speech,start=1.2,end=2"]}, {"silent": ["stem=noise,start=1.2,end=2"]}]
+)
+def test_where_there_is_no_noise_the_speech_is_all_there_is(
+    denoise: Denoise, write_clip: Callable[..., Path], said: dict[str, Any]
+) -> None:
+    path = write_clip(after_a_second(voice(2)) + steady(3 * RATE), RATE)
+    inside = slice(round(1.21 * RATE), round(1.99 * RATE))
+    assert not denoise(path, "known", **said)["noise"][0, inside].any()
+    assert denoise(path, "unknown")["noise"][0, inside].any()
+
+
+def test_a_floor_is_as_loud_as_in_the_stretch_where_it_is_alone(
+    denoise: Denoise, write_clip: Callable[..., Path]
+) -> None:
+    """Noise that is there for less time than the rest is no floor to whoever has to guess it."""
+    speech = after_a_second(voice(4))
+    noise = 5 * steady(len(speech)) * np.where(np.arange(len(speech)) % (2 * RATE) < RATE, 1, 0.02)
+    path = write_clip(speech + noise, RATE)
+    said = {"span": {"only": ["stem=noise,start=0,end=1"]}, "example": {"noise_like": [f"0:{RATE}:{RATE}:{path}"]}}
+    guessed = si_sdr(speech[RATE:], denoise(path, "guessed")["speech"][0, RATE:])
+    for name, fields in said.items():
+        assert si_sdr(speech[RATE:], denoise(path, name, **fields)["speech"][0, RATE:]) > guessed + 1
+
+
+@pytest.mark.parametrize(("rate", "channels", "gain"), [(22_050, 1, 1.0), (48_000, 2, 10.0), (16_000, 2, 0.01)])
+def test_an_example_may_have_another_rate_level_and_width(
+    denoise: Denoise, write_clip: Callable[..., Path], rate: int, channels: int, gain: float
+) -> None:
+    speech = voice(3)
+    clip = np.stack([speech + steady(len(speech), seed) for seed in range(2)])
+    example = gain * np.stack([steady(rate, 7 + channel) for channel in range(channels)])
+    other = write_clip(example, rate, name="example.wav")
+    result = denoise(write_clip(clip, RATE), noise_like=[f"0:::{other}"])
+    assert si_sdr(speech, result["speech"][0]) > si_sdr(speech, clip[0]) + 5
+    assert np.abs(result["speech"] + result["noise"] - clip).max() < 1e-6
+
+
+def test_an_example_may_lie_in_a_file_for_each_channel(denoise: Denoise, write_clip: Callable[..., Path]) -> None:
+    speech = voice(2)
+    clip = write_clip(np.stack([speech + steady(len(speech), seed) for seed in range(2)]), RATE)
+    sides = [write_clip(steady(RATE, seed), RATE, name=f"{seed}.wav") for seed in range(2)]
+    both = write_clip(np.stack([steady(RATE, seed) for seed in range(2)]), RATE, name="both.wav")
+    channels = [f"1:0:{side}" for side in sides]
+    apart = denoise(clip, "apart", noise_like=[f"0:{RATE}:{RATE}:"], noise_like_channel=channels)
+    assert np.array_equal(apart["speech"], denoise(clip, "one", noise_like=[f"0:::{both}"])["speech"])
+
+
+def test_a_span_counts_in_the_clips_time_in_every_chunk(denoise: Denoise, write_clip: Callable[..., Path]) -> None:
+    silence = np.zeros(RATE)
+    speech = np.concatenate([voice(11), silence, silence, voice(12)])
+    clip = speech + np.concatenate([steady(11 * RATE), silence, steady(len(speech) - 12 * RATE)])
+    result = denoise(write_clip(clip, RATE), only=["stem=noise,start=12,end=13"])
+    assert result["chunks"] > 1 or len(clip) > 12 * RATE
+    inside = slice(round(12.01 * RATE), round(12.99 * RATE))
+    assert np.allclose(result["speech"][0, inside], 10 ** (-16 / 20) * clip[inside], atol=1e-6)
+
+
+def test_which_of_two_sounds_is_the_noise_is_said_by_where_it_is_alone(
+    denoise: Denoise, write_clip: Callable[..., Path]
+) -> None:
+    """Here what behaves like speech is the noise."""
+    roll, rate = soundfile.read(ROLL)
+    drums = np.tile(soxr.resample(roll.mean(axis=1), rate, RATE), 2)[: 5 * RATE]
+    drums *= 0.08 / drums.std() * (np.arange(len(drums)) >= RATE)
+    talk = voice(5)
+    path = write_clip(talk + drums, RATE)
+    known, blind = denoise(path, "known", only=["stem=noise,start=0,end=1"]), denoise(path, "blind")
+    assert known["iterations"] > 0, "the pauses were taken for quiet"
+    assert si_sdr(drums[RATE:], known["speech"][0, RATE:]) > si_sdr(drums[RATE:], (talk + drums)[RATE:]) + 3
+    assert si_sdr(drums[RATE:], known["speech"][0, RATE:]) > si_sdr(drums[RATE:], blind["speech"][0, RATE:])
+
+
+BAD = {
+    "too short": ({"noise_like": ["0:700:16000:{other}"]}, BadClip, "shorter than 50 ms"),
+    "silent": ({"noise_like": ["0:::{silence}"]}, BadClip, "is silent"),
+    "the clip itself": ({"noise_like": ["0:::{clip}"]}, BadClip, "is the clip itself"),
+    "another rate than said": ({"noise_like": ["0:16000:48000:{other}"]}, BadClip, "48000 Hz"),
+    "not there": ({"noise_like": ["0:::/nowhere/fan.wav"]}, ClipUnreadable, "fan.wav"),
+    "outside": ({"only": ["stem=noise,start=1,end=9"]}, BadRequest, "only to 2 s"),
+    "too short a span": ({"only": ["stem=noise,start=1,end=1.01"]}, BadRequest, "shorter than 50 ms"),
+    "too many": ({"noise_like": ["0:::{other}"] * 17}, BadRequest, "16"),
+    "no such stem": ({"only": ["stem=3,start=0,end=1"]}, BadRequest, "speech or noise"),
+    "backwards": ({"silent": ["stem=speech,start=1,end=0"]}, BadRequest, "must come after"),
+    "no number": ({"only": ["stem=noise,start=0,end=nan"]}, BadRequest, "finite"),
+    "a contradiction": (
+        {"only": ["stem=noise,start=0,end=1"], "silent": ["stem=noise,start=0.5,end=2"]},
+        BadRequest,
+        "from 0.5 to 1 s both",
+    ),
+    "nothing but noise": ({"only": ["stem=noise,start=0,end=1.2", "stem=noise,start=1,end=2"]}, BadRequest, "all of"),
+    "a path and channels": (
+        {"noise_like": ["0:::{other}"], "noise_like_channel": ["1:0:{other}"]},
+        BadRequest,
+        "either a path or channels",
+    ),
+    "a method that learns none": (
+        {"only": ["stem=noise,start=0,end=1"], "preset": "quick-dnp"},
+        BadPreset,
+        "cannot learn",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_so_is_refused_in_a_sentence(
+    case: str, denoise: Denoise, write_clip: Callable[..., Path], tmp_path: Path
+) -> None:
+    fields, error, words = BAD[case]
+    paths = {
+        "clip": write_clip(voice(2) + steady(2 * RATE), RATE),
+        "other": write_clip(steady(RATE), RATE, name="other.wav"),
+        "silence": write_clip(np.zeros(RATE), RATE, name="silence.wav"),
+    }
+    given = {
+        key: value if isinstance(value, str) else [text.format(**paths) for text in value]
+        for key, value in fields.items()
+    }
+    with pytest.raises(error, match=words) as raised:
+        denoise(paths["clip"], **given)
+    assert raised.value.hint
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(not (SHARED / "voicebank").is_dir(), reason="needs the shared recordings beside the checkout")

@@ -9,6 +9,7 @@ import pytest
 from dap_bridge import messages
 from dap_bridge.errors import BadRequest
 from dap_bridge.transport import control, events, osc, protocol
+from dap_bridge.verbs.choose.request import Choose
 from dap_bridge.verbs.coseparate.request import Coseparate
 from dap_bridge.verbs.denoise.request import Denoise
 from dap_bridge.verbs.refine.request import Refine
@@ -42,6 +43,9 @@ EXAMPLES: list[messages.Message] = [
     ),
     Refine(session="a", box=(BOX, BOX.replace("stem=1", "stem=2")), keep=False, fit=False, seed=3),
     Undo(session="/out/manifest.json"),
+    Choose(session="a", alternative=2, label="é"),
+    Separate(**CLIP, alternatives="auto", residual=True),
+    Separate(**CLIP, alternatives="4"),
     control.ListSessions(),
     events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
     Coseparate(
@@ -190,3 +194,24 @@ def test_a_format_may_be_a_number(sent: object) -> None:
     for other in (24.0, True, 8, "mp3"):
         with pytest.raises(BadRequest, match="'float32', '24', '16' or 'flac'"):
             protocol.parse("separate", CLIP | {"format": other})
+
+
+@pytest.mark.parametrize("count", [3, "3"])
+def test_so_many_alternatives_are_a_number_or_text(count: object) -> None:
+    assert protocol.parse("separate", CLIP | {"alternatives": count}) == Separate(**CLIP, alternatives="3")
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields"),
+    [
+        ("separate", CLIP | {"alternatives": 0}),
+        ("separate", CLIP | {"alternatives": 5}),
+        ("separate", CLIP | {"alternatives": "many"}),
+        ("choose", {"session": "a", "alternative": 1}),
+        ("choose", {"session": "a", "alternative": 5}),
+        ("choose", {"session": "a"}),
+    ],
+)
+def test_as_many_alternatives_as_there_cannot_be_are_refused(verb: str, fields: dict[str, Any]) -> None:
+    with pytest.raises(BadRequest, match="alternative"):
+        protocol.parse(verb, fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ...engine.methods.denoising.recipe import DenoisingRecipe
 from ...errors import BadClip
 from ...judging import best_permutation
+from ...presets import load
 from .. import options
 from ..benchmark import Benchmark
-from ..data.noisy_speech import LAYOUT, SPEECH_RATE, NoisySpeech, noisy_speech
+from ..data.noisy_speech import LAYOUT, LEAD_S, NOISE_FIRST, SPEECH_RATE, NoisySpeech, noisy_speech
 from ..data.sounds import RATE, Sound, by_group, resample
 from ..measures import speech
 from ..methods.checkpoint import CHECKPOINT
@@ -35,11 +37,13 @@ from ..store import Row
 # `published` stands for every output that lies beside a clip.
 PUBLISHED = "published"
 METHODS = (*DENOISERS, PUBLISHED)
+# Behind a preset's name: it is told where the noise is alone.
+TOLD = "+span"
 
 
 @dataclass(frozen=True)
 class Denoised:
-    """One clip by one method: a denoiser's name, that of a published output, or a preset's.
+    """One clip by one method: a denoiser's name, that of a published output, or a preset's, with or without TOLD.
 
     weights: of a denoiser that needs a file. pictured: leave what the report's pictures need.
     """
@@ -56,13 +60,17 @@ class Denoised:
         return f"{self.item.group}.{self.item.id}.{self.method}.{self.seed}"
 
     @property
+    def preset(self) -> str:
+        return self.method.removesuffix(TOLD)
+
+    @property
     def published(self) -> Path | None:
         return dict(self.item.published).get(self.method)
 
     def identity(self) -> dict[str, Any]:
         """With the packages that judge, so that a row without PESQ is made again once PESQ can be had."""
         known = DENOISERS.get(self.method)
-        recipe = self.method if known or self.published else preset_digest(self.method)
+        recipe = self.method if known or self.published else preset_digest(self.preset)
         made_of = known.version(self.weights) if known else None
         about = {"seed": self.seed, "recipe": recipe, "made_of": made_of, "device": self.device}
         return about | {"judged_by": speech.versions()}
@@ -76,6 +84,7 @@ class Denoised:
             return row | {"device": "cpu", "missing": missing}
         sound = self.item.read()
         estimates = self._estimate(sound)
+        sound, estimates = _from(sound, self.item.lead_s), _estimated_from(estimates, self.item.lead_s)
         thumbnail = thumbnails.place(folder, self.key) if self.pictured else None
         row |= score(sound, estimates, thumbnail)
         _, references, stems = judged(sound, estimates, RATE)
@@ -92,19 +101,30 @@ class Denoised:
     @property
     def _says_which(self) -> bool:
         """Whether the first stem is the speech; of a blind separation the better one is taken."""
-        return bool(self.published) or self.method in DENOISERS or verb_of(self.method) == "denoise"
+        return bool(self.published) or self.method in DENOISERS or verb_of(self.preset) == "denoise"
 
     def _estimate(self, sound: Sound) -> Estimates:
         if self.published:
             cleaned, rate = soundfile.read(self.published, always_2d=True)
             return _with_noise(sound, cleaned.T, rate, 0.0)
         if self.method not in DENOISERS:
-            return by_preset(sound, self.method, self.seed, self.device)
+            told = {"only": [f"stem=noise,start=0,end={LEAD_S:g}"]} if self.method.endswith(TOLD) else None
+            return by_preset(sound, self.preset, self.seed, self.device, told)
         known = DENOISERS[self.method]
         noisy = resample(sound.mixture, sound.rate, known.rate)
         began = time.monotonic()
         cleaned = np.stack([known.clean(channel, self.seed, self.weights) for channel in noisy])
         return _with_noise(sound, cleaned, known.rate, time.monotonic() - began)
+
+
+def _from(sound: Sound, seconds: float) -> Sound:
+    """What is judged: where the noise is alone, nothing is left to be told apart."""
+    start = round(seconds * sound.rate)
+    return Sound(sound.mixture[:, start:], sound.references[:, :, start:], sound.rate)
+
+
+def _estimated_from(estimates: Estimates, seconds: float) -> Estimates:
+    return replace(estimates, stems=estimates.stems[:, :, round(seconds * estimates.rate) :])
 
 
 def _with_noise(sound: Sound, cleaned: NDArray[np.floating], rate: int, elapsed_s: float) -> Estimates:
@@ -130,6 +150,8 @@ def trials(
         for item in group[:limit]:
             shown = item in group[:PICTURED]
             found += [Denoised(item, name, seed, device, pictured=shown) for name in presets]
+            if item.group == NOISE_FIRST:
+                found += [Denoised(item, name + TOLD, seed, device) for name in presets if _can_be_told(name)]
             for name, known in DENOISERS.items():
                 if name in baselines:
                     weights = segan if known.weighted else None
@@ -138,6 +160,10 @@ def trials(
             if PUBLISHED in baselines:
                 found += [Denoised(item, name, 0, "cpu", pictured=shown) for name, _ in item.published]
     return found
+
+
+def _can_be_told(preset: str) -> bool:
+    return isinstance(load(preset).recipe, DenoisingRecipe)
 
 
 # --- report --------------------------------------------------------------------------------------------------------

@@ -1,236 +1,118 @@
-"""Mixtures separated by what is known of their sounds: examples from elsewhere, and spans in which one is alone."""
+"""What a person adds to a separation: an ear that chooses the best of several answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
-import soundfile
-from numpy.typing import NDArray
 
-from ...errors import BadRequest
-from ...judging import best_permutation
+from ...domain import MAX_ALTERNATIVES
 from .. import options
 from ..benchmark import Benchmark
-from ..data.pairings import foley
-from ..data.sounds import RATE, Sound, cut, of_half, resample
-from ..data.takes import Halves, Scene, Takes, found, has_examples
+from ..data.pairings import foley, remix
+from ..data.sounds import RATE, Problem, of_half
 from ..data.universal150 import universal150
-from ..measures.metrics import bss_eval
+from ..measures import metrics
 from ..methods import jobs
+from ..methods.estimates import Estimates
 from ..methods.ours import preset_digest
 from ..report.blocks import Block, Paragraph, Table
-from ..report.rows import by
-from ..report.summary import provenance
+from ..separations import judged
 from ..store import Row
 
-LAYOUT = "universal150/ and foley/, as the other benchmarks have them; those that are there"
-# What is known: nothing; both sounds; the first; another sound in the first one's place; and, in a clip that begins
-# with SPAN_S of each sound alone, nothing, or that it does.
-VARIANTS = ("blind", "both", "one", "wrong", "unsaid", "spans")
-PAIRED = {"both": "blind", "one": "blind", "wrong": "blind", "spans": "unsaid"}
-MEANING = {
-    "both": "an example of each sound",
-    "one": "an example of the first",
-    "wrong": "another sound as the example of the first",
-    "spans": "a second of each alone in the clip",
+# Where below --root the mixtures of a kind lie, and how they are read.
+KINDS: dict[str, tuple[str, Callable[[Path], Sequence[Problem]]]] = {
+    "universal150": ("universal150", universal150),
+    "remix": ("recordings", remix),
+    "foley": ("foley", foley),
 }
-SPAN_S = 1.0
-# dB: a clip that loses more is told.
-LOST = 1.0
+LAYOUT = "universal150/, recordings/remix.csv, foley/pairs.csv"
+# A confidence below which further answers are offered, see presets/default.toml.
+DOUBTFUL = 0.75
 
 
 @dataclass(frozen=True)
-class Guided:
-    """One mixture, one preset, and what is known. other: whose first sound stands in for the example in `wrong`."""
+class Alternatives:
+    """All answers of a preset to one mixture, judged each."""
 
-    item: Takes
-    variant: str
-    seconds: float
+    kind: str
+    item: Problem
     preset: str
     seed: int
     device: str
-    other: Takes
 
     @property
     def key(self) -> str:
-        return f"{self.item.group}.{self.item.id}.{self.variant}.{self.seconds:g}.{self.preset}.{self.seed}"
+        return f"{self.kind}.{self.item.id}.{self.preset}.{self.seed}"
 
     def identity(self) -> dict[str, Any]:
-        recipe = preset_digest(self.preset)
-        return {"seed": self.seed, "recipe": recipe, "device": self.device, "other": self.other.id, "span_s": SPAN_S}
+        return {"seed": self.seed, "recipe": preset_digest(self.preset), "device": self.device}
 
     def run(self, folder: Path) -> Row:
         sound = self.item.read()
-        takes = self.item.takes(max(self.seconds, SPAN_S))
         with jobs.scratch() as place:
-            before, fields = self._asked(sound, takes, place)
+            sound.write(place / "mixture.wav")
+            fields = {"clip": str(place / "mixture.wav"), "preset": self.preset, "seed": self.seed}
+            fields |= {"device": self.device, "alternatives": MAX_ALTERNATIVES}
             answer = jobs.do(place, "separate", fields)
             manifest = answer.manifest
-            stems = [np.stack(answer.stems())]
-            stems += [
-                np.stack([soundfile.read(answer.path.parent / stem.path, always_2d=True)[0].T for stem in one.stems])
-                for one in manifest.alternatives[1:]
-            ]
-            sdr, named = zip(*(_judge(sound, each[..., before:]) for each in stems), strict=True)
+            scores = []
+            for stems in answer.alternatives() or [answer.stems()]:
+                estimates = Estimates(np.stack(stems), manifest.rate, manifest.elapsed_s, {})
+                scores.append(metrics.evaluate(*judged(sound, estimates, RATE), RATE))
         return {
-            "group": self.item.group,
+            "kind": self.kind,
             "item": self.item.id,
             "method": self.preset,
-            "seed": self.seed,
-            "variant": self.variant,
-            "seconds": self.seconds,
-            "sdr": sdr,
-            "named": named,
-            "what": [one.what for one in manifest.alternatives],
-            "guidance": [[one.unexplained, one.trusted] for one in manifest.guidance],
-            "confidence": manifest.confidence,
-            "elapsed_s": round(manifest.elapsed_s, 3),
             "device": manifest.device,
+            "confidence": manifest.confidence,
+            "elapsed_s": manifest.elapsed_s,
+            "what": [one.what for one in manifest.alternatives],
+            "sdr": [round(float(np.mean(one.sdr)), 3) for one in scores],
+            "si_sdri": [round(float(np.mean(one.si_sdri)), 3) for one in scores],
         }
-
-    def _asked(self, sound: Sound, takes: list[NDArray[np.float32]], place: Path) -> tuple[int, dict[str, Any]]:
-        """How much is put before the mixture, in frames, and the request."""
-        frames = round(SPAN_S * sound.rate)
-        alone = [take[..., :frames] for take in takes] if self.variant in ("unsaid", "spans") else []
-        before = sum(part.shape[-1] for part in alone)
-        clip = place / "mixture.wav"
-        soundfile.write(clip, np.concatenate([*alone, sound.mixture], -1).T, sound.rate, subtype="FLOAT")
-        fields = {"clip": str(clip), "preset": self.preset, "seed": self.seed, "device": self.device}
-        fields["alternatives"] = "1" if self.variant in ("blind", "unsaid") else "2"
-        if self.variant == "spans":
-            edges = np.cumsum([0, *(part.shape[-1] for part in alone)]) / sound.rate
-            fields["only"] = [f"stem={k},start={edges[k - 1]},end={edges[k]}" for k in (1, 2)]
-        examples = {"both": takes, "one": takes[:1], "wrong": [self.other.takes(self.seconds)[0], takes[1]]}
-        like = []
-        for number, take in enumerate(examples.get(self.variant, ()), 1):
-            path = place / f"example-{number}.wav"
-            rate = self.other.read().rate if (self.variant, number) == ("wrong", 1) else sound.rate
-            soundfile.write(path, take[..., : round(self.seconds * rate)].T, rate, subtype="FLOAT")
-            like.append(f"{number}:0:::{path}")
-        return before, fields | {"like": like}
-
-
-def _judge(sound: Sound, stems: NDArray[np.floating]) -> tuple[float, bool]:
-    """Mean SDR of both stems at RATE, in dB, in the order that is better; and whether that is the order they have."""
-    references, heard = cut(resample(sound.references, sound.rate, RATE), resample(stems, sound.rate, RATE))
-    order, _ = best_permutation(references, heard)
-    return round(float(bss_eval(references, heard[list(order)])[0].mean()), 3), order == tuple(range(len(heard)))
 
 
 def trials(
-    root: Path,
-    half: str,
-    limit: int | None,
-    presets: Sequence[str],
-    variants: Sequence[str],
-    seconds: Sequence[float],
-    seed: int,
-    device: str,
-) -> list[Guided]:
-    mixtures, pairs = found(root)
-    sets: list[Sequence[Takes]] = []
-    if mixtures:
-        sets.append([Halves(item) for item in of_half(universal150(mixtures), half)])
-    if pairs:
-        sets.append([Scene(pairing) for pairing in of_half(foley(pairs), half)])
-    if not sets:
-        raise BadRequest(f"{root} holds none of the sets.", f"Expected {LAYOUT}.")
-    chosen: list[Guided] = []
-    for items in sets:
-        known = _first(items, max(seconds), limit)
-        for number, item in enumerate(known):
-            other = known[(number + len(known) // 2) % len(known)]
-            for preset in presets:
-                for length in seconds:
-                    for variant in variants or VARIANTS:
-                        # what is known by no example is known once
-                        if length == seconds[0] or variant in ("both", "one", "wrong"):
-                            chosen.append(Guided(item, variant, length, preset, seed, device, other))
-    return chosen
-
-
-def _first(items: Sequence[Takes], seconds: float, limit: int | None) -> list[Takes]:
-    """Those whose sounds have examples, `limit` at the most."""
-    known: list[Takes] = []
-    for item in items:
-        if len(known) == limit:
-            break
-        if has_examples(item, seconds):
-            known.append(item)
-    return known
+    root: Path, kinds: Sequence[str], half: str, limit: int | None, presets: Sequence[str], seed: int, device: str
+) -> list[Alternatives]:
+    items = [(kind, item) for kind in kinds for item in of_half(KINDS[kind][1](root / KINDS[kind][0]), half)[:limit]]
+    return [Alternatives(kind, item, preset, seed, device) for kind, item in items for preset in presets]
 
 
 def tables(rows: Sequence[Row]) -> list[Block]:
-    """Of each set: what is known against what is not, paired."""
-    blocks: list[Block] = []
-    for group, members in by(rows, "group").items():
-        lines = []
-        for variant, without in PAIRED.items():
-            for seconds, part in by([row for row in members if row["variant"] == variant], "seconds").items():
-                pairs = _pairs(part, [row for row in members if row["variant"] == without])
-                if pairs:
-                    lines.append(_line(variant, seconds, pairs))
-        if lines:
-            columns = (
-                "what is known",
-                "seconds",
-                "clips",
-                "SDR without",
-                "first answer",
-                "by examples",
-                "better of both",
-                "lost over 1 dB",
-                "least",
-                "named rightly",
-                "not trusted",
-                "s/clip",
-            )
-            blocks += [Paragraph(f"{group}:"), Table(columns, tuple(lines))]
-    return blocks
+    """The best of so many answers, chosen by who knows, and its gain over the first, paired."""
+    groups = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
+    groups["all"] = list(rows)
+    groups[f"all, confidence below {DOUBTFUL}"] = [row for row in rows if row["confidence"] < DOUBTFUL]
+    columns = ("mixtures", "clips", "answers", "SDR", "gain", "SI-SDRi", "gain", "worse than the mixture")
+    lines = [
+        _line(name, members, count)
+        for name, members in groups.items()
+        for count in range(1, MAX_ALTERNATIVES + 1)
+        if members
+    ]
+    return [Table(columns, tuple(lines))]
 
 
-def _pairs(rows: Sequence[Row], without: Sequence[Row]) -> list[tuple[Row, Row]]:
-    """Each row with that of the same item, preset and seed of which nothing was known."""
-
-    def same(row: Row) -> tuple[Any, ...]:
-        return row["item"], row["method"], row["seed"]
-
-    blind = {same(row): row for row in without}
-    return [(row, blind[same(row)]) for row in rows if same(row) in blind]
-
-
-def _line(variant: str, seconds: str, pairs: Sequence[tuple[Row, Row]]) -> tuple[str, ...]:
-    before = np.array([blind["sdr"][0] for _, blind in pairs])
-    first = np.array([row["sdr"][0] for row, _ in pairs]) - before
-    guided = np.array([row["sdr"][row["what"].index("as your examples say")] for row, _ in pairs]) - before
-    return (
-        MEANING[variant],
-        "" if variant == "spans" else f"{float(seconds):g}",
-        str(len(pairs)),
-        f"{before.mean():.2f}",
-        _gain(first),
-        _gain(guided),
-        _gain(np.maximum(guided, 0)),
-        str(int((first < -LOST).sum())),
-        f"{first.min():+.1f}",
-        f"{sum(row['named'][0] for row, _ in pairs)}",
-        str(sum(not all(trusted for _, trusted in row["guidance"]) for row, _ in pairs)),
-        f"{np.median([row['elapsed_s'] for row, _ in pairs]):.1f}",
-    )
-
-
-def _gain(values: NDArray[np.floating]) -> str:
-    error = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{values.mean():+.2f} ± {error:.2f}"
+def _line(name: str, rows: Sequence[Row], count: int) -> tuple[str, ...]:
+    cells = [name, str(len(rows)), str(count)]
+    for measure in ("sdr", "si_sdri"):
+        best = np.array([max(row[measure][:count]) for row in rows])
+        gain = best - np.array([row[measure][0] for row in rows])
+        error = gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else 0.0
+        cells += [f"{best.mean():.2f}", f"{gain.mean():+.2f} ± {error:.2f}"]
+    worse = np.mean([max(row["si_sdri"][:count]) < 0 for row in rows])
+    return (*cells, f"{worse:.0%}")
 
 
 def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
-    return [Paragraph(provenance(rows)), *tables(rows)]
+    about = "The best of so many answers to a clip, as who knows the true sounds would choose."
+    return [Paragraph(about), *tables(rows)]
 
 
 BENCHMARK = Benchmark(
@@ -240,13 +122,17 @@ BENCHMARK = Benchmark(
     tables=tables,
     options=(
         options.root(LAYOUT),
-        options.HALF,
-        options.limit("mixtures of each set"),
-        options.presets("default"),
-        click.Option(["--variant", "variants"], type=click.Choice(VARIANTS), multiple=True, help="May be repeated."),
         click.Option(
-            ["--seconds"], type=float, multiple=True, default=(2.0,), show_default=True, help="Of an example."
+            ["--kind", "kinds"],
+            type=click.Choice(list(KINDS)),
+            multiple=True,
+            default=tuple(KINDS),
+            show_default=True,
+            help="May be repeated.",
         ),
+        options.HALF,
+        options.limit("mixtures of each kind"),
+        options.presets("default"),
         options.SEED,
         options.DEVICE,
     ),

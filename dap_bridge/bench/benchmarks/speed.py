@@ -143,7 +143,7 @@ def _in_own_process(
     with jobs.scratch() as folder:
         clip = folder / "clip.wav"
         _write_clip(clip, seconds)
-        fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
+        fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device, "alternatives": 1}
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
             return pool.submit(_repeat, fields, folder, times).result()

@@ -33,6 +33,13 @@ class Answer:
         """Those that the manifest names, (channels, frames) each."""
         return [soundfile.read(stem, always_2d=True)[0].T for stem in results.stems(self.path, self.manifest)]
 
+    def alternatives(self) -> list[list[NDArray[np.float64]]]:
+        """The stems of every answer; none where there is but one."""
+        return [
+            [soundfile.read(self.path.parent / stem.path, always_2d=True)[0].T for stem in one.stems]
+            for one in self.manifest.alternatives
+        ]
+
 
 @contextmanager
 def scratch() -> Iterator[Path]:

@@ -10,6 +10,7 @@ import numpy as np
 from ... import presets
 from ...engine.methods import SEPARATORS
 from ..data.sounds import Sound
+from ..store import Row
 from . import jobs
 from .estimates import Estimates
 
@@ -17,15 +18,15 @@ from .estimates import Estimates
 KEPT = ("device", "iterations", "null_db", "confidence", "warnings")
 
 
-def by_preset(sound: Sound, preset: str, seed: int, device: str) -> Estimates:
-    """Raises DapError."""
+def by_preset(sound: Sound, preset: str, seed: int, device: str, known: Row | None = None) -> Estimates:
+    """known: further fields of the request. Raises DapError."""
     with jobs.scratch() as folder:
         clip = folder / "mixture.wav"
         sound.write(clip)
         verb = verb_of(preset)
-        of_verb = {} if verb == "denoise" else {"sources": len(sound.references)}
+        of_verb = {} if verb == "denoise" else {"sources": len(sound.references), "alternatives": 1}
         fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device}
-        answer = jobs.do(folder, verb, fields | of_verb)
+        answer = jobs.do(folder, verb, fields | of_verb | (known or {}))
         manifest, stems = answer.manifest, np.stack(answer.stems())
     return Estimates(stems, manifest.rate, manifest.elapsed_s, {key: getattr(manifest, key) for key in KEPT})
 

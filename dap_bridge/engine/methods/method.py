@@ -59,12 +59,13 @@ class Known:
     """What whoever asks for a separation knows, or wants, beyond the clip.
 
     alternatives: how many answers at the most, the first of them included; None: as many as the method thinks worth
-    hearing. The first is the same, however many there are.
-    examples: by source, from 0: clips in which it is heard alone. spans: by chunk: boxes as high as the clip, in which
-    but one source sounds, or one does not.
+    hearing. The first is the same, however many there are. residual: whether what no sound claims for itself is told
+    apart, in the first answer. examples: by source, from 0: clips in which it is heard alone. spans: by chunk: boxes as
+    high as the clip, in which but one source sounds, or one does not.
     """
 
     alternatives: int | None = 1
+    residual: bool = False
     examples: Mapping[int, Sequence[Heard]] = field(default_factory=dict)
     spans: Mapping[int, Sequence[ChunkBox]] = field(default_factory=dict)
 
@@ -98,7 +99,7 @@ class Separator(ABC, Generic[M]):
 
     @property
     def has_alternatives(self) -> bool:
-        """Whether it has more than one answer to a clip."""
+        """Whether it has more than one answer to a clip, and can tell where they disagree."""
         return False
 
     def draw(

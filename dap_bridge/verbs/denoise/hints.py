@@ -31,6 +31,7 @@ def read(run: JobRun, clip: ChunkedClip, front_rate: int) -> Hints:
     request = run.job.request
     spans = alone(request["only"], request["silent"])
     _require_within(spans, clip.reader)
+    _require_more(spans, clip.reader.frames / clip.reader.rate)
     named = ClipRef.several(request["noise_like"], request["noise_like_channel"])
     examples = tuple(_heard(number, ref, run, clip.reader, front_rate) for number, ref in enumerate(named, 1))
     return Hints(examples, _by_chunk(spans, clip))
@@ -48,6 +49,17 @@ def _require_within(spans: list[Span], reader: ClipReader) -> None:
             ) from error
         if span.end - span.start < LEAST_S:
             raise BadRequest(f"{where} is shorter than {1000 * LEAST_S:g} ms.", "Choose a longer one.")
+
+
+def _require_more(spans: list[Span], seconds: float) -> None:
+    """Raises BadRequest where nothing of the clip is left to part."""
+    reached = 0.0
+    for span in sorted(spans, key=lambda span: span.start):
+        if span.start > reached:
+            return
+        reached = max(reached, span.end)
+    if reached >= seconds - LEAST_S:
+        raise BadRequest("The spans cover all of the clip: nothing is left to be found.", "Mark a stretch of it alone.")
 
 
 def _heard(number: int, ref: ClipRef, run: JobRun, clip: ClipReader, front_rate: int) -> Example:

@@ -73,6 +73,8 @@ def correct(
                 correction.separated, correction.drawn = session.separated, session.drawn
         elif session.source and source != session.source:
             run.notes.append("The clip or the preset has changed since: it was separated again.")
+        if session.request.get("residual") and session.parent is None:
+            run.notes.append("The residual went back to the stems: a correction has none.")
         label = run.job.request["label"] or session.label
         if alternative is not None and not run.job.request["label"]:
             label = f"{session.label.removesuffix(_numbered(session.alternative))}{_numbered(alternative)}"

@@ -78,8 +78,9 @@ def _is_of(known: Session, stated: Session) -> bool:
 
 def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
     """What a manifest alone says of its session: all but what was learned."""
-    made = {"sources": len(manifest.stems), "preset": manifest.preset, "seed": manifest.seed}
-    request = clip.as_request() | made | {"format": Format(manifest.format)}
+    sources = sum(stem.role == "source" for stem in manifest.stems)
+    made = {"sources": sources, "preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
+    request = clip.as_request() | made | {"residual": sources < len(manifest.stems)}
     label = manifest.stems[0].name.removesuffix(" - stem 1")
     carry = manifest.carry is not False
     return Session(

@@ -38,6 +38,7 @@ COMMAND = Command(
             help="How many answers at the most; auto: three where the first one is doubtful, and with examples the one "
             "without them beside it. Left out: 1, with --like auto.",
         ),
+        click.option("--residual", is_flag=True, help="Also a stem of what no sound claims for itself."),
         *COMPUTING,
     ),
     fields,

@@ -37,9 +37,11 @@ def separate(run: JobRun, results: Path) -> Path:
     request = run.job.request
     preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
     with JobClipReader(ClipRef.from_request(request), run) as reader:
-        clip = MaskedClip(run, reader, preset, request["sources"], run.format())
+        residual = bool(request.get("residual"))
+        clip = MaskedClip(run, reader, preset, request["sources"], run.format(), residual)
         spans = boxes(request, reader.frames / reader.rate, reader.rate, clip.sources)
-        known = replace(told(request, clip, spans), alternatives=_wanted(request, preset, clip.method))
+        wanted = _wanted(request, preset, clip.method)
+        known = replace(told(request, clip, spans), alternatives=wanted, residual=residual)
         separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None, known, spans)
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
         source = fingerprint(reader, preset)
@@ -69,6 +71,10 @@ def _wanted(request: Mapping[str, Any], preset: SeparationPreset, method: Separa
     """How many answers at the most; None: as many as the method thinks worth hearing. Raises BadPreset."""
     asked = request.get("alternatives")
     wanted = asked or config.load().alternatives
+    if request.get("residual") and not method.has_alternatives:
+        raise BadPreset(
+            f"The preset {preset.name!r} has one answer only, and so no residual.", "Separate with another preset."
+        )
     if method.has_alternatives:
         return None if wanted == "auto" else int(wanted)
     if asked not in (None, "auto", "1"):
@@ -153,7 +159,8 @@ class Separation:
             for answer in self.answers(device):
                 number = answer.alternative
                 if number not in writers:
-                    places = [path.parent / folder(number) / path.name for path in paths]
+                    mine = paths if number == 1 else paths[: self.clip.sources]
+                    places = [path.parent / folder(number) / path.name for path in mine]
                     places[0].parent.mkdir(exist_ok=True)
                     writers[number] = stack.enter_context(self.clip.writer(places))
                 inside = self.known.spans.get(answer.index, ())

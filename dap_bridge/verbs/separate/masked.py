@@ -42,9 +42,12 @@ def titled(label: str, alternative: int, what: str) -> str:
 
 @dataclass
 class MaskedClip(ChunkedClip):
-    """method: what makes the masks; corrector: what corrects them, None where nothing does."""
+    """residual: whether what no source claims is a stem of its own. method: what makes the masks; corrector: what
+    corrects them, None where nothing does.
+    """
 
     preset: SeparationPreset
+    residual: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -127,11 +130,13 @@ class MaskedClip(ChunkedClip):
         )
 
     def stems(self, label: str, alternative: int = 1) -> tuple[Stem, ...]:
-        """Those of one answer, named after the label."""
-        named = enumerate(self.names, 1)
-        return tuple(
-            Stem(i, f"{label} - stem {i}", "source", posixpath.join(folder(alternative), name)) for i, name in named
-        )
+        """Those of one answer, named after the label. The first alone has a residual."""
+        places = [posixpath.join(folder(alternative), name) for name in self.names]
+        found = [Stem(i, f"{label} - stem {i}", "source", place) for i, place in enumerate(places, 1)]
+        if self.residual and alternative == 1:
+            name = f"residual{self.form.suffix}"
+            found.append(Stem(self.sources + 1, f"{label} - residual", "residual", name))
+        return tuple(found)
 
     def publish_sources(
         self,
@@ -154,6 +159,8 @@ class MaskedClip(ChunkedClip):
     def stamps(self, manifest: Path) -> dict[str, str]:
         """The stems beside `manifest`, for `Session.separated`; none where effects or clipping changed them."""
         if self.effects or self.clipped:
+            return {}
+        if self.residual:  # which corrections do not have
             return {}
         paths = [manifest.with_name(name) for name in self.names]
         try:

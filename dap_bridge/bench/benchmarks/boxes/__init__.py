@@ -58,7 +58,7 @@ class Drawn:
         sound.write(folder / "mixture.wav")
         mixture, first, second = at_judged_rate([sound.mixture[0], *sound.references[:, 0]], sound.rate)
         about = {"clip": str(folder / "mixture.wav"), "preset": self.preset, "seed": self.seed, "device": self.device}
-        heard = hear(folder, "0", "separate", **about)
+        heard = hear(folder, "0", "separate", alternatives=1, **about)
         order, _ = best_permutation(np.stack([first, second])[:, None], heard.stems[:, None])
         truth = np.stack([first, second] if order[0] == 0 else [second, first])
         picture = Picture(spectrogram(mixture), np.stack([spectrogram(one) for one in truth]), len(mixture))

@@ -1,4 +1,4 @@
-"""Masks redrawn by decoders, as a separation does it, and for an answer that it had no decoders for."""
+"""What becomes of a grouping: masks, what models explain by them, what decoders redraw; at once, or later."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ... import seeds
 from ...events import ChunkMasks, Step, StepCounter, relay
 from ...recipe import Refinement
 from ...signal.rows import Heard, see
-from .components import agreed, member_masks
+from .components import Factorisation, agreed, member_masks
+from .examples import Guide, silenced
 from .guidance import taught
 from .learned import Decoders, Learned, differing, restore
-from .models import blend
-from .recipe import ConsensusRecipe
+from .models import Alone, blend, model_members
+from .recipe import ConsensusRecipe, Models
 from .redraw import redraw
 
 # What an iteration of one decoder costs, in updates of one factorisation: for the progress bar alone.
@@ -58,6 +59,34 @@ def draw(
         yield ChunkMasks(index, masks.cpu(), None, differing(drawn), alternative=alternative)
 
 
+def answered(
+    seen: Tensor,
+    pool: list[Factorisation],
+    labels: Tensor,
+    members: int,
+    recipe: ConsensusRecipe,
+    generator: torch.Generator,
+    counter: StepCounter,
+    guide: Guide | None,
+    inside: Tensor,
+) -> Generator[Step, None, tuple[Tensor, Learned]]:
+    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it.
+
+    guide: what its models learn beside the chunk; inside: (sources, frames), where each source may sound.
+    """
+    masks = silenced(member_masks(pool, labels.to(seen.device), len(seen), members), inside)
+    models: list[Factorisation] = []
+    decoders = None
+    modelling = recipe.models if guide is None else taught(recipe)
+    if modelling is not None:
+        beside = None if guide is None else guide.alone(seen, masks.mean(0), inside)
+        models = yield from _model(seen, masks, modelling, generator, counter, beside)
+        masks = silenced(blend(masks, models, seen, modelling), inside)
+    if recipe.refinement is not None:
+        masks, decoders = yield from redrawn(seen, masks, recipe.refinement, generator, counter)
+    return masks, Learned(pool, labels, decoders, models, taught=guide is not None)
+
+
 def drawing_units(recipe: ConsensusRecipe, sources: int) -> int:
     decoders = recipe.refinement
     return len(recipe.members) * decoders.iterations * sources * _UNITS_PER_DECODER if decoders else 0
@@ -74,3 +103,13 @@ def redrawn(
             run, lambda at: counter.step("redrawing", at.index + 1, recipe.iterations, units=units, loss=float(at.loss))
         )
     )
+
+
+def _model(
+    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter, alone: Alone | None
+) -> Generator[Step, None, list[Factorisation]]:
+    """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
+    members, sources = masks.shape[:2]
+    total = members * (recipe.alone + recipe.together)
+    run = model_members(seen, masks, recipe, generator, alone)
+    return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))

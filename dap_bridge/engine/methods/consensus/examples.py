@@ -135,8 +135,8 @@ class Guide:
     def _reached(self, lesson: Lesson | None) -> Tensor:
         """A lesson's spectra as far as all examples reach, columns summing to one."""
         assert lesson is not None
-        own = lesson.spectra * self.within.repeat(len(lesson.seen))[:, None]
-        return own / own.sum(1, keepdim=True).clamp(min=TINY)
+        own = (lesson.spectra * self.within.repeat(len(lesson.seen))[:, None]).clamp(min=TINY)
+        return own / own.sum(1, keepdim=True)
 
 
 def divergence(v: Tensor, x: Tensor) -> Tensor:
@@ -202,12 +202,14 @@ def guides(
         views, rows, _ = see(first, front).shape
         own = _in_spans(spans, read, front, sources, device)
         heard = {k: _together([_seen(one.to(device), front, views, rows) for one in examples[k]]) for k in examples}
-        within = torch.ones(rows, dtype=torch.bool, device=device)
-        for one in (one for of_source in examples.values() for one in of_source):
-            within &= hertz(front, first.rate, rows, device) <= one.rate / 2
+        sounds = {k: own.get(k, heard.get(k)) for k in range(sources)}
+        reach = min((one.rate for of_source in examples.values() for one in of_source), default=first.rate) / 2
+        within = _reached(
+            hertz(front, first.rate, rows, device) <= reach, [s for s in sounds.values() if s is not None]
+        )
         lessons: list[Lesson | None] = [None] * sources
         for k in range(sources):
-            seen = own.get(k, heard.get(k))
+            seen = sounds[k]
             if seen is None:
                 continue
             longest = round(rules.longest_s * front.rate / front.hop)
@@ -215,6 +217,15 @@ def guides(
             lessons[k] = yield from relay(run, lambda _: next(done))
         found.append(Guide(front, lessons, within, recipe, rules))
     return found if any(guide.known for guide in found) else []
+
+
+def _reached(within: Tensor, sounds: Sequence[Tensor]) -> Tensor:
+    """The rows that all recordings reach, or all rows, where less than half of any of the sounds (views, rows, frames)
+    lies in them: then more is known by what is missing above.
+    """
+    powers = [seen.square().sum((0, 2)) for seen in sounds]
+    kept = all(float((power * within).sum()) >= float(power.sum()) / 2 for power in powers)
+    return within if kept else torch.ones_like(within)
 
 
 def _lesson(

@@ -324,12 +324,15 @@ def consensus(partitions: Tensor, energy: Tensor, sources: int) -> Groups:
 
 def separability(description: Description, labels: Tensor, features: Features) -> float:
     """How far apart the groups lie, 0..1: the share of the components' variance, weighed by energy, that lies between
-    the groups and not within them; the mean over all settings of the features (Fisher's ratio, bounded).
+    the groups and not within them (Fisher's ratio, bounded); the mean over the exponents of kinship, which tells good
+    groups best, or over all settings of features that have none.
 
     labels: (components, sources), rows summing to one.
     """
     share = (description.energy / description.energy.sum().clamp(min=TINY))[:, None]
     points = embed(description, features)
+    if features.kinship is not None:
+        points = points[-len(features.kinship.exponents) :]
     mean = (points * share).sum(1, keepdim=True)
     size = (labels * share).sum(0)[:, None]
     centres = labels.mT @ (points * share) / size.clamp(min=TINY)

@@ -119,10 +119,10 @@ class Models(Section):
 
 @dataclass(frozen=True)
 class Confidence(Section):
-    """How probably stems are good: by the clusterings' agreement and the groups' separability, added up."""
+    """How probably stems are good: by how far apart the groups lie (`grouping.separability`)."""
 
-    half: float  # the sum at which the probability is one half
-    width: float  # the probability is 1 / (1 + exp(-(sum - half) / width))
+    half: float  # the separability at which the probability is one half
+    width: float  # the probability is 1 / (1 + exp(-(separability - half) / width))
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ class Alternatives(Section):
     further: int  # faintest: groups beyond as many as there are sources
     faint: int  # faintest: of these groups, which are one source
     compression: float  # contrast: exponent of the activation, one of those that features have
+    residual: tuple[Literal["kinship", "contrast", "timbre", "faintest"], ...]  # what the first answer is compared with
     same: float  # share of the energy in components that have the same source, from which two answers are one
 
     def __post_init__(self) -> None:

@@ -24,19 +24,17 @@ from .components import (
     component_islands,
     component_spectra,
     factorise,
-    member_masks,
     spectral_islands,
 )
 from .counting import evidence, probabilities
-from .drawing import drawing_units, redrawn
-from .examples import BLIND, GUIDED, Guide, allowed, guides, silenced
+from .drawing import answered, drawing_units
+from .examples import BLIND, GUIDED, Guide, allowed, guides
 from .grouping import Description, concatenate, describe, separability
-from .guidance import Compared, Named, compare, inform, name, taught
+from .guidance import Compared, Named, compare, inform, name
 from .learned import Learned, differing, dump
 from .members import group_members
-from .models import Alone, blend, model_members
 from .priors import Prior, informed, settle
-from .recipe import Confidence, ConsensusRecipe, Features, Models
+from .recipe import Alternatives, Confidence, ConsensusRecipe, Features
 from .takes import FIRST, takes
 
 
@@ -48,7 +46,7 @@ def separate(
     sources: int,
     seed: int,
     device: torch.device,
-    known: Known,
+    known: Known | None = None,
 ) -> Iterator[Event]:
     """Component consensus of a clip that is read chunk by chunk; yields the events of engine/events.py.
 
@@ -58,7 +56,7 @@ def separate(
     same random start, when its masks are made. A chunk whose spectrum falls apart into as many islands as there are
     sources is divided by them. All answers share the components; those after the first are not redrawn.
     """
-    separation = _Separation(read, chunks, recipe, sources, seed, device, known)
+    separation = _Separation(read, chunks, recipe, sources, seed, device, known or Known())
     described = yield from separation.describe()
     grouped = yield from separation.group(described)
     sounds = separation.sounds(described)
@@ -70,6 +68,8 @@ def separate(
             own = generator if number == 1 else seeds.generator(seed, number * chunks + index)
             confidence = take.confidence if chunk.islands is None else 1.0
             masks, learned = yield from separation.answer(index, chunk, take, confidence, own, draws=number == 1)
+            if number == 1:
+                masks = yield from separation.claimed(index, chunk, masks, grouped, confidence)
             yield ChunkMasks(
                 index,
                 masks,
@@ -133,10 +133,13 @@ class _Grouping:
 
 @dataclass(frozen=True)
 class _Grouped:
-    """takes: all answers, the first one first."""
+    """takes: all answers, the first one first; beside: those that the first is compared with for a residual, none where
+    none is asked for; guidance: see ChunkMasks.
+    """
 
     takes: list[_Grouping]
-    guidance: tuple[Guidance, ...] = ()
+    beside: list[_Grouping]
+    guidance: tuple[Guidance, ...]
 
 
 @dataclass
@@ -154,13 +157,17 @@ class _Separation:
     guides: list[Guide] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._most - 1))
-
-    @property
-    def _most(self) -> int:
-        """How many answers there may be, before it is known how many there are."""
         rules = self.recipe.alternatives
-        return (rules.offered if rules else 1) if self.known.alternatives is None else self.known.alternatives
+        beside = len(rules.residual) if rules and self.known.residual else 0
+        self.counter = StepCounter(_units(self.recipe, self.sources, self.chunks, self._wanted(0.0) - 1 + beside))
+
+    def _wanted(self, confidence: float) -> int:
+        """How many answers at the most; those with and without examples are two."""
+        rules = self.recipe.alternatives
+        if rules is None:
+            return 1
+        offered = rules.offered if confidence < rules.offered_below else 2 if self.guides else 1
+        return offered if self.known.alternatives is None else self.known.alternatives
 
     def describe(self) -> Generator[Step | Note, None, list[_Described]]:
         """What the components of every chunk are like."""
@@ -198,7 +205,7 @@ class _Separation:
             everyone, members, recipe.features, recipe.grouping, sources=self.sources, generator=generator
         )
         groups = yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0))
-        evident = groups.agreement + separability(everyone[-1], groups.labels, recipe.features)
+        evident = separability(everyone[-1], groups.labels, recipe.features)
         confidence = _probability(evident, recipe.confidence)
 
         def settled(labels: Tensor) -> Tensor:
@@ -207,37 +214,36 @@ class _Separation:
             )
 
         named = self._name(described, groups.labels.split(counts))
-        labels = settled(groups.labels if named is None else torch.cat(named.labels))
-        found = [_Grouping(labels.split(counts), FIRST if named is None else BLIND, confidence)]
-        wanted = self._wanted(confidence, guided=named is not None)
-        if named is not None:
-            sure = max(confidence, recipe.examples.confidence) if recipe.examples else confidence
-            first = named.leads(confidence, recipe.caution)
-            found.insert(0 if first else 1, _Grouping(labels.split(counts), GUIDED, sure, named.distance))
-        rules = recipe.alternatives
-        if rules is not None and wanted > len(found):
+        first = settled(groups.labels if named is None else torch.cat(named.labels))
+        told = [_Grouping(first.split(counts), FIRST if named is None else BLIND, confidence)]
+        if named is not None and recipe.examples is not None:
+            sure = max(confidence, recipe.examples.confidence)
+            guided = _Grouping(first.split(counts), GUIDED, sure, named.distance)
+            told.insert(0 if named.leads(confidence, recipe.caution) else 1, guided)
+
+        def further(rules: Alternatives, wanted: int) -> Generator[Step, None, list[_Grouping]]:
             making = takes(
                 everyone,
                 members,
-                labels,
+                first,
                 recipe,
                 rules,
-                wanted=wanted - len(found),
+                wanted=wanted,
                 inform=settled,
                 generator=lambda: seeds.generator(self.seed, -1),
             )
-            more = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
-            found += [_Grouping(one.labels.split(counts), one.what, confidence) for one in more]
-        found = found[:wanted]
-        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, len(found) - 1)
-        return _Grouped(found, () if named is None else named.guidance)
+            found = yield from relay(making, lambda done: self.counter.step("grouping", done, units=0))
+            return [_Grouping(one.labels.split(counts), one.what, confidence) for one in found]
 
-    def _wanted(self, confidence: float, *, guided: bool) -> int:
-        """How many answers: by examples and without them are two."""
-        rules = self.recipe.alternatives
-        doubtful = rules is not None and confidence < rules.offered_below
-        wanted = self._most if self.known.alternatives is not None or doubtful else 1
-        return max(wanted, 2) if guided and self.known.alternatives is None else wanted
+        wanted, beside = self._wanted(confidence), list[_Grouping]()
+        told = told[:wanted]
+        if (rules := recipe.alternatives) is not None:
+            told += yield from further(rules, wanted - len(told))
+            compared = replace(rules, order=rules.residual if self.known.residual else (), same=math.inf)
+            beside = yield from further(compared, len(compared.order))
+        more = len(told) - 1 + len(beside)
+        self.counter.total = self.counter.done + _answering(recipe, self.sources, self.chunks, more)
+        return _Grouped(told, beside, () if named is None else named.guidance)
 
     def _name(self, described: Sequence[_Described], labels: Sequence[Tensor]) -> Named | None:
         """The groups called after the sounds that are known; None where there are none."""
@@ -281,13 +287,26 @@ class _Separation:
             inside = allowed(self.known.spans.get(index, ()), self.sources, seconds(window.front, seen))
             if guide is not None:
                 own = inform(guide, pool, seen, own, near, inside, window.members, generator)
-            masks, kept = yield from _answer(
+            masks, kept = yield from answered(
                 seen, pool, own, window.members, steps, generator, self.counter, guide, inside
             )
             answers.append(masks)
             learned.append(replace(kept, belief=belief))
         fronts = [window.front for window in windows]
         return agreed(answers, fronts, recipe.mask_exponent, belief).cpu(), learned
+
+    def claimed(
+        self, index: int, chunk: _Chunk, masks: Tensor, grouped: _Grouped, confidence: float
+    ) -> Generator[Step, None, Tensor]:
+        """The masks (sources, rows, frames) of the first answer, as far as those that it is compared with say the same,
+        and what is left, as one more; as they are, where it is compared with none.
+        """
+        least = masks
+        for number, take in enumerate(grouped.beside, 2):
+            own = seeds.generator(self.seed, number * self.chunks + index)
+            others, _ = yield from self.answer(index, chunk, take, confidence, own, draws=False)
+            least = torch.minimum(least, others)
+        return torch.cat([least, 1 - least.sum(0, keepdim=True)]) if grouped.beside else masks
 
     def _take_apart(
         self, index: int, generator: torch.Generator, snapshots: Sequence[float]
@@ -354,34 +373,6 @@ def _priors(described: _Described) -> list[Prior]:
     return [partial(settle, energy=described.snapshots[-1].energy, islands=described.islands)]
 
 
-def _answer(
-    seen: Tensor,
-    pool: list[Factorisation],
-    labels: Tensor,
-    members: int,
-    recipe: ConsensusRecipe,
-    generator: torch.Generator,
-    counter: StepCounter,
-    guide: Guide | None,
-    inside: Tensor,
-) -> Generator[Step, None, tuple[Tensor, Learned]]:
-    """The masks of a window's members for one chunk, (members, sources, bins, frames), and what they learned of it.
-
-    guide: what its models learn beside the chunk; inside: (sources, frames), where each source may sound.
-    """
-    masks = silenced(member_masks(pool, labels.to(seen.device), len(seen), members), inside)
-    models: list[Factorisation] = []
-    decoders = None
-    modelling = recipe.models if guide is None else taught(recipe)
-    if modelling is not None:
-        beside = None if guide is None else guide.alone(seen, masks.mean(0), inside)
-        models = yield from _model(seen, masks, modelling, generator, counter, beside)
-        masks = silenced(blend(masks, models, seen, modelling), inside)
-    if recipe.refinement is not None:
-        masks, decoders = yield from redrawn(seen, masks, recipe.refinement, generator, counter)
-    return masks, Learned(pool, labels, decoders, models, taught=guide is not None)
-
-
 def _probability(evidence: float, recipe: Confidence) -> float:
     return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
@@ -407,13 +398,3 @@ def _on_rows(islands: Tensor, front: Front, rows: int) -> Tensor:
     """The islands (bins,) of the first window on another's rows, by the nearest bin: bands go with the last one."""
     nearest = torch.linspace(0, len(islands) - 1, bins(front)).round().long()
     return islands[F.pad(nearest, (0, rows - bins(front)), value=len(islands) - 1)]
-
-
-def _model(
-    seen: Tensor, masks: Tensor, recipe: Models, generator: torch.Generator, counter: StepCounter, alone: Alone | None
-) -> Generator[Step, None, list[Factorisation]]:
-    """The models of every member of a window, each from its own masks (members, sources, bins, frames)."""
-    members, sources = masks.shape[:2]
-    total = members * (recipe.alone + recipe.together)
-    run = model_members(seen, masks, recipe, generator, alone)
-    return (yield from relay(run, lambda done: counter.step("modelling", done, total, units=recipe.runs * sources)))

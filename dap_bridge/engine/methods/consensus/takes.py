@@ -60,7 +60,7 @@ def takes(
     done = count(1)
     found = [Take(first, FIRST)]
     for kind in rules.order:
-        if len(found) > wanted:
+        if len(found) > wanted or not energy.any():  # of silence there is one answer
             break
         if kind == "kinship" and recipe.features.kinship is None:
             continue

@@ -40,7 +40,7 @@ class KnownLevel:
     own: bool
 
     def over(self, guessed: Tensor) -> Tensor:
-        """In place of what is guessed of the clip, (bins, 1), and where only the spectrum is believed, as loud as that."""
+        """In place of what is guessed of the clip, (bins, 1); as loud as that where the level is not believed."""
         known = self.power[:, None]
         if not self.own:
             known = known * (guessed / known).log().nanmedian().nan_to_num(0).exp()
@@ -215,14 +215,19 @@ def cleaned_levels(view: Tensor, rate: int, recipe: DenoisingRecipe, known: Know
     return (power * ((forwards + backwards) / 2).square())[band].sum(0)
 
 
-def pauses_db(levels: Tensor, recipe: Speech) -> float:
-    """How far the quiet frames of a clip lie below its loud ones, dB; `levels` as `cleaned_levels` gives them.
+def filled_db(levels: Tensor, left: Tensor, recipe: Speech) -> float:
+    """How far the noise lies below the loud frames of a clip once the steady floor is gone, dB; `levels` as
+    `cleaned_levels` gives them; left: the same of frames of noise alone, as many as are known.
 
-    Speech pauses. Where they are not quiet though the floor has been taken out, another sound is there.
+    Speech pauses. Where its pauses are not quiet though the floor has been taken out, another sound is there; and so it
+    is where noise that is known to be alone is not.
     """
-    frames = len(levels)
-    quiet, loud = (levels.kthvalue(max(1, round(q * frames))).values for q in (recipe.quiet, recipe.loud))
-    return float(10 * (quiet.clamp(min=TINY * float(levels.max()) + 1e-30) / loud.clamp(min=1e-30)).log10())
+
+    def at(share: float) -> Tensor:
+        return levels.kthvalue(max(1, round(share * len(levels)))).values
+
+    noise = torch.cat([at(recipe.quiet)[None], left.mean()[None] if len(left) else left]).max()
+    return float(10 * (noise.clamp(min=TINY * float(levels.max()) + 1e-30) / at(recipe.loud).clamp(min=1e-30)).log10())
 
 
 def speech_evidence(audio: Tensor, rate: int, recipe: Speech) -> Evidence:

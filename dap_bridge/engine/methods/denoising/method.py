@@ -14,8 +14,8 @@ from ...recipe import Front
 from ...signal.rows import see
 from ...signal.stems import apply_masks
 from ..consensus.separation import separate
-from ..method import Denoiser, Hints, Known, Read, Shelf
-from .cleaning import Evidence, clean, cleaned_levels, pauses_db, speech_evidence, speech_likeness
+from ..method import Denoiser, Hints, Read, Shelf
+from .cleaning import Evidence, clean, cleaned_levels, filled_db, speech_evidence, speech_likeness
 from .profile import Belief, Profile, hold
 from .recipe import DenoisingRecipe
 
@@ -50,7 +50,8 @@ class Denoising(Denoiser[DenoisingRecipe]):
         profile = Profile.of(read, hints, recipe, device)
         views = (read(index).view.mean(0).to(device) for index in range(chunks))
         levels = [cleaned_levels(view, self.front.rate, recipe, profile.of_view).cpu() for view in views]
-        filled = pauses_db(torch.cat(levels), recipe.speech) > recipe.speech.filled_db
+        left = filled_db(torch.cat(levels), profile.left, recipe.speech)
+        filled = left > recipe.speech.filled_db
         masks = _Masks(self, read, chunks, shelf, seed, device, hints, profile)
         if filled:
             yield from masks.make()
@@ -84,17 +85,16 @@ class _Masks:
     def make(self) -> Generator[Step | Note]:
         """Separate the clip, and find which of the two sounds, 0 or 1, is the speech."""
         recipe, read = self.method.recipe, self.read
-        known, seed, device = Known(), self.seed, self.device
-        for event in separate(read, self.chunks, recipe.separation, sources=2, seed=seed, device=device, known=known):
+        for event in separate(read, self.chunks, recipe.separation, sources=2, seed=self.seed, device=self.device):
             if not isinstance(event, ChunkMasks):
                 yield event
                 continue
             self._listen(event)
+        likeness = [speech_likeness(found) for found in self.likely]
         if self.profile.spectra is None:
-            likeness = [speech_likeness(found) for found in self.likely]
             self.speech = likeness.index(max(likeness))
         else:
-            self.speech = self.belief.speech()
+            self.speech = self.belief.speech(likeness, recipe.profile)
 
     def of(self, index: int) -> Tensor:
         """The masks of a chunk, speech first: (2, rows, frames)."""
@@ -110,6 +110,9 @@ class _Masks:
     def _listen(self, event: ChunkMasks) -> None:
         recipe, front, masks = self.method.recipe, self.method.front, event.masks
         heard = self.read(event.index)
+        stems = apply_masks(heard.view.mean(0, keepdim=True), front.rate, masks, front, recipe.separation.stems)
+        for found, stem in zip(self.likely, stems, strict=True):
+            found.append(speech_evidence(stem[0], front.rate, recipe.speech))
         if self.profile.spectra is not None:
             seen = see(heard.to(self.device), front)
             generator = seeds.generator(self.seed, self.chunks + event.index)
@@ -117,8 +120,4 @@ class _Masks:
             explained = self.profile.explain(seen, spans, heard.rate, generator).cpu()
             self.belief.learn(masks, explained, seen.cpu(), spans, heard.rate, front, event.confidence)
             masks = torch.cat([masks, explained[None]])
-        else:
-            stems = apply_masks(heard.view.mean(0, keepdim=True), front.rate, masks, front, recipe.separation.stems)
-            for found, stem in zip(self.likely, stems, strict=True):
-                found.append(speech_evidence(stem[0], front.rate, recipe.speech))
         self.shelf[event.index] = masks.half()

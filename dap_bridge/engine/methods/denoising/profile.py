@@ -15,7 +15,7 @@ from ...signal.rows import Heard, hertz, see
 from ...tiny import TINY
 from ..consensus.components import descend, uniform
 from ..method import Alone, Example, Hints, Read
-from .cleaning import KnownLevel, known_level
+from .cleaning import KnownLevel, cleaned_levels, known_level
 from .recipe import DenoisingRecipe
 from .recipe import Profile as Numbers
 
@@ -63,7 +63,8 @@ class Spectra:
 class Profile:
     """What is known of the noise; all of it None where nothing is.
 
-    of_view, of_audio: its level in each bin, see `cleaning.noise_floor`, in the view of a clip and in the clip itself.
+    of_view, of_audio: its level in each bin, see `cleaning.noise_floor`, in the view of a clip and in the clip itself;
+    left: of the clip's own noise alone once that is gone, as `cleaning.cleaned_levels` gives it, on the CPU.
     """
 
     recipe: Numbers
@@ -71,6 +72,7 @@ class Profile:
     spectra: Spectra | None = None
     of_view: KnownLevel | None = None
     of_audio: KnownLevel | None = None
+    left: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     @classmethod
     def of(cls, read: Read, hints: Hints, recipe: DenoisingRecipe, device: torch.device) -> Profile:
@@ -80,7 +82,7 @@ class Profile:
         if not found:
             return cls(recipe.profile, front)
         trusted = [one for one in found if one.own]
-        levels = [
+        of_view, of_audio = (
             known_level(
                 [(getattr(one.heard, name).to(device), one.top) for one in trusted or found],
                 rate,
@@ -88,8 +90,11 @@ class Profile:
                 own=bool(trusted),
             )
             for name, rate in (("view", front.rate), ("audio", found[0].heard.rate))
-        ]
-        return cls(recipe.profile, front, learn(found, front, recipe.profile, device), *levels)
+        )
+        views = [one.heard.view.mean(0).to(device) for one in trusted]
+        left = [cleaned_levels(view, front.rate, recipe, of_view).cpu() for view in views]
+        spectra = learn(found, front, recipe.profile, device)
+        return cls(recipe.profile, front, spectra, of_view, of_audio, torch.cat([torch.zeros(0), *left]))
 
     def explain(self, seen: Tensor, spans: Sequence[Alone], rate: int, generator: torch.Generator) -> Tensor:
         """The speech's mask, (rows, frames), where what the noise's spectra do not explain is speech; one half where
@@ -166,15 +171,17 @@ class Belief:
         self.leaked += (masks.square() * power)[..., silent].sum((1, 2))
         self.confidences.append(0.0 if confidence is None else confidence)
 
-    def speech(self) -> int:
-        """Which of its sounds is the speech: that which is less noise."""
-        return int((self.overlap[:, 0] / self.overlap[:, 1].clamp(min=TINY)).argmax())
+    def speech(self, likeness: Sequence[float], recipe: Numbers) -> int:
+        """Which of its sounds is the speech: that which is less noise, and more like speech (`speech_likeness`)."""
+        shared = self.overlap[:, 0] / self.overlap[:, 1].clamp(min=TINY)
+        return int((shared * torch.tensor(likeness) ** recipe.likeness).argmax())
 
     def of(self, speech: int, recipe: Numbers) -> float:
-        """0 .. 1: as confident as it is, and less, the more of the noise alone it takes for speech."""
+        """0 .. 1: the more confident it is, and the less of the noise alone it takes for speech."""
         leak = float(self.leaked[speech] / self.leaked.sum().clamp(min=TINY))
-        confidence = sum(self.confidences) / len(self.confidences)
-        return float((confidence * max(0.0, 1 - leak / recipe.leak)) ** recipe.sharpness)
+        trust = sum(self.confidences) / len(self.confidences) * max(0.0, 1 - leak / recipe.leak)
+        doubted, believed = recipe.trust
+        return min(1.0, max(0.0, (trust - doubted) / (believed - doubted)))
 
 
 def hold(speech: Tensor, heard: Heard, spans: Sequence[Alone], residue: float) -> Tensor:

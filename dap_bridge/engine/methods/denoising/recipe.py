@@ -50,11 +50,14 @@ class Profile(Section):
     updates: int  # multiplicative, on the clip
     relaxation: float  # exponent of an update's ratios: 1 as they are, below 2
     leak: float  # share of the noise alone in the separated speech, from which on the separation is not believed
-    sharpness: float  # exponent of that belief
+    trust: tuple[float, float]  # its confidence, less for leaking: up to where it does not count, from where in full
+    likeness: float  # exponent of how much a sound behaves like speech, beside how little of it is the noise's
     steadiness: float  # frames that a known floor counts as against those around
 
     def __post_init__(self) -> None:
         check_relaxation(self.relaxation)
+        if not 0 <= self.trust[0] < self.trust[1]:
+            raise ValueError("profile.trust: the first number is below the second")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,158 @@
+"""What a user says of places in a clip: boxes of time and frequency, and spans of time. Standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+
+
+class Op(StrEnum):
+    """What a box says of its stem: nothing of the mixture in it is this stem's, or all of it."""
+
+    DEACTIVATE = "deactivate"
+    ACTIVATE = "activate"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of time and frequency in which the user knows better.
+
+    stem counts from 1; start, end: seconds from the clip's beginning; low, high: Hz; strength: 0..1, how far the mask
+    is moved; feather: seconds over which the box fades out beyond its ends, None for the preset's.
+    """
+
+    stem: int
+    op: Op
+    start: float
+    end: float
+    low: float
+    high: float
+    strength: float = 1.0
+    feather: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Box:
+        """`stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000`, in any order, and `strength` and `feather`.
+
+        Raises ValueError with the reason, which is a sentence's end.
+        """
+        fields = fields_of(text.split(","), tuple(cls.__dataclass_fields__), _OPTIONAL)
+        if fields["op"] not in [op.value for op in Op]:
+            raise ValueError(f"op must be {' or '.join(Op)}")
+        numbers = {key: number_of(key, value) for key, value in fields.items() if key not in ("stem", "op")}
+        box = cls(_stem(fields["stem"]), Op(fields["op"]), **numbers)
+        box._check()
+        return box
+
+    def _check(self) -> None:
+        if self.start < 0 or self.low < 0:
+            raise ValueError("start and low must not be negative")
+        if self.end <= self.start:
+            raise ValueError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
+        if self.high <= self.low:
+            raise ValueError(f"high ({self.high:g} Hz) must be above low ({self.low:g} Hz)")
+        if not 0 <= self.strength <= 1:
+            raise ValueError("strength must be from 0 to 1")
+        if self.feather is not None and not 0 <= self.feather <= LONGEST_FEATHER_S:
+            raise ValueError(f"feather must be from 0 to {LONGEST_FEATHER_S:g} seconds")
+
+    def require_inside(self, seconds: float, rate: int, stems: int) -> None:
+        """Raises ValueError where a clip of so many seconds, of that rate and with so many stems, has no such place."""
+        if self.stem > stems:
+            raise ValueError(f"there is no stem {self.stem}, only {stems}")
+        if self.start >= seconds or self.end > seconds + ROUNDED_S:
+            raise ValueError(f"it reaches to {self.end:g} s, the clip only to {seconds:g} s")
+        if self.low >= rate / 2:
+            raise ValueError(f"it begins at {self.low:g} Hz, the clip ends at {rate / 2:g} Hz")
+
+    def as_text(self) -> str:
+        """What `parse` reads."""
+        return ",".join(f"{key}={value}" for key, value in asdict(self).items() if value is not None)
+
+
+# Of one session: more than a hand draws.
+MAX_BOXES = 200
+_OPTIONAL = ("strength", "feather")
+LONGEST_FEATHER_S = 10.0
+# Hosts round: so much may a box end after the clip.
+ROUNDED_S = 1e-3
+
+
+def fields_of(pairs: Iterable[str], names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
+    """The values of `key=value` pairs by their keys, which are `names`, in any order; `optional` may be left out.
+
+    Raises ValueError with the reason, which is a sentence's end.
+    """
+    fields: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or key not in names:
+            raise ValueError(f"{pair.strip()[:40]!r} is none of {', '.join(names)} with a value")
+        if key in fields:
+            raise ValueError(f"{key} is given twice")
+        fields[key] = value
+    missing = [name for name in names if name not in fields and name not in optional]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")
+    return fields
+
+
+def _stem(text: str, names: Sequence[str] = ()) -> int:
+    """The number, from 1, of a stem that is called by it, or by one of `names`, where stems have any."""
+    if names:
+        if text not in names:
+            raise ValueError(f"stem must be {' or '.join(names)}")
+        return names.index(text) + 1
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError("stem must be a whole number from 1")
+    return int(text)
+
+
+def number_of(name: str, text: str) -> float:
+    """The number that a field holds. Raises ValueError as `fields_of` does."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{name} must be a number, not {text[:40]!r}") from None
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, not {text[:40]}")
+    return value
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of time of which the user knows one sound: that nothing else is heard in it, or that it is silent.
+
+    stem counts from 1; start, end: seconds from the clip's beginning.
+    """
+
+    stem: int
+    start: float
+    end: float
+
+    @classmethod
+    def parse(cls, text: str, names: Sequence[str] = ()) -> Span:
+        """`stem=1,start=0,end=1.5`, in any order; of stems that have `names`, one of these instead of the number.
+
+        Raises ValueError with the reason, which is a sentence's end.
+        """
+        fields = fields_of(text.split(","), tuple(cls.__dataclass_fields__))
+        stem = _stem(fields["stem"], names)
+        start, end = (number_of(key, fields[key]) for key in ("start", "end"))
+        if start < 0:
+            raise ValueError("start must not be negative")
+        if end <= start:
+            raise ValueError(f"end ({end:g} s) must come after start ({start:g} s)")
+        return cls(stem, start, end)
+
+    def require_inside(self, seconds: float) -> None:
+        """Raises ValueError where a clip of so many seconds has no such place."""
+        if self.start >= seconds or self.end > seconds + ROUNDED_S:
+            raise ValueError(f"it reaches to {self.end:g} s, the clip only to {seconds:g} s")
+
+
+# Of one request: examples, and spans of each kind.
+MAX_EXAMPLES = 16
+MAX_SPANS = 64
