@@ -117,6 +117,8 @@ def test_a_note_is_of_a_sound_that_can_be_asked_for(sound: str) -> None:
     assert controls == ([f'sound "Sound" int "" 1 1 {most}'] if sound == "alone" else [])
     asking = "separate" if sound == "alone" else "denoise"
     (source,) = (source for source in audacity.sources() if source.name == VERBS[asking])
+    fields = {field.name for field in schema.fields(protocol.VERBS[asking])}
+    assert {"only", *re.findall(r'\(setf dap-like "(\w+)"\)', source.read_text(encoding="utf-8"))} <= fields
     known = re.findall(r'"(\w+)"', re.findall(r"\(setf dap-sounds '(.+)\)", source.read_text(encoding="utf-8"))[0])
     assert known == ([str(number) for number in range(1, most + 1)] if sound == "alone" else [sound])
 
