@@ -27,6 +27,7 @@ from .stems import Result, Stem
 
 ALIVE = "audacity.status"
 BEAT_S, POLL_S = 1.0, 0.1
+REDRAW = "redraw"
 WHOLE = "Select a part of the track of a stem that DAP placed: of one clip, which is whole and as it came."
 
 
@@ -74,9 +75,11 @@ def answer(asked: MaskRequest, spool: Path) -> None:
     position, stem = locate(asked, known)
     session = stem.result.session
     _keep_clip(stem.result, spool)
+    if stem.result.drawn != (asked.op != REDRAW):
+        raise _wrong_answer(stem.result)
+    place = (session, stem.index, position, asked.track, asked.start, asked.end, stem.result.alternative)
     if asked.op == "edit":
-        correction = Correction(session, session, stem.index, position, asked.track, asked.start, asked.end)
-        _open_editor(correction, spool)
+        _open_editor(Correction(session, *place), spool)
         _say(spool, Accepted(job=asked.job, verb=asked.op))
         return
     origin = stems.origins(known)
@@ -85,11 +88,24 @@ def answer(asked: MaskRequest, spool: Path) -> None:
     request: dict[str, Any] = {"verb": "undo", "job": asked.job, "session": session}
     if asked.op in list(Op):
         request |= {"verb": "refine", "box": [box_of(asked, position, stem)], "carry": asked.carry}
+    elif asked.op == REDRAW:
+        request |= {"verb": "choose", "alternative": stem.result.alternative}
     elif not stem.result.boxes:
         raise BadRequest("No box has corrected the masks of this stem.", "There is nothing to take back.")
-    correction = Correction(asked.job, session, stem.index, position, asked.track, asked.start, asked.end)
-    correction.write(spool, corrections.OF_BOX)
+    Correction(asked.job, *place).write(spool, corrections.OF_BOX)
     atomic.write_text(spool / "inbox" / f"{asked.job}.json", json.dumps(request))
+
+
+def _wrong_answer(result: Result) -> BadRequest:
+    """What is drawn in full need not be drawn, and nothing else can be corrected."""
+    if result.drawn:
+        return BadRequest(
+            "This stem is drawn in full already.",
+            "Other answers, where a selection has any, stand on muted tracks: select a part of one of these.",
+        )
+    return BadRequest(
+        "This answer is one of several, and not drawn in full yet.", "Run DAP Redraw chosen alternative first."
+    )
 
 
 def locate(asked: MaskRequest, known: list[Result]) -> tuple[int, Stem]:

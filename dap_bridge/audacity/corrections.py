@@ -19,7 +19,8 @@ OF_BOX, OF_EDITOR = ".edit", ".editor"
 class Correction:
     """The stems of `session` that begin at a frame of the project, and what is to be selected once they are replaced.
 
-    job: what makes the new ones; of the mask editor the session itself. start, end: seconds.
+    job: what makes the new ones; of the mask editor the session itself. start, end: seconds. alternative: which answer
+    of its separation they are of.
     """
 
     job: str
@@ -29,6 +30,7 @@ class Correction:
     track: str
     start: float
     end: float
+    alternative: int = 1
 
     def write(self, spool: Path, kind: str) -> None:
         """Raises OSError."""
@@ -51,5 +53,8 @@ def waiting(spool: Path, kind: str) -> Iterator[Correction]:
 
 def _read(path: Path) -> Correction:
     text = protocol.parse_lines(path.read_text(encoding="utf-8"))
+    # those that an earlier version wrote are of the first answer
+    alternative = int(text.get("alternative", "1"))
+    stem, position = int(text["stem"]), int(text["position"])
     start, end = float(text["start"]), float(text["end"])
-    return Correction(text["job"], text["session"], int(text["stem"]), int(text["position"]), text["track"], start, end)
+    return Correction(text["job"], text["session"], stem, position, text["track"], start, end, alternative)

@@ -18,9 +18,9 @@ NUMBERS = ("start", "end", "low", "high", "strength", "rate")
 class MaskRequest:
     """A selection on one track, with `audio` (32-bit float) in it.
 
-    op: deactivate, activate, undo or edit; start, end: seconds of the project; rate: Hz, the track's; clips: start and
-    end of each clip of the track, in seconds; low, high: hertz of a spectral selection, None where it is open; carry:
-    see `refine` in the protocol.
+    op: deactivate, activate, undo, edit or redraw; start, end: seconds of the project; rate: Hz, the track's; clips:
+    start and end of each clip of the track, in seconds; low, high: hertz of a spectral selection, None where it is
+    open; carry: see `refine` in the protocol.
     """
 
     audio: Path

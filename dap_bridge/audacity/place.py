@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..domain import Manifest
+from ..domain import Manifest, Stem
 from ..errors import HostRefused
 from ..jobs import results
 from ..jobs.results import NoResultError
@@ -29,7 +29,7 @@ class Track:
 
 
 def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
-    """Import the stems of a finished job; the names of the new tracks.
+    """Import the stems of a finished job, those of further answers on muted tracks; the names of the new tracks.
 
     Raises HostRefused where the result cannot be used or Audacity does not import it, HostUnreachable where it does
     not answer.
@@ -37,8 +37,9 @@ def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
     made = require_stems(manifest)
     # Audacity cuts at whole samples.
     start = round(selection.start * made.rate) / made.rate
-    paths = results.stems(manifest, made)
-    return [_import(pipe, stem.name, path, start) for stem, path in zip(made.stems, paths, strict=True)]
+    further = [stem for other in made.alternatives if other.index > 1 for stem in other.stems]
+    audible = [_import(pipe, stem, manifest.parent, start, "UnmuteTracks") for stem in made.stems]
+    return audible + [_import(pipe, stem, manifest.parent, start, "MuteTracks") for stem in further]
 
 
 def require_stems(path: Path) -> Manifest:
@@ -47,7 +48,7 @@ def require_stems(path: Path) -> Manifest:
     Raises HostRefused.
     """
     manifest = read_manifest(path)
-    for stem in results.stems(path, manifest):
+    for stem in results.files(path, manifest):
         if not stem.is_file():
             raise HostRefused(f"{stem} is missing.")
     return manifest
@@ -70,18 +71,19 @@ def tracks(pipe: Pipe) -> list[Track]:
     return [Track(position, *pair) for position, pair in enumerate(zip(names, kinds, strict=True))]
 
 
-def _import(pipe: Pipe, name: str, path: Path, start: float) -> str:
+def _import(pipe: Pipe, stem: Stem, folder: Path, start: float, mute: str) -> str:
+    path = folder / stem.path
     before = len(_selected(pipe))
     pipe.command("Import2", Filename=str(path))
     # The new track is the last one, and the one that is selected: what follows is done to it.
     if _selected(pipe) != [False] * before + [True]:
         raise HostRefused(f"Audacity did not import {path} as one new track.")
-    pipe.command("SetTrackStatus", Name=name)
+    pipe.command("SetTrackStatus", Name=stem.name)
     if start > 0:
         pipe.command("SetClip", At=0.0, Start=f"{start:.12f}")
-    # It is audible already; but this makes the import's step of undo hold the name and the place as well.
-    pipe.command("UnmuteTracks")
-    return name
+    # One that is audible already, too: this makes the import's step of undo hold the name and the place as well.
+    pipe.command(mute)
+    return stem.name
 
 
 def _selected(pipe: Pipe) -> list[bool]:

@@ -30,7 +30,11 @@ def revise(pipe: Pipe, spool: Path, correction: Correction, manifest: Path) -> t
     new = {stem.index: manifest.parent / stem.path for stem in made.stems}
     known = stems.results(spool)
     origin = stems.origins(known)
-    family = [result for result in known if origin[result.session] == origin.get(correction.session)]
+    family = [
+        result
+        for result in known
+        if (origin[result.session], result.alternative) == (origin.get(correction.session), correction.alternative)
+    ]
     start, end = correction.position / made.rate, (correction.position + made.frames) / made.rate
     standing = _standing(pipe, spool, family, start, end)
     if not standing:

@@ -10,10 +10,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from .. import domain
 from ..errors import UnknownSession
 from ..jobs.results import NoResultError
 from ..jobs.results import read as read_manifest
-from ..jobs.results import stems as stem_paths
 from ..transport.client import Client
 from ..transport.heartbeat import heartbeat
 
@@ -23,10 +23,10 @@ SILENCE_S = 0.5
 
 @dataclass(frozen=True)
 class Result:
-    """A result that can be corrected, as its manifest tells of it.
+    """A result that can be corrected, or a further answer of one, as the manifest tells of it.
 
     clip: the file that was separated; rate: Hz; frames: length of each stem; stems: path and index of each; boxes: how
-    many are in force.
+    many are in force; alternative: which answer of its separation it is; drawn: in full, so that it can be corrected.
     """
 
     session: str
@@ -37,6 +37,8 @@ class Result:
     frames: int
     boxes: int
     stems: tuple[tuple[int, Path], ...]
+    alternative: int = 1
+    drawn: bool = True
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,11 @@ class Stem:
 def results(spool: Path) -> list[Result]:
     """Those that the daemon of this drop folder knows, the latest first. Raises DaemonUnreachable."""
     with Client(int(heartbeat(spool)["osc_port"]), SILENCE_S) as client:
-        found = (_read(event.session, Path(event.clip), Path(event.manifest)) for event in client.sessions())
-        return [result for result in found if result is not None]
+        return [
+            result
+            for event in client.sessions()
+            for result in _read(event.session, Path(event.clip), Path(event.manifest))
+        ]
 
 
 def origins(known: Iterable[Result]) -> dict[str, str]:
@@ -97,13 +102,21 @@ def matching(audio: NDArray[np.float32], offset: int, among: Iterable[Result]) -
                 yield Stem(result, index, path)
 
 
-def _read(session: str, clip: Path, path: Path) -> Result | None:
+def _read(session: str, clip: Path, path: Path) -> Iterator[Result]:
+    """The result of a session, and its further answers."""
     try:
         manifest = read_manifest(path)
     except NoResultError:
-        return None
-    stems = tuple(zip((stem.index for stem in manifest.stems), stem_paths(path, manifest), strict=True))
-    return Result(session, manifest.parent, clip, path, manifest.rate, manifest.frames, len(manifest.boxes), stems)
+        return
+    common = (session, manifest.parent, clip, path, manifest.rate, manifest.frames)
+
+    def placed(stems: Iterable[domain.Stem]) -> tuple[tuple[int, Path], ...]:
+        return tuple((stem.index, path.parent / stem.path) for stem in stems)
+
+    yield Result(*common, len(manifest.boxes), placed(manifest.stems), manifest.alternative)
+    for other in manifest.alternatives:
+        if other.index > 1:
+            yield Result(*common, 0, placed(other.stems), other.index, drawn=False)
 
 
 def _holds(path: Path, offset: int, audio: NDArray[np.float32]) -> bool:

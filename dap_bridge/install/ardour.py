@@ -28,8 +28,13 @@ REGISTRABLE = 7
 ORDER = (
     "DAP_Separate selected regions",
     "DAP_Separate selected regions (options)",
+    "DAP_Separate like selected examples",
+    "DAP_Separate - this sound alone in range",
+    "DAP_Separate this stem further",
+    "DAP_Redraw chosen alternative",
     "DAP_Denoise selected regions",
     "DAP_Denoise selected regions (options)",
+    "DAP_Learn noise from range",
     "DAP_Co-separate selected regions",
     "DAP_Co-separate selected regions (options)",
     "DAP_Extend texture to range",

@@ -26,8 +26,8 @@ ASKS: dict[str, dict[str, tuple[str, ...]]] = {
         "refine": ("stem", "low", "high", "strength", "carry"),
     },
     "audacity": {
-        "separate": ("sources", "preset", "seed"),
-        "denoise": ("strength", "swap", "preset", "seed"),
+        "separate": ("sources", "alone", "preset", "seed"),
+        "denoise": ("strength", "swap", "alone", "preset", "seed"),
         "coseparate": ("preset", "seed"),
         "texture": ("seconds", "variation", "preset", "seed"),
         "refine": ("strength", "carry"),
@@ -47,8 +47,10 @@ WORDS: dict[str, dict[str, str]] = {
     "carry": {"caption": "Correct all of a long clip"},
 }
 
-# What the script makes something of before it asks the daemon: a box, frames.
+# What the script makes something of before it asks the daemon: a box, frames, examples and spans.
 OWN: dict[str, dict[str, dict[str, Any]]] = {
+    "separate": {"alone": {"type": "boolean", "default": False, "caption": "Sounds noted as alone"}},
+    "denoise": {"alone": {"type": "boolean", "default": False, "caption": "Noise that was learned"}},
     "refine": {
         "stem": {"type": "string", "caption": "Stem"},
         "low": {"type": "number", "low": 0, "default": 0, "step": 10, "caption": "Lowest frequency (Hz)"},
@@ -90,6 +92,7 @@ PLACING: dict[str, dict[str, Any]] = {
 CHOICES: dict[str, dict[str, Any]] = {
     "swap": {"caption": "Keep", "words": ("speech", "noise")},
     "carry": {"words": ("Yes", "No")},
+    "alone": {"words": ("Ignore", "Use")},
 }
 
 

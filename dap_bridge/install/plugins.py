@@ -27,13 +27,16 @@ class Plugin:
 _REQUEST, _MASK, _WORK = ("folder", "common"), ("folder", "mask", "common"), ("folder", "run")
 # By the part that is its own.
 PLUGINS = {
-    "separate": Plugin("Separate selection", ("track", *_REQUEST), "separate"),
-    "denoise": Plugin("Denoise selection", ("track", *_REQUEST), "denoise"),
+    "separate": Plugin("Separate selection", ("known", "track", *_REQUEST), "separate"),
+    "denoise": Plugin("Denoise selection", ("known", "track", *_REQUEST), "denoise"),
+    "alone": Plugin("Sound alone in selection", ("note", *_REQUEST)),
+    "noise": Plugin("Learn noise from selection", ("note", *_REQUEST)),
     "texture": Plugin("Extend texture", ("track", *_REQUEST), "texture"),
     "coseparate": Plugin("Co-separate selected tracks", ("tracks", *_REQUEST), "coseparate"),
     "deactivate": Plugin("Deactivate mask in selection", _MASK, "refine"),
     "activate": Plugin("Activate mask in selection", _MASK, "refine"),
     "undo": Plugin("Undo last mask edit", _MASK),
+    "redraw": Plugin("Redraw chosen alternative", _MASK),
     "edit": Plugin("Open mask editor", _MASK),
     "read": Plugin("Read stems", _WORK),
     "replace": Plugin("Replace stems", _WORK),

@@ -42,11 +42,6 @@
     (dap-ask (get '*scratch* 'dap-job) (dap-listed (get '*scratch* 'dap-tracks))
              (format nil "\"item\": [~a], \"labels\": [~a]" (dap-listed items) (dap-listed labels)))))
 
-(defun dap-listed (texts)
-  (let ((listed (car texts)))
-    (dolist (text (cdr texts) listed)
-      (setf listed (strcat listed ", " text)))))
-
 ; The daemon's drop folder, and the files of `key<TAB>value` lines there.
 
 ; Where the drop folder is: `dap-bridge install audacity` writes its path here. Empty: in the home folder.
@@ -133,6 +128,22 @@
 
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
+
+; Texts with commas between.
+(defun dap-listed (texts)
+  (let ((listed (car texts)))
+    (dolist (text (cdr texts) listed)
+      (setf listed (strcat listed ", " text)))))
+
+; Where it is kept what was noted of a sound that is heard alone.
+(defun dap-known (sound)
+  (dap-path "/clips/" (strcat "alone-" sound ".known")))
+
+; Start and end of every clip of the track at hand, in seconds of the project, as a text.
+(defun dap-clips-text ()
+  (let ((text ""))
+    (dolist (clip (dap-clips) text)
+      (setf text (strcat text (format nil "~a ~a " (car clip) (cadr clip)))))))
 
 ; Whether the program that rewrites this file every second still does.
 (defun dap-alive (name)

@@ -95,9 +95,7 @@
       (dap-fields file)
       (format file "track~a~a~%" (int-char 9) (dap-plain (get '*track* 'name)))
       (format file "rate~a~a~%" (int-char 9) (get '*track* 'rate))
-      (format file "clips~a" (int-char 9))
-      (dolist (clip (dap-clips)) (format file "~a ~a " (car clip) (cadr clip)))
-      (format file "~%")
+      (format file "clips~a~a~%" (int-char 9) (dap-clips-text))
       ; A box of frequencies that was drawn once stays selected where no spectrogram shows it.
       (dap-describe file name (not (equal (get '*track* 'view) "Waveform")))
       (close file)
@@ -134,6 +132,22 @@
 
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
+
+; Texts with commas between.
+(defun dap-listed (texts)
+  (let ((listed (car texts)))
+    (dolist (text (cdr texts) listed)
+      (setf listed (strcat listed ", " text)))))
+
+; Where it is kept what was noted of a sound that is heard alone.
+(defun dap-known (sound)
+  (dap-path "/clips/" (strcat "alone-" sound ".known")))
+
+; Start and end of every clip of the track at hand, in seconds of the project, as a text.
+(defun dap-clips-text ()
+  (let ((text ""))
+    (dolist (clip (dap-clips) text)
+      (setf text (strcat text (format nil "~a ~a " (car clip) (cadr clip)))))))
 
 ; Whether the program that rewrites this file every second still does.
 (defun dap-alive (name)

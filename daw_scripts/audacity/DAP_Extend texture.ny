@@ -22,11 +22,13 @@
 (defun dap-send ()
   (let* ((name (dap-name 1))
          (audio (dap-path "/clips/" (strcat name ".wav")))
-         (track-name (get '*track* 'name)))
-    (if (dap-save audio)
-        (dap-ask name track-name
-                 (format nil "\"clip\": ~a, \"label\": ~a, ~a" (dap-json audio) (dap-json track-name) (dap-fields)))
-        (dap-unwritable))))
+         (track-name (get '*track* 'name))
+         (fields (dap-fields)))
+    (cond ((null fields) (format nil "Nothing has been noted.~%~%Select where ~a, and run ~a first." dap-missing dap-noting))
+          ((dap-save audio)
+           (dap-ask name track-name
+                    (format nil "\"clip\": ~a, \"label\": ~a, ~a" (dap-json audio) (dap-json track-name) fields)))
+          (t (dap-unwritable)))))
 
 ; The daemon's drop folder, and the files of `key<TAB>value` lines there.
 
@@ -114,6 +116,22 @@
 
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
+
+; Texts with commas between.
+(defun dap-listed (texts)
+  (let ((listed (car texts)))
+    (dolist (text (cdr texts) listed)
+      (setf listed (strcat listed ", " text)))))
+
+; Where it is kept what was noted of a sound that is heard alone.
+(defun dap-known (sound)
+  (dap-path "/clips/" (strcat "alone-" sound ".known")))
+
+; Start and end of every clip of the track at hand, in seconds of the project, as a text.
+(defun dap-clips-text ()
+  (let ((text ""))
+    (dolist (clip (dap-clips) text)
+      (setf text (strcat text (format nil "~a ~a " (car clip) (cadr clip)))))))
 
 ; Whether the program that rewrites this file every second still does.
 (defun dap-alive (name)

@@ -6,26 +6,67 @@
 ;release 0.1.0
 ;copyright "MIT"
 ;control sources "Sounds" int "" 2 2 8
+;control alone "Sounds noted as alone" choice "Ignore,Use" 0
 ;control preset "Preset" string "" "default"
 ;control seed "Seed" int-text "" 0 0 2147483647
 
-; Made of parts/separate.lsp, parts/track.lsp, parts/folder.lsp, parts/common.lsp by `make docs`: edit those instead.
+; Made of parts/separate.lsp, parts/known.lsp, parts/track.lsp, parts/folder.lsp, parts/common.lsp by `make docs`: edit those instead.
 
 ; What is asked for, and the fields of it that stand in the dialog.
 (setf dap-verb "separate")
 
 (defun dap-fields ()
-  (format nil "\"sources\": ~a" sources))
+  (dap-with-known (format nil "\"sources\": ~a" sources)))
+
+; The sounds that may be noted as alone, how an example of one is named, and what to do where there is none.
+(setf dap-sounds '("1" "2" "3" "4" "5" "6" "7" "8"))
+(setf dap-like "like")
+(defun dap-example (sound audio) (strcat sound ":0:::" audio))
+(setf dap-missing "one sound is heard and nothing else")
+(setf dap-noting "DAP Sound alone in selection")
+
+; What was noted of sounds that are heard alone, for a request: a span, where that lies in the selection at hand, else an example.
+
+(defun dap-noted (sound key)
+  (dap-value (dap-known sound) key))
+
+; Where the selection is that was noted, in seconds of the one at hand.
+(defun dap-edge (sound key)
+  (- (dap-number (dap-noted sound key)) (get '*selection* 'start)))
+
+(defun dap-lies-here (sound)
+  (and (string= (dap-noted sound "track") (dap-plain (get '*track* 'name)))
+       (string= (dap-noted sound "clips") (dap-clips-text))
+       (>= (dap-edge sound "start") 0)
+       (<= (dap-edge sound "end") (- (get '*selection* 'end) (get '*selection* 'start)))))
+
+(defun dap-span (sound)
+  (format nil "stem=~a,start=~a,end=~a" sound (dap-edge sound "start") (dap-edge sound "end")))
+
+(defun dap-list-field (name texts)
+  (if texts (format nil ", \"~a\": [~a]" name (dap-listed texts)) ""))
+
+; Fields with what was noted of the sounds that the verb knows, where that is asked for; nil where nothing was.
+(defun dap-with-known (fields)
+  (let ((spans nil) (examples nil))
+    (dolist (sound (if (= alone 1) dap-sounds))
+      (cond ((null (dap-noted sound "audio")))
+            ((dap-lies-here sound) (setf spans (append spans (list (dap-json (dap-span sound))))))
+            (t (setf examples (append examples (list (dap-json (dap-example sound (dap-noted sound "audio")))))))))
+    (when (or (= alone 0) spans examples)
+      (strcat fields (dap-list-field "only" spans) (dap-list-field dap-like examples)))))
 
 ; A job for every selected track.
 (defun dap-send ()
   (let* ((name (dap-name 1))
          (audio (dap-path "/clips/" (strcat name ".wav")))
-         (track-name (get '*track* 'name)))
-    (if (dap-save audio)
-        (dap-ask name track-name
-                 (format nil "\"clip\": ~a, \"label\": ~a, ~a" (dap-json audio) (dap-json track-name) (dap-fields)))
-        (dap-unwritable))))
+         (track-name (get '*track* 'name))
+         (fields (dap-fields)))
+    (cond ((null fields) (format nil "Nothing has been noted.~%~%Select where ~a, and run ~a first." dap-missing dap-noting))
+          ((dap-save audio)
+           (dap-ask name track-name
+                    (format nil "\"clip\": ~a, \"label\": ~a, ~a" (dap-json audio) (dap-json track-name) fields)))
+          (t (dap-unwritable)))))
 
 ; The daemon's drop folder, and the files of `key<TAB>value` lines there.
 
@@ -113,6 +154,22 @@
 
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
+
+; Texts with commas between.
+(defun dap-listed (texts)
+  (let ((listed (car texts)))
+    (dolist (text (cdr texts) listed)
+      (setf listed (strcat listed ", " text)))))
+
+; Where it is kept what was noted of a sound that is heard alone.
+(defun dap-known (sound)
+  (dap-path "/clips/" (strcat "alone-" sound ".known")))
+
+; Start and end of every clip of the track at hand, in seconds of the project, as a text.
+(defun dap-clips-text ()
+  (let ((text ""))
+    (dolist (clip (dap-clips) text)
+      (setf text (strcat text (format nil "~a ~a " (car clip) (cadr clip)))))))
 
 ; Whether the program that rewrites this file every second still does.
 (defun dap-alive (name)

@@ -1,11 +1,13 @@
 -- Boxes of time and frequency on the mask of a stem: {start, stop, low, high}, in seconds of the clip and in Hz.
+local spans = require("dap.spans")
+
 local boxes = {}
 
 -- The part of a box that lies within the clip, or nil. known: of the stem, see manifests.lua.
 function boxes.within(box, known)
-  local start, stop = math.max(box.start, 0), math.min(box.stop, known.seconds)
+  local start, stop = spans.within(box.start, box.stop, known.seconds)
   local low, high = math.max(box.low, 0), math.min(box.high, known.nyquist)
-  if start >= stop or low >= high then return nil end
+  if not start or low >= high then return nil end
   return { start = start, stop = stop, low = low, high = high }
 end
 

@@ -52,10 +52,10 @@ local function question(verb, name, changes)
   return asked
 end
 
--- The options of a verb. `changes`: by a question's name, what is known of it only now.
-function options.of(verb, changes)
+-- The options of a verb. `changes`: by a question's name, what is known of it only now; `names`: of the questions, if not all.
+function options.of(verb, changes, names)
   local questions = {}
-  for index, name in ipairs(constants.asks[host.NAME][verb]) do
+  for index, name in ipairs(names or constants.asks[host.NAME][verb]) do
     questions[index] = question(verb, name, changes and changes[name])
   end
   return setmetatable({ questions = questions }, options)

@@ -5,6 +5,7 @@ local sentences = {}
 
 sentences.NO_EDITOR = "This daemon has no mask editor. Update dap-bridge, and start it again."
 sentences.NOT_EDITED = "No box has corrected the masks of this stem."
+sentences.UNDRAWN = "This answer is one of several, and not drawn in full yet.\n\nRun \"Redraw chosen alternative\" first."
 
 -- What of a selection is not used, or nil where that is nothing.
 function sentences.left_out(refused)

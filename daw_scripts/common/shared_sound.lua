@@ -1,5 +1,6 @@
 -- Several clips that share a sound, in one job.
 local names = require("dap.names")
+local stretches = require("dap.stretches")
 
 local shared_sound = {}
 
@@ -8,16 +9,11 @@ shared_sound.FEWEST = 2
 -- What the job is called.
 function shared_sound.title(clips) return ("%s and %d more"):format(clips[1].name, #clips - 1) end
 
--- The request: clips have their names, `stretches` start, frames and rate, with the audio's path as `clip` or its channels, each
--- as INDEX:PATH, as `channel`.
-function shared_sound.fields(clips, stretches)
-  local fields, apart = { item = {}, labels = {}, label = "Shared sound" }, {}
-  for number, stretch in ipairs(stretches) do
-    fields.item[number] = ("%d:%d:%d:%s"):format(stretch.start, stretch.frames, stretch.rate, stretch.clip or "")
-    fields.labels[number] = names.label(clips[number].name)
-    for _, channel in ipairs(stretch.channel or {}) do apart[#apart + 1] = ("%d:%s"):format(number, channel) end
-  end
-  fields.channel = #apart > 0 and apart or nil
+-- The request: clips have their names; list: what names their audio, see stretches.lua.
+function shared_sound.fields(clips, list)
+  local fields = { labels = {}, label = "Shared sound" }
+  fields.item, fields.channel = stretches.named(list)
+  for number in ipairs(list) do fields.labels[number] = names.label(clips[number].name) end
   return fields
 end
 

@@ -6,16 +6,18 @@ local submit = require("dap.submit")
 
 local each = {}
 
--- An order about one region, which is named after it; `extra` are fields of its own.
-function each.order(clip, extra)
+local function nothing() return {} end
+
+-- An order about one region, which is named after it; known(asked): fields of its own, see submit.lua.
+function each.order(clip, known)
   local label = names.label(clip.name)
   return {
     clips = { clip },
     label = label,
-    fields = function()
+    fields = function(asked)
       local request = { label = label }
       for name, value in pairs(clip.fields) do request[name] = value end
-      for name, value in pairs(extra or {}) do request[name] = value end
+      for name, value in pairs((known or nothing)(asked)) do request[name] = value end
       return request
     end,
   }

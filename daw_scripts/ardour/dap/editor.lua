@@ -9,8 +9,9 @@ local settings = require("dap.settings")
 local BY_HAND = "A script cannot start programs here. In a terminal:\n\n    dap-bridge edit %s"
 
 return function()
-  local stem = selected.stems()[1]
-  if not stem then return message.tell(selected.NONE) end
+  local stems, trouble = selected.stems()
+  if #stems == 0 then return message.tell(trouble) end
+  local stem = stems[1]
   local said = answers.welcome()
   if not said then return message.not_running() end
   if (said.editor or "") == "" then return message.tell(sentences.NO_EDITOR) end

@@ -1,4 +1,5 @@
--- Stems onto new tracks right below the source track of each region, as a group.
+-- Stems onto new tracks right below the source track of each region, as a group; those of further answers below them, muted.
+local alternatives = require("dap.alternatives")
 local files = require("dap.files")
 local json = require("dap.json")
 local results = require("dap.results")
@@ -6,25 +7,29 @@ local sessions = require("dap.sessions")
 
 local place = {}
 
--- What is to be placed: {name, path, channels, position, frames, clip, stem (its index)}, …; `frames` is left out where only
--- the file knows. A stem belongs to the region that its `input` counts, or to the job's only one; else to none, and has no
--- `clip`. Raises a sentence where something is not as the job asked for.
+-- What is to be placed: {name, path, channels, position, frames, clip, stem (its index), alternative (nil for the first)}, …;
+-- `frames` is left out where only the file knows. A stem belongs to the region that its `input` counts, or to the job's only
+-- one; else to none, and has no `clip`. Raises a sentence where something is not as the job asked for.
 local function parts_of(manifest, folder, job)
   local first, length = job.clips[1], json.decode(job.request).length
   local parts = {}
-  for index, stem in ipairs(manifest.stems) do
+  local function add(stem, alternative)
     local path = ARDOUR.LuaAPI.build_filename(folder, stem.path)
     local clip = job.clips[stem.input or (#job.clips == 1 and 1)]
     if stem.input and not clip then error("The result is of other regions: " .. path, 0) end
     local part = {
       name = stem.name, path = path, channels = results.channels(path),
-      position = (clip or first).position, clip = clip, stem = stem.index,
+      position = (clip or first).position, clip = clip, stem = stem.index, alternative = alternative,
     }
     part.frames = clip and (length or clip.frames)
     if clip and part.channels ~= clip.channels or #job.clips == 1 and manifest.frames ~= part.frames then
       error("The stems are not of the region's length and channels: " .. path, 0)
     end
-    parts[index] = part
+    parts[#parts + 1] = part
+  end
+  for _, stem in ipairs(manifest.stems) do add(stem) end
+  for _, other in ipairs(alternatives.further(manifest)) do
+    for _, stem in ipairs(other.stems) do add(stem, other.index) end
   end
   return parts
 end
@@ -34,10 +39,12 @@ local function source_track(clip)
   return not route:isnil() and route or nil
 end
 
--- Tracks that share a colour and a selection, and nothing that changes how they sound.
-local function group(name, tracks)
+-- Tracks that share a colour and a selection, and nothing that changes how they sound, but mute where there are other answers to
+-- compare with: one click lets an answer be heard.
+local function group(name, tracks, mute)
   local made = Session:new_route_group(name)
-  for _, set in ipairs({ "set_gain", "set_mute", "set_solo", "set_recenable", "set_monitoring" }) do made[set](made, false) end
+  for _, set in ipairs({ "set_gain", "set_solo", "set_recenable", "set_monitoring" }) do made[set](made, false) end
+  made:set_mute(mute)
   for _, track in ipairs(tracks) do made:add(track) end
 end
 
@@ -97,12 +104,16 @@ local function build_below(clip, parts, taken)
   return tracks
 end
 
-local function of_clip(parts, clip)
+local function of_clip(parts, clip, alternative)
   local own = {}
   for _, part in ipairs(parts) do
-    if part.clip == clip then own[#own + 1] = part end
+    if part.clip == clip and part.alternative == alternative then own[#own + 1] = part end
   end
   return own
+end
+
+local function mute(tracks)
+  for _, track in ipairs(tracks) do track:mute_control():set_value(1, PBD.GroupControlDisposition.NoGroup) end
 end
 
 -- Put the stems of a finished job in place: those of a region below its track, a sound that is no region's own below all of
@@ -111,16 +122,26 @@ end
 function place.stems(job, path)
   local manifest = results.manifest(path)
   local parts = parts_of(manifest, files.parent(path), job)
+  local others = alternatives.further(manifest)
   local taken, groups = {}, {}
-  for _, clip in ipairs(job.clips) do
-    local tracks = build_below(clip, of_clip(parts, clip), taken[clip.track_id] or 0)
+  local function build_answer(clip, alternative)
+    local tracks = build_below(clip, of_clip(parts, clip, alternative and alternative.index), taken[clip.track_id] or 0)
     taken[clip.track_id] = (taken[clip.track_id] or 0) + #tracks
-    if #tracks > 1 then groups[#groups + 1] = { name = clip.name .. " stems", tracks = tracks } end
+    local name = clip.name .. " stems"
+    if alternative then
+      mute(tracks)
+      name = ("%s, %s"):format(name, alternative.what)
+    end
+    if #tracks > 1 then groups[#groups + 1] = { name = name, tracks = tracks } end
+  end
+  for _, clip in ipairs(job.clips) do
+    build_answer(clip)
+    for _, alternative in ipairs(others) do build_answer(clip, alternative) end
   end
   local last = job.clips[#job.clips]
   build_below(last, of_clip(parts, nil), taken[last.track_id])
   -- Only now: an import goes to all selected tracks, and a group is selected as one.
-  for _, each in ipairs(groups) do group(each.name, each.tracks) end
+  for _, each in ipairs(groups) do group(each.name, each.tracks, #others > 0) end
   sessions.keep(parts, manifest, path)
   if job.mute == "yes" then mute_sources(job.clips) end
   return #parts, manifest.warnings or {}

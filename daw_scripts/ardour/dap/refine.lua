@@ -7,26 +7,18 @@ local selected = require("dap.selected")
 local message = require("dap.message")
 local options = require("dap.options")
 local submit = require("dap.submit")
+local which = require("dap.which")
 
 local NO_RANGE = "Draw a range on the track of a stem first, with the range tool."
 local NO_BAND = "The lowest frequency is not below the highest, or both lie above what the stem holds."
 
--- Nil where the user went back; else the stem that is meant, and what is wanted (see options.lua).
--- A range on one track of a group is a range on all of them: which stem is meant must be asked for.
+-- Nil where the user went back; else the stem that is meant, and what is wanted.
 local function ask(stems)
-  local labels, by_label = {}, {}
-  for index, stem in ipairs(stems) do
-    labels[index] = ("%d: %s"):format(index, stem.name)
-    by_label[labels[index]] = stem
-  end
   local nyquist = Session:nominal_sample_rate() / 2
-  local wanted = options.of("refine", {
-    stem = { one_of = labels, default = labels[1] },
+  return which.ask(stems, {
     low = { high = nyquist },
     high = { high = nyquist, default = math.min(constants.fields.refine.high.default, nyquist) },
-  }):wanted(true)
-  if not wanted then return nil end
-  return by_label[wanted.options.stem], wanted
+  })
 end
 
 -- The part of a range that lies within a stem, in seconds of the stem's file.
@@ -38,9 +30,9 @@ end
 
 -- op: "deactivate" takes what the box holds out of the stem, "activate" brings it in.
 return function(op)
-  local stems, from, to = selected.stems()
+  local stems, trouble, from, to = selected.stems()
   if not from then return message.tell(NO_RANGE) end
-  if #stems == 0 then return message.tell(selected.NONE) end
+  if #stems == 0 then return message.tell(trouble) end
   if not answers.welcome() then return message.not_running() end
   local stem, wanted = ask(stems)
   if not stem then return end

@@ -103,7 +103,8 @@ end
 local function clip_of(region, track, route)
   return {
     id = identity(region), name = region:name(), region = region, track = track, track_id = identity(route),
-    position = region:position():samples(), frames = region:length():samples(), channels = region:n_channels(),
+    track_order = route:presentation_info_ptr():order(), position = region:position():samples(),
+    frames = region:length():samples(), channels = region:n_channels(),
   }
 end
 
@@ -112,9 +113,14 @@ local function earlier(a, b)
   return tonumber(a.id) < tonumber(b.id)
 end
 
--- The selected audio regions, the first of them first: {id, name, region, track, track_id, position, frames, channels}, …;
--- nil and a sentence where there are not so many.
-function regions.at_least(fewest)
+local function above(a, b)
+  if a.track_order ~= b.track_order then return a.track_order < b.track_order end
+  return earlier(a, b)
+end
+
+-- The selected audio regions: {id, name, region, track, track_id, track_order, position, frames, channels}, …; and the names of
+-- those that are none.
+local function selected()
   local found, refused = {}, {}
   for any in Editor:get_selection().regions:regionlist():iter() do
     local region = any:to_audioregion()
@@ -126,8 +132,23 @@ function regions.at_least(fewest)
       refused[#refused + 1] = any:name()
     end
   end
+  return found, refused
+end
+
+-- The selected audio regions, the first of them first; nil and a sentence where there are not so many.
+function regions.at_least(fewest)
+  local found, refused = selected()
   if #found < fewest then return nil, sentences.too_few(fewest, refused) end
   table.sort(found, earlier)
+  return found
+end
+
+-- The selected audio regions, the uppermost of them first; nil and a sentence where trouble(found, refused) gives one.
+function regions.from_the_top(trouble)
+  local found, refused = selected()
+  local why = trouble(found, refused)
+  if why then return nil, why end
+  table.sort(found, above)
   return found
 end
 
@@ -170,13 +191,13 @@ function regions.heard_in_range()
 end
 
 -- On each track of the range selection the region that the range begins in, or else comes to first; and where the range
--- ends. Nil where no range is selected.
+-- starts and ends. Nil where no range is selected.
 function regions.in_range()
-  local tracks, _, stop = by_track()
+  local tracks, start, stop = by_track()
   if not tracks then return nil end
   local found = {}
   for _, list in ipairs(tracks) do found[#found + 1] = list[1] end
-  return found, stop
+  return found, start, stop
 end
 
 -- What names the audio of regions to the daemon; sets `fields` of each ({channel, start, frames, rate}) and `heard`

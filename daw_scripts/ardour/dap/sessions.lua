@@ -1,5 +1,6 @@
 -- Which separation a region is a stem of. Ardour imports copies of the stems, and names are the user's to change: so what was
 -- imported from which manifest stands in a small file in the session's folder, by the number that Ardour keeps for a source.
+local alternatives = require("dap.alternatives")
 local files = require("dap.files")
 local lines = require("dap.lines")
 local manifests = require("dap.manifests")
@@ -28,14 +29,22 @@ local function entry(text)
   return stem and { stem = tonumber(stem), session = session, family = family, manifest = absolute(manifest) }
 end
 
--- Remember what was imported: a list of {region, stem (its index)} of the manifest at `where`. The stems of a separation and
--- of all that was refined from it are a family, which has the name of that separation's session.
+-- A further answer goes by a name of its own here: it stands on tracks of its own, and nothing else has drawn it yet.
+local function name_of(session, alternative) return alternative and ("%s#%d"):format(session, alternative) or session end
+
+local function alternative_of(name) return tonumber(name:match("#(%d+)$")) end
+
+-- Remember what was imported: a list of {region, stem (its index), alternative (nil for the first)} of the manifest at `where`.
+-- The stems of a separation and of all that was refined from it are a family, which has the name of that separation's session;
+-- those of a further answer and of what was drawn of it are another.
 function sessions.keep(imports, manifest, where, family)
   if type(manifest.session) ~= "string" then return end
   local all = stored()
-  local about = ("%s %s %s"):format(manifest.session, family or manifest.session, portable(where))
   for _, import in ipairs(imports) do
-    if math.type(import.stem) then all[number_of(import.region)] = ("%d %s"):format(import.stem, about) end
+    local session = name_of(manifest.session, import.alternative)
+    if math.type(import.stem) then
+      all[number_of(import.region)] = ("%d %s %s %s"):format(import.stem, session, family or session, portable(where))
+    end
   end
   assert(files.write(path(), lines.encode(all)))
 end
@@ -45,7 +54,7 @@ function sessions.families()
   local found = {}
   for _, text in pairs(stored()) do
     local known = entry(text)
-    if known then found[known.session] = known.family end
+    if known and not alternative_of(known.session) then found[known.session] = known.family end
   end
   return found
 end
@@ -60,6 +69,7 @@ function sessions.reader()
     if not manifest then return nil end
     local known = manifests.about(manifest, imported.manifest, imported.stem)
     known.session, known.family = imported.session, imported.family
+    known.alternative = alternative_of(imported.session) or alternatives.FIRST
     return known
   end
 end

@@ -12,7 +12,8 @@ local regions = require("dap.regions")
 local submit = {}
 
 local function send(verb, order, wanted)
-  local request = options.put(order.fields(), wanted)
+  local request = options.put({}, wanted)
+  for name, value in pairs(order.fields(request)) do request[name] = value end
   request.job = names.job(("%06x-%s"):format(ARDOUR.LuaAPI.monotonic_time() & 0xffffff, order.clips[1].id))
   request.out = ARDOUR.LuaAPI.build_filename(Session:path(), "dap-stems", request.job)
   local job = {
@@ -33,9 +34,12 @@ function submit.revision(verb, stem, fields)
   }, { fields = {}, options = { mute = "yes" } })
 end
 
+-- The regions whose audio is needed for orders.
 local function all_clips(orders)
   local all = {}
-  for _, order in ipairs(orders) do table.move(order.clips, 1, #order.clips, #all + 1, all) end
+  for _, order in ipairs(orders) do
+    for _, list in ipairs({ order.clips, order.examples }) do table.move(list, 1, #list, #all + 1, all) end
+  end
   return all
 end
 
@@ -49,8 +53,8 @@ local function unread(clips)
 end
 
 -- One action, with a verb's `choices` (see options.lua): gather() gives a list of orders, or nil and a sentence that says why
--- there are none. An order is {clips, label, fields}; fields() is called when what names the audio of the regions is known, and
--- gives the request.
+-- there are none. An order is {clips, label, fields}, and may have `examples`, further regions that get no results. fields(asked)
+-- is called when what names the audio of the regions is known, and gives the request but for what was asked for.
 function submit.run(verb, choices, gather, asking)
   local orders, trouble = gather()
   if not orders then return message.tell(trouble) end
@@ -60,7 +64,7 @@ function submit.run(verb, choices, gather, asking)
   regions.prepare(all_clips(orders))
   local missing = {}
   for _, order in ipairs(orders) do
-    local without = unread(order.clips)
+    local without = unread(all_clips({ order }))
     if #without == 0 then send(verb, order, wanted) end
     table.move(without, 1, #without, #missing + 1, missing)
   end

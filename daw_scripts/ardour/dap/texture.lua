@@ -9,12 +9,12 @@ local NO_RANGE = "Select a range first, on the track of the region: it goes on f
 local NO_REGION = "No audio region of the range's tracks starts before the range's end and ends before it."
 
 local function gather()
-  local clips, stop = regions.in_range()
+  local clips, _, stop = regions.in_range()
   if not clips then return nil, NO_RANGE end
   local orders = {}
   for _, clip in ipairs(clips) do
     if clip.position + clip.frames < stop then
-      orders[#orders + 1] = each.order(clip, { mode = "extend", length = stop - clip.position })
+      orders[#orders + 1] = each.order(clip, function() return { mode = "extend", length = stop - clip.position } end)
     end
   end
   if #orders == 0 then return nil, NO_REGION end

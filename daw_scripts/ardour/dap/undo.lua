@@ -21,8 +21,9 @@ local function before(known)
 end
 
 return function()
-  local stem = selected.stems()[1]
-  if not stem then return message.tell(selected.NONE) end
+  local stems, trouble = selected.stems()
+  if #stems == 0 then return message.tell(trouble) end
+  local stem = stems[1]
   if not stem.known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.
   local steps = stem.known.verb ~= "undo" and before(stem.known)

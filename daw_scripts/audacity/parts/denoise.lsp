@@ -10,5 +10,12 @@
 (setf dap-verb "denoise")
 
 (defun dap-fields ()
-  (format nil "\"strength\": ~a, \"swap\": ~a" strength (if (= swap 1) "true" "false")))
+  (dap-with-known (format nil "\"strength\": ~a, \"swap\": ~a" strength (if (= swap 1) "true" "false"))))
+
+; The sound that may be noted as alone, how an example of it is named, and what to do where there is none.
+(setf dap-sounds '("noise"))
+(setf dap-like "noise_like")
+(defun dap-example (sound audio) (strcat "0:::" audio))
+(setf dap-missing "there is noise and nothing else")
+(setf dap-noting "DAP Learn noise from selection")
 

@@ -22,9 +22,7 @@
       (dap-fields file)
       (format file "track~a~a~%" (int-char 9) (dap-plain (get '*track* 'name)))
       (format file "rate~a~a~%" (int-char 9) (get '*track* 'rate))
-      (format file "clips~a" (int-char 9))
-      (dolist (clip (dap-clips)) (format file "~a ~a " (car clip) (cadr clip)))
-      (format file "~%")
+      (format file "clips~a~a~%" (int-char 9) (dap-clips-text))
       ; A box of frequencies that was drawn once stays selected where no spectrogram shows it.
       (dap-describe file name (not (equal (get '*track* 'view) "Waveform")))
       (close file)

@@ -10,5 +10,12 @@
 (setf dap-verb "separate")
 
 (defun dap-fields ()
-  (format nil "\"sources\": ~a" sources))
+  (dap-with-known (format nil "\"sources\": ~a" sources)))
+
+; The sounds that may be noted as alone, how an example of one is named, and what to do where there is none.
+(setf dap-sounds '("1" "2" "3" "4" "5" "6" "7" "8"))
+(setf dap-like "like")
+(defun dap-example (sound audio) (strcat sound ":0:::" audio))
+(setf dap-missing "one sound is heard and nothing else")
+(setf dap-noting "DAP Sound alone in selection")
 

@@ -27,8 +27,3 @@
     (dap-ask (get '*scratch* 'dap-job) (dap-listed (get '*scratch* 'dap-tracks))
              (format nil "\"item\": [~a], \"labels\": [~a]" (dap-listed items) (dap-listed labels)))))
 
-(defun dap-listed (texts)
-  (let ((listed (car texts)))
-    (dolist (text (cdr texts) listed)
-      (setf listed (strcat listed ", " text)))))
-

@@ -22,7 +22,7 @@ local function watch(job, session)
       job.manifest, job.ready_at, job.state = manifest, reaper.time_precise(), "ready"
       while not job:ended() do loop.pause() end
       if job.state == "failed" then return end
-      peaks.build(job.made.stems)
+      peaks.build(job.made)
       job.state, job.stage = "working", 'placed; "Send to DAW" brings another result'
     end
     loop.wait(function() return job.cancel_asked or job.unwatched end, POLL_S)
@@ -43,8 +43,9 @@ end
 
 function editor.run()
   local project = reaper.EnumProjects(-1)
-  local stem = selected.stems(project)[1]
-  if not stem then return message.tell(selected.NONE) end
+  local stems, trouble = selected.stems(project)
+  if not stems then return message.tell(trouble) end
+  local stem = stems[1]
   loop.start(function()
     local link = folder.open()
     local said = link:welcome()

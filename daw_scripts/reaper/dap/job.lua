@@ -13,6 +13,8 @@ Job.__index = Job
 
 -- Between two polls of what the daemon says.
 local POLL_S = 0.25
+-- The verb whose results are corrected by the audio that they were made of. The daemon removes what nobody worked on for long.
+local CORRECTABLE = "separate"
 -- After so much silence the daemon is asked; after so much more it is said to be away.
 local ASK_S, AWAY_S = 3, 6
 
@@ -103,10 +105,10 @@ function Job:clear()
   end
 end
 
--- The job is over: nothing of it is kept but what it made.
-function Job:forget()
+-- The job is over: nothing of it is kept but what it made, and, where that can be corrected, what was rendered for it.
+function Job:forget(correctable)
   if self:project_open() then record.forget(self.project, self.name) end
-  self:clear()
+  if not correctable then self:clear() end
 end
 
 local HANDLERS = {}
@@ -175,7 +177,7 @@ function Job.place(jobs)
   for _, job in ipairs(fetched) do
     if fine then
       job.state, job.stage, job.warnings = "done", "done", job.made.warnings
-      job:forget()
+      job:forget(job.made.verb == CORRECTABLE)
     else
       job:keep_out(trouble)
     end
@@ -209,7 +211,7 @@ function Job:run(link)
     end
   end
   while not self:ended() do loop.pause() end
-  if self.state == "done" and self.made then peaks.build(self.made.stems) end
+  if self.state == "done" and self.made then peaks.build(self.made) end
 end
 
 return Job

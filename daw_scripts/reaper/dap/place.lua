@@ -1,4 +1,5 @@
 -- Results into the project that asked, as one undo step, whichever project is in front.
+local alternatives = require("dap.alternatives")
 local files = require("dap.files")
 local manifests = require("dap.manifests")
 
@@ -13,7 +14,7 @@ local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes"), so
 function place.open(manifest)
   local content = manifests.read(manifest)
   if not content then return nil, "the manifest cannot be read: " .. manifest end
-  for _, stem in ipairs(content.stems) do
+  for _, stem in ipairs(alternatives.stems(content)) do
     local file = files.parent(manifest) .. "/" .. stem.path
     stem.media = reaper.PCM_Source_CreateFromFile(file)
     if not stem.media then return nil, "REAPER cannot read " .. file end

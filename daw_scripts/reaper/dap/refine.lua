@@ -4,6 +4,7 @@ local boxes = require("dap.boxes")
 local selected = require("dap.selected")
 local options = require("dap.options")
 local spectral = require("dap.spectral")
+local time_selection = require("dap.time_selection")
 local times = require("dap.times")
 
 local refine = {}
@@ -26,35 +27,50 @@ function refine.order(verb, known, title, fields)
   }
 end
 
--- An order for each session of the stems; boxes_of(stem) gives a list of boxes in seconds of the stem's file. carry: see the
--- protocol.
-local function orders_of(stems, op, strength, carry, boxes_of)
+-- An order for each session of the stems: texts_of(stem) gives a list of what is wanted of the stem, as the protocol writes it
+-- in the field `name`. carry: see the protocol.
+function refine.orders(stems, name, carry, texts_of)
   local by_session, orders = {}, {}
   for _, stem in ipairs(stems) do
-    for _, box in ipairs(boxes_of(stem)) do
-      local part = boxes.within(box, stem.known)
+    for _, text in ipairs(texts_of(stem)) do
       local session = stem.known.session
-      if part and not by_session[session] then
+      if not by_session[session] then
         by_session[session] = {}
-        orders[#orders + 1] = refine.order("refine", stem.known, stem.name, { box = by_session[session], carry = carry })
+        orders[#orders + 1] = refine.order("refine", stem.known, stem.name, { [name] = by_session[session], carry = carry })
       end
-      if part then table.insert(by_session[session], boxes.text(part, stem.known.stem, op, strength)) end
+      table.insert(by_session[session], text)
     end
   end
   return orders
 end
 
+-- The same for boxes: boxes_of(stem) gives a list of them, in seconds of the stem's file.
+local function orders_of(stems, op, strength, carry, boxes_of)
+  return refine.orders(stems, "box", carry, function(stem)
+    local texts = {}
+    for _, box in ipairs(boxes_of(stem)) do
+      local part = boxes.within(box, stem.known)
+      if part then texts[#texts + 1] = boxes.text(part, stem.known.stem, op, strength) end
+    end
+    return texts
+  end)
+end
+
 local CHOICES = options.of("refine")
 local OPS = { out = "deactivate", ["in"] = "activate" }
 
+-- Whether all of a long clip is corrected, as the user last answered.
+function refine.carries() return CHOICES:wanted(false).fields.carry end
+
 -- Refine by the spectral edits of the selected stems. op: "deactivate" takes what they hold out of the stem, "activate"
--- brings it in. Whether all of a long clip is corrected is as the user last answered.
+-- brings it in.
 function refine.spectral_edits(op)
   action.run(function(project)
-    local stems = selected.stems(project)
-    if #stems == 0 then return nil, selected.NONE end
-    local carry = CHOICES:wanted(false).fields.carry
-    local orders = orders_of(stems, op, 1, carry, function(stem) return spectral.boxes(stem.item, stem.take, stem.shape) end)
+    local stems, trouble = selected.stems(project)
+    if not stems then return nil, trouble end
+    local orders = orders_of(stems, op, 1, refine.carries(), function(stem)
+      return spectral.boxes(stem.item, stem.take, stem.shape)
+    end)
     if #orders == 0 then return nil, NO_EDITS end
     return orders
   end)
@@ -63,13 +79,11 @@ end
 -- Refine by the time selection and a range of frequencies that is asked for.
 function refine.time_selection()
   action.run(function(project)
-    local stems = selected.stems(project)
-    if #stems == 0 then return nil, selected.NONE end
-    local from, to = reaper.GetSet_LoopTimeRange2(project, false, false, 0, 0, false)
+    local stems, trouble = selected.stems(project)
+    if not stems then return nil, trouble end
     local function box_of(stem, low, high)
-      local start = math.max(from, stem.shape.position)
-      local stop = math.min(to, stem.shape.position + stem.length)
-      if start >= stop then return {} end
+      local start, stop = time_selection.over(project, stem.shape.position, stem.length)
+      if not start then return {} end
       return { {
         start = times.in_file(stem.shape, times.PROJECT, start), stop = times.in_file(stem.shape, times.PROJECT, stop),
         low = low, high = high,

@@ -1,9 +1,13 @@
--- The selected stems, for actions on masks.
+-- The selected stems, for actions on masks and on answers.
+local alternatives = require("dap.alternatives")
+local sentences = require("dap.sentences")
 local sessions = require("dap.sessions")
 
 local selected = {}
 
 selected.NONE = "Select one or more stems that a separation with DAP has made first."
+selected.DRAWN = "The take that is heard is drawn in full already.\n\n"
+  .. "Where a stem has other answers as takes, press T to hear them."
 
 -- What is needed of an item to find a time of it in its file; see times.lua.
 local function shape_of(item, take)
@@ -16,7 +20,7 @@ end
 
 -- The selected items of a project whose active take is a stem: a list of {item, take, name, shape, length, known}, where
 -- `known` is what sessions.lua knows of the stem.
-function selected.stems(project)
+local function all(project)
   local about, found = sessions.reader(), {}
   for index = 0, reaper.CountSelectedMediaItems(project) - 1 do
     local item = reaper.GetSelectedMediaItem(project, index)
@@ -30,6 +34,26 @@ function selected.stems(project)
     end
   end
   return found
+end
+
+-- Those that can be corrected, of the first answer or drawn in full; nil and a sentence where there are none.
+function selected.stems(project)
+  local stems, found = all(project), {}
+  for _, stem in ipairs(stems) do
+    if stem.known.alternative == alternatives.FIRST then found[#found + 1] = stem end
+  end
+  if #found > 0 then return found end
+  return nil, #stems > 0 and sentences.UNDRAWN or selected.NONE
+end
+
+-- Those that cannot, being of further answers; nil and a sentence where there are none.
+function selected.undrawn(project)
+  local stems, found = all(project), {}
+  for _, stem in ipairs(stems) do
+    if stem.known.alternative ~= alternatives.FIRST then found[#found + 1] = stem end
+  end
+  if #found > 0 then return found end
+  return nil, #stems > 0 and selected.DRAWN or selected.NONE
 end
 
 return selected

@@ -17,8 +17,9 @@ end
 
 function undo.run()
   local project = reaper.EnumProjects(-1)
-  local stem = selected.stems(project)[1]
-  if not stem then return message.tell(selected.NONE) end
+  local stems, trouble = selected.stems(project)
+  if not stems then return message.tell(trouble) end
+  local stem = stems[1]
   local known = stem.known
   if not known.parent then return message.tell(sentences.NOT_EDITED) end
   -- What an undo made comes after what it took back: its parent is no way back.

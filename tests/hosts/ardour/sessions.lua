@@ -34,7 +34,9 @@ function tracks()
   for route in Session:get_tracks():iter() do
     local regions = {}
     for region in route:to_track():playlist():region_list():iter() do regions[#regions + 1] = describe(region) end
-    found[#found + 1] = { name = route:name(), order = route:presentation_info_ptr():order(), regions = regions }
+    found[#found + 1] = {
+      name = route:name(), order = route:presentation_info_ptr():order(), muted = route:muted(), regions = regions,
+    }
   end
   table.sort(found, function(a, b) return a.order < b.order end)
   return found

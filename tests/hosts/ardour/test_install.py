@@ -68,8 +68,13 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(content: str | None, 
     assert [name for _, name in names if name != b"theirs"] == [
         b"DAP: Separate selected regions",
         b"DAP: Separate selected regions (options)",
+        b"DAP: Separate like selected examples",
+        b"DAP: Separate: this sound alone in range",
+        b"DAP: Separate this stem further",
+        b"DAP: Redraw chosen alternative",
         b"DAP: Denoise selected regions",
         b"DAP: Denoise selected regions (options)",
+        b"DAP: Learn noise from range",
         b"DAP: Co-separate selected regions",
         b"DAP: Co-separate selected regions (options)",
         b"DAP: Extend texture to range",
@@ -120,7 +125,7 @@ def test_what_was_written_is_lua_that_builds_the_table(config: Path, tmp_path: P
         + b'for _, s in pairs(scripts) do assert(load(s.f)) assert(s.s:find("factory")) print(s.n) end'
     )
     result = subprocess.run([needed("lua5.3"), str(tmp_path / "list.lua")], capture_output=True, text=True, check=True)
-    assert len(result.stdout.splitlines()) == 14
+    assert len(result.stdout.splitlines()) == 19
 
 
 @pytest.mark.parametrize("content", ["<UIScripts>", "<Other/>", LIST.replace("c2NyaXB0", "c2NyaXBU", 1)])

@@ -24,13 +24,19 @@ VERBS = {
 }
 
 
+NOTES = {
+    "alone": "DAP_Sound alone in selection.ny",
+    "noise": "DAP_Learn noise from selection.ny",
+}
 MASKS = {
     "deactivate": "DAP_Deactivate mask in selection.ny",
     "activate": "DAP_Activate mask in selection.ny",
     "undo": "DAP_Undo last mask edit.ny",
+    "redraw": "DAP_Redraw chosen alternative.ny",
     "edit": "DAP_Open mask editor.ny",
 }
-OTHERS = {"DAP_Read stems.ny", "DAP_Replace stems.ny"}
+OTHERS = ("DAP_Read stems.ny", "DAP_Replace stems.ny")
+SHIPPED = {*VERBS.values(), *NOTES.values(), *MASKS.values(), *OTHERS}
 
 
 def run(folder: Path, *options: str, status: int = 0) -> str:
@@ -49,7 +55,7 @@ def test_twice_is_once_and_uninstall_leaves_what_was_there(tmp_path: Path, monke
     once = tree(plugins)
     run(plugins)
     assert tree(plugins) == once
-    assert {source.name for source in audacity.sources()} == {*VERBS.values(), *MASKS.values()} | OTHERS
+    assert {source.name for source in audacity.sources()} == SHIPPED
     for source in audacity.sources():
         written = (plugins / source.name).read_text(encoding="utf-8")
         assert f'(setf dap-spool "{(tmp_path / "drop folder 🎹").as_posix()}")' in written
@@ -101,6 +107,20 @@ def test_a_plugin_asks_within_the_protocols_limits(verb: str) -> None:
     asked = set(re.findall(r'\\"(\w+)\\":', text))
     named = {"item", "labels"} if verb == "coseparate" else {"clip", "label"}
     assert {"verb", "job", "preset", "seed"} | named <= asked <= {"verb", *fields}
+
+
+@pytest.mark.parametrize("sound", NOTES)
+def test_a_note_is_of_a_sound_that_can_be_asked_for(sound: str) -> None:
+    text = next(source for source in audacity.sources() if source.name == NOTES[sound]).read_text(encoding="utf-8")
+    controls = re.findall(r"^;control (.+)$", text, re.M)
+    most = next(field for field in schema.fields(protocol.VERBS["separate"]) if field.name == "sources").kind["maximum"]
+    assert controls == ([f'sound "Sound" int "" 1 1 {most}'] if sound == "alone" else [])
+    asking = "separate" if sound == "alone" else "denoise"
+    (source,) = (source for source in audacity.sources() if source.name == VERBS[asking])
+    fields = {field.name for field in schema.fields(protocol.VERBS[asking])}
+    assert {"only", *re.findall(r'\(setf dap-like "(\w+)"\)', source.read_text(encoding="utf-8"))} <= fields
+    known = re.findall(r'"(\w+)"', re.findall(r"\(setf dap-sounds '(.+)\)", source.read_text(encoding="utf-8"))[0])
+    assert known == ([str(number) for number in range(1, most + 1)] if sound == "alone" else [sound])
 
 
 @pytest.mark.parametrize("op", MASKS)

@@ -157,7 +157,9 @@ def test_an_item_becomes_a_folder_of_stems(
     host.lua("sim.model.undo(project)")
     assert host.tracks() == before
     assert host.lua("return next(project.ext) == nil"), "nothing is waited for any more"
-    assert list(daemon.spool.glob("clips/*")) == []
+    manifest = Path(tracks[2]["items"][0]["takes"][0]["file"]).with_name("manifest.json")
+    (source,) = json.loads(manifest.read_text(encoding="utf-8"))["inputs"]
+    assert Path(source["path"]).exists(), "masks are corrected by what was separated, also where it was rendered"
     assert not host.lua("return sim.gfx.open")
     assert host.messages == []
 

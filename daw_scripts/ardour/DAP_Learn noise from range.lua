@@ -1,0 +1,18 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Learn noise from range",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[Splits the regions of the range selection into speech and noise, of which the range holds
+nothing else.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "noise") end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end

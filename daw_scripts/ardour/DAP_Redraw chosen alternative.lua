@@ -1,0 +1,17 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Redraw chosen alternative",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[Draws the answer that a selected stem is of, one of several, in full.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "choose") end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end

@@ -1,0 +1,18 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Separate: this sound alone in range",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[In the range selection nothing is heard but one sound: the first of a region that is split by
+that, or that of a stem, whose separation is corrected.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "alone") end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end

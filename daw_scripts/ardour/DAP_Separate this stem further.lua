@@ -1,0 +1,17 @@
+ardour {
+  ["type"] = "EditorAction",
+  name = "DAP: Separate this stem further",
+  license = "MIT",
+  author = "dap-bridge",
+  description = [[Splits a selected stem as any region is split, onto new tracks below it.]]
+}
+
+function factory()
+  return function()
+    local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
+    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    if start then return start(folder, "further") end
+    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+      LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
+  end
+end
