@@ -166,6 +166,8 @@ class Separation:
                 inside = self.known.spans.get(answer.index, ())
                 self.clip.write_masked(writers[number], answer, device, inside, partial(self.clip.within, self.spans))
         self.clip.run.notes += self.clip.method.advice(self.clip.sources, self._sounds, self.confidence())
+        if others := self._what[1:]:
+            self.clip.run.notes.append(f"To listen to, and choose from, there are other answers: {', '.join(others)}.")
         self._tell()
 
     def _tell(self) -> None:
