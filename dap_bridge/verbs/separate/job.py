@@ -165,7 +165,9 @@ class Separation:
                     writers[number] = stack.enter_context(self.clip.writer(places))
                 inside = self.known.spans.get(answer.index, ())
                 self.clip.write_masked(writers[number], answer, device, inside, partial(self.clip.within, self.spans))
-        self.clip.run.notes += self.clip.method.advice(self.clip.sources, self._sounds, self.confidence())
+        # whoever shows the sounds knows how many there are
+        sounds = None if self.known.examples or self.spans else self._sounds
+        self.clip.run.notes += self.clip.method.advice(self.clip.sources, sounds, self.confidence())
         if others := self._what[1:]:
             self.clip.run.notes.append(f"To listen to, and choose from, there are other answers: {', '.join(others)}.")
         self._tell()
