@@ -261,7 +261,7 @@ def test_which_of_two_sounds_is_the_noise_is_said_by_where_it_is_alone(
     roll, rate = soundfile.read(ROLL)
     drums = np.tile(soxr.resample(roll.mean(axis=1), rate, RATE), 2)[: 5 * RATE]
     drums *= 0.08 / drums.std() * (np.arange(len(drums)) >= RATE)
-    talk = voice(5)
+    talk = 3 * voice(5)
     path = write_clip(talk + drums, RATE)
     known, blind = denoise(path, "known", only=["stem=noise,start=0,end=1"]), denoise(path, "blind")
     assert known["iterations"] > 0, "the pauses were taken for quiet"

@@ -58,7 +58,7 @@ def _require_more(spans: list[Span], seconds: float) -> None:
         if span.start > reached:
             return
         reached = max(reached, span.end)
-    if reached >= seconds - LEAST_S:
+    if spans and reached >= seconds - LEAST_S:
         raise BadRequest("The spans cover all of the clip: nothing is left to be found.", "Mark a stretch of it alone.")
 
 

@@ -47,7 +47,7 @@ class Denoising(Denoiser[DenoisingRecipe]):
         hints: Hints,
     ) -> Iterator[Step | Note | Speech]:
         recipe = self.recipe
-        profile = Profile.of(read, hints, recipe, device)
+        profile = Profile.of(read, hints, recipe, seed, device)
         views = (read(index).view.mean(0).to(device) for index in range(chunks))
         levels = [cleaned_levels(view, self.front.rate, recipe, profile.of_view).cpu() for view in views]
         left = filled_db(torch.cat(levels), profile.left, recipe.speech)

@@ -75,7 +75,7 @@ class Profile:
     left: Tensor = field(default_factory=lambda: torch.zeros(0))
 
     @classmethod
-    def of(cls, read: Read, hints: Hints, recipe: DenoisingRecipe, device: torch.device) -> Profile:
+    def of(cls, read: Read, hints: Hints, recipe: DenoisingRecipe, seed: int, device: torch.device) -> Profile:
         """What a user's hints teach."""
         front = recipe.separation.front
         found = stretches(read, hints, recipe.profile.most_s)
@@ -93,7 +93,7 @@ class Profile:
         )
         views = [one.heard.view.mean(0).to(device) for one in trusted]
         left = [cleaned_levels(view, front.rate, recipe, of_view).cpu() for view in views]
-        spectra = learn(found, front, recipe.profile, device)
+        spectra = learn(found, front, recipe.profile, seeds.generator(seed, -1), device)
         return cls(recipe.profile, front, spectra, of_view, of_audio, torch.cat([torch.zeros(0), *left]))
 
     def explain(self, seen: Tensor, spans: Sequence[Alone], rate: int, generator: torch.Generator) -> Tensor:
@@ -126,12 +126,13 @@ class Profile:
         return F.pad(mask, (0, 0, 0, seen.shape[1] - len(mask)), value=0.5)
 
 
-def learn(examples: Sequence[Example], front: Front, recipe: Numbers, device: torch.device) -> Spectra:
+def learn(
+    examples: Sequence[Example], front: Front, recipe: Numbers, generator: torch.Generator, device: torch.device
+) -> Spectra:
     """Explain the noise alone: V ~ W H as components are (`components.descend`)."""
     seen = [see(example.heard.to(device), front) for example in examples]
     middles = hertz(front, examples[0].heard.rate, seen[0].shape[1], device)
     rows = max(1, int((middles <= min(example.top for example in examples)).sum()))
-    generator = seeds.generator(0, 0)
     v = torch.cat([_level(one[:, :rows], recipe) for one in seen], dim=1)
     w = uniform(recipe.runs, len(v), recipe.noise, generator=generator).to(device)
     h = uniform(recipe.runs, recipe.noise, v.shape[1], generator=generator).to(device)
