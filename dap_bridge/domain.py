@@ -193,9 +193,11 @@ class Guided:
     """What an example is worth to a separation."""
 
     stem: int = _means("Which stem's.")
-    unexplained: float = _means("What is left of the part of the clip that the examples of this sound explain best.")
+    distance: float = _means(
+        "How far what is this stem's lies from its examples, by kinship, squared: about 20 for another take of a sound."
+    )
     trusted: bool = _means(
-        "Whether that is little enough; where it is not for any, the answer without them is the first."
+        "Whether that is little enough; where it is not for any, the answer without examples is the first."
     )
 
 

@@ -81,7 +81,8 @@ def test_stems_are_called_after_their_examples(clip: Path, write_clip: WriteClip
         assert level_db(found[first - 1][there], found[second - 1][there]) > 3
         manifest = results.read(answer["folder"] / "manifest.json")
         assert [one.stem for one in manifest.guidance] == [1, 2]
-        assert [one.what for one in manifest.alternatives][:2] == ["as your examples say", "without your examples"]
+        # a hum of four partials is like no sound that kinship was learned of: which comes first is no matter here
+        assert {one.what for one in manifest.alternatives[:2]} == {"as your examples say", "without your examples"}
         assert manifest.null_db is not None and manifest.null_db < -100
 
 

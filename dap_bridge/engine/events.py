@@ -33,12 +33,12 @@ class Note:
 
 @dataclass(frozen=True)
 class Guidance:
-    """What an example of a source, from 0, is worth. unexplained: what is left of what it explains best, as a share of
-    it; trusted: whether that is little enough.
+    """What an example of a source, from 0, is worth. distance: by kinship, squared, from what is the source's in the
+    clip; trusted: whether that is little enough.
     """
 
     source: int
-    unexplained: float
+    distance: float
     trusted: bool
 
 

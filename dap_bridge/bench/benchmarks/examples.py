@@ -87,7 +87,7 @@ class Guided:
             "sdr": sdr,
             "named": named,
             "what": [one.what for one in manifest.alternatives],
-            "guidance": [[one.unexplained, one.trusted] for one in manifest.guidance],
+            "guidance": [[one.distance, one.trusted] for one in manifest.guidance],
             "confidence": manifest.confidence,
             "elapsed_s": round(manifest.elapsed_s, 3),
             "device": manifest.device,

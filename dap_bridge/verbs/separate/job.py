@@ -143,7 +143,7 @@ class Separation:
             "suggested_sources": self.suggested_sources,
             "restarts": self._restarts,
             "boxes": tuple(self.spans),
-            "guidance": tuple(Guided(one.source + 1, one.unexplained, one.trusted) for one in self._guidance),
+            "guidance": tuple(Guided(one.source + 1, one.distance, one.trusted) for one in self._guidance),
             "alternatives": tuple(
                 Alternative(number, what, self.confidence(number), self.clip.stems(titled(label, number, what), number))
                 for number, what in several
@@ -177,8 +177,8 @@ class Separation:
         for one in self._guidance:
             if not one.trusted:
                 self.clip.run.notes.append(
-                    f"The example of stem {one.source + 1} explains little that is heard in the clip (unexplained "
-                    f"{one.unexplained:.2f}): it may be of another sound. Compare the answers with and without it."
+                    f"The example of stem {one.source + 1} is like little that is heard in the clip (distance "
+                    f"{one.distance:.0f}): it may be of another sound. Compare the answers with and without it."
                 )
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:

@@ -71,20 +71,6 @@ class Guide:
         """A chunk's components, as far as the examples reach."""
         return _described(component_spectra(pool, views) * self.within, pool, self.recipe.features, self.front)
 
-    def left(self, pool: Sequence[Factorisation], views: int) -> Tensor:
-        """What a source's spectra leave of every component, the Kullback-Leibler divergence of its spectrum, that sums
-        to one, from the cone of theirs: (components, sources), nothing where nothing is known.
-        """
-        rules = self.rules.spectra
-        spectra = (component_spectra(pool, views) * self.within).flatten(1) ** rules.compression
-        spectra = (spectra / spectra.sum(1, keepdim=True).clamp(min=TINY)).mT.contiguous()
-        found = spectra.new_zeros(spectra.shape[1], len(self.lessons))
-        for k in self.known:
-            own = self._reached(self.lessons[k])
-            h = activations(spectra, own, rules.updates, rules.relaxation)
-            found[:, k] = divergence(spectra, own @ h).sum(1).mean(0)
-        return found.cpu()
-
     def shares(
         self, pool: Sequence[Factorisation], seen: Tensor, masks: Tensor, inside: Tensor, generator: torch.Generator
     ) -> tuple[Tensor, float]:
@@ -324,6 +310,11 @@ def _squared(points: Tensor, middle: Tensor) -> Tensor:
     return (points - middle).square().sum(2).mean(0)
 
 
+def near(labels: Tensor, distance: Tensor, rules: Examples) -> Tensor:
+    """Labels (components, sources) by kinship and the clip's own clustering, rows summing to one, see `relabelled`."""
+    return _opinion(labels, distance, rules).softmax(1)
+
+
 def relabelled(labels: Tensor, shares: Tensor, left: float, distance: Tensor, rules: Examples) -> Tensor:
     """Labels (components, sources) by all that speaks for a source, rows summing to one.
 
@@ -332,23 +323,21 @@ def relabelled(labels: Tensor, shares: Tensor, left: float, distance: Tensor, ru
     sources), see `Guide.shares` and `distances`.
     """
     explains = rules.explains * max(0.0, 1 - left / rules.unexplained)
-    opinion = explains * shares.clamp(min=rules.least).log() - rules.kinship / 2 * distance
-    return (opinion + rules.clusters * labels.clamp(min=rules.least).log()).softmax(1)
+    return (explains * shares.clamp(min=rules.least).log() + _opinion(labels, distance, rules)).softmax(1)
 
 
-def trust(left: Tensor, energy: Tensor, guide: Guide) -> tuple[Guidance, ...]:
-    """How far each example explains anything: what is left of that part of the components' energy which it explains
-    best. left: (components, sources), see `Guide.left`; energy: (components,).
+def _opinion(labels: Tensor, distance: Tensor, rules: Examples) -> Tensor:
+    return rules.clusters * labels.clamp(min=rules.least).log() - rules.kinship / 2 * distance
+
+
+def trust(labels: Tensor, distance: Tensor, energy: Tensor, guide: Guide) -> tuple[Guidance, ...]:
+    """How far what is a source's in the clip lies from its example by kinship: the mean of d^2 over its components, by
+    energy. labels and distance: (components, sources), see `near` and `distances`; energy: (components,).
     """
-    found = []
-    for k in guide.known:
-        lesson = guide.lessons[k]
-        assert lesson is not None
-        if not lesson.example:
-            continue
-        order = left[:, k].argsort()
-        before = energy[order].cumsum(0) / energy.sum().clamp(min=TINY)
-        at = int((before < guide.rules.part).sum().clamp(max=len(order) - 1))
-        unexplained = float(left[order[at], k])
-        found.append(Guidance(k, round(unexplained, 3), unexplained <= guide.rules.most))
-    return tuple(found)
+    mass = labels * energy[:, None]
+    far = ((mass * distance).sum(0) / mass.sum(0).clamp(min=TINY)).tolist()
+    return tuple(
+        Guidance(k, round(far[k], 1), far[k] <= guide.rules.farthest)
+        for k, lesson in enumerate(guide.lessons)
+        if lesson is not None and lesson.example
+    )

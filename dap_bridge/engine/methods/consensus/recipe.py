@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -123,6 +124,9 @@ class Confidence(Section):
 
     half: float  # the separability at which the probability is one half
     width: float  # the probability is 1 / (1 + exp(-(separability - half) / width))
+
+    def probability(self, separability: float) -> float:
+        return 1 / (1 + math.exp(-(separability - self.half) / self.width))
 
 
 @dataclass(frozen=True)
@@ -254,8 +258,10 @@ class Examples(Section):
     alone: int
     together: int
     growth: tuple[float, float]  # as in `Models`
-    part: float  # of the components' energy: the share that an example must explain,
-    most: float  # and what may be left of these components, or it is not trusted
+    # An answer by examples is trusted where what it makes a sound's lies no farther from the example, by kinship,
+    # squared, and where its groups' separability is no more than that below the one of the clip's own.
+    farthest: float
+    looser: float
     confidence: float  # in an answer by examples, at least: its masks are believed in full
 
 

@@ -30,11 +30,11 @@ from .counting import evidence, probabilities
 from .drawing import answered, drawing_units
 from .examples import BLIND, GUIDED, Guide, allowed, guides
 from .grouping import Description, concatenate, describe, separability
-from .guidance import Compared, Named, compare, inform, name
+from .guidance import DOUBTED, Named, compare, inform, name
 from .learned import Learned, differing, dump
 from .members import group_members
 from .priors import Prior, informed, settle
-from .recipe import Alternatives, Confidence, ConsensusRecipe, Features
+from .recipe import Alternatives, ConsensusRecipe, Features
 from .takes import FIRST, takes
 
 
@@ -113,7 +113,7 @@ class _Described:
     snapshots: list[Description]
     islands: Tensor | None
     evidence: dict[str, float] | None
-    compared: Compared | None
+    compared: list[Description] | None
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class _Separation:
         run = guides(known.examples, known.spans, self.read, self.recipe, self.sources, generator, self.device)
         self.guides = yield from relay(run, lambda done: self.counter.step("listening", done, units=0))
 
-    def group(self, described: Sequence[_Described]) -> Generator[Step, None, _Grouped]:
+    def group(self, described: Sequence[_Described]) -> Generator[Step | Note, None, _Grouped]:
         """Which components belong together: by their clustering, and by what is known beside it."""
         recipe = self.recipe
         everyone = [concatenate(list(parts)) for parts in zip(*(one.snapshots for one in described), strict=True)]
@@ -206,7 +206,7 @@ class _Separation:
         )
         groups = yield from relay(run, lambda done: self.counter.step("grouping", *done, units=0))
         evident = separability(everyone[-1], groups.labels, recipe.features)
-        confidence = _probability(evident, recipe.confidence)
+        confidence = recipe.confidence.probability(evident)
 
         def settled(labels: Tensor) -> Tensor:
             return torch.cat(
@@ -214,6 +214,8 @@ class _Separation:
             )
 
         named = self._name(described, groups.labels.split(counts))
+        if named is not None and not named.holds:
+            yield Note(DOUBTED)
         first = settled(groups.labels if named is None else torch.cat(named.labels))
         told = [_Grouping(first.split(counts), FIRST if named is None else BLIND, confidence)]
         if named is not None and recipe.examples is not None:
@@ -371,10 +373,6 @@ def _priors(described: _Described) -> list[Prior]:
     if described.islands is None:
         return []
     return [partial(settle, energy=described.snapshots[-1].energy, islands=described.islands)]
-
-
-def _probability(evidence: float, recipe: Confidence) -> float:
-    return 1 / (1 + math.exp(-(evidence - recipe.half) / recipe.width))
 
 
 def _units(recipe: ConsensusRecipe, sources: int, chunks: int, further: int) -> int:
