@@ -165,21 +165,22 @@ class Separation:
                     writers[number] = stack.enter_context(self.clip.writer(places))
                 inside = self.known.spans.get(answer.index, ())
                 self.clip.write_masked(writers[number], answer, device, inside, partial(self.clip.within, self.spans))
+        self.clip.run.notes += self._told()
+
+    def _told(self) -> list[str]:
+        """What is doubtful, and what to do about it; hosts show it in a box, so nothing is told without a doubt."""
         # whoever shows the sounds knows how many there are
         sounds = None if self.known.examples or self.spans else self._sounds
-        self.clip.run.notes += self.clip.method.advice(self.clip.sources, sounds, self.confidence())
-        if others := self._what[1:]:
-            self.clip.run.notes.append(f"To listen to, and choose from, there are other answers: {', '.join(others)}.")
-        self._tell()
-
-    def _tell(self) -> None:
-        """Which examples are of no sound in the clip, as it seems."""
-        for one in self._guidance:
-            if not one.trusted:
-                self.clip.run.notes.append(
-                    f"The example of stem {one.source + 1} is like little that is heard in the clip (distance "
-                    f"{one.distance:.0f}): it may be of another sound. Compare the answers with and without it."
-                )
+        told = self.clip.method.advice(self.clip.sources, sounds, self.confidence())
+        told += [
+            f"The example of stem {one.source + 1} is like little that is heard in the clip (distance "
+            f"{one.distance:.0f}): it may be of another sound. Compare the answers with and without it."
+            for one in self._guidance
+            if not one.trusted
+        ]
+        if told and len(self._what) > 1:
+            told.append(f"To listen to, and choose from, there are other answers: {', '.join(self._what[1:])}.")
+        return told
 
     def answers(self, device: torch.device) -> Iterator[ChunkMasks]:
         """The method's answers, chunk by chunk; what was learned is kept on the way."""

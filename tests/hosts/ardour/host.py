@@ -7,6 +7,8 @@ import contextlib
 import json
 import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +84,14 @@ class Headless:
         )
 
     def new_session(self, folder: Path, rate: int) -> None:
-        self.run("new_session.lua", folder, rate)
+        try:
+            self.run("new_session.lua", folder, rate)
+        except subprocess.CalledProcessError as error:
+            # Ardour 7.3 itself falls over once in a while as it makes one
+            if error.returncode != -signal.SIGSEGV:
+                raise
+            shutil.rmtree(folder, ignore_errors=True)
+            self.run("new_session.lua", folder, rate)
 
     def read_session(self, folder: Path) -> dict[str, Any]:
         """Tracks (in order) with their regions, groups and markers, as the session file has them."""

@@ -319,7 +319,8 @@ def heard(host: Host) -> list[dict[str, Any]]:
 
 def manifest_of(host: Host) -> dict[str, Any]:
     """That of the take that is heard of the first stem."""
-    assert host.messages == []
+    # examples of sounds that are made up may be doubted, and that is told
+    assert [message for message in host.messages if "ompare" not in message] == []
     item = heard(host)[0]
     path = Path(item["takes"][item["active"] - 1]["file"]).with_name("manifest.json")
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
