@@ -155,4 +155,6 @@ class Span:
 
 # Of one request: examples, and spans of each kind.
 MAX_EXAMPLES = 16
+# Seconds: what is shorter tells nothing of a sound.
+LEAST_EXAMPLE_S = 0.05
 MAX_SPANS = 64

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from .boxes import LEAST_EXAMPLE_S as LEAST_EXAMPLE_S
 from .boxes import MAX_BOXES as MAX_BOXES
 from .boxes import MAX_EXAMPLES as MAX_EXAMPLES
 from .boxes import MAX_SPANS as MAX_SPANS

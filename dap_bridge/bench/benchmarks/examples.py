@@ -71,12 +71,8 @@ class Guided:
             before, fields = self._asked(sound, takes, place)
             answer = jobs.do(place, "separate", fields)
             manifest = answer.manifest
-            stems = [np.stack(answer.stems())]
-            stems += [
-                np.stack([soundfile.read(answer.path.parent / stem.path, always_2d=True)[0].T for stem in one.stems])
-                for one in manifest.alternatives[1:]
-            ]
-            sdr, named = zip(*(_judge(sound, each[..., before:]) for each in stems), strict=True)
+            answers = answer.alternatives() or [answer.stems()]
+            sdr, named = zip(*(_judge(sound, np.stack(stems)[..., before:]) for stems in answers), strict=True)
         return {
             "group": self.item.group,
             "item": self.item.id,

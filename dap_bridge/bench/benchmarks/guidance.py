@@ -11,6 +11,8 @@ import click
 import numpy as np
 
 from ...domain import MAX_ALTERNATIVES
+from ...engine.methods.consensus.recipe import ConsensusRecipe
+from ...presets import load_one_of
 from .. import options
 from ..benchmark import Benchmark
 from ..data.pairings import foley, remix
@@ -31,8 +33,6 @@ KINDS: dict[str, tuple[str, Callable[[Path], Sequence[Problem]]]] = {
     "foley": ("foley", foley),
 }
 LAYOUT = "universal150/, recordings/remix.csv, foley/pairs.csv"
-# A confidence below which further answers are offered, see presets/default.toml.
-DOUBTFUL = 0.75
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def tables(rows: Sequence[Row]) -> list[Block]:
     """The best of so many answers, chosen by who knows, and its gain over the first, paired."""
     groups = {kind: [row for row in rows if row["kind"] == kind] for kind in KINDS}
     groups["all"] = list(rows)
-    groups[f"all, confidence below {DOUBTFUL}"] = [row for row in rows if row["confidence"] < DOUBTFUL]
+    groups["all, where they are offered"] = [row for row in rows if row["confidence"] < _offered_below(row["method"])]
     columns = ("mixtures", "clips", "answers", "SDR", "gain", "SI-SDRi", "gain", "worse than the mixture")
     lines = [
         _line(name, members, count)
@@ -97,6 +97,12 @@ def tables(rows: Sequence[Row]) -> list[Block]:
         if members
     ]
     return [Table(columns, tuple(lines))]
+
+
+def _offered_below(preset: str) -> float:
+    """The confidence below which a preset has further answers."""
+    rules = load_one_of(preset, ConsensusRecipe).recipe.alternatives
+    return rules.offered_below if rules else 0.0
 
 
 def _line(name: str, rows: Sequence[Row], count: int) -> tuple[str, ...]:

@@ -53,6 +53,22 @@ class Corrector(Protocol):
         was.
         """
 
+    def draw(
+        self,
+        read: Read,
+        learned: Callable[[int], Mapping[str, Tensor]],
+        chunks: int,
+        *,
+        alternative: int,
+        seed: int,
+        device: torch.device,
+    ) -> Iterator[Step | ChunkMasks]:
+        """An alternative after the first in full, chunk by chunk: `separate` leaves out of it what takes long.
+
+        learned(i): what `separate` told of chunk i, the alternative's over the first's. What is told of it now are the
+        tensors that are others than the first's, again.
+        """
+
 
 @dataclass(frozen=True)
 class Known:
@@ -101,23 +117,6 @@ class Separator(ABC, Generic[M]):
     def has_alternatives(self) -> bool:
         """Whether it has more than one answer to a clip, and can tell where they disagree."""
         return False
-
-    def draw(
-        self,
-        read: Read,
-        learned: Callable[[int], Mapping[str, Tensor]],
-        chunks: int,
-        *,
-        alternative: int,
-        seed: int,
-        device: torch.device,
-    ) -> Iterator[Step | ChunkMasks]:
-        """An alternative after the first in full, chunk by chunk: `separate` leaves out of it what takes long.
-
-        learned(i): what `separate` told of chunk i, the alternative's over the first's. What is told of it now are the
-        tensors that are others than the first's, again.
-        """
-        raise NotImplementedError
 
     def advice(self, sources: int, sounds: Sequence[float] | None, confidence: float | None) -> list[str]:
         """What to tell whoever asked for so many sources; sounds, confidence: of the whole clip, see ChunkMasks."""

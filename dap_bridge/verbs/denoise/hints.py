@@ -10,7 +10,7 @@ import torch
 from ...audio.files import ClipReader
 from ...audio.plan import front_view
 from ...audio.rates import resample
-from ...domain import ClipRef, Span
+from ...domain import LEAST_EXAMPLE_S, ClipRef, Span
 from ...engine.methods.method import Alone, Example, Hints
 from ...engine.signal.rows import Heard
 from ...errors import BadClip, BadRequest
@@ -19,8 +19,6 @@ from ..chunked import ChunkedClip
 from ..reader import JobClipReader
 from .request import STEMS, alone
 
-# Below that a stretch of noise has no spectrum to speak of.
-LEAST_S = 0.05
 # Of one example: a noise has said all of itself by then.
 MOST_S = 30.0
 _HINT = "Choose a stretch in which nothing but the noise is heard."
@@ -47,8 +45,8 @@ def _require_within(spans: list[Span], reader: ClipReader) -> None:
             raise BadRequest(
                 f"{where} does not lie in the clip: {error}.", "Times count from the clip's start."
             ) from error
-        if span.end - span.start < LEAST_S:
-            raise BadRequest(f"{where} is shorter than {1000 * LEAST_S:g} ms.", "Choose a longer one.")
+        if span.end - span.start < LEAST_EXAMPLE_S:
+            raise BadRequest(f"{where} is shorter than {1000 * LEAST_EXAMPLE_S:g} ms.", "Choose a longer one.")
 
 
 def _require_more(spans: list[Span], seconds: float) -> None:
@@ -58,7 +56,7 @@ def _require_more(spans: list[Span], seconds: float) -> None:
         if span.start > reached:
             return
         reached = max(reached, span.end)
-    if spans and reached >= seconds - LEAST_S:
+    if spans and reached >= seconds - LEAST_EXAMPLE_S:
         raise BadRequest("The spans cover all of the clip: nothing is left to be found.", "Mark a stretch of it alone.")
 
 
@@ -66,8 +64,8 @@ def _heard(number: int, ref: ClipRef, run: JobRun, clip: ClipReader, front_rate:
     """An example at the clip's rate; of as many channels as the clip, or of one."""
     with JobClipReader(ref, run) as reader:
         name = f"Example {number} of the noise ({Path(ref.files[0]).name})"
-        if reader.frames < LEAST_S * reader.rate:
-            raise BadClip(f"{name} is shorter than {1000 * LEAST_S:g} ms.", _HINT)
+        if reader.frames < LEAST_EXAMPLE_S * reader.rate:
+            raise BadClip(f"{name} is shorter than {1000 * LEAST_EXAMPLE_S:g} ms.", _HINT)
         if _covers(reader, clip):
             raise BadClip(f"{name} is the clip itself.", _HINT)
         audio = reader.read(0, min(reader.frames, round(MOST_S * reader.rate)))

@@ -179,7 +179,7 @@ class Correction:
     def _draw(self, device: torch.device) -> None:
         """The alternative that is meant, in full."""
         clip = self.clip
-        events = clip.method.draw(
+        events = self.corrector.draw(
             clip.seen, self._learned, len(clip.chunks), alternative=self.alternative, seed=self.seed, device=device
         )
         answers = clip.run.follow(map(within(0, _DRAWING), events))

@@ -10,14 +10,14 @@ import torch
 
 from ...audio.plan import front_view
 from ...audio.silence import Signal
-from ...domain import Box, ClipRef, Op, Span
+from ...domain import LEAST_EXAMPLE_S, Box, ClipRef, Op, Span
 from ...engine.signal.rows import Heard
 from ...errors import BadClip, BadRequest
 from ..reader import JobClipReader
 from .masked import MaskedClip
 
-# Seconds of an example: less tells nothing of a sound, and more than the longest is not heard.
-SHORTEST_S, LONGEST_S = 0.05, 60.0
+# Seconds of an example that are read at the most.
+LONGEST_S = 60.0
 
 
 def examples(request: Mapping[str, Any], clip: MaskedClip) -> dict[int, list[Heard]]:
@@ -35,10 +35,10 @@ def examples(request: Mapping[str, Any], clip: MaskedClip) -> dict[int, list[Hea
 
 def _example(number: int, ref: ClipRef, clip: MaskedClip) -> Heard:
     with JobClipReader(ref, clip.run) as reader:
-        if reader.frames < SHORTEST_S * reader.rate:
+        if reader.frames < LEAST_EXAMPLE_S * reader.rate:
             raise BadClip(
                 f"Example {number} is {reader.frames / reader.rate:.3f} s long.",
-                f"Choose {SHORTEST_S:g} s of the sound at least; a second or two is better.",
+                f"Choose {LEAST_EXAMPLE_S:g} s of the sound at least; a second or two is better.",
             )
         if reader.inputs == clip.reader.inputs and reader.frames == clip.reader.frames:
             clip.run.notes.append(

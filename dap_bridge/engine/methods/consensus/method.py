@@ -41,18 +41,6 @@ class Consensus(Separator[ConsensusRecipe]):
     def has_alternatives(self) -> bool:
         return self.recipe.alternatives is not None
 
-    def draw(
-        self,
-        read: Read,
-        learned: Callable[[int], Mapping[str, Tensor]],
-        chunks: int,
-        *,
-        alternative: int,
-        seed: int,
-        device: torch.device,
-    ) -> Iterator[Step | ChunkMasks]:
-        return drawing.draw(read, learned, chunks, self.recipe, alternative=alternative, seed=seed, device=device)
-
     @property
     def basis(self) -> str:
         """All but what boxes and counting go by."""
@@ -95,3 +83,15 @@ class Correcting:
         device: torch.device,
     ) -> Iterator[Step | Corrected]:
         return correcting.correct(read, learned, boxes, self.recipe, redraw=redraw, carry=carry, device=device)
+
+    def draw(
+        self,
+        read: Read,
+        learned: Callable[[int], Mapping[str, Tensor]],
+        chunks: int,
+        *,
+        alternative: int,
+        seed: int,
+        device: torch.device,
+    ) -> Iterator[Step | ChunkMasks]:
+        return drawing.draw(read, learned, chunks, self.recipe, alternative=alternative, seed=seed, device=device)
