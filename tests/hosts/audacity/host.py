@@ -237,9 +237,11 @@ class Audacity:
     def _scanned(self) -> bool:
         """The registry names our plug-in, and has not grown for a moment."""
         registry = self._config / "pluginregistry.cfg"
-        if not registry.exists() or PLUGIN not in registry.read_text(encoding="utf-8", errors="replace"):
+        try:
+            scanned, changed = registry.read_text(encoding="utf-8", errors="replace"), registry.stat().st_mtime
+        except FileNotFoundError:  # not there yet, or just being replaced
             return False
-        return time.time() - registry.stat().st_mtime > 1.5
+        return PLUGIN in scanned and time.time() - changed > 1.5
 
     def _connect(self) -> Pipe | None:
         assert self._process.poll() is None, "Audacity ended while it started"
