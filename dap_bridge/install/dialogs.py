@@ -12,21 +12,21 @@ from typing import Any
 # host -> verb -> what is asked, in the dialog's order.
 ASKS: dict[str, dict[str, tuple[str, ...]]] = {
     "reaper": {
-        "separate": ("preset", "sources", "seed", "device", "mute", "together"),
+        "separate": ("preset", "sources", "residual", "seed", "device", "mute", "together"),
         "denoise": ("preset", "strength", "swap", "seed", "device", "mute", "together"),
         "coseparate": ("preset", "seed", "device", "mute"),
         "texture": ("preset", "variation", "variations", "seed", "device"),
         "refine": ("low", "high", "op", "strength", "carry"),
     },
     "ardour": {
-        "separate": ("sources", "preset", "seed", "device", "mute"),
+        "separate": ("sources", "residual", "preset", "seed", "device", "mute"),
         "denoise": ("strength", "swap", "preset", "seed", "device", "mute"),
         "coseparate": ("preset", "seed", "device", "mute"),
         "texture": ("variation", "variations", "preset", "seed", "device", "mute"),
         "refine": ("stem", "low", "high", "strength", "carry"),
     },
     "audacity": {
-        "separate": ("sources", "alone", "preset", "seed"),
+        "separate": ("sources", "alone", "residual", "preset", "seed"),
         "denoise": ("strength", "swap", "alone", "preset", "seed"),
         "coseparate": ("preset", "seed"),
         "texture": ("seconds", "variation", "preset", "seed"),
@@ -38,6 +38,7 @@ ASKS: dict[str, dict[str, tuple[str, ...]]] = {
 WORDS: dict[str, dict[str, str]] = {
     "preset": {"caption": "Preset", "question": "Preset (see `dap-bridge presets`)"},
     "sources": {"caption": "Sounds"},
+    "residual": {"caption": "The rest apart", "question": "A stem of what no sound claims"},
     "seed": {"caption": "Seed"},
     "device": {"caption": "Device"},
     "strength": {"caption": "Strength", "question": "How much of the noise to take out"},
@@ -92,6 +93,7 @@ PLACING: dict[str, dict[str, Any]] = {
 CHOICES: dict[str, dict[str, Any]] = {
     "swap": {"caption": "Keep", "words": ("speech", "noise")},
     "carry": {"words": ("Yes", "No")},
+    "residual": {"words": ("No", "Yes")},
     "alone": {"words": ("Ignore", "Use")},
 }
 

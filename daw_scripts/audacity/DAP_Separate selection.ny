@@ -7,6 +7,7 @@
 ;copyright "MIT"
 ;control sources "Sounds" int "" 2 2 8
 ;control alone "Sounds noted as alone" choice "Ignore,Use" 0
+;control residual "The rest apart" choice "No,Yes" 0
 ;control preset "Preset" string "" "default"
 ;control seed "Seed" int-text "" 0 0 2147483647
 
@@ -16,7 +17,7 @@
 (setf dap-verb "separate")
 
 (defun dap-fields ()
-  (dap-with-known (format nil "\"sources\": ~a" sources)))
+  (dap-with-known (format nil "\"sources\": ~a, \"residual\": ~a" sources (if (= residual 1) "true" "false"))))
 
 ; The sounds that may be noted as alone, how an example of one is named, and what to do where there is none.
 (setf dap-sounds '("1" "2" "3" "4" "5" "6" "7" "8"))

@@ -15,7 +15,7 @@ from tests.hosts.conftest import needed
 DEVICE = "Device (auto / cpu / cuda)"
 PLACING = ("Mute the item (yes / no)", "Several items: one undo step (yes / no)")
 IN_REAPER = {
-    "separate": ("Preset", "Sounds (2 to 8)", "Seed", DEVICE, *PLACING),
+    "separate": ("Preset", "Sounds (2 to 8)", "The rest apart (yes / no)", "Seed", DEVICE, *PLACING),
     "denoise": ("Preset", "Strength (0 to 1)", "Swap the two (yes / no)", "Seed", DEVICE, *PLACING),
     "coseparate": ("Preset", "Seed", DEVICE, PLACING[0]),
     "texture": ("Preset", "Variation (0 to 1)", "Results (1 to 16)", "Seed", DEVICE),
@@ -30,7 +30,12 @@ IN_REAPER = {
 PRESET = "entry Preset (see `dap-bridge presets`)"
 LAST = ("entry Seed 0", "dropdown Device auto", "checkbox Mute the region once the result is there true")
 IN_ARDOUR = {
-    "separate": ("number Sounds 2 2 8 1 0", f"{PRESET} default", *LAST),
+    "separate": (
+        "number Sounds 2 2 8 1 0",
+        "checkbox A stem of what no sound claims false",
+        f"{PRESET} default",
+        *LAST,
+    ),
     "denoise": (
         "number How much of the noise to take out 1.0 0 1 0.05 2",
         "checkbox The other one of the two is the speech false",

@@ -10,7 +10,7 @@
 (setf dap-verb "separate")
 
 (defun dap-fields ()
-  (dap-with-known (format nil "\"sources\": ~a" sources)))
+  (dap-with-known (format nil "\"sources\": ~a, \"residual\": ~a" sources (if (= residual 1) "true" "false"))))
 
 ; The sounds that may be noted as alone, how an example of one is named, and what to do where there is none.
 (setf dap-sounds '("1" "2" "3" "4" "5" "6" "7" "8"))

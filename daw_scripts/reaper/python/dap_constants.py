@@ -7,14 +7,14 @@ OSC_PORT = 9377
 SPOOL = ".dap-bridge/spool"
 ASKS = {
     "reaper": {
-        "separate": ["preset", "sources", "seed", "device", "mute", "together"],
+        "separate": ["preset", "sources", "residual", "seed", "device", "mute", "together"],
         "denoise": ["preset", "strength", "swap", "seed", "device", "mute", "together"],
         "coseparate": ["preset", "seed", "device", "mute"],
         "texture": ["preset", "variation", "variations", "seed", "device"],
         "refine": ["low", "high", "op", "strength", "carry"],
     },
     "ardour": {
-        "separate": ["sources", "preset", "seed", "device", "mute"],
+        "separate": ["sources", "residual", "preset", "seed", "device", "mute"],
         "denoise": ["strength", "swap", "preset", "seed", "device", "mute"],
         "coseparate": ["preset", "seed", "device", "mute"],
         "texture": ["variation", "variations", "preset", "seed", "device", "mute"],
@@ -35,6 +35,12 @@ FIELDS = {
             "high": 8,
             "default": 2,
             "caption": "Sounds",
+        },
+        "residual": {
+            "type": "boolean",
+            "default": False,
+            "caption": "The rest apart",
+            "question": "A stem of what no sound claims",
         },
         "seed": {
             "type": "integer",
