@@ -139,13 +139,14 @@ def test_what_only_lua_can_read_is_left_to_it(daemon: Process, sound: Sound, wri
 
 def test_options_are_checked_and_remembered(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
     item = {"file": str(write_clip(sound(), RATE)), "name": "a"}
-    inputs = ["quick,9,0,auto,yes,yes", "quick, 3,7,cpu,no,no"]
+    inputs = ["quick,9,no,0,auto,yes,yes", "quick, 3,yes,7,cpu,no,no"]
     scene = {"path": str(tmp_path / "song"), "items": [item], "inputs": inputs}
     answer = run("DAP_Separate selected items (OSC, options)", at(daemon), scene)
     assert len(answer["messages"]) == 1
-    assert len(answer["tracks"][0]) == 5
+    assert len(answer["tracks"][0]) == 6
+    assert answer["tracks"][0][-1]["name"].endswith("residual")
     assert answer["tracks"][0][0]["items"][0]["B_MUTE"] == 0
-    sent = {"preset": "quick", "sources": "3", "seed": "7", "device": "cpu"}
+    sent = {"preset": "quick", "sources": "3", "residual": "yes", "seed": "7", "device": "cpu"}
     own = {"mute": "no", "together": "no"}
     assert answer["ext"] == {f"separate.{name}": value for name, value in sent.items()} | own
 

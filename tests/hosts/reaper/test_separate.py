@@ -323,7 +323,7 @@ def test_options_are_asked_checked_and_remembered(
 ) -> None:
     host = reaper(daemon)
     add_item(host, write_clip(sound(), RATE))
-    host.lua('sim.inputs = {"quick,9,0,auto,yes,yes", "quick, 3, 7, cpu, no,yes"}')
+    host.lua('sim.inputs = {"quick,9,no,0,auto,yes,yes", "quick, 3, no, 7, cpu, no,yes"}')
     host.run("DAP_Separate selected items (options)")
     host.until()
     assert "9" in host.messages[0]
@@ -333,7 +333,7 @@ def test_options_are_asked_checked_and_remembered(
     manifest = json.loads(Path(tracks[2]["items"][0]["takes"][0]["file"]).with_name("manifest.json").read_text())
     assert (manifest["preset"], manifest["seed"], manifest["device"], len(manifest["stems"])) == ("quick", 7, "cpu", 3)
     host.run("DAP_Separate selected items (options)")
-    assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "quick,3,7,cpu,no,yes"
+    assert host.lua("return sim.asked_inputs[#sim.asked_inputs].values") == "quick,3,no,7,cpu,no,yes"
 
 
 def test_what_cannot_be_separated_is_said(daemon: Process, reaper: Reaper, sound: Sound, write_clip: Write) -> None:
