@@ -74,6 +74,13 @@ class ClipRef:
             clips.append(cls(tuple(refs), int(start), length, int(rate) if rate else None))
         return clips
 
+    def as_item(self, number: int) -> tuple[str, list[str]]:
+        """What `several` reads, where this is the clip of that number: its item, and its channels that lie apart."""
+        whole = self.channels[0].channel is None
+        head = f"{self.start}:{'' if self.frames is None else self.frames}:{self.rate or ''}"
+        apart = [] if whole else [f"{number}:{ref.channel}:{ref.path}" for ref in self.channels]
+        return f"{head}:{self.channels[0].path if whole else ''}", apart
+
     @property
     def files(self) -> tuple[str, ...]:
         """Those that it lies in."""
@@ -266,6 +273,11 @@ class Manifest:
         default=(),
     )
     guidance: tuple[Guided, ...] = _means("`separate`: of each stem with examples.", default=())
+    examples: tuple[dict[str, Any], ...] = _means(
+        "`separate`: per file of each example: `example`, its number from 1, the `stem` that it is of, and `path`, "
+        "`relative`, `start`, `frames` (null: to the end), `rate` and `channels` as in `inputs` (null: all).",
+        default=(),
+    )
     alternative: int = _means(
         "Which of the separation's answers `stems` are: 1 but for a result of `choose`, and what goes on from it.",
         default=1,

@@ -77,7 +77,8 @@ def test_another_answer_is_asked_for_and_chosen(clip: Path, tmp_path: Path, monk
     assert "alternative-2  another answer, " in result.stdout
     result = dap("choose", out, "--alternative", 2, "--out", chosen)
     assert result.returncode == 0, result.stderr
-    assert "clip, alternative 2 - stem 1" in result.stdout.replace(clip.stem, "clip")
+    what = json.loads((out / "manifest.json").read_text())["alternatives"][1]["what"]
+    assert f"{clip.stem}, {what} - stem 1" in result.stdout
     assert dap("separate", clip, "--out", one, "--preset", "quick").returncode == 0
     assert sorted(path.name for path in one.iterdir()) == ["manifest.json", "stem-1.wav", "stem-2.wav"]
     assert dap("choose", out, "--alternative", 7, "--out", tmp_path / "none").returncode == 2

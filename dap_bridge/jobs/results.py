@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -62,18 +65,38 @@ def told(path: Path) -> tuple[str, ...]:
         return ()
 
 
-def clip(path: Path, manifest: Manifest, by: Literal["path", "relative"]) -> ClipRef | None:
+By = Literal["path", "relative"]
+
+
+def clip(path: Path, manifest: Manifest, by: By) -> ClipRef | None:
     """The clip that a result of one clip was made from: where it was then, or as it lay to the manifest, which may have
     been moved with it; None where the manifest does not say so.
     """
-    refs = []
-    for file in manifest.inputs:
-        place = file.get(by)
-        if place is None:
-            return None
-        place = place if by == "path" else os.path.normpath(path.parent / place)
-        refs += [ChannelRef(place, channel) for channel in file["channels"]]
-    return ClipRef(tuple(refs), manifest.inputs[0]["start"], manifest.frames, manifest.rate) if refs else None
+    if not manifest.inputs or any(file.get(by) is None for file in manifest.inputs):
+        return None
+    start = manifest.inputs[0]["start"]
+    return ClipRef(_channels(path, manifest.inputs, by), start, manifest.frames, manifest.rate)
+
+
+def examples(path: Path, manifest: Manifest, by: By) -> list[tuple[int, ClipRef]]:
+    """The examples that a separation was given, each with its stem; their places as `clip` has them."""
+    found: list[tuple[int, ClipRef]] = []
+    for _, several in groupby(manifest.examples, key=itemgetter("example")):
+        files = list(several)
+        first = files[0]
+        ref = ClipRef(_channels(path, files, by), first["start"], first["frames"], first["rate"])
+        found.append((first["stem"], ref))
+    return found
+
+
+def _channels(path: Path, files: Sequence[Mapping[str, Any]], by: By) -> tuple[ChannelRef, ...]:
+    """What the manifest at `path` says of files; to another drive there is no relative way."""
+    refs: list[ChannelRef] = []
+    for file in files:
+        way = file.get("relative") if by == "relative" else None
+        place = file["path"] if way is None else os.path.normpath(path.parent / way)
+        refs += [ChannelRef(place, channel) for channel in file["channels"] or [None]]
+    return tuple(refs)
 
 
 class _Input(BaseModel):
@@ -84,6 +107,20 @@ class _Input(BaseModel):
     relative: str | None = None
     start: int
     channels: list[int]
+
+
+class _Example(BaseModel):
+    """What `examples` goes by."""
+
+    model_config = ConfigDict(strict=True)
+    example: int
+    stem: int
+    path: str
+    relative: str | None = None
+    start: int
+    frames: int | None
+    rate: int | None
+    channels: list[int] | None
 
 
 _MANIFEST = TypeAdapter(Manifest)
@@ -103,4 +140,6 @@ def _checked(manifest: Manifest) -> Manifest:
     Format(manifest.format)
     for file in manifest.inputs:
         _Input.model_validate(file)
+    for file in manifest.examples:
+        _Example.model_validate(file)
     return manifest

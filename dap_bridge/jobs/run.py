@@ -135,8 +135,8 @@ class JobRun:
         try:
             with writing_to(stage, called=stage.parent):
                 manifest = make(stage)
-                inputs = [entry | {"relative": _relative(entry["path"], stage.parent)} for entry in manifest.inputs]
-                manifest = replace(manifest, inputs=tuple(inputs))
+                inputs, examples = (_placed(files, stage.parent) for files in (manifest.inputs, manifest.examples))
+                manifest = replace(manifest, inputs=inputs, examples=examples)
                 self.stop_if_cancelled()
                 results.write(stage, manifest)
             clips = [Path(entry["path"]) for entry in inputs]
@@ -174,6 +174,11 @@ class JobRun:
             device=self.device.name,
             device_reason=self.device.reason,
         )
+
+
+def _placed(files: Iterable[dict[str, Any]], folder: Path) -> tuple[dict[str, Any], ...]:
+    """What a manifest says of files, with the way to each from the manifest's folder."""
+    return tuple(file | {"relative": _relative(file["path"], folder)} for file in files)
 
 
 def _relative(path: str, folder: Path) -> str | None:

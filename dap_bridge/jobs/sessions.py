@@ -38,7 +38,7 @@ class Session:
     carry: whether what they teach is carried through the clip; separated: the stems without any box, by their paths,
     and the `stamp` of each file. alternative: which of the separation's answers it goes back to; alternatives: of each
     answer after the first, the name of what was learned of each chunk that is another than the first's; drawn: the same
-    of the one that was chosen, in full.
+    of the one that was chosen, in full; answers: what makes each of them different, in a person's words.
     """
 
     id: str
@@ -55,6 +55,12 @@ class Session:
     alternative: int = 1
     alternatives: tuple[tuple[str, ...], ...] = ()
     drawn: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+
+    def what(self, alternative: int) -> str:
+        """What makes that one of its answers different, as far as it is known."""
+        known = dict(enumerate(self.answers, 1))
+        return known.get(alternative, f"alternative {alternative}")
 
     @property
     def names(self) -> set[str]:

@@ -122,9 +122,19 @@ def test_the_one_that_is_chosen_is_drawn_in_full_and_corrected_like_any(
     other = do("choose", "other", session="refined", alternative=2)
     assert np.array_equal(other["audio"], do("choose", "again", session="first", alternative=2)["audio"])
     assert not np.array_equal(other["audio"], chosen["audio"])
-    assert other["stems"][0]["name"] == "clip, alternative 2 - stem 1"
+    for one, number in ((chosen, 3), (other, 2)):
+        assert one["stems"][0]["name"] == first["alternatives"][number - 1]["stems"][0]["name"] != "clip - stem 1"
     assert all(not one["warnings"] for one in (chosen, refined, other)), "nothing was separated again"
     assert np.array_equal(do("undo", "first-again", session=refine_first(do, box))["audio"], first["audio"])
+
+
+def test_what_is_known_holds_in_the_one_that_is_chosen(do: Do, clip: Path, distinct: str) -> None:
+    do("separate", "first", clip=str(clip), preset=distinct, alternatives=2, only=["stem=2,start=0.5,end=0.9"])
+    chosen = do("choose", "chosen", session="first", alternative=2)
+    span = slice(round(0.55 * RATE), round(0.85 * RATE))
+    quiet, loud = (np.square(chosen["audio"][stem][:, span]).sum() for stem in (0, 1))
+    assert quiet <= 1e-6 * loud
+    assert [box["op"] for box in chosen["boxes"]] == ["activate"]
 
 
 def refine_first(do: Do, box: list[str]) -> str:

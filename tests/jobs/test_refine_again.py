@@ -51,6 +51,33 @@ def test_a_manifest_is_enough(do: Do, clip: Path, tmp_path: Path) -> None:
     assert named["stems"][0]["name"] == "Take - stem 1"
 
 
+def test_examples_are_in_the_manifest_and_are_heard_again(do: Do, clip: Path, tmp_path: Path) -> None:
+    """One of the examples lies in two files, a channel each."""
+    project = tmp_path / "project"
+    project.mkdir()
+    sound, rate = soundfile.read(clip)
+    example = sound[: rate // 2, 0]
+    for name, audio in (("take", sound), ("left", example), ("right", example[::-1]), ("hum", sound[rate:])):
+        soundfile.write(project / f"{name}.wav", audio, rate)
+    first = do(
+        "separate",
+        "first",
+        clip=str(project / "take.wav"),
+        preset="quick",
+        out=str(project / "stems"),
+        like=["1:0::44100:", f"2:100:20000::{project / 'hum.wav'}"],
+        like_channel=[f"1:0:{project / 'left.wav'}", f"1:0:{project / 'right.wav'}"],
+    )
+    shutil.rmtree(tmp_path / "sessions")
+    project.rename(tmp_path / "moved")
+    again = do("refine", "again", session=str(tmp_path / "moved" / "stems"), out=str(tmp_path / "moved" / "again"))
+    assert any(AGAIN in warning for warning in again["warnings"])
+    assert np.array_equal(again["audio"], first["audio"])
+    relative = [[file.pop(key) for file in one["examples"] for key in ("path", "relative")] for one in (first, again)]
+    assert relative[0][1::2] == relative[1][1::2] == ["../left.wav", "../right.wav", "../hum.wav"]
+    assert again["examples"] == first["examples"]
+
+
 AGAIN = "separated again"
 BOX = "stem=1,op=deactivate,start=0.5,end=1,low=200,high=4000"
 

@@ -17,7 +17,8 @@ from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions
 from ..separate.job import fingerprint
 from ..separate.known import boxes as spans_of
-from ..separate.masked import MaskedClip, SeparationPreset
+from ..separate.known import inputs
+from ..separate.masked import MaskedClip, SeparationPreset, titled
 from .correction import Correction
 from .places import find, open_clip
 
@@ -77,7 +78,8 @@ def correct(
             run.notes.append("The residual went back to the stems: a correction has none.")
         label = run.job.request["label"] or session.label
         if alternative is not None and not run.job.request["label"]:
-            label = f"{session.label.removesuffix(_numbered(session.alternative))}{_numbered(alternative)}"
+            first = session.label.removesuffix(titled("", session.alternative, session.what(session.alternative)))
+            label = titled(first, alternative, session.what(alternative))
         manifest = clip.publish_sources(
             results,
             label,
@@ -89,6 +91,7 @@ def correct(
                 "carry": carry,
                 "changes": correction.changes,
                 "alternative": chosen,
+                "examples": inputs(original),
             },
         )
         separated = correction.separated if alternative is None else clip.stamps(manifest)
@@ -107,14 +110,10 @@ def correct(
                 alternative=chosen,
                 alternatives=correction.alternatives,
                 drawn=correction.drawn,
+                answers=session.answers,
             )
         )
         return manifest
-
-
-def _numbered(alternative: int) -> str:
-    """What a label ends with that stands for another answer than the first."""
-    return f", alternative {alternative}"
 
 
 def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> None:

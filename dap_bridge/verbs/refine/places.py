@@ -16,8 +16,11 @@ from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions
 from ..reader import JobClipReader
 from ..separate.job import fingerprint
+from ..separate.known import as_request
 from ..separate.masked import SeparationPreset
 
+# By which way to its clip a manifest is believed first: its folder may have been moved with all that belongs to it.
+PLACES: tuple[results.By, ...] = ("relative", "path")
 # Whose results are sessions.
 CORRECTED = ("separate", "refine", "undo", "choose")
 
@@ -55,8 +58,8 @@ def _at(path: Path, sessions: Sessions | None) -> list[Session]:
     path = results.manifest_of(path)
     if manifest.verb not in CORRECTED:
         raise UnknownSession(f"{path} tells of {manifest.verb!r}, which cannot be corrected.")
-    clips = (results.clip(path, manifest, "relative"), results.clip(path, manifest, "path"))
-    stated = [_of_manifest(path, manifest, clip) for clip in clips if clip is not None]
+    clips = [(by, results.clip(path, manifest, by)) for by in PLACES]
+    stated = [_of_manifest(path, manifest, clip, by) for by, clip in clips if clip is not None]
     if not stated:
         raise UnknownSession(f"{path} does not say where its clip lies.")
     if sessions is not None:
@@ -76,11 +79,12 @@ def _is_of(known: Session, stated: Session) -> bool:
     return same and all(known.request.get(key) == stated.request[key] for key in keys)
 
 
-def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
+def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) -> Session:
     """What a manifest alone says of its session: all but what was learned."""
     sources = sum(stem.role == "source" for stem in manifest.stems)
     made = {"sources": sources, "preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
     request = clip.as_request() | made | {"residual": sources < len(manifest.stems)}
+    request |= as_request(results.examples(path, manifest, by))
     label = manifest.stems[0].name.removesuffix(" - stem 1")
     carry = manifest.carry is not False
     return Session(
@@ -92,6 +96,7 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
         boxes=manifest.boxes,
         carry=carry,
         alternative=manifest.alternative,
+        answers=tuple(one.what for one in manifest.alternatives),
     )
 
 

@@ -28,7 +28,7 @@ from ...jobs.results import folder
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
 from ..reader import JobClipReader
-from .known import boxes, examples
+from .known import boxes, examples, inputs
 from .masked import MaskedClip, SeparationPreset, titled
 
 
@@ -62,6 +62,7 @@ def separate(run: JobRun, results: Path) -> Path:
                     spans,
                     separated=clip.stamps(manifest),
                     alternatives=tuple(further),
+                    answers=separation.what,
                 )
             )
         return manifest
@@ -135,14 +136,20 @@ class Separation:
             return None
         return {str(number): round(probability, 3) for number, probability in enumerate(self._sounds, 1)}
 
+    @property
+    def what(self) -> tuple[str, ...]:
+        """What makes each answer different, where there are several."""
+        return tuple(self._what) if len(self._what) > 1 else ()
+
     def judged(self, label: str) -> dict[str, Any]:
         """What the manifest says of the separation, whose stems are named after the label."""
-        several = [(number, what) for number, what in enumerate(self._what, 1) if len(self._what) > 1]
+        several = list(enumerate(self.what, 1))
         return {
             "confidence": self.confidence(),
             "suggested_sources": self.suggested_sources,
             "restarts": self._restarts,
             "boxes": tuple(self.spans),
+            "examples": inputs(self.clip.run.job.request),
             "guidance": tuple(Guided(one.source + 1, one.distance, one.trusted) for one in self._guidance),
             "alternatives": tuple(
                 Alternative(number, what, self.confidence(number), self.clip.stems(titled(label, number, what), number))

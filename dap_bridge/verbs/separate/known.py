@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,14 +23,45 @@ LONGEST_S = 60.0
 def examples(request: Mapping[str, Any], clip: MaskedClip) -> dict[int, list[Heard]]:
     """The examples of each source, from 0, without their silence. Raises BadRequest, BadClip, ClipUnreadable."""
     found: dict[int, list[Heard]] = {}
-    texts = request.get("like") or ()
-    stems, items = zip(*(text.split(":", 1) for text in texts), strict=True) if texts else ((), ())
-    named = ClipRef.several(items, request.get("like_channel") or ())
-    for number, (stem, ref) in enumerate(zip(map(int, stems), named, strict=True), 1):
+    for number, (stem, ref) in enumerate(_named(request), 1):
         if stem > clip.sources:
             raise BadRequest(f"Example {number}: there is no stem {stem}, only {clip.sources}.")
         found.setdefault(stem - 1, []).append(_example(number, ref, clip))
     return found
+
+
+def _named(request: Mapping[str, Any]) -> list[tuple[int, ClipRef]]:
+    """Each example with its stem, as the request says."""
+    heads = [text.split(":", 1) for text in request.get("like") or ()]
+    clips = ClipRef.several([item for _, item in heads], request.get("like_channel") or ())
+    return [(int(stem), clip) for (stem, _), clip in zip(heads, clips, strict=True)]
+
+
+def as_request(examples: Iterable[tuple[int, ClipRef]]) -> dict[str, list[str]]:
+    """How a request names these examples, each with its stem."""
+    likes, apart = [], []
+    for number, (stem, clip) in enumerate(examples, 1):
+        item, channels = clip.as_item(number)
+        likes.append(f"{stem}:{item}")
+        apart += channels
+    return {"like": likes, "like_channel": apart}
+
+
+def inputs(request: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    """What the manifest says of the examples, file by file."""
+    return tuple(
+        {
+            "example": number,
+            "stem": stem,
+            "path": file,
+            "start": clip.start,
+            "frames": clip.frames,
+            "rate": clip.rate,
+            "channels": [ref.channel for ref in clip.channels if ref.path == file and ref.channel is not None] or None,
+        }
+        for number, (stem, clip) in enumerate(_named(request), 1)
+        for file in clip.files
+    )
 
 
 def _example(number: int, ref: ClipRef, clip: MaskedClip) -> Heard:
