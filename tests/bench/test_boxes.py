@@ -53,6 +53,28 @@ def test_nothing_is_drawn_where_all_is_right() -> None:
     assert known.candidates(known.truth[0], 3) == []
 
 
+@pytest.mark.parametrize("best", [1, 3])
+def test_a_user_takes_the_answer_that_is_best_and_has_it_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best: int
+) -> None:
+    truth = np.random.default_rng(0).standard_normal((2, RATE))
+    wrong, right = truth[::-1], truth + 0.1
+    answers = [right if number == best else wrong for number in (1, 2, 3)]
+    asked: list[dict[str, object]] = []
+    drawn = simulated.Heard("drawn", right, (), 0.0, "cpu")
+
+    def hear(*_: object, **about: object) -> simulated.Heard:
+        asked.append(about)
+        return drawn
+
+    monkeypatch.setattr(simulated, "hear", hear)
+    (tmp_path / "jobs").mkdir()
+    first = simulated.Heard("0", answers[0], tuple(answers[1:]), 0.0, "cpu")
+    chosen = simulated.User(picture(1.0), truth, tmp_path, "cpu").choose(first)
+    assert chosen == ((1, first) if best == 1 else (3, drawn))
+    assert asked == ([] if best == 1 else [{"device": "cpu", "session": "0", "alternative": 3}])
+
+
 @pytest.mark.parametrize("useful", [0, simulated.REFINED, None])
 def test_a_user_whom_the_best_do_not_help_tries_the_others(tmp_path: Path, useful: int | None) -> None:
     """Only the refined candidate `useful`, in the order of the previews, betters the stems; None: that of none."""
@@ -72,7 +94,7 @@ def test_a_user_whom_the_best_do_not_help_tries_the_others(tmp_path: Path, usefu
             tried.append(box)
             return (100.0 if len(tried) - 1 == useful else -100.0), heard
 
-    heard = simulated.Heard("0", known.pair(first), 0.0, "cpu")
+    heard = simulated.Heard("0", known.pair(first), (), 0.0, "cpu")
     user = Told(known, known.pair(known.truth[0]), tmp_path, "cpu")
     answer = user.draw(heard)
     expected = previewed[::-1]

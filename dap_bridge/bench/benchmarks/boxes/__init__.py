@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
-from ....domain import Box
+from ....domain import MAX_ALTERNATIVES, Box
 from ....errors import BadRequest
 from ....judging import best_permutation
 from ... import options
@@ -32,23 +33,34 @@ JUDGED_AFTER = (1, 3, 5)
 
 @dataclass(frozen=True)
 class Drawn:
-    """One item, one preset: boxes are drawn into what `separate` and then each `refine` gave."""
+    """One item, one preset: boxes are drawn into what `separate` and then each `refine` gave.
+
+    alternatives: the answers among which the user chooses before the first box; boxes: at the most.
+    """
 
     item: Problem
     preset: str
     seed: int
     device: str
+    alternatives: int = 1
+    boxes: int = max(JUDGED_AFTER)
 
     @property
     def key(self) -> str:
-        return f"{self.item.group}.{self.item.id}.{self.preset}.{self.seed}"
+        asked = "" if self.alternatives == 1 else f".best of {self.alternatives}"
+        return f"{self.item.group}.{self.item.id}.{self.preset}.{self.seed}{asked}"
 
     def identity(self) -> dict[str, Any]:
-        family = ["heard, by both, to the last", STEP_S, LOWEST_HZ, JUDGED_AFTER, CANDIDATES, REFINED]
+        family = ["heard, by both, to the last", STEP_S, LOWEST_HZ, self._judged_after, CANDIDATES, REFINED]
         return {"seed": self.seed, "recipe": preset_digest(self.preset), "device": self.device, "family": repr(family)}
 
+    @property
+    def _judged_after(self) -> tuple[int, ...]:
+        return tuple(count for count in JUDGED_AFTER if count <= self.boxes)
+
     def run(self, folder: Path) -> Row:
-        row = {"group": self.item.group, "item": self.item.id, "method": self.preset, "seed": self.seed}
+        method = self.preset if self.alternatives == 1 else f"{self.preset}, best of {self.alternatives}"
+        row = {"group": self.item.group, "item": self.item.id, "method": method, "seed": self.seed}
         with jobs.scratch() as scratch:
             return row | self._draw(self.item.read(), scratch)
 
@@ -58,21 +70,25 @@ class Drawn:
         sound.write(folder / "mixture.wav")
         mixture, first, second = at_judged_rate([sound.mixture[0], *sound.references[:, 0]], sound.rate)
         about = {"clip": str(folder / "mixture.wav"), "preset": self.preset, "seed": self.seed, "device": self.device}
-        heard = hear(folder, "0", "separate", alternatives=1, **about)
+        heard = hear(folder, "0", "separate", alternatives=self.alternatives, **about)
         order, _ = best_permutation(np.stack([first, second])[:, None], heard.stems[:, None])
         truth = np.stack([first, second] if order[0] == 0 else [second, first])
         picture = Picture(spectrogram(mixture), np.stack([spectrogram(one) for one in truth]), len(mixture))
         user = User(picture, truth, folder, self.device)
-        blind, drawn, by_hand = spectrogram(heard.stems[0]), list[Box](), list[Box]()
-        row: Row = {"blind": mean_sdr(truth, heard.stems), "after": {}, "elapsed_s": [], "device": heard.device}
-        for count in range(1, max(JUDGED_AFTER) + 1):
+        drawn, by_hand = list[Box](), list[Box]()
+        first_answer = mean_sdr(truth, heard.stems)
+        chosen, heard = user.choose(heard)
+        blind = spectrogram(heard.stems[0])
+        row: Row = {"first": first_answer, "chosen": chosen, "blind": mean_sdr(truth, heard.stems)}
+        row |= {"after": {}, "elapsed_s": [], "device": heard.device}
+        for count in range(1, self.boxes + 1):
             answer = user.draw(heard) if len(drawn) == count - 1 else None
             if answer is not None:
                 box, heard = answer
                 drawn.append(box)
                 row["elapsed_s"].append(heard.elapsed_s)
             by_hand += user.draw_to_fill(blind, by_hand)
-            if count in JUDGED_AFTER:
+            if count in self._judged_after:
                 row["after"][str(count)] = {
                     "refined": mean_sdr(truth, heard.stems),
                     "filled": mean_sdr(truth, picture.pair(picture.fill(blind, drawn))),
@@ -125,7 +141,10 @@ def _table(rows: Sequence[Row]) -> Table:
     )
     blind = np.array([row["blind"] for row in rows])
     lines = [("0", f"{blind.mean():.2f}", "", "", "", "", "")]
-    for count in JUDGED_AFTER:
+    first = np.array([row.get("first", row["blind"]) for row in rows])
+    if (first != blind).any():
+        lines.insert(0, ("first answer", f"{first.mean():.2f}", f"{(first - blind).mean():+.2f}", "", "", "", ""))
+    for count in map(int, rows[0]["after"]):
         values = {
             kind: np.array([row["after"][str(count)][kind] for row in rows])
             for kind in ("refined", "filled", "filled_own")
@@ -150,8 +169,11 @@ def blocks(rows: Sequence[Row], _: Path) -> list[Block]:
     return [Paragraph(provenance(rows)), Heading("Tables"), *tables(rows)]
 
 
-def trials(root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str) -> list[Drawn]:
-    return [Drawn(item, preset, seed, device) for item in list(problems(root))[:limit] for preset in presets]
+def trials(
+    root: Path, limit: int | None, presets: Sequence[str], seed: int, device: str, alternatives: int, boxes: int
+) -> list[Drawn]:
+    items = list(problems(root))[:limit]
+    return [Drawn(item, preset, seed, device, alternatives, boxes) for item in items for preset in presets]
 
 
 BENCHMARK = Benchmark(
@@ -165,5 +187,19 @@ BENCHMARK = Benchmark(
         options.presets("default"),
         options.SEED,
         options.DEVICE,
+        click.Option(
+            ["--alternatives"],
+            type=click.IntRange(1, MAX_ALTERNATIVES),
+            default=1,
+            show_default=True,
+            help="Answers among which the user chooses before the first box.",
+        ),
+        click.Option(
+            ["--boxes"],
+            type=click.IntRange(1, max(JUDGED_AFTER)),
+            default=max(JUDGED_AFTER),
+            show_default=True,
+            help="At the most.",
+        ),
     ),
 )

@@ -23,10 +23,11 @@ CANDIDATES, REFINED = 12, 3
 
 @dataclass(frozen=True)
 class Heard:
-    """A job's answer. stems: (2, frames) at RATE."""
+    """A job's answer. stems: (2, frames) at RATE; others: those of its other answers, in their order."""
 
     session: str
     stems: NDArray[np.floating]
+    others: tuple[NDArray[np.floating], ...]
     elapsed_s: float
     device: str
 
@@ -39,6 +40,14 @@ class User:
     truth: NDArray[np.floating]
     folder: Path
     device: str
+
+    def choose(self, heard: Heard) -> tuple[int, Heard]:
+        """Which of the answers is the best, from 1, and that one in full."""
+        judged = [mean_sdr(self.truth, stems) for stems in (heard.stems, *heard.others)]
+        best = 1 + int(np.argmax(judged))
+        if best == 1:
+            return best, heard
+        return best, self._hear("choose", session=heard.session, alternative=best)
 
     def draw(self, heard: Heard) -> tuple[Box, Heard] | None:
         """The most useful box and what it made of the stems; None where none that was tried bettered them.
@@ -58,10 +67,12 @@ class User:
         return None
 
     def _judge(self, heard: Heard, box: Box, *, fit: bool) -> tuple[float, Heard]:
-        name = f"{len(list((self.folder / 'jobs').iterdir()))}"
-        about = {"session": heard.session, "box": [box.as_text()], "fit": fit, "device": self.device}
-        answer = hear(self.folder, name, "refine", **about)
+        answer = self._hear("refine", session=heard.session, box=[box.as_text()], fit=fit)
         return mean_sdr(self.truth, answer.stems), answer
+
+    def _hear(self, verb: str, **about: Any) -> Heard:
+        name = f"{len(list((self.folder / 'jobs').iterdir()))}"
+        return hear(self.folder, name, verb, device=self.device, **about)
 
     def draw_to_fill(self, blind: NDArray[np.complexfloating], boxes: Sequence[Box]) -> list[Box]:
         """What fills best after `boxes`, nothing else done: one box, or none where none betters the stems."""
@@ -85,8 +96,12 @@ def hear(folder: Path, name: str, verb: str, **fields: Any) -> Heard:
 
     sessions = Sessions(folder / "sessions", most_bytes=1e12, most_days=1)
     answer = jobs.do(folder / "jobs" / name, verb, fields, name=name, sessions=sessions)
-    manifest, stems = answer.manifest, [stem[0] for stem in answer.stems()]
-    return Heard(name, at_judged_rate(stems, manifest.rate), manifest.elapsed_s, manifest.device)
+    manifest = answer.manifest
+    stems, *others = (
+        at_judged_rate([stem[0] for stem in group], manifest.rate)
+        for group in (answer.stems(), *answer.alternatives()[1:])
+    )
+    return Heard(name, stems, tuple(others), manifest.elapsed_s, manifest.device)
 
 
 def mean_sdr(truth: NDArray[np.floating], stems: NDArray[np.floating]) -> float:
