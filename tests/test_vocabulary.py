@@ -30,12 +30,13 @@ MAY: dict[str, dict[str, str]] = {
     "fit": {
         r"(not|made|must|be|none) fits?|fits? (in|into|for|together)|What fits": "to have room, to suit",
         r"fits_(gib|days)|\bfits:|\.fits|call a learned state a fit": "settings, and a field of sessions",
-        r"\bfit: (bool|Annotated)|fit=(True|False)|\"fit\": fit": "a field of requests",
+        r"\bfit: (bool|Annotated)|fit=(True|False|fit)|\"fit\": fit": "a field of requests",
         r"\[fit[\].]|\.fit\b|\bfit=replace|(\bfit: )?(Paper|Texture|Waveform)Fit": "a key of presets",
         r"^dap_bridge/web/page/(refining|navigation|keys|view)\.js.*": "a field of requests; the view's Fit",
         r"\.fit_(predict|transform)": "scikit-learn's",
         r"^presets/(dnp|paper)\.toml: description.*": "benchmarks hold their digests",
     },
+    "lane": {r"^dap_bridge/dawproject/.*": "the format's word for a timeline"},
     "look": {
         r"[Ll]ooks? (at|for|into|through|beyond|apart|small|like|more)|together looks|user looks": "to see",
         r"look_(at|often)": "to see",

@@ -75,7 +75,7 @@ def clip(path: Path, manifest: Manifest, by: By) -> ClipRef | None:
     if not manifest.inputs or any(file.get(by) is None for file in manifest.inputs):
         return None
     start = manifest.inputs[0]["start"]
-    return ClipRef(_channels(path, manifest.inputs, by), start, manifest.frames, manifest.rate)
+    return ClipRef(channels(path, manifest.inputs, by), start, manifest.frames, manifest.rate)
 
 
 def examples(path: Path, manifest: Manifest, by: By) -> list[tuple[int, ClipRef]]:
@@ -84,12 +84,12 @@ def examples(path: Path, manifest: Manifest, by: By) -> list[tuple[int, ClipRef]
     for _, several in groupby(manifest.examples, key=itemgetter("example")):
         files = list(several)
         first = files[0]
-        ref = ClipRef(_channels(path, files, by), first["start"], first["frames"], first["rate"])
+        ref = ClipRef(channels(path, files, by), first["start"], first["frames"], first["rate"])
         found.append((first["stem"], ref))
     return found
 
 
-def _channels(path: Path, files: Sequence[Mapping[str, Any]], by: By) -> tuple[ChannelRef, ...]:
+def channels(path: Path, files: Sequence[Mapping[str, Any]], by: By) -> tuple[ChannelRef, ...]:
     """What the manifest at `path` says of files; to another drive there is no relative way."""
     refs: list[ChannelRef] = []
     for file in files:
