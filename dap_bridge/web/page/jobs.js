@@ -2,7 +2,7 @@
 
 import { listen, Refusal, send, SILENCE } from "./api.js";
 
-const EVENTS = ["welcome", "accepted", "progress", "done", "failed", "cancelled", "interrupted"];
+const EVENTS = ["welcome", "accepted", "queued", "progress", "done", "failed", "cancelled", "interrupted"];
 
 /** Kinds of jobs: two whose results are shown beside the others, and one whose result is opened by itself. */
 export const PREVIEW = "Preview";
@@ -10,6 +10,14 @@ export const REFINED = "Refined";
 export const OPENED = "Opened";
 
 const newName = () => `edit-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
+
+/** Where a job stands that waits for another. */
+function waiting({ place, behind_verb: verb, seconds }) {
+  const line = place > 1 ? `, number ${place} in line` : "";
+  const behind = verb ? ` behind another job (${verb})` : "";
+  const left = seconds > 90 ? `, about ${Math.ceil(seconds / 60)} min` : seconds >= 0 ? `, about ${Math.ceil(seconds)} s` : "";
+  return `waiting${line}${behind}${left}`;
+}
 
 /**
  * told: {progress(event), done(job), failed(error), cancelled(), connection(there)}. At most one job at a time; `job` is
@@ -74,6 +82,8 @@ export class Jobs {
         return this.told.progress(event);
       case "accepted":
         return this.told.progress({ fraction: 0, stage: "waiting" });
+      case "queued":
+        return this.told.progress({ fraction: 0, stage: waiting(event) });
       case "done":
         return this.told.done(this._end());
       case "cancelled":
