@@ -1,6 +1,7 @@
 // A job from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
 
 import { listen, Refusal, send, SILENCE } from "./api.js";
+import { waiting } from "./words.js";
 
 const EVENTS = ["welcome", "accepted", "queued", "progress", "done", "failed", "cancelled", "interrupted"];
 
@@ -10,14 +11,6 @@ export const REFINED = "Refined";
 export const OPENED = "Opened";
 
 const newName = () => `edit-${crypto.randomUUID().replaceAll("-", "").slice(0, 16)}`;
-
-/** Where a job stands that waits for another. */
-function waiting({ place, behind_verb: verb, seconds }) {
-  const line = place > 1 ? `, number ${place} in line` : "";
-  const behind = verb ? ` behind another job (${verb})` : "";
-  const left = seconds > 90 ? `, about ${Math.ceil(seconds / 60)} min` : seconds >= 0 ? `, about ${Math.ceil(seconds)} s` : "";
-  return `waiting${line}${behind}${left}`;
-}
 
 /**
  * told: {progress(event), done(job), failed(error), cancelled(), connection(there)}. At most one job at a time; `job` is
