@@ -326,9 +326,7 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("quick_paper")
-def test_speed_gives_times_memory_and_factors(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_speed_gives_times_memory_and_factors(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "CLIP_S", 1.5)
     monkeypatch.setattr(speed, "LONGER", 2)
     answer = bench("speed", "--preset", "quick", "--iterations", "2", "--limit", "1")
