@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from dap_bridge.cli import main
+from dap_bridge.daemon import NOTES
+from dap_bridge.domain import Lane
 from dap_bridge.transport import control, events
 from dap_bridge.verbs.refine.request import Refine
 from dap_bridge.verbs.separate.request import Separate
@@ -23,9 +26,9 @@ RATE = 22_050
 BOX = ("stem=1,op=deactivate,start=0.5,end=1.0,low=200,high=4000",)
 
 
-def noted(daemon: Process, lane: str = "") -> psutil.Process:
+def noted(daemon: Process, lane: Lane) -> psutil.Process:
     """The process of a worker."""
-    ((pid, _),) = json.loads((daemon.data / f"worker{lane}.json").read_text(encoding="utf-8"))
+    ((pid, _),) = json.loads((daemon.data / NOTES[lane]).read_text(encoding="utf-8"))
     return psutil.Process(pid)
 
 
@@ -47,12 +50,14 @@ def test_a_preview_is_answered_beside_a_long_job_whose_result_stays_the_same(
     alone = daemon.client.last_event(Separate(job="alone", clip=str(clip), preset="quick"))
     daemon.client.send(Separate(job="long", clip=str(clip), preset="quick"))
     daemon.running("long")
-    noted(daemon).suspend()  # however slow the machine is: the long one does not end before the preview has
+    noted(daemon, Lane.BATCH).suspend()  # however slow the machine is: the long one does not end before the preview has
     try:
+        with urllib.request.urlopen(daemon.editor.replace("/edit/", "/sessions/alone")):  # as the page does
+            until((daemon.data / NOTES[Lane.INTERACTIVE]).exists)
         beside = daemon.client.last_event(Refine(job="beside", session="alone", box=BOX, fit=False))
         assert [(one.job, one.state) for one in daemon.client.status()] == [("long", "running")]
     finally:
-        noted(daemon).resume()
+        noted(daemon, Lane.BATCH).resume()
     long = daemon.client.last_event(control.Resume(job="long"))
     assert stems(long) == stems(alone)
     after = daemon.client.last_event(Refine(job="after", session="alone", box=BOX, fit=False))
@@ -66,7 +71,7 @@ def test_a_daemon_killed_with_both_workers_busy_loses_nothing_and_its_successor_
     for name, message in asked.items():
         daemon.client.send(message)
         daemon.running(name)
-    left = [noted(daemon), noted(daemon, "-interactive")]
+    left = [noted(daemon, lane) for lane in Lane]
     for worker in left:
         worker.suspend()  # neither notices that its daemon is gone
     daemon.process.kill()
@@ -101,4 +106,4 @@ def test_what_waits_says_behind_what_at_every_door(start: Start, monkeypatch: py
     daemon.client.send(control.Cancel(job="long"))
     *_, end = told
     assert isinstance(end, events.Done)
-    assert not (daemon.data / "worker-interactive.json").exists(), "there is no second worker"
+    assert not (daemon.data / NOTES[Lane.INTERACTIVE]).exists(), "there is no second worker"
