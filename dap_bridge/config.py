@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     )
     presets_dir: Annotated[Folder | None, Field(description="A folder of further presets.")] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="What `auto` jobs run on.")] = "auto"
+    interactive: Annotated[
+        bool,
+        Field(
+            description="Have a second worker for corrections where a long job runs: they do not wait for it, and it "
+            "takes some 400 MB. `false` on a machine with little memory."
+        ),
+    ] = True
     format: Annotated[
         Literal["float32", "24", "16", "flac"],
         BeforeValidator(str),

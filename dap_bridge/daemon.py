@@ -9,13 +9,15 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from . import __version__, atomic, console, logs, private
 from .config import Settings
-from .domain import Job, Progress, State
+from .domain import Job, Lane, Progress, Standing, State, Waiting
 from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
@@ -36,6 +38,8 @@ from .verbs.request import JobVerb, Verb
 
 log = logging.getLogger(__name__)
 
+# What the workers' processes are remembered by, in the data folder.
+NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
 # Of one job: the latest to ask are told.
 MAX_FOLLOWERS = 16
 # At the end, for killed worker processes to be gone.
@@ -49,9 +53,13 @@ def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     """
     logs.start()
     os.umask(private.OTHERS)  # of the worker, too; what is published is given its own permissions
-    note = settings.data / "worker.json"
-    worker = LocalWorker(settings.device, settings.data, note, run, probe, stall_s=settings.stall_s)
-    asyncio.run(_serve(Daemon(settings, worker)))
+    workers = [
+        LocalWorker(
+            settings.device, settings.data, settings.data / note, run, probe, lane=lane, stall_s=settings.stall_s
+        )
+        for lane, note in NOTES.items()
+    ]
+    asyncio.run(_serve(Daemon(settings, workers)))
     if not process.all_ended(DEATH_S):
         # It waits for a drive or a driver, and Python would wait for it at exit.
         log.warning("a worker process cannot be ended, and is left to itself")
@@ -81,9 +89,9 @@ def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> No
 class Daemon:
     """One daemon, from `start` to `stop`, in an event loop."""
 
-    def __init__(self, settings: Settings, worker: Worker) -> None:
+    def __init__(self, settings: Settings, workers: Sequence[Worker]) -> None:
         self._settings = settings
-        self._worker = worker
+        self._workers = workers
         self._sessions = Sessions.below(settings.data)
         self._followers: dict[str, dict[Sink, None]] = {}
         self._cleanup = AsyncExitStack()
@@ -93,7 +101,7 @@ class Daemon:
         self._drop = DropFolder(
             settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
         )
-        self._http = HttpDoor(self._handle, self._result, self._welcome, settings.data / "editor.json")
+        self._http = HttpDoor(self._handle, self._shown, self._welcome, settings.data / "editor.json")
         self._queue: JobQueue
 
     async def start(self) -> None:
@@ -120,7 +128,7 @@ class Daemon:
         self._cleanup.callback(store.close)
         self._queue = JobQueue(
             store,
-            [self._worker],
+            self._serving(),
             settings.data / "jobs",
             self._announce,
             self._forget,
@@ -147,6 +155,13 @@ class Daemon:
         if settings.open_osc:
             log.warning("open_osc is set: any user of this machine may have this user's files read over OSC")
         log.info("listening on OSC port %d, TCP port %d and in %s", self._osc.port, self._http.port, settings.spool)
+
+    def _serving(self) -> list[Worker]:
+        """The workers that the settings let serve; what a killed daemon left of the others ends."""
+        idle = [] if self._settings.interactive else [one for one in self._workers if one.lane is Lane.INTERACTIVE]
+        for worker in idle:
+            worker.end_predecessor()
+        return [worker for worker in self._workers if worker not in idle]
 
     def _lock(self, folder: Path) -> FolderLock:
         lock = FolderLock(folder)
@@ -193,18 +208,20 @@ class Daemon:
         if changed:
             self._announce(job, None)
             return
-        event = _event(job, self._queue.progress(job.id))
+        event = _event(job, self._queue.standing(job.id))
         self._drop.write(job.id, event)
         _send(sink, event)
 
     def _report(self, job_id: str | None, sink: Sink | None) -> None:
         jobs = self._queue.active(protocol.MAX_LISTED) if job_id is None else [self._queue.get(job_id)]
+        waiting = self._queue.waiting()
         for job in jobs:
-            _send(sink, events.StatusEvent(job=job.id, verb=job.verb, state=job.state))
+            place = _place(waiting.get(job.id))
+            _send(sink, events.StatusEvent(job=job.id, verb=job.verb, state=job.state, **place))
             if job_id is not None:
                 if not job.state.ended:
                     self._follow(job, sink)
-                _send(sink, _event(job, self._queue.progress(job_id)))
+                _send(sink, _event(job, self._queue.standing(job_id)))
         count = self._queue.count_active() if job_id is None else len(jobs)
         _send(sink, events.StatusEvent(job="", jobs=count))
 
@@ -233,6 +250,11 @@ class Daemon:
             raise BadRequest(f"Job {job.id} has no result: it is {job.state}.", "Wait until it is done.")
         return Path(job.manifest)
 
+    def _shown(self, session: str) -> Path:
+        """The same of one that the page shows: it may be corrected soon."""
+        self._queue.expect_correction()
+        return self._result(session)
+
     def _list_sessions(self, sink: Sink | None) -> None:
         found = self._sessions.all()
         for session in found[: protocol.MAX_LISTED]:
@@ -248,9 +270,9 @@ class Daemon:
         if len(followers) > MAX_FOLLOWERS:
             del followers[next(iter(followers))]
 
-    def _announce(self, job: Job, progress: Progress | None) -> None:
+    def _announce(self, job: Job, standing: Standing | None) -> None:
         """Tell everybody who follows the job; the outbox always, for senders that cannot receive."""
-        event = _event(job, progress)
+        event = _event(job, standing)
         self._drop.write(job.id, event)
         for sink in self._followers.get(job.id, ()):
             _send(sink, event)
@@ -282,8 +304,8 @@ class Daemon:
         return events.Welcome(
             version=__version__,
             pid=os.getpid(),
-            device=self._worker.device.name,
-            device_reason=self._worker.device.reason,
+            device=self._workers[0].device.name,
+            device_reason=self._workers[0].device.reason,
             spool=str(self._settings.spool),
             jobs=self._queue.count_active(),
         )
@@ -319,13 +341,15 @@ def _send(sink: Sink | None, event: Event) -> None:
         log.exception("%s could not be told of %s", sink, event.name)
 
 
-def _event(job: Job, progress: Progress | None) -> Event:
+def _event(job: Job, standing: Standing | None) -> Event:
     """How a job stands, as an event of the protocol."""
     match job.state:
+        case State.QUEUED if isinstance(standing, Waiting):
+            return events.Queued(job=job.id, **_place(standing))
         case State.QUEUED:
             return events.Accepted(job=job.id, verb=job.verb)
         case State.RUNNING:
-            return _progressed(job.id, progress or Progress())
+            return _progressed(job.id, standing if isinstance(standing, Progress) else Progress())
         case State.DONE:
             return events.Done(job=job.id, manifest=job.manifest or "", stem=job.stems)
         case State.FAILED:
@@ -334,6 +358,13 @@ def _event(job: Job, progress: Progress | None) -> Event:
             return events.CancelledEvent(job=job.id)
         case State.INTERRUPTED:
             return events.Interrupted(job=job.id)
+
+
+def _place(waiting: Waiting | None) -> dict[str, Any]:
+    """Where a queued job stands, as events tell it."""
+    if waiting is None:
+        return {}
+    return asdict(waiting) | {"seconds": -1.0 if waiting.seconds is None else waiting.seconds}
 
 
 def _progressed(job_id: str, progress: Progress) -> Event:

@@ -3,6 +3,7 @@ and is known from here."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
@@ -136,6 +137,13 @@ class State(StrEnum):
         return self not in (State.QUEUED, State.RUNNING)
 
 
+class Lane(StrEnum):
+    """A line of jobs. `interactive`: those that a person waits for at the screen; `batch`: all others."""
+
+    INTERACTIVE = "interactive"
+    BATCH = "batch"
+
+
 @dataclass(frozen=True)
 class Progress:
     """Where a running job stands: fraction 0..1 of the whole job, seconds_left None until it can be estimated."""
@@ -147,6 +155,35 @@ class Progress:
     seconds_left: float | None = None
     device: str = ""
     device_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Where a queued job stands: its place in its lane, from 1; the running or waiting job that has to end first, and
+    the verb of that, both empty while a worker starts; seconds until it begins, None where they cannot be estimated.
+    """
+
+    place: int
+    behind: str = ""
+    behind_verb: str = ""
+    seconds: float | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        place = "waiting" if self.place == 1 else f"waiting, number {self.place} in line"
+        behind = f" behind {self.behind_verb} {self.behind}" if self.behind else ""
+        left = "" if self.seconds is None else f", {_about(self.seconds)}"
+        return f"{place}{behind}{left}"
+
+
+def _about(seconds: float) -> str:
+    """So coarse that it is not another one each second."""
+    return f"about {10 * math.ceil(seconds / 10)} s" if seconds <= 90 else f"about {math.ceil(seconds / 60)} min"
+
+
+# How a job stands that has not ended, where more is known than its state.
+Standing = Progress | Waiting
 
 
 @dataclass(frozen=True)

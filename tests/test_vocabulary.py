@@ -36,7 +36,6 @@ MAY: dict[str, dict[str, str]] = {
         r"\.fit_(predict|transform)": "scikit-learn's",
         r"^presets/(dnp|paper)\.toml: description.*": "benchmarks hold their digests",
     },
-    "lane": {r"^dap_bridge/dawproject/.*": "the format's word for a timeline"},
     "look": {
         r"[Ll]ooks? (at|for|into|through|beyond|apart|small|like|more)|together looks|user looks": "to see",
         r"look_(at|often)": "to see",

@@ -146,9 +146,12 @@ def send_hello(osc_port: int | None, as_json: bool) -> None:
 @json_option
 def send_status(osc_port: int | None, as_json: bool) -> None:
     """List the jobs that have not ended."""
+    from ..transport import events
+
     with _client(osc_port) as client:
         jobs = client.status()
-    lines = [f"{job.job}  {job.verb}  {job.state}" for job in jobs]
+    states = (events.waiting(job).sentence if job.place else job.state for job in jobs)
+    lines = [f"{job.job}  {job.verb}  {state}" for job, state in zip(jobs, states, strict=True)]
     console.answer({"jobs": [job.model_dump(mode="json") for job in jobs]}, as_json, "\n".join(lines) or "No jobs.")
 
 

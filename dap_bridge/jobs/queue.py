@@ -1,20 +1,25 @@
-"""Jobs in order, one at a time a worker; cancelled at once; run again without a trace of the time before."""
+"""Jobs in order, one at a time a worker, what a person waits for beside what takes long; cancelled at once; run again
+without a trace of the time before.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..domain import Job, Progress, State
+from ..domain import Job, Lane, Standing, State, Waiting
 from ..errors import DapError, StoreUnavailable, UnknownJob
+from ..verbs import table
 from . import results
 from .folder import JobFolder
+from .line import Line
 from .sessions import DAY_S
 from .store import Store
 from .watch import Announce, Limits, Outcome, Watch
@@ -28,6 +33,12 @@ PAUSE_S = 1.0
 RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
 # Between two polls for what is to be forgotten, where no job ends.
 TIDY_S = 3600.0
+# Between two looks at what waits, and of each lane's first so many are told where their place changes; of others, once.
+LINE_S, MOST_TOLD = 1.0, 16
+# A worker of the interactive lane is kept for so long after it was wanted, or a correction was to be expected.
+KEPT_S = 600.0
+# One that cannot be had is tried again after so long; the others do its jobs.
+ABSENT_S = 60.0
 
 Written = TypeVar("Written")
 
@@ -61,8 +72,14 @@ class JobQueue:
         self._limits = limits
         self._history, self._results_s = history, results_days * DAY_S
         self._watches: dict[str, Watch] = {}
+        self._line = Line(store)
         self._wake = asyncio.Event()
         self._serving: dict[asyncio.Task[None], Worker] = {}
+        self._telling: asyncio.Task[None] | None = None
+        # until when a correction is expected, and the interactive lane's workers are kept; time.monotonic
+        self._expected_until = self._kept_until = -math.inf
+        self._absent: set[Worker] = set()
+        self._last: dict[Worker, Lane] = {}
         self._stopping = False
 
     def start(self) -> None:
@@ -71,10 +88,13 @@ class JobQueue:
             worker.end_predecessor()
         recovery = asyncio.create_task(self._recover())
         self._serving = {asyncio.create_task(self._serve(worker, recovery)): worker for worker in self._workers}
+        self._telling = asyncio.create_task(self._tell_line())
 
     async def stop(self) -> None:
         """End the workers; what was running is interrupted."""
         self._stopping = True
+        if self._telling is not None:
+            self._telling.cancel()
         for watch in self._watches.values():
             watch.stop()
         busy = [watch.worker for watch in self._watches.values()]
@@ -104,6 +124,7 @@ class JobQueue:
         job = self._store.get(job_id)
         if job.state is State.QUEUED:
             job = self._store.end(job_id, State.CANCELLED)
+            self._wake.set()  # what was to correct its result
             self._tidy()
             return job, True
         if job_id in self._watches:
@@ -125,10 +146,21 @@ class JobQueue:
         except StoreUnavailable:
             return len(self._watches)
 
-    def progress(self, job_id: str) -> Progress | None:
-        """The last report of a running job."""
+    def standing(self, job_id: str) -> Standing | None:
+        """The last report of a running job, or where a queued one stands, if anything is in its way."""
         watch = self._watches.get(job_id)
-        return watch.progress if watch else None
+        return watch.progress if watch else self.waiting().get(job_id)
+
+    def waiting(self) -> dict[str, Waiting]:
+        """Where the queued jobs stand, in order; none while nothing runs. Raises StoreUnavailable."""
+        return {job.id: waiting for job, waiting in self._waiting()}
+
+    def expect_correction(self) -> None:
+        """Somebody looks at a result: a correction of it shall find a worker that is warm, also beside a long job."""
+        was_expected = time.monotonic() < self._expected_until
+        self._expected_until = time.monotonic() + KEPT_S
+        if not was_expected:
+            self._wake.set()
 
     def _folder(self, job_id: str) -> JobFolder:
         return JobFolder(self._folders / job_id)
@@ -160,19 +192,10 @@ class JobQueue:
     async def _serve(self, worker: Worker, recovery: asyncio.Task[None]) -> None:
         """Give the worker what is next in line, one job after the other."""
         await recovery
+        turn = self._turn if worker.lane is Lane.BATCH else self._turn_beside
         while not self._stopping:
             try:
-                trouble = await _warmed(worker)
-                job = self._store.next_queued()
-                if job is None:
-                    self._wake.clear()
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), TIDY_S)
-                    self._tidy()
-                elif trouble is not None:
-                    self._tell_end(self._store.end(job.id, State.FAILED, error=trouble.as_dict()))
-                else:
-                    await self._run(worker, job)
+                await turn(worker)
             except StoreUnavailable as unavailable:
                 log.warning("worker %s waits: %s", worker.name, unavailable.message)
                 await asyncio.sleep(PAUSE_S)
@@ -180,11 +203,93 @@ class JobQueue:
                 log.exception("worker %s stumbled", worker.name)
                 await asyncio.sleep(PAUSE_S)
 
+    async def _turn(self, worker: Worker) -> None:
+        """One job, or a wait for one."""
+        trouble = await _warmed(worker)
+        job = self._next(worker)
+        if job is None:
+            await self._woken(TIDY_S)
+            self._tidy()
+        elif trouble is not None:
+            self._tell_end(self._store.end(job.id, State.FAILED, error=trouble.as_dict()))
+        else:
+            await self._run(worker, job)
+
+    async def _turn_beside(self, worker: Worker) -> None:
+        """The same beside the others: a worker that is there while it is wanted, and takes what a person waits for."""
+        if not self._is_wanted():
+            worker.kill()
+            await self._woken(TIDY_S)
+        elif await _warmed(worker) is not None or not worker.device.name:
+            self._absent.add(worker)
+            await asyncio.sleep(ABSENT_S)
+        else:
+            self._absent.discard(worker)
+            job = self._line.next(Lane.INTERACTIVE)
+            if job is None:
+                await self._woken(self._kept_until - time.monotonic())
+            else:
+                await self._run(worker, job)
+                self._kept_until = time.monotonic() + KEPT_S
+
+    def _is_wanted(self) -> bool:
+        """Whether a worker of the interactive lane is worth its memory."""
+        now = time.monotonic()
+        busy = {watch.worker for watch in self._watches.values()}
+        others_busy = all(worker in busy for worker in self._workers if worker.lane is Lane.BATCH)
+        if others_busy and (now < self._expected_until or self._line.next(Lane.INTERACTIVE)):
+            self._kept_until = now + KEPT_S
+        return now < self._kept_until
+
+    def _next(self, worker: Worker) -> Job | None:
+        """What a person waits for goes first, but in turn with the rest, so that neither lane waits for ever."""
+        interactive_last = self._last.get(worker) is Lane.INTERACTIVE
+        lanes = (Lane.BATCH, Lane.INTERACTIVE) if interactive_last else (Lane.INTERACTIVE, Lane.BATCH)
+        return next((job for lane in lanes if (job := self._line.next(lane))), None)
+
+    async def _woken(self, within_s: float) -> None:
+        """Until something has changed, or for so long."""
+        self._wake.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), within_s)
+
+    async def _tell_line(self) -> None:
+        """Tell what waits where it stands, as that changes."""
+        told: dict[str, Waiting] = {}
+        while True:
+            await asyncio.sleep(LINE_S)
+            try:
+                line = list(self._waiting())
+                for job, waiting in line:
+                    if job.id not in told or (waiting.place <= MOST_TOLD and waiting != told[job.id]):
+                        self._announce(job, waiting)
+                told = {job.id: waiting for job, waiting in line}
+            except StoreUnavailable:
+                continue  # whoever serves says so
+            except Exception:
+                log.exception("what waits could not be told where it stands")
+
+    def _waiting(self) -> Iterator[tuple[Job, Waiting]]:
+        if not self._watches:
+            return iter(())
+        left = {name: watch.seconds_left for name, watch in self._watches.items()}
+        return self._line.waiting({lane: self._in_the_way(lane) for lane in Lane}, left)
+
+    def _in_the_way(self, lane: Lane) -> Job | None:
+        """Of the jobs that run in the workers of a lane the one that ends first; None where one is about to be free."""
+        takers = [one for one in self._workers if one.lane in (lane, Lane.BATCH) and one not in self._absent]
+        watches = {watch.worker: watch for watch in self._watches.values()}
+        if not all(worker in watches for worker in takers):
+            return None
+        return min((watches[worker] for worker in takers), key=_ends_in).job
+
     async def _run(self, worker: Worker, job: Job) -> None:
         attempt = self._store.start(job.id)
+        self._last[worker] = table.lane(job.verb)
         folder = self._folder(job.id)
         watch = self._watches[job.id] = Watch(job, worker, folder, self._announce, self._limits)
-        log.info("job %s runs (%s)", job.id, job.verb)
+        self._wake.set()  # whoever is wanted beside it
+        log.info("job %s runs in %s (%s)", job.id, worker.name, job.verb)
         try:
             await self._conclude(job.id, folder, await watch.outcome(attempt))
         finally:
@@ -242,6 +347,11 @@ class JobQueue:
                 self._forget(job.id)
         except StoreUnavailable as trouble:
             log.warning("nothing is forgotten for now: %s", trouble.message)
+
+
+def _ends_in(watch: Watch) -> float:
+    """Seconds; what tells nothing of its end comes last."""
+    return math.inf if watch.seconds_left is None else watch.seconds_left
 
 
 async def _warmed(worker: Worker) -> DapError | None:

@@ -166,10 +166,16 @@ class Store:
     ) -> Job:
         return self._set(job_id, state, manifest, error, stems)
 
-    def next_queued(self) -> Job | None:
-        """The queued job that is first in line."""
-        rows = self._select("WHERE state = ? ORDER BY place LIMIT 1", (State.QUEUED,))
+    def next_queued(self, but: Sequence[str] = ()) -> Job | None:
+        """The queued job that is first in line, of all verbs but these."""
+        slots = ", ".join("?" * len(but))
+        rows = self._select(f"WHERE state = ? AND verb NOT IN ({slots}) ORDER BY place LIMIT 1", (State.QUEUED, *but))
         return rows[0] if rows else None
+
+    def queued(self, verbs: Sequence[str]) -> list[Job]:
+        """The queued jobs of these verbs, in order."""
+        slots = ", ".join("?" * len(verbs))
+        return self._select(f"WHERE state = ? AND verb IN ({slots}) ORDER BY place", (State.QUEUED, *verbs))
 
     def active(self, limit: int = -1) -> list[Job]:
         """Those that are queued or running, in order; the first `limit` of them, or all."""

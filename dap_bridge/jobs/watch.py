@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ..domain import Job, Progress, State
+from ..domain import Job, Progress, Standing, State
 from ..errors import Cancelled, DapError, OutputUnwritable, WorkerDied, WorkerStuck
 from .folder import JobFolder
 from .workers.worker import Worker, WorkerGone
@@ -27,7 +27,7 @@ DEATH_S = 0.3
 # Of a worker that has been silent for half the time that it may be.
 NOT_RESPONDING = "not responding"
 
-Announce = Callable[[Job, Progress | None], None]
+Announce = Callable[[Job, Standing | None], None]
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Watch:
     """
 
     def __init__(self, job: Job, worker: Worker, folder: JobFolder, announce: Announce, limits: Limits) -> None:
-        self.worker, self.folder = worker, folder
+        self.job, self.worker, self.folder = job, worker, folder
         self.progress: Progress | None = None
-        self._job, self._announce, self._limits = job, announce, limits
+        self._announce, self._limits = announce, limits
         self._reported: Progress | None = None
         self._announced_at = float("-inf")
         self._cancelled_at: float | None = None
@@ -92,12 +92,12 @@ class Watch:
         if isinstance(failure, WorkerGone):
             if self._stopping:
                 return Outcome(State.INTERRUPTED)
-            log.warning("the worker died during job %s, attempt %d", self._job.id, attempt)
+            log.warning("the worker died during job %s, attempt %d", self.job.id, attempt)
             if attempt < ATTEMPTS:
                 return Outcome(State.QUEUED)
             failure = _death(failure, attempt)
         if not isinstance(failure, DapError):
-            log.error("job %s failed in a way that was not foreseen", self._job.id, exc_info=failure)
+            log.error("job %s failed in a way that was not foreseen", self.job.id, exc_info=failure)
             failure = DapError(f"{type(failure).__name__}: {failure}")
         return Outcome(State.FAILED, error=failure.as_dict())
 
@@ -108,11 +108,11 @@ class Watch:
         except OSError as trouble:
             reason = f"{self.folder.path} cannot be used: {trouble.strerror}."
             raise OutputUnwritable(reason, "Is the disk full?") from trouble
-        answer = asyncio.ensure_future(self.worker.run(self._job, self.folder, self._hear))
+        answer = asyncio.ensure_future(self.worker.run(self.job, self.folder, self._hear))
         try:
             await self._attend(answer)
             if not answer.done():
-                log.warning("the worker of job %s cannot be ended, and is left to itself", self._job.id)
+                log.warning("the worker of job %s cannot be ended, and is left to itself", self.job.id)
             failure = answer.exception() if answer.done() and not answer.cancelled() else WorkerGone()
             if self._stuck:
                 raise WorkerStuck(
@@ -140,6 +140,11 @@ class Watch:
                 self._relay()
 
     @property
+    def seconds_left(self) -> float | None:
+        """As the job last told."""
+        return self.progress.seconds_left if self.progress else None
+
+    @property
     def _late(self) -> bool:
         """Whether the job should have heeded a cancel by now."""
         at, grace_s = self._cancelled_at, self._limits.cancel_grace_s
@@ -165,7 +170,7 @@ class Watch:
             progress = replace(progress or Progress(), stage=NOT_RESPONDING)
         if progress is not None and progress != self.progress:
             self.progress, self._announced_at = progress, now
-            self._announce(replace(self._job, state=State.RUNNING), progress)
+            self._announce(replace(self.job, state=State.RUNNING), progress)
 
 
 def _death(gone: WorkerGone, attempts: int) -> WorkerDied:

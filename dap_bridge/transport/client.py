@@ -162,6 +162,8 @@ class Client:
         for event in self.request(message):
             if isinstance(event, events.Progressed):
                 show(_progress(event))
+            elif isinstance(event, events.Queued):
+                show(Progress(stage=events.waiting(event).sentence))
         return event
 
     def _receive(self, timeout: float) -> Event | None:

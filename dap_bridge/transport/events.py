@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ..domain import State
+from ..domain import State, Waiting
 from ..messages import Message
 
 VERSION = 1
@@ -38,6 +38,20 @@ class Accepted(JobEvent):
 
     name = "accepted"
     verb: str
+
+
+class Queued(JobEvent):
+    """The job waits for another: said again, once a second at most, as its place or the estimate changes.
+
+    Corrections (`refine`, `undo`, `choose`) stand in a line of their own, so that none waits for a long job of another
+    verb: a second worker does them meanwhile (setting `interactive`).
+    """
+
+    name = "queued"
+    place: Annotated[int, Field(description="In its line, from 1.")]
+    behind: Annotated[str, Field(description="The job that has to end first; empty while a worker starts.")] = ""
+    behind_verb: Annotated[str, Field(description="What that does.")] = ""
+    seconds: Annotated[float, Field(description="Estimate of when the job begins; -1 while unknown.")] = -1.0
 
 
 class Progressed(JobEvent):
@@ -104,6 +118,10 @@ class StatusEvent(JobEvent):
     name = "status"
     verb: str = ""
     state: Annotated[str, Field(description=" | ".join(f"`{s}`" for s in State))] = ""
+    place: Annotated[int, Field(description="Of a job that waits for another: as in `queued`; else 0.")] = 0
+    behind: Annotated[str, Field(description="The same.")] = ""
+    behind_verb: Annotated[str, Field(description="The same.")] = ""
+    seconds: Annotated[float, Field(description="The same.")] = -1.0
     jobs: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
 
 
@@ -122,11 +140,17 @@ class SessionEvent(Event):
     sessions: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
 
 
+def waiting(event: Queued | StatusEvent) -> Waiting:
+    """Where it says that the job stands."""
+    return Waiting(event.place, event.behind, event.behind_verb, None if event.seconds < 0 else event.seconds)
+
+
 EVENTS: dict[str, type[Event]] = {
     event.name: event
     for event in (
         Welcome,
         Accepted,
+        Queued,
         Progressed,
         Done,
         Failed,

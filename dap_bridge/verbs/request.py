@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from ..domain import Lane
 from ..messages import Message, NewJobId, PathText
 
 
@@ -37,6 +38,8 @@ class JobVerb(Verb):
     answered, not run twice.
     """
 
+    # the line that jobs of the verb stand in
+    lane: ClassVar[Lane] = Lane.BATCH
     job: NewJobId = None
     seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Seed of every random number of the job.")] = 0
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="Where to compute.")] = "auto"

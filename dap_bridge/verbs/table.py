@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..domain import Lane
+
 if TYPE_CHECKING:
     from ..engine.recipe import Section
     from ..jobs.run import JobRun
@@ -41,6 +43,11 @@ def command(verb: str) -> Command:
     """How it is typed."""
     found: Command = _part(verb, "command", "COMMAND")
     return found
+
+
+def lane(verb: str) -> Lane:
+    """The line that its jobs stand in. Of a verb that another version knew: the one of all that nobody waits for."""
+    return request(verb).lane if verb in VERBS else Lane.BATCH
 
 
 def recipes() -> dict[str, type[Section]]:

@@ -20,6 +20,14 @@ end
 
 function sentences.running(said) return ("dap-bridge %s is running."):format(said.version or "") end
 
+-- Where a job stands that waits for another, as the daemon says it.
+function sentences.waiting(event)
+  local place, left = tonumber(event.place) or 1, tonumber(event.seconds) or -1
+  local text = place > 1 and ("waiting, number %d in line"):format(place) or "waiting for another job"
+  if left < 0 then return text end
+  return ("%s, about %s"):format(text, left > 90 and math.ceil(left / 60) .. " min" or math.ceil(left) .. " s")
+end
+
 -- fraction: as the daemon says it, or nil.
 function sentences.percent(fraction) return ("%d %%"):format(math.floor(100 * (tonumber(fraction) or 0))) end
 

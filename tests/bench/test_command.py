@@ -326,15 +326,15 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("quick_paper")
-def test_speed_gives_times_memory_and_the_factor_to_the_papers_optimisation(
-    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_speed_gives_times_memory_and_factors(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "CLIP_S", 1.5)
+    monkeypatch.setattr(speed, "LONGER", 2)
     answer = bench("speed", "--preset", "quick", "--iterations", "2", "--limit", "1")
-    clip, fit, lengths = (table[0] for table in answer["tables"])
+    clip, fit, lengths, preview = (table[0] for table in answer["tables"])
     assert len(clip["runs (s)"].split(", ")) == speed.REPETITIONS
     assert float(clip["times faster than the paper's optimisation"]) > 0
     assert float(fit["s an iteration"]) > 0
+    assert float(preview["s alone"]) > 0 and int(preview["previews beside"]) > 0
     assert lengths["seconds of audio"] == "12" and 100 < float(lengths["peak memory (MiB)"]) < 4096
 
 

@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dap_bridge.domain import Job, Progress, State
+from dap_bridge.daemon import NOTES
+from dap_bridge.domain import Job, Progress, Standing, State, Waiting
 from dap_bridge.jobs.queue import JobQueue
 from dap_bridge.jobs.store import Store
 from dap_bridge.jobs.watch import Limits
@@ -23,7 +25,10 @@ STUB_RESULT = ["manifest.json", "stem-1.wav"]
 
 
 class Rig:
-    """A queue with one local worker, or those that are given, and what it announced."""
+    """A queue with one local worker, or those that are given, and what it announced.
+
+    beside: whether there is one of the interactive lane, too.
+    """
 
     def __init__(
         self,
@@ -36,14 +41,26 @@ class Rig:
         results_days: float = 1.0,
         executor: Callable[[], Executor] = process.pool,
         workers: Sequence[Worker] = (),
+        beside: bool = False,
     ) -> None:
         self.folder = folder
-        note = folder / "worker.json"
-        local = LocalWorker("cpu", folder, note, f"{STUB}:run", f"{STUB}:{probe}", executor, stall_s=probe_s)
-        self.workers = workers or [local]
+        self.workers = workers or [
+            LocalWorker(
+                "cpu",
+                folder,
+                folder / note,
+                f"{STUB}:run",
+                f"{STUB}:{probe}",
+                partial(process.pool, lane) if beside else executor,
+                lane=lane,
+                stall_s=probe_s,
+            )
+            for lane, note in list(NOTES.items())[: 2 if beside else 1]
+        ]
         self.store = Store(folder / "jobs.sqlite")
         self.ended: list[Job] = []
         self.progress: list[Progress] = []
+        self.waiting: dict[str, list[Waiting]] = {}
         self.told_at: list[float] = []
         self.forgotten: list[str] = []
         self.queue = JobQueue(
@@ -57,8 +74,8 @@ class Rig:
             results_days=results_days,
         )
 
-    def submit(self, name: str, action: str, **fields: Any) -> None:
-        self.queue.submit(name, "separate", self.request(name, action, **fields))
+    def submit(self, name: str, action: str, verb: str = "separate", **fields: Any) -> None:
+        self.queue.submit(name, verb, self.request(name, action, **fields))
 
     def request(self, name: str, action: str, **fields: Any) -> dict[str, Any]:
         return {"out": str(self.folder / f"out-{name}"), "label": action, "device": "auto", **fields}
@@ -79,7 +96,7 @@ class Rig:
 
     async def running(self, name: str) -> None:
         """Come back when the job has reported from its worker."""
-        while self.queue.progress(name) is None:
+        while not isinstance(self.queue.standing(name), Progress):
             await asyncio.sleep(0.01)
 
     def left(self) -> list[str]:
@@ -93,12 +110,15 @@ class Rig:
         """The process of each run."""
         return [line.split()[1] for line in (self.folder / "runs.log").read_text().splitlines()]
 
-    def _announce(self, job: Job, progress: Progress | None) -> None:
-        if progress is None:
-            self.ended.append(job)
-        else:
-            self.progress.append(progress)
-            self.told_at.append(time.monotonic())
+    def _announce(self, job: Job, standing: Standing | None) -> None:
+        match standing:
+            case None:
+                self.ended.append(job)
+            case Waiting():
+                self.waiting.setdefault(job.id, []).append(standing)
+            case Progress():
+                self.progress.append(standing)
+                self.told_at.append(time.monotonic())
 
 
 @asynccontextmanager

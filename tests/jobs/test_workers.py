@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dap_bridge.domain import Job, Progress, State
+from dap_bridge.domain import Job, Lane, Progress, State
 from dap_bridge.errors import BadClip, Cancelled, DapError, DeviceUnavailable
 from dap_bridge.jobs.device import Device
 from dap_bridge.jobs.folder import JobFolder
@@ -28,7 +28,7 @@ class Far:
     """
 
     def __init__(self, name: str = "far", refusal: DapError | None = None) -> None:
-        self.name = name
+        self.name, self.lane = name, Lane.BATCH
         self.device = Device("", "Nobody has asked yet.")
         self.ran: list[str] = []
         self._refusal = refusal

@@ -67,6 +67,7 @@ EXAMPLES: list[messages.Message] = [
     ),
     events.Welcome(version="1", pid=1, device="", device_reason="", spool="/s", jobs=0),
     events.Accepted(job="a", verb="separate"),
+    events.Queued(job="a", place=2, behind="b", behind_verb="separate", seconds=4.5),
     events.Progressed(
         job="a", fraction=0.5, stage="s", iteration=1, iterations=2, seconds_left=-1, device="cpu", device_reason="é"
     ),

@@ -20,6 +20,7 @@ import numpy as np
 import psutil
 import soundfile
 
+from dap_bridge.daemon import NOTES
 from dap_bridge.domain import State
 from dap_bridge.errors import DaemonUnreachable
 from dap_bridge.verbs.coseparate.request import Coseparate
@@ -294,8 +295,8 @@ def remove(path: Path) -> None:
 
 def workers_of(home: Path) -> list[psutil.Process]:
     """Workers whose daemon, which had this home, has been killed and that have not noticed yet."""
-    try:
-        noted = json.loads((home / "data" / "worker.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
+    noted = []
+    for name in NOTES.values():
+        with contextlib.suppress(OSError, ValueError):
+            noted += json.loads((home / "data" / name).read_text(encoding="utf-8"))
     return [psutil.Process(pid) for pid, _ in noted if psutil.pid_exists(pid)]

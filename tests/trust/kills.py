@@ -109,7 +109,7 @@ class Campaign:
         workers = harness.workers(self._daemon)
         if workers and self._dice.random() < 0.4:
             self.killed["worker"] += 1
-            workers[0].kill()
+            self._dice.choice(workers).kill()
             return
         self.killed["daemon"] += 1
         harness.kill(self._daemon)

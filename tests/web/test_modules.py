@@ -41,6 +41,14 @@ async ({ session }) => {
 """
 
 
+WAITING = """
+async (said) => {
+  const { waiting } = await import(new URL("words.js", document.querySelector("script[type=module]").src));
+  return said.map(waiting);
+}
+"""
+
+
 def imported(name: str) -> set[str]:
     return set(re.findall(r'from "\./([\w-]+\.js)";', MODULES[name]))
 
@@ -81,3 +89,19 @@ def test_the_state_tells_whoever_listens_and_refuses_names_it_does_not_hold(edit
     answer = edit("tones").page.evaluate(TELL, {"session": "tones"})
     assert answer["told"] == ["boxes or loop", "tool", "boxes or loop"]
     assert answer["listening"] and answer["setting"]
+
+
+def test_what_waits_says_so_in_a_sentence(edit: Callable[..., Editor]) -> None:
+    behind = {"behind": "take", "behind_verb": "separate"}
+    said = [
+        {"place": 1, **behind, "seconds": 41.2},
+        {"place": 3, **behind, "seconds": -1},
+        {"place": 1, "behind": "", "behind_verb": "", "seconds": -1},
+        {"place": 1, **behind, "seconds": 400},
+    ]
+    assert edit("tones").page.evaluate(WAITING, said) == [
+        "waiting behind another job (separate), about 42 s",
+        "waiting, number 3 in line behind another job (separate)",
+        "waiting",
+        "waiting behind another job (separate), about 7 min",
+    ]

@@ -1,7 +1,8 @@
-"""How long a clip takes, against the paper's own way, and what long clips take."""
+"""How long a clip takes, against the paper's own way, what long clips take, and a preview beside one."""
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import sys
 import time
@@ -14,7 +15,9 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from ...domain import Manifest
+from ...domain import Lane, Manifest
+from ...jobs.sessions import Sessions
+from ...jobs.workers.local import process
 from .. import options
 from ..benchmark import Benchmark
 from ..data.recordings import demo
@@ -29,6 +32,8 @@ from ..store import Row
 CLIP_S = 12.0
 REPETITIONS = 5
 LENGTHS_S = (12.0, 60.0, 300.0, 1200.0)
+# So many times CLIP_S is what previews are made beside.
+LONGER = 10
 # The first iterations of an optimisation choose algorithms and fill caches.
 WARM_UP, TIMED = 2, 20
 
@@ -137,6 +142,73 @@ class Iteration:
         }
 
 
+@dataclass(frozen=True)
+class Preview:
+    """elapsed_s of previews of a clip of CLIP_S in a warm process of the interactive lane: alone, and while a clip
+    LONGER times as long is separated in one of the batch lane.
+    """
+
+    preset: str
+    seed: int
+    device: str
+
+    @property
+    def key(self) -> str:
+        return f"preview.{self.preset}.{self.seed}"
+
+    def identity(self) -> dict[str, Any]:
+        return {"recipe": preset_digest(self.preset), "seed": self.seed, "device": self.device, "longer": LONGER}
+
+    def run(self, folder: Path) -> Row:
+        fields = {"preset": self.preset, "seed": self.seed, "device": self.device, "alternatives": 1}
+        with (
+            jobs.scratch() as place,
+            process.pool(Lane.INTERACTIVE) as interactive,
+            process.pool(Lane.BATCH) as batch,
+        ):
+            for name, seconds in (("clip.wav", CLIP_S), ("long.wav", LONGER * CLIP_S)):
+                _write_clip(place / name, seconds)
+
+            def preview(number: int) -> float:
+                return interactive.submit(_preview, place, f"preview-{number}", CLIP_S).result()
+
+            made = interactive.submit(_session, place, fields | {"clip": str(place / "clip.wav")}).result()
+            alone = [preview(number) for number in range(REPETITIONS + 1)][1:]  # the first one warms the process up
+            batch.submit(_repeat, fields | {"clip": str(place / "clip.wav")}, place / "warm", 1).result()
+            long = batch.submit(_repeat, fields | {"clip": str(place / "long.wav")}, place / "long", 1)
+            beside = [preview(REPETITIONS + 1)]
+            while not long.done():
+                beside.append(preview(REPETITIONS + 1 + len(beside)))
+            long.result()
+        medians = [float(np.median(times)) for times in (alone, beside)]
+        return {
+            "kind": "preview",
+            "preset": self.preset,
+            "seed": self.seed,
+            "device": made.device,
+            "alone_s": round(medians[0], 3),
+            "beside_s": round(medians[1], 3),
+            "previews": len(beside),
+            "ratio": round(medians[1] / medians[0], 2),
+        }
+
+
+def _sessions(place: Path) -> Sessions:
+    return Sessions(place / "sessions", most_bytes=math.inf, most_days=1)
+
+
+def _session(place: Path, fields: dict[str, Any]) -> Manifest:
+    """Make the session that is previewed."""
+    return jobs.do(place / "session", "separate", fields, name="session", sessions=_sessions(place)).manifest
+
+
+def _preview(place: Path, name: str, seconds: float) -> float:
+    """Seconds that a preview of that session takes, whose clip has so many."""
+    box = f"stem=1,op=deactivate,start={seconds / 4},end={seconds / 2},low=200,high=4000"
+    fields = {"session": "session", "box": [box], "fit": False}
+    return jobs.do(place / name, "refine", fields, name=name, sessions=_sessions(place)).manifest.elapsed_s
+
+
 def _in_own_process(
     preset: str, seconds: float, times: int, seed: int, device: str
 ) -> tuple[list[Manifest], int | None]:
@@ -183,8 +255,8 @@ def _write_clip(path: Path, seconds: float) -> None:
 
 def tables(rows: Sequence[Row]) -> list[Block]:
     """What a clip of CLIP_S takes, what the paper's method would on the same machine, and what longer clips take."""
-    paper, elapsed, lengths = (
-        [row for row in rows if row["kind"] == kind] for kind in ("iteration", "elapsed", "length")
+    paper, elapsed, lengths, previews = (
+        [row for row in rows if row["kind"] == kind] for kind in ("iteration", "elapsed", "length", "preview")
     )
     found: list[Block] = []
     if elapsed:
@@ -196,6 +268,9 @@ def tables(rows: Sequence[Row]) -> list[Block]:
         found += [Paragraph(f"The paper's optimisation on {CLIP_S:.0f} s:"), _paper(paper)]
     if lengths:
         found += [Paragraph("Longer clips, each in a process of its own:"), _lengths(lengths)]
+    if previews:
+        about = f"A preview of {CLIP_S:.0f} s, alone and while {LONGER * CLIP_S:.0f} s are separated:"
+        found += [Paragraph(about), _previews(previews)]
     return found
 
 
@@ -239,6 +314,22 @@ def _lengths(rows: Sequence[Row]) -> Table:
     return Table(columns, tuple(lines))
 
 
+def _previews(rows: Sequence[Row]) -> Table:
+    columns = ("preset", "device", "s alone", "s beside", "times as long", "previews beside")
+    lines = (
+        (
+            row["preset"],
+            row["device"],
+            f"{row['alone_s']:.2f}",
+            f"{row['beside_s']:.2f}",
+            f"{row['ratio']:.2f}",
+            str(row["previews"]),
+        )
+        for row in rows
+    )
+    return Table(columns, tuple(lines))
+
+
 def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
     found: list[Block] = [Paragraph(provenance(rows)), Heading("Tables"), *tables(rows)]
     curves: dict[str, tuple[list[float], list[float]]] = {}
@@ -255,11 +346,12 @@ def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
 
 def trials(
     presets: Sequence[str], iterations: int | None, limit: int | None, seed: int, device: str
-) -> list[Elapsed | Iteration | Length]:
+) -> list[Elapsed | Iteration | Length | Preview]:
     return [
         *(Elapsed(preset, seed, device) for preset in presets),
         Iteration("paper", iterations or TIMED, seed, device),
         *(Length(presets[0], seconds, seed, device) for seconds in LENGTHS_S[:limit]),
+        Preview(presets[0], seed, device),
     ]
 
 

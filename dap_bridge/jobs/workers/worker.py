@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from ...domain import Job, Progress
+from ...domain import Job, Lane, Progress
 from ..device import Device
 from ..folder import JobFolder
 
@@ -33,12 +33,16 @@ class WorkerGone(Exception):
 class Worker(Protocol):
     """One device and whoever computes on it, a job at a time; to be used from the event loop's thread.
 
-    name: what the log calls it. device: what `warm` has found; until then, and where there is none, its name is empty
-    and its reason says why.
+    name: what the log calls it. lane: one of `batch` takes every job; one of `interactive` only the jobs of that lane,
+    beside the others: it is warmed when they are busy, and killed after it has idled for long. device: what `warm` has
+    found; until then, and where there is none, its name is empty and its reason says why.
     """
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def lane(self) -> Lane: ...
 
     @property
     def device(self) -> Device: ...

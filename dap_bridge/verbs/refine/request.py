@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from ...domain import MAX_BOX_TEXT, MAX_BOXES, MAX_RUNS, MAX_SIDE, Box
+from ...domain import MAX_BOX_TEXT, MAX_BOXES, MAX_RUNS, MAX_SIDE, Box, Lane
 from ...messages import JOB_ID, PathText, absolute
 from ..clips import Only, Silent
 from ..request import JobVerb
@@ -43,6 +43,7 @@ BoxTexts = Annotated[
 class Correction(JobVerb):
     """A job on a result that is there already. What it makes is a session of its own, and the other one stays."""
 
+    lane: ClassVar[Lane] = Lane.INTERACTIVE
     session: SessionName
     clip: Annotated[
         PathText | None,

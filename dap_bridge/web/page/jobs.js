@@ -1,8 +1,9 @@
 // A job from the button to the result: asked for, followed, carried on after a reload or a daemon's restart.
 
 import { listen, Refusal, send, SILENCE } from "./api.js";
+import { waiting } from "./words.js";
 
-const EVENTS = ["welcome", "accepted", "progress", "done", "failed", "cancelled", "interrupted"];
+const EVENTS = ["welcome", "accepted", "queued", "progress", "done", "failed", "cancelled", "interrupted"];
 
 /** Kinds of jobs: two whose results are shown beside the others, and one whose result is opened by itself. */
 export const PREVIEW = "Preview";
@@ -74,6 +75,8 @@ export class Jobs {
         return this.told.progress(event);
       case "accepted":
         return this.told.progress({ fraction: 0, stage: "waiting" });
+      case "queued":
+        return this.told.progress({ fraction: 0, stage: waiting(event) });
       case "done":
         return this.told.done(this._end());
       case "cancelled":

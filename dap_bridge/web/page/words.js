@@ -28,6 +28,14 @@ export function pitch(hz) {
 /** What a session is about. */
 export const titleOf = ({ stems }) => stems[0].name.replace(/ - stem \d+$/, "");
 
+/** Where a job stands that waits for another: what the event `queued` says of it. */
+export function waiting({ place, behind_verb: verb, seconds }) {
+  const line = place > 1 ? `, number ${place} in line` : "";
+  const behind = verb ? ` behind another job (${verb})` : "";
+  const about = seconds > 90 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds)} s`;
+  return `waiting${line}${behind}${seconds < 0 ? "" : `, about ${about}`}`;
+}
+
 const signOf = ({ op }) => (op === BRING_IN ? "+" : "−");
 
 /** What a box is called among all of them. */

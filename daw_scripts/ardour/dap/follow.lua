@@ -38,6 +38,8 @@ local handlers = {}
 
 function handlers.accepted(job) marker.show(job, "queued") end
 
+function handlers.queued(job, event) marker.show(job, sentences.waiting(event)) end
+
 function handlers.progress(job, event) marker.show(job, percent(event)) end
 
 local function put(job, manifest)

@@ -6,6 +6,7 @@ local peaks = require("dap.peaks")
 local place = require("dap.place")
 local record = require("dap.record")
 local render = require("dap.render")
+local sentences = require("dap.sentences")
 local settings = require("dap.settings")
 
 local Job = {}
@@ -113,6 +114,8 @@ end
 
 local HANDLERS = {}
 
+function HANDLERS.queued(self, event) self.stage = sentences.waiting(event) end
+
 function HANDLERS.progress(self, event)
   self.stage, self.fraction = event.stage, tonumber(event.fraction) or 0
   self.seconds_left = tonumber(event.seconds_left)
@@ -194,7 +197,7 @@ function Job:run(link)
       link:send("cancel", { job = self.name })
     end
     local event = link:event(self.name)
-    local news = event and event.event .. (event.fraction or "") .. (event.stage or "")
+    local news = event and event.event .. (event.fraction or event.place or "") .. (event.stage or event.seconds or "")
     local now = reaper.time_precise()
     if event and (news ~= said or event.event == "interrupted") then
       heard, said = now, news

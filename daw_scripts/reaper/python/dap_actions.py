@@ -140,6 +140,8 @@ class Job:
         kind = event["event"]
         if kind == "progress":
             self.stage = _progress(event)
+        elif kind == "queued":
+            self.stage = _waiting(event)
         elif kind == "interrupted":
             link.send("resume", {"job": self.name})
         elif kind == "failed" and event["code"] == "unknown_job":
@@ -174,6 +176,11 @@ class Job:
 
 def _undo_name(verb):
     return f"{verb.capitalize()} with DAP"
+
+
+def _waiting(event):
+    left = f", about {event['seconds']:.0f} s" if event["seconds"] >= 0 else ""
+    return f"waiting, number {event['place']} in line{left}"
 
 
 def _progress(event):

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from dap_bridge.transport import protocol
-from dap_bridge.transport.events import Accepted, CancelledEvent, Chosen, Done, Failed, Interrupted, Progressed
+from dap_bridge.transport.events import Accepted, CancelledEvent, Chosen, Done, Failed, Interrupted, Progressed, Queued
 from tests.hosts.ardour.conftest import Start
 from tests.hosts.ardour.host import (
     ACTIVATE,
@@ -69,6 +69,9 @@ def test_a_request_names_the_clip_by_its_channels(ardour: Ardour, impostor: Impo
     assert request["channel"] == [f"0:{region['channels'][0]['path']}"]
     assert (request["start"], request["frames"], request["rate"]) == (0, 2 * RATE, RATE)
     assert request["preset"] == "quick"
+    waits = Queued(job=request["job"], place=2, behind="take", behind_verb="separate", seconds=200.0)
+    impostor.tell(request["job"], waits)
+    until(lambda: ardour.lua("return markers()") == ["DAP waiting, number 2 in line, about 4 min: knock"], WAIT_S)
     impostor.tell(request["job"], Progressed(
         job=request["job"], fraction=0.42, stage="fit", iteration=1, iterations=2, seconds_left=6.3, device="cpu",
         device_reason="",

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from dap_bridge.domain import Alternative, Stem
-from dap_bridge.transport.events import Accepted, Done
+from dap_bridge.transport.events import Accepted, Done, Queued
 from tests.conftest import Start
 from tests.hosts.impostor import Impostor
 from tests.hosts.reaper.conftest import RATE
@@ -129,6 +129,22 @@ def test_there_are_as_many_sounds_as_examples(
     (request,) = asked()
     assert [text.split(":")[0] for text in request["like"]] == [str(number + 1) for number in range(examples)]
     assert request["sources"] == sources
+
+
+def test_what_waits_says_where_it_stands(
+    daemon: Process, reaper: Reaper, asked: Requests, impostor: Impostor, write_clip: Write, sound: Sound
+) -> None:
+    host = reaper(daemon)
+    add_item(host, write_clip(sound(), RATE))
+    host.run(SEPARATE)
+    host.until(asked)
+    (request,) = asked()
+    host.until((impostor.spool / "outbox" / f"{request['job']}.status").exists)
+    waits = Queued(job=request["job"], place=1, behind="take", behind_verb="refine", seconds=39.5)
+    impostor.tell(waits.job, waits)
+    host.until(lambda: "waiting for another job, about 40 s" in host.shown)
+    impostor.tell(waits.job, waits.model_copy(update={"place": 2, "seconds": -1.0}))
+    host.until(lambda: "waiting, number 2 in line" in host.shown)
 
 
 @pytest.mark.parametrize(("items", "said"), [(1, "The first item is the clip"), (10, "8 examples at the most")])

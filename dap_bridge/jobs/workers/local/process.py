@@ -22,20 +22,20 @@ from typing import Any
 
 import psutil
 
-from ....domain import Job
+from ....domain import Job, Lane
 from ...folder import JobFolder
 from ...sessions import Sessions
 from .mailbox import Mailbox
 
-# Below the DAW and the daemon.
-NICENESS = 10
+# Below the DAW and the daemon; what a person waits for gets most of the cores, beside a long job.
+NICENESS = {Lane.BATCH: 10, Lane.INTERACTIVE: 2}
 # What reaches every process of a terminal is the daemon's to handle.
 _FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
 
 
-def pool() -> Executor:
+def pool(lane: Lane = Lane.BATCH) -> Executor:
     """One process, which starts with the first call."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin)
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (lane,))
 
 
 def call(name: str, *arguments: Any) -> Any:
@@ -75,14 +75,22 @@ def all_ended(within_s: float) -> bool:
     return not multiprocessing.active_children()
 
 
-def _begin() -> None:
+def _begin(lane: Lane) -> None:
     """First thing in a new process."""
     for number in _FROM_TERMINAL:
         signal.signal(number, signal.SIG_IGN)
-    psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if psutil.WINDOWS else NICENESS)
+    _give_way(lane)
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _give_way(lane: Lane) -> None:
+    process = psutil.Process()
+    if not psutil.WINDOWS:
+        process.nice(max(process.nice(), NICENESS[lane]))  # nobody may raise what the daemon was started with
+    elif lane is Lane.BATCH:
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
 
 
 def _end_with(sentinel: int) -> None:

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import replace
+from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import psutil
 from pydantic import TypeAdapter
 
 from .... import atomic
-from ....domain import Job
+from ....domain import Job, Lane
 from ....errors import DapError, OutOfMemory, WorkerDied, WorkerStuck
 from ...device import Device, tells_of_memory
 from ...folder import JobFolder
@@ -49,7 +50,8 @@ class LocalWorker:
     """Computes on `wanted`, the device to probe for.
 
     data: the daemon's folder, where the process keeps sessions; note: a file to remember the process in; run, probe:
-    see RUN; executor: makes what the process is in; stall_s: how long a probe may take.
+    see RUN; executor: makes what the process is in, left out: a process below the DAW in priority, that of the batch
+    lane below the other; stall_s: how long a probe may take.
     """
 
     def __init__(
@@ -59,15 +61,16 @@ class LocalWorker:
         note: Path,
         run: str = RUN,
         probe: str = PROBE,
-        executor: Callable[[], Executor] = over_there.pool,
+        executor: Callable[[], Executor] | None = None,
         *,
+        lane: Lane = Lane.BATCH,
         stall_s: float,
     ) -> None:
-        self.name = f"local:{wanted}"
+        self.name, self.lane = f"local:{wanted}:{lane}", lane
         self.device = Device("", "The device is being probed.")
         self._wanted, self._data, self._note = wanted, data, note
         self._run, self._probe = run, probe
-        self._new_executor = executor
+        self._new_executor = executor or partial(over_there.pool, lane)
         self._stall_s = stall_s
         self._executor: Executor | None = None
         self._processes: list[BaseProcess] = []
