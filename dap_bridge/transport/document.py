@@ -16,7 +16,7 @@ from ..verbs.request import Verb
 from . import osc, protocol, schema
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
-from .http import MAX_BODY
+from .http.answers import MAX_BODY
 
 INTRODUCTION = """\
 # Protocol
