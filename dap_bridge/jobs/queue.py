@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..domain import Job, Progress, State
-from ..errors import DapError, StoreUnavailable, UnknownJob
+from ..errors import BadRequest, DapError, StoreUnavailable, UnknownJob
 from . import results
 from .folder import JobFolder
 from .sessions import DAY_S
@@ -125,6 +125,32 @@ class JobQueue:
         except StoreUnavailable:
             return len(self._watches)
 
+    def told(self, limit: int = -1) -> list[Job]:
+        """The latest `limit` jobs that ended, but for the cancelled, the latest first."""
+        return self._store.told(limit)
+
+    def count_told(self) -> int:
+        return self._store.count_told()
+
+    def needs(self, text: str) -> bool:
+        """Whether a result, or a job that is to have one, names `text` among its clips."""
+        return self._store.needs(text)
+
+    def rename(self, job_id: str, title: str) -> Job:
+        """Raises UnknownJob."""
+        return self._store.rename(job_id, title)
+
+    def remove(self, job_id: str) -> Job:
+        """Forget an ended job; its result goes with it where that lies in its own folder.
+
+        Raises UnknownJob, or BadRequest for one that has not ended.
+        """
+        job = self._store.get(job_id)
+        if not job.state.ended:
+            raise BadRequest(f"Job {job_id} has not ended.", "Cancel it first.")
+        self._let_out(job)
+        return job
+
     def progress(self, job_id: str) -> Progress | None:
         """The last report of a running job."""
         watch = self._watches.get(job_id)
@@ -204,8 +230,8 @@ class JobQueue:
             self._wake.set()  # whichever worker is idle
             return
         # in a thread: the manifest may lie where nobody answers for a while
-        stems = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else ()
-        job = await self._persist(lambda: self._store.end(job_id, *outcome, stems))
+        told = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else results.Told()
+        job = await self._persist(lambda: self._store.end(job_id, *outcome, *told))
         if done:
             _close(folder, keep_output=True)
         self._tell_end(job)
@@ -236,12 +262,15 @@ class JobQueue:
         """Forget jobs that are beyond the history or whose results are too old: first the result, then the row."""
         try:
             for job in self._store.outlived(self._history, self._folders, time.time() - self._results_s):
-                if job.manifest is not None:
-                    self._folder(job.id).remove_result(Path(job.manifest))
-                self._store.forget(job.id)
-                self._forget(job.id)
+                self._let_out(job)
         except StoreUnavailable as trouble:
             log.warning("nothing is forgotten for now: %s", trouble.message)
+
+    def _let_out(self, job: Job) -> None:
+        if job.manifest is not None:
+            self._folder(job.id).remove_result(Path(job.manifest))
+        self._store.forget(job.id)
+        self._forget(job.id)
 
 
 async def _warmed(worker: Worker) -> DapError | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from typing import Any
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -16,11 +17,15 @@ from ...errors import (
     DapError,
     Forbidden,
     JobConflict,
+    OutputUnwritable,
     StoreUnavailable,
     UnknownJob,
     UnknownSession,
+    UnknownUpload,
+    UploadRefused,
 )
-from ...web import PAGE
+from ...names import file_name
+from ...web import FRONT, PAGE
 
 MAX_BODY = 1 << 20
 
@@ -29,6 +34,9 @@ STATUS = {
     Forbidden: 403,
     UnknownJob: 404,
     UnknownSession: 404,
+    UnknownUpload: 404,
+    UploadRefused: 422,
+    OutputUnwritable: 507,
     ClipUnreadable: 404,
     JobConflict: 409,
     BadRequest: 400,
@@ -59,13 +67,22 @@ def whole_number(text: str | None) -> int:
     return int(text)
 
 
+def attached(name: str) -> dict[str, str]:
+    """Has the browser save an answer as a file of that name."""
+    clean = file_name(name, "dap-bridge")
+    return {"content-disposition": f"attachment; filename*=utf-8''{quote(clean, safe='')}"}
+
+
 @cache
 def _page_files() -> dict[str, tuple[bytes, str]]:
-    return {path.name: (path.read_bytes(), MEDIA[path.suffix]) for path in PAGE.iterdir() if path.suffix in MEDIA}
+    """What the pages are made of, by the names that their addresses end with."""
+    places = {"": PAGE, "front/": FRONT}
+    found = [(below + path.name, path) for below, place in places.items() for path in place.iterdir()]
+    return {name: (path.read_bytes(), MEDIA[path.suffix]) for name, path in found if path.suffix in MEDIA}
 
 
 def page_file(name: str) -> Response:
-    """A file of the page. Raises HTTPException where there is none of that name."""
+    """A file of the pages. Raises HTTPException where there is none of that name."""
     if name not in _page_files():
         raise HTTPException(404)
     content, media_type = _page_files()[name]

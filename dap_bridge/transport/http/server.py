@@ -16,6 +16,8 @@ from pydantic import BaseModel, Field
 from ... import atomic
 from ...config import LOOPBACK
 from ...errors import PortTaken
+from ...jobs.shelf import Shelf
+from ...jobs.uploads import Uploads
 from ..connection import BACKLOG, Connection
 from ..door import Handle
 from ..events import Event
@@ -34,22 +36,26 @@ class _Note(BaseModel):
 class HttpDoor:
     """The daemon's HTTP port.
 
-    `find` gives the manifest of a session's name or raises DapError; `greet` what a page is told first. `note`: a file,
-    for this user alone, in which token and port outlive the daemon, so that a page that is open finds the next one.
+    `greet` gives what a page is told first. `note`: a file, for this user alone, in which token and port outlive the
+    daemon, so that a page that is open finds the next one.
     """
 
-    def __init__(self, handle: Handle, find: Callable[[str], Path], greet: Callable[[], Event], note: Path) -> None:
+    def __init__(self, handle: Handle, shelf: Shelf, uploads: Uploads, greet: Callable[[], Event], note: Path) -> None:
         self.port = 0
         self._note = note
-        self._routes = Routes(handle, find, greet)
+        self._routes = Routes(handle, shelf, uploads, greet)
         self._token = ""
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     @property
     def editor(self) -> str:
-        """Where a session's page is found: this, and the session's name."""
+        """Where the page is, and a session's: this, and the session's name."""
         return f"http://{LOOPBACK}:{self.port}/{self._token}/edit/" if self.port else ""
+
+    def tell(self, event: Event) -> None:
+        """Every page that wants to know of all jobs."""
+        self._routes.tell(event)
 
     async def open(self, port: int) -> None:
         """Listen on `port` of loopback; 0 takes the port of last time, or a free one. Raises PortTaken, OSError."""

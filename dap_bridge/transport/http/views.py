@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from ...names import file_name
 
 # Tiles that are kept: some 50 MB of a stereo clip with two stems.
 KEPT_TILES = 64
@@ -33,6 +36,50 @@ def clip(name: str, manifest: Path) -> dict[str, Any]:
     from ...web import sessions
 
     return sessions.load(name, manifest).clip().as_request()
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file, and what it is called where a person keeps it."""
+
+    name: str
+    path: Path
+
+
+def stem(name: str, manifest: Path, alternative: int, index: int) -> Path:
+    """Where a stem lies."""
+    from ...web import sessions
+
+    return sessions.load(name, manifest).answer(alternative).path(index)
+
+
+def saved(title: str, name: str, manifest: Path, alternative: int = 1) -> list[tuple[int, Saved]]:
+    """The stems of an answer by their indices, called after the result's title: TITLE - speech.wav.
+
+    Those of several clips are called after their own.
+    """
+    from ...web import sessions
+
+    session = sessions.load(name, manifest).answer(alternative)
+    parts = [one.name.rpartition(" - ") for one in session.manifest.stems]
+    if len({before for before, _, _ in parts}) == 1:
+        parts = [(title, " - " if before else "", what) for before, _, what in parts]
+    found = []
+    names: set[str] = set()
+    for one, path, part in zip(session.manifest.stems, session.paths, parts, strict=True):
+        called = file_name("".join(part), "stem")
+        called = called if called not in names else f"{called} ({one.index})"
+        names.add(called)
+        found.append((one.index, Saved(called + path.suffix, path)))
+    return found
+
+
+def verbs() -> dict[str, Any]:
+    """Of each verb that takes a preset: those that it can be done by, the usual one first."""
+    from ... import presets
+    from ...verbs import table
+
+    return {verb: presets.offered(verb) for verb in table.VERBS if "preset" in table.request(verb).model_fields}
 
 
 def tile(name: str, manifest: Path, alternative: int, level: int, index: int) -> bytes:
