@@ -20,9 +20,9 @@ import soundfile
 from playwright.sync_api import Browser, Download, Locator, Page, expect
 
 from dap_bridge.transport.heartbeat import heartbeat
-from tests.processes import CHECKOUT, free_port, until
+from tests.processes import CHECKOUT, free_port
 from tests.web.conftest import WAIT_MS
-from tests.web.editor import Editor, objections
+from tests.web.editor import objections
 from tests.web.finished import tones
 
 RATE = 22_050
@@ -152,7 +152,7 @@ def test_from_an_empty_home_to_saved_stems_by_mouse_and_all_of_it_away_again(
     assert saved.value.suggested_filename == "Knock & Voice.zip"
     page.page.get_by_text("Stems", exact=True).click()
     with page.page.expect_download() as saved:
-        page.page.get_by_text("Knock & Voice - stem 2").click()
+        page.page.get_by_label("Save Knock & Voice - stem 2").click()
     assert saved.value.suggested_filename == "Knock & Voice - stem 2.wav"
 
     page.page.get_by_label("Rename Knock").click()

@@ -3,8 +3,9 @@
 
 import { byId, element } from "../dom.js";
 import { complain, say } from "../status.js";
+import { upload } from "../uploading.js";
 import { clock } from "../words.js";
-import { loadUploads, upload } from "./daemon.js";
+import { loadUploads } from "./daemon.js";
 
 export class Files {
   constructor(changed) {

@@ -41,10 +41,13 @@ export class Queue {
     return element(
       "li",
       { "data-job": job },
-      element("b", { class: "name", title }, title),
-      element("span", { class: "quiet" }, wordsOf(verb)),
+      element(
+        "div",
+        { class: "about" },
+        element("b", { class: "name", title }, title),
+        element("span", { class: "quiet" }, `${wordsOf(verb)} · `, element("span", { class: "place" })),
+      ),
       element("progress", { max: 1, value: 0, "aria-label": `How far ${title} is` }),
-      element("span", { class: "place" }),
       element("button", button, "Cancel"),
     );
   }

@@ -57,8 +57,12 @@ function stemsOf({ result, title }) {
   const list = element("ul", { class: "stems" });
   const fill = async () => {
     const { stems } = await loadSession(result);
+    const [shared] = stems[0].name.match(/^.* - /) ?? [""]; // the clip's name, unless there are several
     list.replaceChildren(
-      ...stems.map(({ index, name }) => element("li", {}, link(name, filesOf(result, index), { download: true }))),
+      ...stems.map(({ index, name }) => {
+        const words = name.startsWith(shared) ? name.slice(shared.length) : name;
+        return element("li", {}, link(words, filesOf(result, index), { download: true, "aria-label": `Save ${name}` }));
+      }),
     );
   };
   const opened = ({ target }) => target.open && !list.children.length && attempt(fill);

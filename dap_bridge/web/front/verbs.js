@@ -14,7 +14,7 @@ const about = (clip) => ({ clip: place(clip), label: label(clip) });
 export const VERBS = {
   separate: {
     title: "Two sounds apart",
-    says: "Any sounds, of any kind: each in a stem of its own. The stems add up to the clip.",
+    says: "Of any kind, each in a stem; the stems add up to the clip.",
     least: 1,
     examples: ({ sources }) => Array.from({ length: sources }, (_, k) => `Sound ${k + 1} is like`),
     messages: (clips, { sources, examples }) =>
@@ -26,21 +26,21 @@ export const VERBS = {
   },
   denoise: {
     title: "Voice from noise",
-    says: "A voice, or whatever else is wanted, and the noise around it.",
+    says: "A voice, and the noise around it.",
     least: 1,
     examples: () => ["The noise is like"],
     messages: (clips, { examples }) => clips.map((clip) => ({ ...about(clip), noise_like: examples.map(item) })),
   },
   texture: {
     title: "More of this texture",
-    says: "Rain, applause, room tone: goes on after the clip for as long as you want.",
+    says: "Rain, applause, room tone: as long as you want.",
     least: 1,
     messages: (clips, { seconds }) =>
       clips.map((clip) => ({ ...about(clip), length: Math.round(seconds * clip.rate) })),
   },
   coseparate: {
     title: "What these share",
-    says: "The sound that several clips have in common, and what is each one's own.",
+    says: "What several clips have in common, and each one's own.",
     least: 2,
     messages: (clips) => [{ item: clips.map(item), labels: clips.map(label) }],
   },

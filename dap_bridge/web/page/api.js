@@ -1,6 +1,6 @@
 // What the page asks of the daemon. Every address lies beside this file's, below the same secret path.
 
-const ROOT = new URL("../", import.meta.url);
+export const ROOT = new URL("../", import.meta.url);
 
 /** A refusal: what the daemon says in code, message and hint. */
 export class Refusal extends Error {
