@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import zipfile
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -214,3 +217,81 @@ def test_nothing_is_cut_off_and_axe_has_no_objection(front: Callable[..., Front]
     assert not objections(page.page)
     wide = page.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
     assert wide[0] <= wide[1]
+
+
+DROP = """
+([name, text]) => {
+  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name));
+  for (const kind of ["dragover", "drop"]) {
+    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
+  }
+}
+"""
+
+
+def test_everything_that_can_be_done_with_files_that_are_dropped_or_were_here_before(
+    front: Callable[..., Front], at_home: Home, clip: Path
+) -> None:
+    page = front()
+    content = b64encode(clip.read_bytes()).decode()
+    for name in ("one.wav", "two.wav"):
+        page.page.evaluate(DROP, [name, content])
+        expect(page.by_id("clips")).to_contain_text(name)
+    before = page.results.count()
+
+    def begun(verb: str, preset: str) -> None:
+        page.page.get_by_label(verb).check()
+        page.by_id("preset").select_option(preset)
+        page.by_id("begin").click()
+
+    begun("What these share", "quick-coseparate")
+    expect(page.by_id("clips").locator("li")).to_have_count(0)
+    for verb, preset, fill in (
+        ("Voice from noise", "denoise", lambda: None),
+        ("More of this texture", "quick-texture", lambda: page.by_id("seconds").fill("1.5")),
+        ("Two sounds apart", "quick", lambda: page.page.get_by_label("Sound 2 is like").set_input_files(clip)),
+    ):
+        page.by_id("last").select_option(label="one.wav (0:01.0)")
+        page.page.get_by_label(verb).check()
+        fill()
+        begun(verb, preset)
+    expect(page.results).to_have_count(before + 4)
+    done = {row["verb"]: row for row in manifests(at_home)}
+    assert [stem["name"] for stem in done["denoise"]["stems"]] == ["one - speech", "one - noise"]
+    assert done["texture"]["frames"] == round(1.5 * RATE)
+    assert [one["stem"] for one in done["separate"]["guidance"]] == [2]
+    assert [Path(one["path"]).name for one in done["coseparate"]["inputs"]] == ["one.wav", "two.wav"]
+
+
+def manifests(home: Home) -> list[dict[str, Any]]:
+    """Of all results, the oldest first."""
+    paths = sorted(home.data.glob("jobs/*/result/manifest.json"), key=lambda path: path.stat().st_mtime)
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def test_a_job_is_cancelled_and_one_that_failed_says_why_and_is_deleted(
+    front: Callable[..., Front], at_home: Home, clip: Path
+) -> None:
+    page = front()
+    before = page.results.count()
+    page.by_id("pick").set_input_files(clip)
+    expect(page.by_id("begin")).to_be_enabled()
+    page.by_id("preset").select_option("paper")
+    page.by_id("begin").click()
+    queue = page.page.locator("#queue > li")
+    expect(queue.locator(".place")).not_to_have_text(re.compile("next|begins"))
+    page.page.get_by_label("Cancel Knock & Voice").click()
+    expect(queue).to_have_count(0)
+    expect(page.results).to_have_count(before)
+
+    page.by_id("last").select_option(label=f"{clip.name} (0:01.0)")
+    for path in at_home.data.glob(f"uploads/*/{clip.name}"):
+        path.unlink()  # which nobody should
+    page.by_id("begin").click()
+    failed = page.results.filter(has=page.page.get_by_text("Try again"))
+    expect(failed).to_contain_text("failed.")
+    failed.get_by_text("Delete").click()
+    page.page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.results).to_have_count(before)
