@@ -242,7 +242,7 @@ class Daemon:
         _send(sink, events.ResultEvent(result="", results=self._queue.count_told()))
 
     def _result(self, job: Job) -> events.ResultEvent:
-        kept = job.manifest is not None and Path(job.manifest).is_relative_to(self._settings.data)
+        kept = job.manifest is not None and Path(job.manifest).is_relative_to(self._settings.data / "jobs" / job.id)
         uploaded = bool(self._shelf.uploads_of(job))
         return events.ResultEvent.of(job, title=self._shelf.title_of(job), kept=kept, upload=uploaded)
 

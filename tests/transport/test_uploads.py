@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import io
 import json
 import re
@@ -187,6 +188,29 @@ def test_an_upload_goes_with_the_last_of_its_results(door: Door) -> None:
     assert (folder(door) / name).exists() and not (door.daemon.data / "jobs" / "first").exists()
     events_of(door, verb="remove", job="last")
     assert name not in " ".join(left(door)) and not {"first", "last"} & results(door).keys()
+
+
+def test_a_page_is_told_of_every_job(door: Door) -> None:
+    connection = http.client.HTTPConnection(door.address.hostname or "", door.address.port, timeout=20)
+    connection.request("GET", f"{door.root}events?jobs=all")
+    answer = connection.getresponse()
+
+    def told() -> dict[str, Any]:
+        while not (line := answer.readline().decode()).startswith("data: "):
+            pass
+        return dict(json.loads(line.removeprefix("data: ")))
+
+    assert told()["event"] == "welcome"
+    events_of(door, verb="separate", job="heard", label="ok", clip="/clip.wav")
+    events = [told()]
+    while events[-1]["event"] != "done":
+        events.append(told())
+    assert events[0] == {"event": "accepted", "job": "heard", "verb": "separate"}
+    events_of(door, verb="rename", job="heard", title="Loud")
+    assert (named := told())["event"] == "result" and named["title"] == "Loud"
+    events_of(door, verb="remove", job="heard")
+    assert told() == {"event": "removed", "job": "heard"}
+    connection.close()
 
 
 def test_files_in_a_folder_that_was_named_stay(door: Door) -> None:

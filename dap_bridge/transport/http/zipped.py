@@ -29,12 +29,16 @@ class _Passing(io.RawIOBase):
         return taken
 
 
+def entry_of(saved: Saved) -> ZipInfo:
+    return ZipInfo.from_file(saved.path, saved.name, strict_timestamps=False)
+
+
 def zipped(files: Sequence[Saved]) -> Iterator[bytes]:
     """Raises OSError in the middle where a file cannot be read: what was sent is no zip file then."""
     passing = _Passing()
     with ZipFile(passing, "w", ZIP_STORED) as archive:
         for saved in files:
-            with saved.path.open("rb") as source, archive.open(ZipInfo(saved.name), "w", force_zip64=True) as entry:
+            with saved.path.open("rb") as source, archive.open(entry_of(saved), "w", force_zip64=True) as entry:
                 while block := source.read(BLOCK_BYTES):
                     entry.write(block)
                     yield passing.take()

@@ -14,7 +14,7 @@ const about = (clip) => ({ clip: place(clip), label: label(clip) });
 export const VERBS = {
   separate: {
     title: "Two sounds apart",
-    says: "Of any kind, each in a stem; the stems add up to the clip.",
+    says: "Of any kind; the stems add up to the clip.",
     least: 1,
     examples: ({ sources }) => Array.from({ length: sources }, (_, k) => `Sound ${k + 1} is like`),
     messages: (clips, { sources, examples }) =>
@@ -40,7 +40,7 @@ export const VERBS = {
   },
   coseparate: {
     title: "What these share",
-    says: "What several clips have in common, and each one's own.",
+    says: "What clips have in common, and each one's own.",
     least: 2,
     messages: (clips) => [{ item: clips.map(item), labels: clips.map(label) }],
   },
