@@ -39,17 +39,18 @@ export class Asking {
   }
 
   async _begin() {
-    const { chosen } = this.files;
     if (byId("begin").disabled) return;
-    byId("begin").disabled = true;
+    const [{ verb }, choices, clips] = [this, this._choices, this.files.take()];
+    const examples = this.examples.take();
+    const messages = VERBS[verb].messages(clips, choices);
+    let sent = 0;
     try {
-      const messages = VERBS[this.verb].messages(chosen, this._choices);
-      for (const message of messages) await send({ verb: this.verb, preset: this._choices.preset, ...message });
-      say(messages.length > 1 ? `${messages.length} jobs are in the queue.` : "It is in the queue.");
-      this.files.clear();
-      this.examples.clear();
-    } finally {
-      this._showBegin();
+      for (; sent < messages.length; sent += 1) await send({ verb, preset: choices.preset, ...messages[sent] });
+      say(sent > 1 ? `${sent} jobs are in the queue.` : "It is in the queue.");
+    } catch (error) {
+      this.files.giveBack(messages.length === clips.length ? clips.slice(sent) : clips);
+      this.examples.giveBack(examples);
+      throw error;
     }
   }
 

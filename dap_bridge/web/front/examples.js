@@ -16,8 +16,15 @@ export class Examples {
     return this._names.flatMap((_, k) => (this._by[k] ? [{ sound: k + 1, ...this._by[k] }] : []));
   }
 
-  clear() {
-    this._by = [];
+  /** What is there, which is gone from the form then. */
+  take() {
+    const by = this._by;
+    this.giveBack([]);
+    return by;
+  }
+
+  giveBack(by) {
+    this._by = by;
     this._list();
   }
 

@@ -61,8 +61,15 @@ export class Files {
     this._choose([...this.chosen, ...(await this.bring(files))]);
   }
 
-  clear() {
+  /** The chosen files, of which none is chosen then. */
+  take() {
+    const { chosen } = this;
     this._choose([]);
+    return chosen;
+  }
+
+  giveBack(clips) {
+    this._choose([...clips, ...this.chosen]);
   }
 
   _choose(chosen) {
