@@ -9,7 +9,7 @@ import { Results } from "./results.js";
 /** By what each changes. */
 const COMES = ["accepted", "cancelled", "failed", "interrupted", "done"];
 const CHANGES = ["failed", "interrupted", "done", "result", "removed"];
-const EVENTS = [...new Set(["welcome", "progress", ...COMES, ...CHANGES])];
+const EVENTS = [...new Set(["welcome", "queued", "progress", ...COMES, ...CHANGES])];
 
 /** Calls `act` once it is through, however often it was asked for meanwhile. */
 function again(act) {
@@ -40,6 +40,7 @@ async function begin() {
 
   function heard(event) {
     if (event.event === "welcome") return welcome();
+    if (event.event === "queued") return queue.queued(event);
     if (event.event === "progress") return queue.progress(event) && parts.queue();
     if (COMES.includes(event.event)) parts.queue();
     if (CHANGES.includes(event.event)) parts.results();

@@ -5,7 +5,7 @@ import { send } from "../api.js";
 import { byId, element } from "../dom.js";
 import { attempt } from "../status.js";
 import { wordsOf } from "./verbs.js";
-import { left } from "./words.js";
+import { left, waiting } from "./words.js";
 
 export class Queue {
   constructor() {
@@ -23,6 +23,13 @@ export class Queue {
     for (const name of this._progress.keys()) if (!this._jobs.has(name)) this._progress.delete(name);
     byId("queue").replaceChildren(...[...this._jobs.values()].map(({ row }) => row));
     byId("no-jobs").hidden = this._jobs.size > 0;
+    this._show();
+  }
+
+  /** Where a job stands that waits for another. */
+  queued({ job: name, place, seconds }) {
+    const job = this._jobs.get(name);
+    if (job) Object.assign(job, { place, seconds });
     this._show();
   }
 
@@ -53,15 +60,15 @@ export class Queue {
   }
 
   _show() {
-    let place = 0;
-    for (const { job, state, row } of this._jobs.values()) {
+    let last = 0;
+    for (const { job, state, row, place = last + 1, seconds: wait = -1 } of this._jobs.values()) {
       const runs = state === "running";
-      if (!runs) place += 1;
+      if (!runs) last = place;
       const { fraction = 0, stage = "", seconds_left: seconds = -1 } = this._progress.get(job) ?? {};
       row.querySelector("progress").hidden = !runs;
       row.querySelector("progress").value = fraction;
       const far = [stage, seconds > 0 ? left(seconds) : ""].filter(Boolean).join(", ");
-      row.querySelector(".place").textContent = runs ? far || "begins" : place === 1 ? "next" : `${place - 1} before it`;
+      row.querySelector(".place").textContent = runs ? far || "begins" : waiting(place, wait);
     }
   }
 }

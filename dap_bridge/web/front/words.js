@@ -11,9 +11,16 @@ export function when(seconds) {
   return today ? `today ${time}` : `${date.toLocaleDateString([], { dateStyle: "medium" })}, ${time}`;
 }
 
-/** about 40 s left, about 3 min left */
-export const left = (seconds) =>
-  seconds > 90 ? `about ${Math.round(seconds / 60)} min left` : `about ${Math.ceil(seconds)} s left`;
+/** about 40 s, about 3 min */
+const about = (seconds) => `about ${seconds > 90 ? `${Math.round(seconds / 60)} min` : `${Math.ceil(seconds)} s`}`;
+
+export const left = (seconds) => `${about(seconds)} left`;
+
+/** next, in about 40 s; 2 before it */
+export function waiting(place, seconds) {
+  const line = place > 1 ? `${place - 1} before it` : "next";
+  return seconds < 0 ? line : `${line}, in ${about(seconds)}`;
+}
 
 /** What was done, by which preset. */
 export function deed({ verb, preset, boxes }) {
