@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     fits_days: Annotated[
         float, Field(gt=0, le=10_000, description="Sessions are remembered, and what was learned kept, so long.")
     ] = 30.0
+    upload_gib: Annotated[
+        float, Field(gt=0, le=10_000, description="A file that is uploaded on the page has at most so many GiB.")
+    ] = 2.0
     history: Annotated[int, Field(ge=1, le=1_000_000, description="Ended jobs that are remembered.")] = 1000
     results_days: Annotated[
         float,

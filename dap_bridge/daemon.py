@@ -18,11 +18,13 @@ from typing import Any
 from . import __version__, atomic, console, logs, private
 from .config import Settings
 from .domain import Job, Lane, Progress, Standing, State, Waiting
-from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
+from .errors import BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
 from .jobs.sessions import Sessions
+from .jobs.shelf import Shelf
 from .jobs.store import Store
+from .jobs.uploads import Uploads
 from .jobs.watch import Limits
 from .jobs.workers.local import process
 from .jobs.workers.local.worker import PROBE, RUN, LocalWorker
@@ -101,8 +103,10 @@ class Daemon:
         self._drop = DropFolder(
             settings.spool, self._handle, self._knows, settle_s=settings.settle_s, rescan_s=settings.rescan_s
         )
-        self._http = HttpDoor(self._handle, self._shown, self._welcome, settings.data / "editor.json")
+        self._uploads = Uploads(settings.data / "uploads", round(settings.upload_gib * 2**30))
+        self._http: HttpDoor
         self._queue: JobQueue
+        self._shelf: Shelf
 
     async def start(self) -> None:
         """Open everything. Raises DapError, and leaves nothing open then."""
@@ -136,7 +140,11 @@ class Daemon:
             history=settings.history,
             results_days=settings.results_days,
         )
+        self._shelf = Shelf(store, self._queue, self._sessions, self._uploads, settings.results_days)
+        self._http = HttpDoor(self._handle, self._shelf, self._uploads, self._welcome, settings.data / "editor.json")
         self._sessions.trim()
+        self._uploads.prepare()
+        self._shelf.trim_uploads()
         self._drop.prepare()
         self._catch_up()
         await self._http.open(settings.http_port)
@@ -198,6 +206,13 @@ class Daemon:
                 self._import(verb, sink)
             case control.ListSessions():
                 self._list_sessions(sink)
+            case control.ListResults():
+                self._list_results(sink)
+            case control.Rename():
+                self._tell_all(self._result(self._shelf.rename(verb.job, verb.title)), sink)
+            case control.Remove():
+                self._shelf.remove(verb.job)
+                self._tell_all(events.Removed(job=verb.job), sink)
             case control.Hello():
                 _send(sink, self._welcome())
 
@@ -216,8 +231,8 @@ class Daemon:
         jobs = self._queue.active(protocol.MAX_LISTED) if job_id is None else [self._queue.get(job_id)]
         waiting = self._queue.waiting()
         for job in jobs:
-            place = _place(waiting.get(job.id))
-            _send(sink, events.StatusEvent(job=job.id, verb=job.verb, state=job.state, **place))
+            about = {"title": self._shelf.title_of(job), **_place(waiting.get(job.id))}
+            _send(sink, events.StatusEvent(job=job.id, verb=job.verb, state=job.state, **about))
             if job_id is not None:
                 if not job.state.ended:
                     self._follow(job, sink)
@@ -226,8 +241,8 @@ class Daemon:
         _send(sink, events.StatusEvent(job="", jobs=count))
 
     def _import(self, verb: control.Import, sink: Sink | None) -> None:
-        self._result(verb.job)
-        manifest = self._result(verb.session)
+        self._shelf.manifest(verb.job)
+        manifest = self._shelf.manifest(verb.session)
         if not manifest.is_file():
             raise UnknownSession(
                 f"The result of {verb.session} is no longer at {manifest}.",
@@ -237,23 +252,20 @@ class Daemon:
         self._drop.write_choice(event)
         _send(sink, event)
 
-    def _result(self, session: str) -> Path:
-        """The manifest of a finished job, or of a session that was made without a daemon or long ago.
+    def _list_results(self, sink: Sink | None) -> None:
+        for job in self._shelf.told(protocol.MAX_LISTED):
+            _send(sink, self._result(job))
+        _send(sink, events.ResultEvent(result="", results=self._shelf.count_told()))
 
-        Raises UnknownSession, or BadRequest for a job that has no result.
-        """
-        try:
-            job = self._queue.get(session)
-        except UnknownJob:
-            return Path(self._sessions.get(session).manifest)
-        if job.state is not State.DONE or job.manifest is None:
-            raise BadRequest(f"Job {job.id} has no result: it is {job.state}.", "Wait until it is done.")
-        return Path(job.manifest)
+    def _result(self, job: Job) -> events.ResultEvent:
+        kept = job.manifest is not None and Path(job.manifest).is_relative_to(self._settings.data / "jobs" / job.id)
+        uploaded = bool(self._shelf.uploads_of(job))
+        return events.ResultEvent.of(job, title=self._shelf.title_of(job), kept=kept, upload=uploaded)
 
-    def _shown(self, session: str) -> Path:
-        """The same of one that the page shows: it may be corrected soon."""
-        self._queue.expect_correction()
-        return self._result(session)
+    def _tell_all(self, event: Event, sink: Sink | None) -> None:
+        """Who asked, and all open pages."""
+        _send(sink, event)
+        self._http.tell(event)
 
     def _list_sessions(self, sink: Sink | None) -> None:
         found = self._sessions.all()
@@ -276,11 +288,13 @@ class Daemon:
         self._drop.write(job.id, event)
         for sink in self._followers.get(job.id, ()):
             _send(sink, event)
+        self._http.tell(event)
         if job.state.ended:
             self._followers.pop(job.id, None)
 
     def _forget(self, job_id: str) -> None:
         self._drop.forget(job_id)
+        self._shelf.trim_uploads()
 
     def _knows(self, job_id: str) -> bool:
         try:

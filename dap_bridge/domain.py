@@ -190,7 +190,8 @@ Standing = Progress | Waiting
 class Job:
     """A request and what became of it. `request` is what the protocol validated, as plain JSON values.
 
-    stems: those that the manifest tells of, each as `Stem.as_text`.
+    stems: those that the manifest tells of, each as `Stem.as_text`; about: what a list of results says of them, see
+    `results.Told`. title: what a person has called the result.
     """
 
     id: str
@@ -202,6 +203,8 @@ class Job:
     created: float = 0.0
     updated: float = 0.0
     stems: tuple[str, ...] = ()
+    about: dict[str, Any] = field(default_factory=dict)
+    title: str | None = None
 
 
 def _means(text: str, **options: Any) -> Any:

@@ -65,6 +65,20 @@ class ClipUnreadable(DapError):
     default_hint = "Check the path; wav, flac, aiff, ogg and mp3 can be read, and much else where ffmpeg is installed."
 
 
+class UploadRefused(DapError):
+    """A file that was uploaded is not taken: too large, no audio, or of a name that no file can have."""
+
+    code = "upload_refused"
+    default_hint = "Choose an audio file."
+
+
+class UnknownUpload(DapError):
+    """No uploaded file of that name is there, or no longer."""
+
+    code = "unknown_upload"
+    default_hint = "Upload the file again: it goes with the last of its results."
+
+
 class BadClip(DapError):
     """The file can be read, but the stretch asked for cannot be separated (out of range, not finite, wrong rate)."""
 

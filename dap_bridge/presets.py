@@ -6,6 +6,7 @@ its `silence` it may name another that has such a table, too.
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -16,7 +17,7 @@ import platformdirs
 from pydantic import TypeAdapter, ValidationError
 
 from . import assets, config
-from .engine.methods import RECIPES
+from .engine.methods import DENOISERS, RECIPES, SEPARATORS
 from .engine.recipe import Section
 from .errors import BadPreset
 from .verbs import table
@@ -102,6 +103,20 @@ def load_one_of(name: str, *kinds: type[R]) -> Preset[R]:
         f"The preset {name!r} is of the method {preset.about.method!r}, which does something else.",
         f"Choose one of the method {methods}: `dap-bridge presets` says what each is for.",
     )
+
+
+def offered(verb: str) -> list[dict[str, str]]:
+    """What a list says of every preset that a verb can use: the usual one first, and what cannot be read left out."""
+    usual = table.request(verb).model_fields["preset"].default
+    first = load(usual)
+    kinds = next((some for some in (SEPARATORS, DENOISERS) if isinstance(first.recipe, some)), type(first.recipe))
+    found = []
+    for name in sorted(names(), key=lambda one: one != usual):
+        with contextlib.suppress(BadPreset):
+            preset = load(name)
+            if isinstance(preset.recipe, kinds):
+                found.append({"name": name, "title": preset.about.title, "description": preset.about.description})
+    return found
 
 
 def read(path: Path) -> Preset[Section]:

@@ -15,7 +15,7 @@ from tests.processes import CHECKOUT
 
 GLOSSARY = CHECKOUT / "docs" / "glossary.md"
 # Read whole; of Python only names, docstrings and comments, for its texts are the wire's, and people's.
-TEXTS = ("dap_bridge/web/page/*.js", "daw_scripts/**/*.lua", "daw_scripts/audacity/parts/*.lsp", "presets/*.toml")
+TEXTS = ("dap_bridge/web/*/*.js", "daw_scripts/**/*.lua", "daw_scripts/audacity/parts/*.lsp", "presets/*.toml")
 # Beside the plural.
 FORMS = {"fit": "fitted fitting refit refitted", "mark": "marked marking", "look": "", "bridge": "bridging"}
 # Where a word may stand all the same: in "PATH: LINE", with the reason.

@@ -48,10 +48,13 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dap-bridge")
-def main() -> None:
-    """Separates any two sounds of one clip, with untrained networks (Deep Audio Prior)."""
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Separates any two sounds of one clip, with untrained networks (Deep Audio Prior). Without a command: `open`."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(main.commands["open"])
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; logs go to stderr.")

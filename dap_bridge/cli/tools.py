@@ -84,9 +84,29 @@ def serve(**flags: Any) -> None:
     sys.exit(run(settings(**flags)))
 
 
+browser_option = click.option(
+    "--browser/--no-browser", default=True, show_default=True, help="Open it, or print the address alone."
+)
+
+
+@main.command("open")
+@browser_option
+@json_option
+def open_page(browser: bool, as_json: bool) -> None:
+    """Open the page in the browser: drop files, see what is under way, save results. Starts the daemon if need be."""
+    import webbrowser
+
+    from .. import background
+
+    address = background.editor(settings())
+    if browser:
+        webbrowser.open(address)
+    console.answer({"page": address}, as_json, address)
+
+
 @main.command()
 @click.argument("session")
-@click.option("--browser/--no-browser", default=True, show_default=True, help="Open it, or print the address alone.")
+@browser_option
 @spool_option
 @json_option
 def edit(session: str, browser: bool, spool: Path | None, as_json: bool) -> None:

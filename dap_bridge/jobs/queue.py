@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..domain import Job, Lane, Standing, State, Waiting
-from ..errors import DapError, StoreUnavailable, UnknownJob
+from ..errors import BadRequest, DapError, StoreUnavailable, UnknownJob
 from ..verbs import table
 from . import results
 from .folder import JobFolder
@@ -145,6 +145,17 @@ class JobQueue:
             return self._store.count_active()
         except StoreUnavailable:
             return len(self._watches)
+
+    def remove(self, job_id: str) -> Job:
+        """Forget an ended job; its result goes with it where that lies in its own folder.
+
+        Raises UnknownJob, or BadRequest for one that has not ended.
+        """
+        job = self._store.get(job_id)
+        if not job.state.ended:
+            raise BadRequest(f"Job {job_id} has not ended.", "Cancel it first.")
+        self._let_out(job)
+        return job
 
     def standing(self, job_id: str) -> Standing | None:
         """The last report of a running job, or where a queued one stands, if anything is in its way."""
@@ -309,8 +320,8 @@ class JobQueue:
             self._wake.set()  # whichever worker is idle
             return
         # in a thread: the manifest may lie where nobody answers for a while
-        stems = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else ()
-        job = await self._persist(lambda: self._store.end(job_id, *outcome, stems))
+        told = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else results.Told()
+        job = await self._persist(lambda: self._store.end(job_id, *outcome, *told))
         if done:
             _close(folder, keep_output=True)
         self._tell_end(job)
@@ -341,12 +352,15 @@ class JobQueue:
         """Forget jobs that are beyond the history or whose results are too old: first the result, then the row."""
         try:
             for job in self._store.outlived(self._history, self._folders, time.time() - self._results_s):
-                if job.manifest is not None:
-                    self._folder(job.id).remove_result(Path(job.manifest))
-                self._store.forget(job.id)
-                self._forget(job.id)
+                self._let_out(job)
         except StoreUnavailable as trouble:
             log.warning("nothing is forgotten for now: %s", trouble.message)
+
+    def _let_out(self, job: Job) -> None:
+        if job.manifest is not None:
+            self._folder(job.id).remove_result(Path(job.manifest))
+        self._store.forget(job.id)
+        self._forget(job.id)
 
 
 def _ends_in(watch: Watch) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -57,12 +57,34 @@ def folder(alternative: int) -> str:
     return "" if alternative == 1 else f"alternative-{alternative}"
 
 
-def told(path: Path) -> tuple[str, ...]:
-    """The stems of the manifest at `path`, each as `Stem.as_text`; none where it cannot be read."""
+class Told(NamedTuple):
+    """What the table of jobs keeps of a manifest, so that nobody has to read it for a list.
+
+    stems: each as `Stem.as_text`. about: `name`, what the stems are named after; `preset`; `seconds`; `confidence`;
+    `boxes`, how many are in force; `parent`; `clips`, the paths of what was read.
+    """
+
+    stems: tuple[str, ...] = ()
+    about: dict[str, Any] | None = None
+
+
+def told(path: Path) -> Told:
+    """Of the manifest at `path`; empty where it cannot be read."""
     try:
-        return tuple(stem.as_text() for stem in read(path).stems)
+        found = read(path)
     except NoResultError:
-        return ()
+        return Told()
+    name = found.stems[0].name
+    about = {
+        "name": name.rpartition(" - ")[0] or name,
+        "preset": found.preset,
+        "seconds": found.frames / found.rate,
+        "confidence": found.confidence,
+        "boxes": len(found.boxes),
+        "parent": found.parent,
+        "clips": list(dict.fromkeys(file["path"] for file in found.inputs)),
+    }
+    return Told(tuple(stem.as_text() for stem in found.stems), about)
 
 
 By = Literal["path", "relative"]

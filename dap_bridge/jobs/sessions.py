@@ -149,6 +149,11 @@ class Sessions:
                 found.append(self.get(path.stem))
         return sorted(found, key=lambda session: session.created, reverse=True)
 
+    def remove(self, name: str) -> None:
+        """Forget the session of that name, if there is one; what it alone had learned goes in time."""
+        with contextlib.suppress(OSError):
+            self._session(name).unlink(missing_ok=True)
+
     def has_learned(self, session: Session) -> bool:
         """Whether what was learned of every chunk is still there."""
         return bool(session.fits) and all(self._file(name).is_file() for name in (*session.fits, *session.drawn))

@@ -32,17 +32,23 @@ CREATE TABLE IF NOT EXISTS jobs (
     updated REAL NOT NULL,
     place INTEGER NOT NULL,    -- in the queue: lower runs earlier
     attempts INTEGER NOT NULL, -- runs begun since the job was last asked for
-    stems TEXT                 -- JSON; of results
+    stems TEXT,                -- JSON; of results
+    about TEXT,                -- JSON; of results
+    title TEXT                 -- what a person has called the result
 );
 CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
 """
-COLUMNS = "id, verb, request, state, manifest, error, created, updated, stems"
+COLUMNS = "id, verb, request, state, manifest, error, created, updated, stems, about, title"
 # Of tables that an earlier version made.
-ADDED = {"stems": "TEXT"}
+ADDED = {"stems": "TEXT", "about": "TEXT", "title": "TEXT"}
 # The event loop stands still for as long as the file is locked, so what takes longer is tried again by the queue.
 BUSY_S = 0.05
 ACTIVE = tuple(state.value for state in State if not state.ended)
 ENDED = tuple(state.value for state in State if state.ended)
+# Of those that ended, what a person hears of: a cancelled one left nothing, as was asked for.
+TOLD = tuple(state for state in ENDED if state != State.CANCELLED)
+# What goes by its clip, or will.
+NEEDING = (*ACTIVE, State.DONE.value)
 _JOB = TypeAdapter(Job)
 
 
@@ -163,8 +169,9 @@ class Store:
         manifest: str | None = None,
         error: dict[str, str] | None = None,
         stems: tuple[str, ...] = (),
+        about: dict[str, Any] | None = None,
     ) -> Job:
-        return self._set(job_id, state, manifest, error, stems)
+        return self._set(job_id, state, manifest, error, stems, about)
 
     def next_queued(self, but: Sequence[str] = ()) -> Job | None:
         """The queued job that is first in line, of all verbs but these."""
@@ -193,6 +200,30 @@ class Store:
             (*ENDED, before, len(prefix), prefix, *ENDED, keep),
         )
 
+    def told(self, limit: int = -1) -> list[Job]:
+        """Those that ended, but for the cancelled, the latest first."""
+        slots = ", ".join("?" * len(TOLD))
+        return self._select(f"WHERE state IN ({slots}) ORDER BY updated DESC, place DESC LIMIT ?", (*TOLD, limit))
+
+    def count_told(self) -> int:
+        slots = ", ".join("?" * len(TOLD))
+        return int(self._execute(f"SELECT count(*) FROM jobs WHERE state IN ({slots})", TOLD)[0][0])
+
+    def rename(self, job_id: str, title: str) -> Job:
+        """Raises UnknownJob."""
+        job = replace(self.get(job_id), title=title)
+        self._execute("UPDATE jobs SET title = ? WHERE id = ?", (title, job_id))
+        return job
+
+    def needs(self, text: str) -> bool:
+        """Whether a result, or a job that is to have one, names `text` among its clips."""
+        slots = ", ".join("?" * len(NEEDING))
+        found = self._execute(
+            f"SELECT 1 FROM jobs WHERE state IN ({slots}) AND (instr(request, ?) OR instr(about, ?)) LIMIT 1",
+            (*NEEDING, text, text),
+        )
+        return bool(found)
+
     def forget(self, job_id: str) -> None:
         """The name is free again."""
         self._execute("DELETE FROM jobs WHERE id = ?", (job_id,))
@@ -204,12 +235,15 @@ class Store:
         manifest: str | None = None,
         error: dict[str, str] | None = None,
         stems: tuple[str, ...] = (),
+        about: dict[str, Any] | None = None,
         more: str = "",
     ) -> Job:
-        job = replace(self.get(job_id), state=state, manifest=manifest, error=error, stems=stems, updated=time.time())
+        job = replace(self.get(job_id), state=state, manifest=manifest, error=error, stems=stems, about=about or {})
+        job = replace(job, updated=time.time())
+        texts = (None if error is None else json.dumps(error), json.dumps(stems), json.dumps(job.about))
         self._execute(
-            f"UPDATE jobs SET state = ?, manifest = ?, error = ?, stems = ?, updated = ?{more} WHERE id = ?",
-            (state, manifest, None if error is None else json.dumps(error), json.dumps(stems), job.updated, job_id),
+            f"UPDATE jobs SET state = ?, manifest = ?, error = ?, stems = ?, about = ?, updated = ?{more} WHERE id = ?",
+            (state, manifest, *texts, job.updated, job_id),
         )
         return job
 
@@ -238,11 +272,13 @@ def _job(
     created: float,
     updated: float,
     stems: str | None,
+    about: str | None,
+    title: str | None,
 ) -> Job:
     """A row as a job. Raises ValueError or TypeError where it is none."""
     failure = None if error is None else json.loads(error)
-    told = tuple(json.loads(stems or "[]"))
-    return Job(name, verb, json.loads(request), State(state), manifest, failure, created, updated, told)
+    told = tuple(json.loads(stems or "[]")), json.loads(about or "{}")
+    return Job(name, verb, json.loads(request), State(state), manifest, failure, created, updated, *told, title)
 
 
 def _is_damaged(path: Path, error: sqlite3.DatabaseError) -> bool:

@@ -58,3 +58,28 @@ class ListSessions(Verb):
     """The results that can be corrected, the latest first."""
 
     name = "sessions"
+
+
+class ListResults(Verb):
+    """What became of the jobs that ended, the latest first: results, and failures. Cancelled jobs are left out."""
+
+    name = "results"
+
+
+class Rename(Verb):
+    """Call a result by another name, in lists and in what is saved of it. Answered with `result`."""
+
+    name = "rename"
+    job: JobId
+    title: Annotated[str, Field(min_length=1, max_length=200, description="What it is called from now on.")]
+
+
+class Remove(Verb):
+    """Forget a job that has ended, and its session. Answered with `removed`.
+
+    Its result goes with it where it lies in a folder of the daemon's, and so does the file that was uploaded for it,
+    unless another result needs it. Files in a folder that the request named stay.
+    """
+
+    name = "remove"
+    job: JobId

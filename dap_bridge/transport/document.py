@@ -17,7 +17,7 @@ from ..web.similar import MOST_EVENTS
 from . import osc, protocol, schema
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
-from .http import MAX_BODY
+from .http.answers import MAX_BODY
 
 INTRODUCTION = """\
 # Protocol
@@ -122,11 +122,11 @@ and, in the end, `outbox/take-1.status`:
 HTTP = """\
 ## HTTP
 
-For the mask editor's page alone: loopback, a free TCP port (`--http-port` sets one), everything below the secret path
+For the pages alone: loopback, a free TCP port (`--http-port` sets one), everything below the secret path
 that `editor` in `daemon.status` gives. A request that names another host, comes from another origin or has no token is
 refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}` with a status of 400 or above.
 
-- `GET edit/SESSION`: the page.
+- `GET edit/`: the front page. `GET edit/SESSION`: the mask editor.
 - `GET sessions/SESSION`: what a finished job made (JSON), without paths.
 - `GET sessions/SESSION/tiles/LEVEL/INDEX`: a tile of the spectrogram, as `dap_bridge/web/tiles.py` says.
 - `GET sessions/SESSION/stems/STEM?start=FRAME&frames=COUNT`: samples, float32, little-endian, interleaved.
@@ -134,9 +134,16 @@ refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}
   `{{"events": [{{"start", "end", "likeness"}}, …]}}`, the likeliest first, likeness up to 1, {events} at most, each as
   long as what was asked for and none overlapping it. STEM is looked into where most of what is there is its own; else,
   and without it, the sum of the stems is.
+- `GET sessions/SESSION/files/STEM`, `GET sessions/SESSION/files`: a stem as a file to be saved; all of them as a zip.
 - `POST messages`: one JSON object as in the drop folder, at most {bytes} bytes; answered with a list of the events that
-  it brings at once.
+  it brings at once. Where a field names a file, `upload:ID` and `stem:SESSION:INDEX[:ALTERNATIVE]` may stand for its
+  path.
+- `POST uploads?name=NAME`: a file, as `application/octet-stream` and with its length, at most `upload_gib`; answered
+  with its `upload` (an ID), `name`, `size`, `rate`, `channels`, `frames`, `seconds`. It goes with the last of its
+  results, or when it has had none for `results_days`.
+- `GET uploads`: the latest of these, and `most_bytes`. `GET verbs`: of each verb the presets that it can use.
 - `GET events?job=JOB`: server-sent events: `welcome`, then how the job stands and all that happens to it.
+  `GET events?jobs=all`: what happens to any.
 """
 
 

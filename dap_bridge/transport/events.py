@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from ..domain import State, Waiting
+from ..domain import Job, State, Waiting
 from ..messages import Message
 
 VERSION = 1
@@ -122,6 +122,7 @@ class StatusEvent(JobEvent):
     behind: Annotated[str, Field(description="The same.")] = ""
     behind_verb: Annotated[str, Field(description="The same.")] = ""
     seconds: Annotated[float, Field(description="The same.")] = -1.0
+    title: Annotated[str, Field(description="What a person calls it: by its clip.")] = ""
     jobs: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
 
 
@@ -145,6 +146,61 @@ def waiting(event: Queued | StatusEvent) -> Waiting:
     return Waiting(event.place, event.behind, event.behind_verb, None if event.seconds < 0 else event.seconds)
 
 
+class ResultEvent(Event):
+    """Answer to `results`: one message a job, 200 at most; a message with an empty `result` ends the list. And to
+    `rename`.
+    """
+
+    name = "result"
+    result: Annotated[str, Field(description="The job's name.")]
+    verb: str = ""
+    state: Annotated[str, Field(description="`done`, `failed` or `interrupted`.")] = ""
+    title: Annotated[str, Field(description="What a person calls it: by its clip, or as it was renamed.")] = ""
+    preset: str = ""
+    seconds: Annotated[float, Field(description="Length; -1 where it is not known.")] = -1.0
+    confidence: Annotated[float, Field(description="As the manifest has it; -1 where the method cannot say.")] = -1.0
+    boxes: Annotated[int, Field(description="How many are in force.")] = 0
+    parent: Annotated[str, Field(description="The session that it corrects.")] = ""
+    ended: Annotated[int, Field(description="When: seconds since 1970.")] = 0
+    kept: Annotated[bool, Field(description="Whether it lies in a folder of the daemon's, and goes with its job.")] = (
+        False
+    )
+    upload: Annotated[bool, Field(description="Whether its clip was uploaded on the page.")] = False
+    message: Annotated[str, Field(description="Of one that failed.")] = ""
+    hint: str = ""
+    results: Annotated[int, Field(description="In the closing message: how many there are.")] = 0
+
+    @classmethod
+    def of(cls, job: Job, *, title: str, kept: bool, upload: bool) -> Self:
+        about, error = job.about, job.error or {}
+        return cls(
+            result=job.id,
+            verb=job.verb,
+            state=job.state,
+            title=title,
+            preset=about.get("preset", ""),
+            seconds=about.get("seconds", -1.0),
+            confidence=_or_unknown(about.get("confidence")),
+            boxes=about.get("boxes", 0),
+            parent=about.get("parent") or "",
+            ended=int(job.updated),
+            kept=kept,
+            upload=upload,
+            message=error.get("message", ""),
+            hint=error.get("hint", ""),
+        )
+
+
+def _or_unknown(value: float | None) -> float:
+    return -1.0 if value is None else value
+
+
+class Removed(JobEvent):
+    """The job is forgotten."""
+
+    name = "removed"
+
+
 EVENTS: dict[str, type[Event]] = {
     event.name: event
     for event in (
@@ -159,5 +215,7 @@ EVENTS: dict[str, type[Event]] = {
         Chosen,
         StatusEvent,
         SessionEvent,
+        ResultEvent,
+        Removed,
     )
 }

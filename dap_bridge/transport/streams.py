@@ -17,9 +17,10 @@ MAX_STREAMS = 16
 
 
 class Stream:
-    """The events that one open page is told, until one of both ends it."""
+    """The events that one open page is told, until one of both ends it. of_all: whether of every job."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_all: bool = False) -> None:
+        self.of_all = of_all
         self._waiting: asyncio.Queue[Event | None] = asyncio.Queue()
 
     def send(self, event: Event) -> None:
@@ -55,6 +56,12 @@ class Streams:
             del self._open[oldest]
             oldest.end()
         self._open[stream] = None
+
+    def tell(self, event: Event) -> None:
+        """To those that are told of every job."""
+        for stream in self._open:
+            if stream.of_all:
+                stream.send(event)
 
     async def texts(self, stream: Stream) -> AsyncIterator[str]:
         """What goes out on the stream; it is open no longer than somebody reads."""

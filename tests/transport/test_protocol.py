@@ -47,6 +47,11 @@ EXAMPLES: list[messages.Message] = [
     Separate(**CLIP, alternatives="auto", residual=True),
     Separate(**CLIP, alternatives="4"),
     control.ListSessions(),
+    control.ListResults(),
+    control.Rename(job="a", title="é"),
+    control.Remove(job="a"),
+    events.ResultEvent(result="a", verb="refine", state="done", title="é", seconds=1.5, ended=1_790_000_000, kept=True),
+    events.Removed(job="a"),
     events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
     Coseparate(
         item=("0:::/a:b.wav", "7:9:48000:"),

@@ -143,9 +143,7 @@ class Editor:
 
     def objections(self) -> str:
         """What axe-core objects to, in its words, once all colours are what they turn into."""
-        self.page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
-        found = Axe().run(self.page)
-        return found.generate_report() if found.violations_count else ""
+        return objections(self.page)
 
     def render(
         self,
@@ -159,6 +157,12 @@ class Editor:
         arguments: dict[str, Any] = {"session": session or self.session, "seconds": seconds, "start": start}
         rendered = self.page.evaluate(RENDER, arguments | {"loop": loop, "steps": steps})
         return np.stack([np.frombuffer(b64decode(channel), "<f4") for channel in rendered])
+
+
+def objections(page: Page) -> str:
+    page.evaluate("() => Promise.all(document.getAnimations().map((one) => one.finished))")
+    found = Axe().run(page)
+    return found.generate_report() if found.violations_count else ""
 
 
 def read(daemon: Process, session: str) -> np.ndarray:

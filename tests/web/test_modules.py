@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable
 from graphlib import TopologicalSorter
@@ -9,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from dap_bridge.web import PAGE
+from dap_bridge.web import FRONT, PAGE
 from tests.web.editor import Editor
 
-MODULES = {path.name: path.read_text(encoding="utf-8") for path in sorted(PAGE.glob("*.js"))}
-MARKUP = (PAGE / "index.html").read_text(encoding="utf-8")
-# What the others load by an address: the page its first module, the player what runs in the audio thread.
+# By how their addresses end: those of the editor, which the front page uses, too, and those of the front page.
+PLACES = {"": PAGE, "front/": FRONT}
+MODULES = {
+    below + path.name: path.read_text(encoding="utf-8")
+    for below, place in PLACES.items()
+    for path in sorted(place.glob("*.js"))
+}
+MARKUP = {below: (place / "index.html").read_text(encoding="utf-8") for below, place in PLACES.items()}
+# What the others load by an address: a page its first module, the player what runs in the audio thread.
 FIRST, WORKLET = "main.js", "mixer.js"
 LONGEST = 400
 
@@ -50,7 +57,8 @@ async (said) => {
 
 
 def imported(name: str) -> set[str]:
-    return set(re.findall(r'from "\./([\w-]+\.js)";', MODULES[name]))
+    found = re.findall(r'from "(\.\.?/[\w-]+\.js)";', MODULES[name])
+    return {posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) for path in found}
 
 
 def reached(name: str) -> set[str]:
@@ -63,8 +71,10 @@ def test_no_module_needs_itself() -> None:
 
 
 def test_no_module_is_left_over_and_all_are_loaded_at_once() -> None:
-    assert reached(FIRST) == set(MODULES) - {WORKLET}
-    assert re.findall(r'rel="modulepreload" href="../assets/([^"]+)"', MARKUP) == sorted(reached(FIRST) - {FIRST})
+    own = {name for name in MODULES if "/" not in name}
+    assert reached(FIRST) == own - {WORKLET}
+    assert re.findall(r'rel="modulepreload" href="../assets/([^"]+)"', MARKUP[""]) == sorted(reached(FIRST) - {FIRST})
+    assert reached(f"front/{FIRST}") >= set(MODULES) - own
 
 
 def test_the_state_knows_nothing_of_who_shows_it() -> None:
@@ -72,17 +82,21 @@ def test_the_state_knows_nothing_of_who_shows_it() -> None:
     assert not [name for name in reached("state.js") if re.search(r"\b(document|window)\b", MODULES[name])]
 
 
-@pytest.mark.parametrize("path", [path for path in PAGE.iterdir() if path.suffix != ".svg"], ids=lambda path: path.name)
+FILES = [path for place in PLACES.values() for path in place.iterdir() if path.suffix != ".svg"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_every_file_is_short_and_says_what_it_is(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= LONGEST
     assert text.startswith({".js": "// ", ".css": "/* ", ".html": "<!doctype html>"}[path.suffix])
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_what_a_module_asks_the_page_for_is_there(name: str) -> None:
-    asked = set(re.findall(r'byId\("([\w-]+)"\)', MODULES[name]))
-    assert asked <= set(re.findall(r'\bid="([\w-]+)"', MARKUP))
+@pytest.mark.parametrize("below", PLACES)
+def test_what_modules_ask_their_page_for_is_there(below: str) -> None:
+    there = set(re.findall(r'\bid="([\w-]+)"', MARKUP[below]))
+    for name in reached(below + FIRST):
+        assert set(re.findall(r'byId\("([\w-]+)"\)', MODULES[name])) <= there, name
 
 
 def test_the_state_tells_whoever_listens_and_refuses_names_it_does_not_hold(edit: Callable[..., Editor]) -> None:

@@ -1,6 +1,6 @@
 // What the page asks of the daemon. Every address lies beside this file's, below the same secret path.
 
-const ROOT = new URL("../", import.meta.url);
+export const ROOT = new URL("../", import.meta.url);
 
 /** A refusal: what the daemon says in code, message and hint. */
 export class Refusal extends Error {
@@ -13,7 +13,8 @@ export class Refusal extends Error {
 /** What is thrown where no daemon answers. */
 export const SILENCE = { code: "daemon_unreachable", message: "The daemon does not answer.", hint: "It is looked for again." };
 
-async function ask(path, options = {}) {
+/** The answer at an address below the secret path; a refusal is thrown. */
+export async function ask(path, options = {}) {
   let response;
   try {
     response = await fetch(new URL(path, ROOT), { credentials: "omit", ...options });
@@ -64,10 +65,14 @@ export async function send(message, about = null) {
   return response.json();
 }
 
-/** Tells `heard` of every event, of `job` as well where one is named; `lost` when the daemon is gone for now. */
+/** Every job, for `listen`. */
+export const ALL = Symbol("all jobs");
+
+/** Tells `heard` of every event, of `job` as well where one is named, or of ALL; `lost` when the daemon is gone for now. */
 export function listen(job, names, heard, lost) {
   const address = new URL("events", ROOT);
-  if (job) address.searchParams.set("job", job);
+  if (job === ALL) address.searchParams.set("jobs", "all");
+  else if (job) address.searchParams.set("job", job);
   const source = new EventSource(address);
   for (const name of names) source.addEventListener(name, (event) => heard(JSON.parse(event.data)));
   source.addEventListener("error", () => lost());

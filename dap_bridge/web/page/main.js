@@ -7,6 +7,7 @@ import { showBoxList } from "./boxlist.js";
 import { byId } from "./dom.js";
 import { listenToField } from "./field.js";
 import { showInspector } from "./inspector.js";
+import { showFurther } from "./further.js";
 import { listenToKeys } from "./keys.js";
 import { showBoxes } from "./layer.js";
 import { beginToListen } from "./listening.js";
@@ -35,6 +36,7 @@ const PARTS = [
   showAlternatives,
   showStems,
   showStretch,
+  showFurther,
   showInspector,
   showBoxList,
   showLook,

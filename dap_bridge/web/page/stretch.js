@@ -12,6 +12,18 @@ import { stretch as words, titleOf } from "./words.js";
 /** Where no stretch is chosen, a span is so much of the view, from the playhead on. */
 const SHARE = 1 / 8;
 
+/** Whether it is what `separate` makes. */
+export const isSeparation = ({ opened }) => opened.stems.every(({ role }) => role === "source" || role === "residual");
+
+/** The clip separated again with what is known by spans, and by what else the message says: a job that is wanted. */
+export function separatedAgain({ opened }, spans, more = {}) {
+  const { preset, seed, stems, session } = opened;
+  const sources = stems.filter(({ role }) => role === "source").length;
+  const residual = stems.length > sources;
+  const message = { verb: "separate", preset, seed, sources, residual, label: titleOf(opened), ...spansAsText(spans), ...more };
+  return { kind: OPENED, message, about: session };
+}
+
 export function showStretch(state) {
   const { boxes, opened, view } = state;
 
@@ -27,10 +39,9 @@ export function showStretch(state) {
   const only = () => add(ONLY);
   const silent = () => add(SILENT);
 
-  const parts = opened.stems.every(({ role }) => role === "source" || role === "residual"); // as `separate` makes them
+  const parts = isSeparation(state);
 
   function again() {
-    const { preset, seed, stems } = opened;
     if (state.job || !parts) return;
     const spans = boxes.list.filter(isSpan);
     const trouble = spans.length ? tooMany(spans) : "Say first where only one of the stems is heard, or where one is silent.";
@@ -38,10 +49,7 @@ export function showStretch(state) {
       say(trouble, true);
       return;
     }
-    const sources = stems.filter(({ role }) => role === "source").length;
-    const residual = stems.length > sources;
-    const message = { verb: "separate", preset, seed, sources, residual, label: titleOf(opened), ...spansAsText(spans) };
-    state.set({ wanted: { kind: OPENED, message, about: opened.session } });
+    state.set({ wanted: separatedAgain(state, spans) });
   }
 
   function show() {

@@ -1,0 +1,13 @@
+// What the front page asks of the daemon, beside messages and events.
+
+import { ask, ROOT } from "../api.js";
+
+/** By verb: its presets, [{name, title, description}], the usual one first. */
+export const loadVerbs = async () => (await ask("verbs")).json();
+
+/** {uploads: the latest, most_bytes: how large one may be} */
+export const loadUploads = async () => (await ask("uploads")).json();
+
+/** Where the stems of a result are saved from: all of them, or one. */
+export const filesOf = (result, stem = null) =>
+  new URL(`sessions/${encodeURIComponent(result)}/files${stem === null ? "" : `/${stem}`}`, ROOT).href;
