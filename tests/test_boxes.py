@@ -155,11 +155,12 @@ def test_a_session_of_the_command_line_is_refined_by_the_command_line(
     clip = write_clip(noise(1, 66_000), 22_050)
     first = command("separate", clip, "--preset", "quick", "--out", tmp_path / "a", "--json")
     name = json.loads(first.stdout)["session"]
-    box = "stem=1,op=deactivate,start=1,end=2,low=200,high=4000"
+    box = "stem=1,op=deactivate,start=1,end=2,low=200,high=4000,mask=log:2x2:0.3.1"
     second = command("refine", name, "--box", box, "--out", tmp_path / "b", "--json")
     assert second.exit_code == 0, second.stderr
     manifest = json.loads(second.stdout)
-    assert (manifest["parent"], len(manifest["boxes"]), manifest["warnings"]) == (name, 1, [])
+    assert (manifest["parent"], manifest["warnings"]) == (name, [])
+    assert [box["mask"] for box in manifest["boxes"]] == ["log:2x2:0.3.1"]
     third = command("undo", tmp_path / "b", "--out", tmp_path / "c", "--json")
     assert json.loads(third.stdout)["boxes"] == []
     listed = json.loads(command("sessions", "--json").stdout)["sessions"]

@@ -33,7 +33,7 @@ WINDOW_S = 0.023
 NARROW_BINS = 8
 LEAST_WINDOW, LONGEST_WINDOW_S = 64, 0.37
 # Windows over any one sample, and places in time of an event and of a clip at the most: longer ones are looked at more
-# coarsely, so that an hour takes seconds and some ten megabytes.
+# coarsely, so that an hour takes some ten seconds, and 150 MB.
 OVERLAP = 4
 MOST_PLACES, MOST_CLIP_PLACES = 256, 1 << 18
 # Parts of a band, evenly in octaves: enough to tell spectra apart, few enough to forgive a little of pitch.

@@ -75,6 +75,20 @@ def test_where_a_later_box_gives_the_stem_back_it_sounds(recipe: ConsensusRecipe
     assert energy(first, back) > 0.9 * energy(noise, back)
 
 
+def test_a_region_falls_silent_where_it_is_drawn_and_sounds_on_beside_it(
+    recipe: ConsensusRecipe, noise: Tensor
+) -> None:
+    """The lower half of the box to begin with, and the upper half then: silent up to their edges."""
+    halves = [torch.tensor(edges, dtype=torch.float64) for edges in ((1000, 2000, 3000), (0.4, 0.75, 1.1))]
+    region = replace(BOX, drawn=Cells(torch.eye(2, dtype=torch.float64), *halves))
+    first = stems(noise, 2, [region], recipe)[0]
+    low, high, early, late = {"high": 2000.0}, {"low": 2000.0}, {"end": 0.75}, {"start": 0.75}
+    for silent in (replace(BOX, **low, **early), replace(BOX, **high, **late)):
+        assert energy(first, silent) < 1e-5 * energy(noise / 2, silent)
+    for heard in (replace(BOX, low=2200.0, end=0.7), replace(BOX, high=1800.0, start=0.8)):
+        assert energy(first, heard) > 0.9 * energy(noise / 2, heard)
+
+
 def test_a_region_drawn_in_a_box_gives_back_what_the_box_took(recipe: ConsensusRecipe, noise: Tensor) -> None:
     """Its rectangle is the box, of which it is the lower half to begin with, and the upper half then."""
     halves = [torch.tensor(edges, dtype=torch.float64) for edges in ((1000, 2000, 3000), (0.4, 0.75, 1.1))]

@@ -276,6 +276,17 @@ def useless_boxes() -> list[list[str]]:
     return [texts[:1] * 10_000, *([text] for text in texts[1:]), [""]]
 
 
+def test_events_like_the_one_in_a_box_are_told_the_likeliest_first(door: Door) -> None:
+    """The demo clicks four times a second, in its second stem."""
+    reply = door.get("sessions/demo/similar?stem=2&start=0.45&end=0.65&low=100&high=3900")
+    assert reply.status == 200
+    events = reply.json["events"]
+    assert len(events) >= 4
+    assert all(set(event) == {"start", "end", "likeness"} for event in events)
+    assert all((event["start"] - 0.2) % 0.25 < 0.02 or (event["start"] - 0.2) % 0.25 > 0.23 for event in events)
+    assert [event["likeness"] for event in events] == sorted((event["likeness"] for event in events), reverse=True)
+
+
 def test_messages_that_are_none_are_refused_and_nothing_changes(door: Door) -> None:
     before = jobs(door)
     useless: list[Any] = [
