@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import posixpath
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +17,10 @@ from .. import atomic
 from ..domain import ChannelRef, ClipRef, Format, Manifest
 
 MANIFEST = "manifest.json"
+# What some file system has no room for in a name, and what hosts take for the end of one.
+_UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\x85\u2028\u2029]')
+# Bytes of UTF-8, of the 255 that a name may have; a stem's number, or its role, stands at the end.
+_LONGEST, _LONGEST_END = 200, 60
 
 
 class NoResultError(ValueError):
@@ -52,6 +59,27 @@ def files(path: Path, manifest: Manifest) -> list[Path]:
 def folder(alternative: int) -> str:
     """Where the stems of an alternative lie, from the manifest's folder; those of the first lie beside it."""
     return "" if alternative == 1 else f"alternative-{alternative}"
+
+
+def file_names(titles: Iterable[str], suffix: str) -> list[str]:
+    """What files are called that hold what is called so: names that every system takes, no two alike."""
+    found: list[str] = []
+    taken: set[str] = set()
+    for title in titles:
+        fit = _shortened(_UNFIT.sub("_", title).strip(" .") or "_")
+        names = itertools.chain([fit], (f"{fit} ({number})" for number in itertools.count(2)))
+        name = next(name for name in names if name.casefold() not in taken)
+        taken.add(name.casefold())
+        found.append(f"{name}{suffix}")
+    return found
+
+
+def _shortened(name: str) -> str:
+    whole = name.encode()
+    if len(whole) <= _LONGEST:
+        return name
+    head, end = whole[: _LONGEST - _LONGEST_END], whole[-_LONGEST_END:]
+    return f"{head.decode(errors='ignore')}…{end.decode(errors='ignore')}"
 
 
 def told(path: Path) -> tuple[str, ...]:

@@ -88,6 +88,14 @@ class JobRun:
         asked = self.job.request.get("format") or (session or {}).get("format")
         return Format(asked or config.load().format)
 
+    def file_names(self, titles: Mapping[str, str], form: Format) -> list[str]:
+        """What the files of results are called: what `titles` has for keys, or, where the request says so, for values,
+        which are the names of the stems.
+        """
+        if self.job.request.get("file_names") == "names":
+            return results.file_names(titles.values(), form.suffix)
+        return list(titles)
+
     def stop_if_cancelled(self) -> None:
         """Raises Cancelled once the user wants the job to stop."""
         if self._control.cancelled():

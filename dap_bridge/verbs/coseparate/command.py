@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
-from ..command import COMPUTING, Command, preset_option
+from ..command import CLIPS, COMPUTING, Command, preset_option
 
 
 def fields(clips: tuple[Path, ...], **options: Any) -> dict[str, Any]:
@@ -16,10 +14,6 @@ def fields(clips: tuple[Path, ...], **options: Any) -> dict[str, Any]:
 
 
 COMMAND = Command(
-    (
-        click.argument("clips", metavar="CLIP CLIP [CLIP…]", type=click.Path(path_type=Path), nargs=-1, required=True),
-        preset_option("coseparate"),
-        *COMPUTING,
-    ),
+    (CLIPS, preset_option("coseparate"), *COMPUTING),
     fields,
 )

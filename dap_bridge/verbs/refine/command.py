@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..command import DEVICE, SPANS, Command, Option
+from ..command import DEVICE, SESSION, SPANS, Command, Option, Placed
 
 CORRECTING: tuple[Option, ...] = (
     click.option("--clip", type=click.Path(path_type=Path), help="Where the session's clip lies now, if it was moved."),
@@ -31,9 +31,12 @@ def fields(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
 
 COMMAND = Command(
     (
-        click.argument("session"),
+        SESSION,
         click.option(
-            "--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"
+            "--box",
+            type=Placed(),
+            multiple=True,
+            help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]",
         ),
         *SPANS,
         click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..command import CLIP, COMPUTING, Command, clip_fields, preset_option
+from ..command import CLIP, COMPUTING, Command, Time, clip_fields, preset_option
 
 
 def fields(
@@ -34,13 +34,13 @@ COMMAND = Command(
         *CLIP,
         click.option(
             "--seconds",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Time(positive=True),
             required=True,
             help="Length of the result; of the gap alone with --mode fill.",
         ),
         click.option("--mode", type=click.Choice(["extend", "fill", "loop"]), default="extend", show_default=True),
         click.option("--after", type=click.Path(path_type=Path), help="fill: the clip after the gap."),
-        click.option("--gap-start", type=click.FloatRange(min=0), help="fill: seconds into CLIP where its gap begins."),
+        click.option("--gap-start", type=Time(), help="fill: where in CLIP its gap begins."),
         click.option(
             "--variation", type=float, default=0.5, show_default=True, help="0: near the clip; 1: far from it."
         ),
