@@ -20,9 +20,9 @@ def parse(text: str) -> float:
     raise ValueError(f"{text!r} is no time: 3.5, 0:03.5 or 1:02:03")
 
 
-def show(seconds: float) -> str:
-    """To the tenth, `0:03.5`; from an hour on `1:02:03.0`."""
-    minutes, tenths = divmod(round(10 * seconds), 600)
+def show(seconds: float, decimals: int = 1) -> str:
+    """`0:03.5`; from an hour on `1:02:03.0`."""
+    minutes, rest = divmod(round(seconds * 10**decimals), 60 * 10**decimals)
     hours, minutes = divmod(minutes, 60)
-    clock = f"{minutes:02d}:" if hours else f"{minutes}:"
-    return f"{f'{hours}:' if hours else ''}{clock}{tenths // 10:02d}.{tenths % 10}"
+    begun = f"{hours}:{minutes:02d}" if hours else f"{minutes}"
+    return f"{begun}:{rest / 10**decimals:0{decimals + 3}.{decimals}f}"

@@ -59,7 +59,11 @@ def test_separate_prints_the_manifest_it_wrote(clip: Path, tmp_path: Path) -> No
     assert (manifest["version"], manifest["verb"], manifest["preset"], manifest["seed"]) == (1, "separate", "quick", 3)
     assert manifest["inputs"][0]["path"] == str(clip)
     assert [stem["name"] for stem in manifest["stems"]] == ["Küche & Vogel - stem 1", "Küche & Vogel - stem 2"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["Küche & Vogel - stem 1.wav", "Küche & Vogel - stem 2.wav", "manifest.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "Küche & Vogel - stem 1.wav",
+        "Küche & Vogel - stem 2.wav",
+        "manifest.json",
+    ]
 
 
 def test_separate_says_in_words_where_the_stems_are(clip: Path, tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ NOT_SEEN = "--recursive looks into the folders below, too; a file that is named 
 
 
 def find(names: Sequence[str], recursive: bool) -> tuple[list[Path], bool]:
-    """The clips that are meant, each once, by absolute paths; and whether they were named as several: by more than one
+    """The clips that are meant, by absolute paths; and whether they were named as several: by more than one
     name, a folder or a pattern. What is named by itself need not be there. Raises BadRequest where nothing is meant.
     """
-    found: dict[Path, None] = {}
+    found: list[Path] = []
     several = len(names) > 1
     for name in names:
         if not name:
@@ -41,13 +41,13 @@ def find(names: Sequence[str], recursive: bool) -> tuple[list[Path], bool]:
         elif glob.has_magic(name) and not os.path.lexists(path):
             meant, missing = _matching(name), f"There is no audio file like {name}."
         else:
-            found[path.absolute()] = None
+            found.append(path.absolute())
             continue
         several, clips = True, sorted(meant)
         if not clips:
             raise BadRequest(missing, NOT_SEEN)
-        found.update(dict.fromkeys(clip.absolute() for clip in clips))
-    return list(found), several
+        found += [clip.absolute() for clip in clips]
+    return found, several
 
 
 def _inside(folder: Path, recursive: bool) -> Iterator[Path]:

@@ -69,7 +69,9 @@ def add(verb: str) -> None:
                 values["clips"] = tuple(found)
             elif several:
                 ask = partial(message, None, **values)
-                Batch(verb, repr(values), out and out.absolute(), lambda clip: ask(clip=clip)).run(found, as_json)
+                Batch(verb, repr(values), out and out.absolute(), lambda clip: ask(clip=clip)).run(
+                    list(dict.fromkeys(found)), as_json
+                )
             else:
                 values["clip"] = found[0]
         _finish_here(message(out or clips.free(base), **values), as_json)

@@ -20,6 +20,10 @@ from ..errors import BadRequest
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+# A week.
+LONGEST_S = 7 * 86_400.0
+
+
 class Time(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5 on
     """Seconds, typed as 3.5, 0:03.5 or 1:02:03. positive: more than none."""
 
@@ -35,7 +39,9 @@ class Time(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.5
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
         if self._positive and not seconds:
-            self.fail("It must be longer than nothing.", param, ctx)
+            self.fail("It must be more than nothing.", param, ctx)
+        if seconds > LONGEST_S:
+            self.fail(f"{value} is longer than any clip.", param, ctx)
         return seconds
 
 
@@ -117,6 +123,14 @@ def clip_fields(clip: Path, start: float, length: float | None) -> dict[str, Any
         "frames": None if length is None else max(1, round(length * rate)),
         "rate": rate,
     }
+
+
+def frames_of(option: str, seconds: float, rate: int, most: int) -> int:
+    """So long a time at a rate, one frame at the least. Raises BadParameter where there may not be so many."""
+    frames = max(1, round(seconds * rate))
+    if frames > most:
+        raise click.BadParameter(f"It may be {times.show(most / rate)} at the longest.", param_hint=option)
+    return frames
 
 
 def example_text(option: str, text: str, *before: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ..command import CLIP, COMPUTING, Command, Time, clip_fields, preset_option
+from ..command import CLIP, COMPUTING, Command, Time, clip_fields, frames_of, preset_option
+from .request import MOST_FRAMES
 
 
 def fields(
@@ -21,7 +22,7 @@ def fields(
 ) -> dict[str, Any]:
     """Make more of the texture in CLIP: as long as you want, into a gap, or as a loop."""
     found = clip_fields(clip, start, length)
-    found["length"] = max(1, round(seconds * found["rate"]))
+    found["length"] = frames_of("--seconds", seconds, found["rate"], MOST_FRAMES)
     if after is not None:
         found["after"] = str(after.absolute())
     if gap_start is not None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ... import presets
+from ... import presets, times
 from ...audio import metadata
 from ...audio.files import ClipReader
 from ...audio.metadata import Carried
@@ -141,8 +141,9 @@ def plan(
     start: int = request["gap_start"]
     end = start + length
     if end >= reader.frames:
+        ends = times.show(end / reader.rate), times.show(reader.frames / reader.rate)
         raise BadClip(
-            f"The gap ends at frame {end} of the clip, which has {reader.frames}: nothing is left after it.",
+            f"The gap ends at {ends[0]}, and the clip at {ends[1]}: nothing is left after it.",
             "Give a gap that ends within the clip, or use the mode extend.",
         )
     return Layout(0, length, until(start), beyond(reader, end))
