@@ -72,7 +72,8 @@ def breach(error: ValidationError, *, counted: bool = False) -> tuple[str, str, 
     first = error.errors(include_url=False)[0]
     where = shorten(".".join(str(part) for part in first["loc"] if counted or not isinstance(part, int)))
     if first["type"] == "value_error":  # said by us
-        return where, "value_error", ": ".join(filter(None, [where, str(first["ctx"]["error"])]))
+        reason = str(first["ctx"]["error"])
+        return where, "value_error", reason if where in reason else f"{where}: {reason}"
     words = _BREACHES.get(first["type"], first["msg"].replace("Input should", "must"))
     limits = {name: f"{limit:g}" if isinstance(limit, float) else limit for name, limit in first.get("ctx", {}).items()}
     given = limits | {"given": shorten(repr(first["input"]))}
