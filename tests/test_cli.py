@@ -154,7 +154,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["separate"], ["separate", "x.wav"], ["nonsense"], ["separate", "x", "--start", "-1"]]
+    "arguments", [["separate"], ["coseparate", "x.wav"], ["nonsense"], ["separate", "x", "--start", "-1"]]
 )
 def test_bad_arguments_end_with_two(arguments: list[str]) -> None:
     assert dap(*arguments).returncode == 2

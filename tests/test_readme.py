@@ -53,7 +53,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick_presets: Path)
     place = tmp_path / "work"
     for number, name in enumerate(CLIPS):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
-        seconds = 12 if name == "clip" else 5
+        seconds = 4 if name == "clip" else 3
         noise = 0.1 * np.random.default_rng(number).standard_normal(seconds * RATE)
         soundfile.write(place / f"{name}.wav", noise, RATE)
     monkeypatch.chdir(place)

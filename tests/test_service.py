@@ -115,11 +115,11 @@ def test_launchd_is_told_to_start_it_at_login() -> None:
 
 def test_windows_is_told_to_start_it_at_logon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USERDOMAIN", "STUDIO")
-    by = service.task_scheduler("C:\\Jö & Co\\dap-bridge.exe")
+    by = service.windows("C:\\Jö & Co\\dap-bridge.exe")
     task = ElementTree.fromstring(by.content)
 
     def text(path: str) -> str | None:
-        return task.findtext(path, namespaces={"": service.TASK_SCHEMA})
+        return task.findtext(path, namespaces={"": service.WINDOWS_SCHEMA})
 
     assert (text("Actions/Exec/Command"), text("Actions/Exec/Arguments")) == ("C:\\Jö & Co\\dap-bridge.exe", "serve")
     assert (text("Triggers/LogonTrigger/UserId") or "").startswith("STUDIO\\")

@@ -1,4 +1,4 @@
-"""The daemon at login: what systemd, launchd or Windows' Task Scheduler reads to start `dap-bridge serve`.
+"""The daemon at login: what systemd, launchd or Windows reads to start `dap-bridge serve`.
 
 The three files are written for each system's own schema. Only what starts programs here, systemd, has been tried.
 """
@@ -28,7 +28,7 @@ from .folders import explained
 ABOUT = "dap-bridge: separates the sounds of a clip, for DAWs and the browser"
 UNIT = f"{APP}.service"
 LABEL = f"local.{APP}"
-TASK_SCHEMA = "http://schemas.microsoft.com/windows/2004/02/mit/task"
+WINDOWS_SCHEMA = "http://schemas.microsoft.com/windows/2004/02/mit/task"
 # A manager that has not answered for so long does not.
 ANSWER_S = 60.0
 BY_HAND = "Have `dap-bridge serve` started by whatever starts your programs at login."
@@ -60,7 +60,7 @@ def manager(program: str) -> Manager:
     if sys.platform == "darwin":
         return launchd(program)
     if sys.platform == "win32":
-        return task_scheduler(program)
+        return windows(program)
     return systemd(program)
 
 
@@ -117,8 +117,8 @@ def launchd(program: str) -> Manager:
     )
 
 
-def task_scheduler(program: str) -> Manager:
-    """Of Windows: a task that the user's own logon triggers, without time limit, on batteries too."""
+def windows(program: str) -> Manager:
+    """Of Windows: what the user's own logon triggers, without time limit, on batteries too."""
     user = "\\".join(filter(None, [os.environ.get("USERDOMAIN"), getpass.getuser()]))
     always = {"DisallowStartIfOnBatteries": "false", "StopIfGoingOnBatteries": "false", "ExecutionTimeLimit": "PT0S"}
     parts = {
@@ -128,14 +128,14 @@ def task_scheduler(program: str) -> Manager:
         "Settings": {"MultipleInstancesPolicy": "IgnoreNew", **always},
         "Actions": {"Exec": {"Command": program, "Arguments": "serve"}},
     }
-    task = ElementTree.Element("Task", {"version": "1.2", "xmlns": TASK_SCHEMA})
-    _fill(task, parts)
+    root = ElementTree.Element("Task", {"version": "1.2", "xmlns": WINDOWS_SCHEMA})
+    _fill(root, parts)
     file = platformdirs.user_config_path(APP) / "login-task.xml"
     call = ("schtasks", "/TN", APP)
     return Manager(
         "Task Scheduler",
         file,
-        ElementTree.tostring(task, "utf-16", xml_declaration=True),
+        ElementTree.tostring(root, "utf-16", xml_declaration=True),
         ready=("schtasks", "/Query"),
         begin=((*call, "/Create", "/F", "/XML", str(file)), (*call, "/Run")),
         end=((*call, "/End"), (*call, "/Delete", "/F")),
@@ -185,7 +185,7 @@ def status(by: Manager) -> tuple[bool, bool]:
 
 
 def _config_home() -> Path:
-    """Where systemd looks, which is no application's folder."""
+    """Where systemd finds units, which is no application's folder."""
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 

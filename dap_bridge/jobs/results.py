@@ -18,7 +18,7 @@ from ..domain import ChannelRef, ClipRef, Format, Manifest
 
 MANIFEST = "manifest.json"
 # What some file system has no room for in a name, and what hosts take for the end of one.
-_UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\x85\u2028\u2029]')
+_REFUSED = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\x85\u2028\u2029]')
 # Bytes of UTF-8, of the 255 that a name may have; a stem's number, or its role, stands at the end.
 _LONGEST, _LONGEST_END = 200, 60
 
@@ -66,8 +66,8 @@ def file_names(titles: Iterable[str], suffix: str) -> list[str]:
     found: list[str] = []
     taken: set[str] = set()
     for title in titles:
-        fit = _shortened(_UNFIT.sub("_", title).strip(" .") or "_")
-        names = itertools.chain([fit], (f"{fit} ({number})" for number in itertools.count(2)))
+        plain = _shortened(_REFUSED.sub("_", title).strip(" .") or "_")
+        names = itertools.chain([plain], (f"{plain} ({number})" for number in itertools.count(2)))
         name = next(name for name in names if name.casefold() not in taken)
         taken.add(name.casefold())
         found.append(f"{name}{suffix}")
