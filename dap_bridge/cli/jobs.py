@@ -38,6 +38,8 @@ wait_option = click.option("--wait", is_flag=True, help="Stay until the job has 
 job_argument = click.argument("job")
 # What may be typed where a verb declares what it works on; and, where the job is done here, instead of a clip.
 ANYWHERE = {SESSION: sessions.argument}
+SESSIONS_SAID = "SESSION: a result's folder, its manifest.json, its name in `dap-bridge sessions`, or `last`."
+CLIPS_SAID = "CLIP: a file, or a folder or a pattern (in quotes), which stand for the audio files in them."
 HERE = ANYWHERE | {ONE_CLIP: clips.argument, CLIPS: clips.argument}
 
 
@@ -95,7 +97,8 @@ def add(verb: str) -> None:
         options = [instead.get(option, option) for option in typed.options]
         for option in reversed((*options, written, *more)):
             command = option(command)
-        group.command(verb, help=typed.fields.__doc__)(command)
+        said = SESSIONS_SAID if SESSION in typed.options else CLIPS_SAID if group is main else None
+        group.command(verb, help=typed.fields.__doc__, epilog=said)(command)
 
 
 for name in table.VERBS:

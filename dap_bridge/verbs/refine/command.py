@@ -25,7 +25,7 @@ def session_fields(session: str, clip: Path | None) -> dict[str, Any]:
 
 
 def fields(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
-    """Correct SESSION (its name, or a manifest.json) where its masks are wrong: boxes say what is, and what is not."""
+    """Correct SESSION (a result by its folder, manifest or name) where its masks are wrong, by boxes and spans."""
     return session_fields(session, clip) | options
 
 
