@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from . import atomic
 from .errors import BadSettings
+from .messages import breach
 
 APP = "dap-bridge"
 ENV_PREFIX = "DAP_BRIDGE_"
@@ -121,10 +123,9 @@ def load(**flags: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        name = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(Settings.model_fields)
-        raise BadSettings(f"Setting {name}: {first['msg']}.", f"Settings: {known}.") from error
+        name, kind, words = breach(error)
+        near = get_close_matches(name, Settings.model_fields, 1) if kind == "extra_forbidden" else []
+        raise BadSettings(f"Setting {words}.", f"Is {near[0]} meant?" if near else None) from error
     except _DAMAGE as error:
         raise BadSettings(f"{config_file()} is not TOML: {error}.", "Correct it, or move it away.") from error
     except OSError as error:

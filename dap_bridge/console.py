@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -13,15 +16,21 @@ from typing import Any
 import click
 from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
+from . import times
 from .domain import Progress as JobProgress
 from .errors import DapError
 
 # Everything that is not the answer itself goes to stderr, so that --json leaves stdout to one object.
 stderr = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)
+_UNBROKEN = Console(highlight=False, width=1000)
+
+# Where no bar can move, a line tells how it goes, so often.
+LINE_EVERY_S = 3.0
 
 
 def endings() -> tuple[int, ...]:
@@ -53,9 +62,9 @@ def forgive_encoding() -> None:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[JobProgress], None]]:
-    """A bar on stderr for one job; in a log, where no bar can move, a line for each new stage."""
+    """A bar on stderr; in a log, where no bar can move, a line every few seconds."""
     if not stderr.is_terminal:
-        yield _stage_lines(title)
+        yield _lines(title)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -72,14 +81,15 @@ def progress_bar(title: str) -> Iterator[Callable[[JobProgress], None]]:
         yield show
 
 
-def _stage_lines(title: str) -> Callable[[JobProgress], None]:
-    seen = ""
+def _lines(title: str) -> Callable[[JobProgress], None]:
+    said = -LINE_EVERY_S
 
     def show(progress: JobProgress) -> None:
-        nonlocal seen
-        if progress.stage != seen:
-            seen = progress.stage
-            stderr.print(f"{title}: {progress.stage} ({100 * progress.fraction:.0f} %, {progress.device})")
+        nonlocal said
+        if time.monotonic() - said >= LINE_EVERY_S:
+            said = time.monotonic()
+            text = f"{title}: {100 * progress.fraction:.0f} %  {_detail(progress)}"
+            stderr.print(text, markup=False, soft_wrap=True)
 
     return show
 
@@ -89,8 +99,8 @@ def _detail(progress: JobProgress) -> str:
     if progress.iterations:
         parts.append(f"{progress.iteration}/{progress.iterations}")
     if progress.seconds_left is not None and progress.seconds_left >= 0:
-        parts.append(f"{progress.seconds_left:.0f} s left")
-    return ", ".join([*parts, progress.device])
+        parts.append(f"{times.show(progress.seconds_left)} left")
+    return ", ".join(filter(None, [*parts, progress.device]))
 
 
 def answer(value: dict[str, Any], as_json: bool, text: str) -> None:
@@ -119,5 +129,21 @@ def _json(value: dict[str, Any]) -> str:
 
 
 def table(*headings: str) -> Table:
-    """An empty table in the one style that all commands share."""
-    return Table(*headings, box=box.SIMPLE)
+    """An empty table in the one style that all commands share; no cell of it is cut off."""
+    return Table(*(Column(heading, overflow="fold") for heading in headings), box=box.SIMPLE)
+
+
+def row(*cells: object) -> tuple[str, ...]:
+    """Cells of a table that hold whatever was found, names of files among it."""
+    return tuple(escape(str(cell)) for cell in cells)
+
+
+def show(filled: Table) -> None:
+    """As wide as the terminal; to a pipe a row a line."""
+    (stdout if stdout.is_terminal else _UNBROKEN).print(filled)
+
+
+def command(*words: object) -> str:
+    """A command as it can be copied into this system's shell."""
+    texts = [str(word) for word in words]
+    return subprocess.list2cmdline(texts) if sys.platform == "win32" else shlex.join(texts)

@@ -102,7 +102,7 @@ class OutputUnwritable(DapError):
 
 _FULL = "Make room on that disk, or choose a folder on another one."
 _GONE = "The folder is gone, or its disk was taken out: choose another one."
-_FORBIDDEN = "Choose a folder that you may write to."
+_FORBIDDEN = "Choose a folder that you may write to; on the command line: --out FOLDER."
 _REMEDIES = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,

@@ -20,6 +20,7 @@ from . import assets, config
 from .engine.methods import DENOISERS, RECIPES, SEPARATORS
 from .engine.recipe import Section
 from .errors import BadPreset
+from .messages import breach
 from .verbs import table
 
 
@@ -195,10 +196,7 @@ def _check(path: Path, kind: type, table: dict[str, Any]) -> Any:
     try:
         return _adapter(kind).validate_python(table)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BadPreset(
-            f"{path}: {where}: {first['msg']}.", "Compare with the presets that ship with dap-bridge."
-        ) from error
+        hint = "Compare with the presets that ship with dap-bridge."
+        raise BadPreset(f"{path}: {breach(error, counted=True)[2]}.", hint) from error
     except (TypeError, ValueError) as error:
         raise BadPreset(f"{path}: {error}") from error

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from .. import times
 from ..domain import ClipRef
 from ..errors import BadClip, ClipUnreadable
 from .reading import Source, open_file
@@ -75,14 +76,18 @@ class ClipReader:
         available = min(opened.frames for opened in self._files.values())
         start, frames = self._clip.start, self._clip.frames
         if available == 0:
-            raise BadClip("The file holds no audio (0 frames).", "Choose another file.")
+            raise BadClip("The file holds no audio.", "Choose another file.")
         if start >= available:
-            raise BadClip(f"The clip starts at frame {start}, but the file ends at frame {available}.")
+            raise BadClip(f"The clip would start at {self._time(start)}, and the file ends at {self._time(available)}.")
         if frames is None:
             return available - start
         if start + frames > available:
-            raise BadClip(f"The clip ends at frame {start + frames}, but the file ends at frame {available}.")
+            ends = self._time(start + frames), self._time(available)
+            raise BadClip(f"The clip would end at {ends[0]}, after the file's end at {ends[1]}.")
         return frames
+
+    def _time(self, frame: int) -> str:
+        return times.show(frame / self.rate, 3)
 
     @property
     def inputs(self) -> tuple[dict[str, Any], ...]:
@@ -108,10 +113,10 @@ class ClipReader:
             try:
                 block = opened.read(first, frames)
             except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
-                raise ClipUnreadable(f"{path} cannot be read at frame {first}: {error}") from error
+                raise ClipUnreadable(f"{path} cannot be read at {self._time(first)}: {error}") from error
             if block.shape[1] < frames:
                 raise ClipUnreadable(
-                    f"{path} ends at frame {first + block.shape[1]}, before the length its header gives.",
+                    f"{path} ends at {self._time(first + block.shape[1])}, before the length its header gives.",
                     "The file may be damaged or still being written.",
                 )
             blocks[path] = block
@@ -123,9 +128,9 @@ class ClipReader:
         sound = np.abs(audio) <= PEAK_LIMIT  # false for NaN as well
         if not sound.all():
             channel, frame = (int(i) for i in np.argwhere(~sound)[0])
-            path, index = self._picks[channel]
+            (path, index), at = self._picks[channel], self._time(first + frame)
             raise BadClip(
-                f"{path}: frame {first + frame} of channel {index} is {audio[channel, frame]}, not a sample.",
+                f"{path} holds {audio[channel, frame]} at {at} of channel {index + 1}, no sample.",
                 "Repair or re-export the file; it holds NaN, infinite or absurdly large values.",
             )
 

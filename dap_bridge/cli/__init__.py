@@ -1,6 +1,6 @@
 """The command line: one command a verb, with or without a daemon."""
 
-from . import bench, jobs, tools  # their commands join `main` as they are imported
+from . import bench, jobs, service, tools  # their commands join `main` as they are imported
 from .root import main
 
-__all__ = ["bench", "jobs", "main", "tools"]
+__all__ = ["bench", "jobs", "main", "service", "tools"]

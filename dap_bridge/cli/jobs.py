@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .. import console
-from ..domain import Format, Job, Progress
-from ..jobs import results
-from ..jobs.sessions import Sessions
-from ..jobs.unwatched import Unwatched
+from ..domain import Format, Job
+from ..errors import BadRequest
+from ..jobs.folder import JobFolder
 from ..verbs import table
+from ..verbs.command import CLIPS, ONE_CLIP, SESSION
+from . import clips, here, sessions
+from .batch import Batch
 from .root import json_option, main, port_option, settings
 
 if TYPE_CHECKING:
@@ -34,6 +36,11 @@ def send() -> None:
 
 wait_option = click.option("--wait", is_flag=True, help="Stay until the job has ended, and show its progress.")
 job_argument = click.argument("job")
+# What may be typed where a verb declares what it works on; and, where the job is done here, instead of a clip.
+ANYWHERE = {SESSION: sessions.argument}
+SESSIONS_SAID = "SESSION: a result's folder, its manifest.json, its name in `dap-bridge sessions`, or `last`."
+CLIPS_SAID = "CLIP: a file, or a folder or a pattern (in quotes), which stand for the audio files in them."
+HERE = ANYWHERE | {ONE_CLIP: clips.argument, CLIPS: clips.argument}
 
 
 def add(verb: str) -> None:
@@ -44,33 +51,54 @@ def add(verb: str) -> None:
         from ..transport import protocol
         from ..verbs.request import JobVerb
 
-        common = {"out": None if out is None else str(out.absolute()), "job": job}
-        found = protocol.parse(verb, typed.fields(**values) | common)
+        common = {"out": None if out is None else str(out.absolute()), "job": job, "file_names": "names"}
+        try:
+            found = protocol.parse(verb, typed.fields(**values) | common)
+        except BadRequest as error:
+            if error.hint == BadRequest.default_hint:
+                error.hint = f"See `dap-bridge {verb} --help`."
+            raise
         assert isinstance(found, JobVerb)
         return found
 
-    def here(as_json: bool, **values: Any) -> None:
-        asked = message(**values)
-        _finish(_run_here(Job(uuid.uuid4().hex[:12], asked.name, asked.request())), as_json)
+    def here(out: Path | None, as_json: bool, **values: Any) -> None:
+        if SESSION in typed.options:
+            base = sessions.folder_for(values["session"])
+        else:
+            found, several = clips.find(values.pop("names"), values.pop("recursive"))
+            base = clips.beside(found[0])
+            if CLIPS in typed.options:
+                values["clips"] = tuple(found)
+            elif several:
+                ask = partial(message, None, **values)
+                Batch(verb, repr(values), out and out.absolute(), lambda clip: ask(clip=clip)).run(
+                    list(dict.fromkeys(found)), as_json
+                )
+            else:
+                values["clip"] = found[0]
+        _finish_here(message(out or clips.free(base), **values), as_json)
 
     def sent(osc_port: int | None, wait: bool, as_json: bool, **values: Any) -> None:
         asked = message(**values)
         with _client(osc_port) as client:
             _send_job(client, asked, wait, as_json)
 
-    must = click.option("--out", type=FOLDER, required=True, help="Folder for the results.")
-    may = click.option("--out", type=FOLDER, help="Left out: a folder of the daemon's.")
+    beside = click.option("--out", "-o", type=FOLDER, help="Folder for the results; left out: one beside the clip.")
+    theirs = click.option("--out", "-o", type=FOLDER, help="Folder for the results; left out: one of the daemon's.")
     kind = click.Choice([form.value for form in Format])
     written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
     called = click.option("--job", help="Name for the job; left out: a new one.")
-    for group, run, more in (
-        (main, here, (must, json_option)),
-        (send, sent, (may, called, wait_option, port_option, json_option)),
+    deep = () if SESSION in typed.options else (clips.recursive_option,)
+    for group, run, instead, more in (
+        (main, here, HERE, (*deep, beside, json_option)),
+        (send, sent, ANYWHERE, (theirs, called, wait_option, port_option, json_option)),
     ):
         command: Callable[..., Any] = run
-        for option in reversed((*typed.options, written, *more)):
+        options = [instead.get(option, option) for option in typed.options]
+        for option in reversed((*options, written, *more)):
             command = option(command)
-        group.command(verb, help=typed.fields.__doc__)(command)
+        said = SESSIONS_SAID if SESSION in typed.options else CLIPS_SAID if group is main else None
+        group.command(verb, help=typed.fields.__doc__, epilog=said)(command)
 
 
 for name in table.VERBS:
@@ -84,23 +112,14 @@ def send_sessions(osc_port: int | None, as_json: bool) -> None:
     """List the results that can be corrected."""
     with _client(osc_port) as client:
         found = [session.model_dump(mode="json") for session in client.sessions()]
-    _list_sessions(found, as_json)
+    sessions.show(found, as_json)
 
 
 @main.command("sessions")
 @json_option
 def list_sessions(as_json: bool) -> None:
     """List the results that can be corrected."""
-    kept = Sessions.below(settings().data)
-    _list_sessions([session.about(kept.has_learned(session)) for session in kept.all()], as_json)
-
-
-def _list_sessions(found: list[dict[str, Any]], as_json: bool) -> None:
-    lines = [
-        f"{one['session']}  {one['boxes']} boxes  {one['label']}  {one['clip']}{'' if one['stored'] else '  not kept'}"
-        for one in found
-    ]
-    console.answer({"sessions": found}, as_json, "\n".join(lines) or "No sessions.")
+    sessions.show(sessions.here(), as_json)
 
 
 @send.command("resume")
@@ -155,65 +174,10 @@ def send_status(osc_port: int | None, as_json: bool) -> None:
     console.answer({"jobs": [job.model_dump(mode="json") for job in jobs]}, as_json, "\n".join(lines) or "No jobs.")
 
 
-def _run_here(job: Job) -> Path:
-    """Run a job in this process, with a bar; ctrl-C and its kind cancel it."""
-    with console.progress_bar(job.verb) as show, tempfile.TemporaryDirectory() as folder:
-        show(Progress(stage="loading"))
-        from ..jobs import worker
-
-        control = _ForegroundControl(Path(folder), Sessions.below(settings().data), show)
-        try:
-            with control:
-                manifest = worker.run(job, control, Path.cwd())
-                control.output.keep()
-                return manifest
-        finally:
-            control.output.discard()
-
-
-class _ForegroundControl(Unwatched):
-    """Progress goes to the bar; the first ctrl-C or its kind asks the job to stop, between two iterations."""
-
-    def __init__(self, folder: Path, sessions: Sessions, show: Callable[[Progress], None]) -> None:
-        super().__init__(folder, sessions)
-        self._show = show
-        self._stop = False
-
-    def report(self, progress: Progress) -> None:
-        self._show(progress)
-
-    def cancelled(self) -> bool:
-        return self._stop
-
-    def __enter__(self) -> _ForegroundControl:
-        self._before = {number: signal.signal(number, self._interrupt) for number in console.endings()}
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _interrupt(self, *_: object) -> None:
-        if self._stop:
-            raise KeyboardInterrupt
-        self._stop = True
-
-
-def _finish(path: Path, as_json: bool) -> None:
-    manifest = results.read(path)
-    count = len(manifest.stems)
-    null = "" if manifest.null_db is None else f", null test {manifest.null_db:.0f} dB"
-    lines = [
-        f"{count} {'stem' if count == 1 else 'stems'} in {path.parent} "
-        f"({manifest.elapsed_s:.1f} s on {manifest.device}{null})"
-    ]
-    lines += [f"  {stem.path}  {stem.name}" for stem in manifest.stems]
-    for one in manifest.alternatives[1:]:
-        lines.append(f"  {results.folder(one.index)}  another answer, {one.what}")
-    if manifest.confidence is not None:
-        lines.append(f"  Confidence {manifest.confidence:.2f} of 1, judged without knowing the true sounds.")
-    lines += [f"  Note: {warning}" for warning in manifest.warnings]
-    console.answer(manifest.as_dict(), as_json, "\n".join(lines))
+def _finish_here(asked: JobVerb, as_json: bool) -> None:
+    with console.progress_bar(asked.name) as show, tempfile.TemporaryDirectory() as place:
+        path = here.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), JobFolder(Path(place) / "job"), show)
+    here.finish(path, as_json)
 
 
 def _client(osc_port: int | None) -> Client:
@@ -229,7 +193,7 @@ def _send_job(client: Client, message: JobVerb | Resume, wait: bool, as_json: bo
     if wait:
         with console.progress_bar(message.name) as show:
             manifest = client.run(message, show)
-        _finish(manifest, as_json)
+        here.finish(manifest, as_json)
     else:
         event = next(client.request(message))
         if isinstance(event, events.Failed):

@@ -49,7 +49,7 @@ def _interrupt(*_: object) -> None:
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="dap-bridge")
+@click.version_option(__version__, "-V", "--version", prog_name="dap-bridge")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Separates any two sounds of one clip, with untrained networks (Deep Audio Prior). Without a command: `open`."""

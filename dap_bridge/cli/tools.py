@@ -11,6 +11,7 @@ import click
 
 from .. import console
 from ..errors import BadPreset
+from . import sessions
 from .root import DONE, FAILED, json_option, main, port_option, settings
 
 
@@ -33,8 +34,8 @@ def presets(as_json: bool) -> None:
     table = console.table("preset", "what it is for")
     for name, entry in found.items():
         text = entry["error"]["message"] if "error" in entry else f"{entry['title']}. {entry['description']}"
-        table.add_row(name, text)
-    console.stdout.print(table)
+        table.add_row(*console.row(name, text))
+    console.show(table)
     console.stdout.print(f"Presets of your own go into {shelf.folders()[0]}", soft_wrap=True)
 
 
@@ -52,12 +53,14 @@ def doctor(as_json: bool, osc_port: int | None) -> None:
         table = console.table("check", "", "found", "what to do")
         for check in checks:
             table.add_row(check.name, "ok" if check.ok else "[red]no[/red]", check.found, check.fix)
-        console.stdout.print(table)
+        console.show(table)
     sys.exit(DONE if all(check.ok for check in checks) else FAILED)
 
 
 @main.command()
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results.")
+@click.option(
+    "--out", "-o", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder for the results."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @json_option
 def demo(out: Path, seed: int, as_json: bool) -> None:
@@ -105,19 +108,17 @@ def open_page(browser: bool, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("session")
+@sessions.argument
 @browser_option
 @spool_option
 @json_option
 def edit(session: str, browser: bool, spool: Path | None, as_json: bool) -> None:
-    """Open the mask editor on SESSION (the name of a finished job) in the browser; the daemon must run."""
+    """Open the mask editor on SESSION (a result's folder, manifest or name, or `last`); the daemon must run."""
     import webbrowser
 
-    from ..transport import protocol
     from ..transport.heartbeat import heartbeat
 
-    protocol.parse("status", {"job": session})  # refuses what cannot be a name
-    address = heartbeat(settings(spool=spool).spool)["editor"] + session
+    address = heartbeat(settings(spool=spool).spool)["editor"] + sessions.name_of(session)
     if browser:
         webbrowser.open(address)
     console.answer({"editor": address}, as_json, address)

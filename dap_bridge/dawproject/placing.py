@@ -16,6 +16,7 @@ from ..audio.files import ClipReader
 from ..domain import ClipRef, Manifest, Stem
 from ..errors import BadClip, ClipUnreadable
 from ..jobs import results
+from ..names import file_name
 from .project import Project
 
 # Of the stems, told apart also by who sees few colours (Okabe and Ito).
@@ -119,12 +120,7 @@ def _add(project: Project, folder: Element, sound: _Sound) -> None:
     clip = SubElement(clips, "Clip", {"name": sound.name} | where | fades)
     kind = {"algorithm": "raw", "channels": f"{info.channels}", "sampleRate": f"{info.samplerate}"}
     audio = SubElement(clip, "Audio", {"duration": seconds} | kind | project.named(None))
-    SubElement(audio, "File", path=project.embed(sound.path, _plain(sound.name)))
-
-
-def _plain(name: str) -> str:
-    """A name as a file may have it on any system."""
-    return "".join("_" if sign in '<>:"/\\|?*' or sign < " " else sign for sign in name)[:100].strip(" .") or "audio"
+    SubElement(audio, "File", path=project.embed(sound.path, file_name(sound.name)))
 
 
 def _clips(place: Path, manifest: Manifest) -> Iterator[tuple[int, ClipRef]]:

@@ -17,6 +17,7 @@ from .. import config
 from ..domain import Format, Job, Manifest, Progress
 from ..engine.events import Note, Step
 from ..errors import Cancelled, OutputUnwritable
+from ..names import file_names
 from . import device as devices
 from . import results
 from .device import Device
@@ -87,6 +88,14 @@ class JobRun:
         """What to write: as asked, else as the request of the session that is corrected asked, else as is set."""
         asked = self.job.request.get("format") or (session or {}).get("format")
         return Format(asked or config.load().format)
+
+    def file_names(self, titles: Mapping[str, str], form: Format) -> list[str]:
+        """What the files of results are called: what `titles` has for keys, or, where the request says so, for values,
+        which are the names of the stems.
+        """
+        if self.job.request.get("file_names") == "names":
+            return file_names(titles.values(), form.suffix)
+        return list(titles)
 
     def stop_if_cancelled(self) -> None:
         """Raises Cancelled once the user wants the job to stop."""

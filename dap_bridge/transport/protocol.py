@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, get_origin
 
 from pydantic import ValidationError
 
 from ..errors import BadRequest
-from ..messages import JOB_ID, Message
+from ..messages import JOB_ID, Message, breach
+from ..messages import shorten as shorten
 from ..verbs import table
 from ..verbs.request import Verb
 from .control import Cancel, Hello, Import, ListResults, ListSessions, Remove, Rename, Resume, Status
@@ -42,16 +44,16 @@ def parse(verb: str, fields: Mapping[str, Any]) -> Verb:
     try:
         return model.model_validate(dict(fields))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-        if first["type"] == "string_unicode":
-            hint = "Rename the file or its folder: names go to and fro as UTF-8."
-            raise BadRequest(
-                f"{verb}: {shorten(where) or 'a field'}: it holds bytes that are no UTF-8 text.", hint
-            ) from error
-        reason = first["msg"].removeprefix("Value error, ")
-        known = ", ".join(model.model_fields)
-        raise BadRequest(f"{verb}: {shorten(where) or 'message'}: {reason}.", f"Fields of {verb}: {known}.") from error
+        where, kind, words = breach(error)
+        raise BadRequest(f"{verb}: {words}.", _hint(model, where, kind)) from error
+
+
+def _hint(model: type[Verb], where: str, kind: str) -> str | None:
+    if kind == "string_unicode":
+        return "Rename the file or its folder: names go to and fro as UTF-8."
+    if kind == "extra_forbidden" and (near := get_close_matches(where, model.model_fields, 1)):
+        return f"Is {near[0]} meant?"
+    return None
 
 
 def parse_object(value: Any) -> Verb:
@@ -143,12 +145,6 @@ def parse_lines(text: str) -> dict[str, str]:
     """The pairs of `key<TAB>value` lines, of several with one key the last; a line that is none is left out."""
     pairs = (line.partition("\t") for line in text.split("\n"))
     return {key: _unescape(value) for key, tab, value in pairs if tab}
-
-
-def shorten(text: str, limit: int = 60) -> str:
-    """A stranger's text, made fit for an error message."""
-    clean = re.sub(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", "?", text)
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 @cache

@@ -18,7 +18,7 @@ from ..audio import metadata, postprocess
 from ..audio.files import ClipReader
 from ..audio.plan import Chunk, front_view, plan
 from ..audio.silence import PaddedWriter, Signal
-from ..audio.stems import StemWriter, file_name, null_db, require_writable
+from ..audio.stems import StemWriter, null_db, require_writable
 from ..domain import Format, Manifest, Stem
 from ..engine.recipe import Section
 from ..engine.signal.rows import Heard
@@ -58,11 +58,6 @@ class ChunkedClip:
     def longest(self) -> int:
         """Frames of the longest chunk."""
         return max(chunk.frames for chunk in self.chunks)
-
-    @property
-    def names(self) -> list[str]:
-        """Of the stems' files."""
-        return [file_name(index, self.form) for index in range(1, self.sources + 1)]
 
     def read(self, chunk: Chunk) -> NDArray[np.float32]:
         """A chunk as it is: (channels, frames)."""

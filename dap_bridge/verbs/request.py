@@ -58,6 +58,13 @@ class JobVerb(Verb):
             "of 24 bits; left out: as the session that is corrected, else as the setting `format` says."
         ),
     ] = None
+    file_names: Annotated[
+        Literal["numbers", "names"],
+        Field(
+            description="What the files of results are called: `numbers`: `stem-1.wav`; `names`: as the stems are, "
+            "`CLIP - stem 1.wav`."
+        ),
+    ] = "numbers"
 
     def request(self) -> dict[str, Any]:
         """What the job is, apart from who asked and by what name: plain JSON values."""

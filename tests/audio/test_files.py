@@ -66,15 +66,15 @@ def test_a_sample_that_is_no_number_is_named(
     audio = noise(2, 1000)
     audio[1, 777] = bad
     path = write_clip(audio, 44100)
-    with ClipReader(clip(path, start=500)) as reader, pytest.raises(BadClip, match="frame 777 of channel 1"):
+    with ClipReader(clip(path, start=500)) as reader, pytest.raises(BadClip, match=r"at 0:00\.018 of channel 2"):
         reader.read(0, 500)
 
 
 @pytest.mark.parametrize(
     ("stretch", "reason"),
     [
-        ({"start": 1000}, "starts at frame 1000, but the file ends at frame 1000"),
-        ({"start": 900, "frames": 101}, "ends at frame 1001, but the file ends at frame 1000"),
+        ({"start": 1000}, r"would start at 0:00\.023, and the file ends at 0:00\.023"),
+        ({"start": 900, "frames": 101}, r"would end at 0:00\.023, after the file's end at 0:00\.023"),
         ({"rate": 48000}, "sent as 48000 Hz, but the file is 44100 Hz"),
     ],
 )

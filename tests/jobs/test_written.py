@@ -18,6 +18,7 @@ from dap_bridge.errors import BadRequest
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.sessions import Sessions
 from dap_bridge.jobs.unwatched import Unwatched
+from dap_bridge.names import file_names
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 from tests.audio import broadcast
@@ -213,3 +214,23 @@ def test_a_clip_of_several_files_takes_along_what_the_first_carries(do: Do, reco
     for path in made["files"]:
         assert broadcast.time_reference(path) == MIDNIGHT + 100
         assert len(broadcast.of(path)[b"fmt "]) == 16  # no mask of the first file's two channels
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("take: 1/2 - stem 1", "take_ 1_2 - stem 1"),
+        ("..hidden?\n - speech", "hidden__ - speech"),
+        ("Küche & Vogel - noise", "Küche & Vogel - noise"),
+        (" . ", "_"),
+    ],
+)
+def test_a_stems_name_becomes_one_that_every_system_takes(title: str, name: str) -> None:
+    assert file_names([title], ".wav") == [f"{name}.wav"]
+
+
+def test_files_of_stems_with_one_name_are_numbered_and_long_names_keep_their_end() -> None:
+    assert file_names(["a", "A", "b", "a"], ".flac") == ["a.flac", "A (2).flac", "b.flac", "a (3).flac"]
+    (long,) = file_names([f"{'ü' * 300} - stem 12"], ".wav")
+    assert len(long.encode()) <= 210
+    assert long.endswith("ü - stem 12.wav") and "…" in long

@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from ... import times
 from ...errors import ClipUnreadable
 from . import ffmpeg, mpeg, ogg
 from .decoded import Decoded, keep
@@ -170,9 +171,8 @@ def _carry_out(plan: _Plan, about: _File, checkpoint: Checkpoint) -> tuple[Sourc
     if decoded.frames < plan.claimed:
         plan.warnings.append(_short(about.path, decoded.frames, plan.claimed, decoded.rate))
     elif ends:
-        plan.warnings.append(
-            f"{about.path} is damaged at frame {decoded.frames}; what follows was not read: {ends[0]}."
-        )
+        at = times.show(decoded.frames / decoded.rate)
+        plan.warnings.append(f"{about.path} is damaged at {at}; what follows was not read: {ends[0]}.")
     if ends and decoded.frames == 0:
         decoded.close()
         raise ClipUnreadable(f"{about.path} cannot be read: {ends[0]}.")
@@ -362,20 +362,19 @@ def _require_rate(path: Path, rate: int) -> None:
 def _require_possible(path: Path, frames: int, size: int) -> None:
     if frames > size * DENSEST:
         raise ClipUnreadable(
-            f"{path} says that it holds {frames} frames, which {size} bytes cannot.", "Its header is damaged."
+            f"{path} says that it holds {frames} samples a channel, which {size} bytes cannot.",
+            "Its header is damaged.",
         )
 
 
 def _changed(path: Path, frame: int, first: _SoundFile, channels: int, rate: int) -> ClipUnreadable:
+    at = times.show(frame / first.samplerate)
     return ClipUnreadable(
-        f"{path} changes at frame {frame} from {first.channels} channels at {first.samplerate} Hz to {channels} at "
-        f"{rate} Hz.",
+        f"{path} changes at {at} from {first.channels} channels at {first.samplerate} Hz to {channels} at {rate} Hz.",
         "Bring it to one rate and one number of channels first.",
     )
 
 
 def _short(path: Path, there: int, claimed: float, rate: int) -> str:
-    return (
-        f"{path} is shorter than its header says: {there / rate:.2f} s of {claimed / rate:.2f} s are there "
-        f"({there} frames), and were read."
-    )
+    read, said = times.show(there / rate), times.show(claimed / rate)
+    return f"{path} is shorter than its header says: {read} of {said} are there, and were read."

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ...names import file_name
+from ...names import file_names
 
 # Tiles that are kept: some 50 MB of a stereo clip with two stems.
 KEPT_TILES = 64
@@ -65,14 +65,9 @@ def saved(title: str, name: str, manifest: Path, alternative: int = 1) -> list[t
     parts = [one.name.rpartition(" - ") for one in session.manifest.stems]
     if len({before for before, _, _ in parts}) == 1:
         parts = [(title, " - " if before else "", what) for before, _, what in parts]
-    found = []
-    names: set[str] = set()
-    for one, path, part in zip(session.manifest.stems, session.paths, parts, strict=True):
-        called = file_name("".join(part), "stem")
-        called = called if called not in names else f"{called} ({one.index})"
-        names.add(called)
-        found.append((one.index, Saved(called + path.suffix, path)))
-    return found
+    names = file_names("".join(part) for part in parts)
+    stems = zip(session.manifest.stems, session.paths, names, strict=True)
+    return [(one.index, Saved(name + path.suffix, path)) for one, path, name in stems]
 
 
 def verbs() -> dict[str, Any]:

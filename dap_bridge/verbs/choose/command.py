@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ...domain import MAX_ALTERNATIVES
-from ..command import Command
+from ..command import SESSION, Command
 from ..refine.command import CORRECTING, session_fields
 
 
@@ -19,7 +19,7 @@ def fields(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
 
 COMMAND = Command(
     (
-        click.argument("session"),
+        SESSION,
         click.option(
             "--alternative",
             type=click.IntRange(2, MAX_ALTERNATIVES),

@@ -7,19 +7,18 @@ from typing import Any
 
 import click
 
-from ..command import COMPUTING, Command, preset_option
+from ..command import CLIPS, COMPUTING, Command, preset_option
+from .request import LEAST_CLIPS, MOST_CLIPS
 
 
 def fields(clips: tuple[Path, ...], **options: Any) -> dict[str, Any]:
     """Split every CLIP into the sound that all of them share and what it has of its own."""
+    if not LEAST_CLIPS <= len(clips) <= MOST_CLIPS:
+        raise click.UsageError(f"What is shared is found in {LEAST_CLIPS} to {MOST_CLIPS} clips, not in {len(clips)}.")
     return {"item": [f"0:::{clip.absolute()}" for clip in clips]} | options
 
 
 COMMAND = Command(
-    (
-        click.argument("clips", metavar="CLIP CLIP [CLIP…]", type=click.Path(path_type=Path), nargs=-1, required=True),
-        preset_option("coseparate"),
-        *COMPUTING,
-    ),
+    (CLIPS, preset_option("coseparate"), *COMPUTING),
     fields,
 )

@@ -44,7 +44,14 @@ def coseparate(run: JobRun, results: Path) -> Path:
         form = run.format()
         for reader in readers:
             require_writable(form, reader.rate, reader.channels)
-        names = [file_name(index, form) for index in range(1, 2 * len(readers) + 2)]
+        labels = [
+            given or Path(reader.inputs[0]["path"]).stem
+            for given, reader in zip(_padded(request["labels"], len(readers)), readers, strict=True)
+        ]
+        called = [f"{label} - {kind}" for label in labels for kind in ("shared", "own")]
+        called.append(request["label"] or "shared sound")
+        titles = {file_name(number, form): title for number, title in enumerate(called, 1)}
+        names = run.file_names(titles, form)
         clips = Coseparation(run, readers, preset, form)
         devices.require_memory(clips.memory_estimate())
 
@@ -55,12 +62,11 @@ def coseparate(run: JobRun, results: Path) -> Path:
             alone = clips.write_sound(paths[-1])
             clips.tell(labels)
             stems = [
-                Stem(2 * index + number, f"{label} - {kind}", role, names[2 * index + number - 1], input=index + 1)
-                for index, label in enumerate(labels)
-                for number, kind, role in ((1, "shared", "shared"), (2, "own", "source"))
+                Stem(index + 1, title, "source" if index % 2 else "shared", name, input=index // 2 + 1)
+                for index, (title, name) in enumerate(zip(called[:-1], names[:-1], strict=True))
             ]
             if alone:
-                stems.append(Stem(len(names), request["label"] or "shared sound", "shared", names[-1]))
+                stems.append(Stem(len(names), called[-1], "shared", names[-1]))
             return run.manifest(
                 format=form,
                 preset=preset.name,
@@ -76,10 +82,6 @@ def coseparate(run: JobRun, results: Path) -> Path:
                 stems=tuple(stems),
             )
 
-        labels = [
-            given or Path(reader.inputs[0]["path"]).stem
-            for given, reader in zip(_padded(request["labels"], len(readers)), readers, strict=True)
-        ]
         return run.publish(results, names, make)
 
 

@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from ..clips import ItemChannelText, ItemText, require_one_place
 from ..request import JobVerb, PresetName
 
+LEAST_CLIPS, MOST_CLIPS = 2, 64
+
 
 class Coseparate(JobVerb):
     """Split each of several clips into the sound that they share and a rest of its own; a clip's two stems sum to it.
@@ -21,8 +23,8 @@ class Coseparate(JobVerb):
     item: Annotated[
         tuple[ItemText, ...],
         Field(
-            min_length=2,
-            max_length=64,
+            min_length=LEAST_CLIPS,
+            max_length=MOST_CLIPS,
             description="A clip as `START:FRAMES:RATE:PATH`: its first frame and its length at the file's rate, that "
             "rate in Hz, the file's absolute path. FRAMES empty: to the end; RATE empty: whatever the file's is; PATH "
             "empty: the clip's channels stand in `channel`.",
@@ -39,7 +41,7 @@ class Coseparate(JobVerb):
     labels: Annotated[
         tuple[Annotated[str, Field(max_length=200)], ...],
         Field(
-            max_length=64,
+            max_length=MOST_CLIPS,
             description="What each item's stems are named after, in the order of `item`; left out or empty: the file's "
             "name.",
         ),

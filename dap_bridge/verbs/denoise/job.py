@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ... import presets
+from ...audio.stems import file_name
 from ...domain import ClipRef, Stem
 from ...engine.events import Speech
 from ...engine.methods import DENOISERS, denoiser
@@ -44,8 +45,9 @@ def denoise(run: JobRun, results: Path) -> Path:
         denoising = Denoising(clip, method, Shelf(Path(folder)), known)
         devices.require_memory(denoising.memory_estimate())
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
-        roles = zip(STEMS, clip.names, strict=True)
-        stems = [Stem(index, f"{label} - {role}", role, name) for index, (role, name) in enumerate(roles, 1)]
+        titles = {file_name(index, clip.form): f"{label} - {role}" for index, role in enumerate(STEMS, 1)}
+        parts = zip(titles.values(), STEMS, run.file_names(titles, clip.form), strict=True)
+        stems = [Stem(index, *part) for index, part in enumerate(parts, 1)]
         return clip.publish(results, stems, denoising.write_stems)
 
 

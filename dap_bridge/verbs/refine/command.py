@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..command import DEVICE, SPANS, Command, Option
+from ..command import DEVICE, SESSION, SPANS, Command, Option, Placed
 
 CORRECTING: tuple[Option, ...] = (
     click.option("--clip", type=click.Path(path_type=Path), help="Where the session's clip lies now, if it was moved."),
@@ -25,15 +25,16 @@ def session_fields(session: str, clip: Path | None) -> dict[str, Any]:
 
 
 def fields(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
-    """Correct SESSION (its name, or a manifest.json) where its masks are wrong: boxes say what is, and what is not."""
+    """Correct SESSION (a result by its folder, manifest or name) where its masks are wrong, by boxes and spans."""
     return session_fields(session, clip) | options
 
 
 COMMAND = Command(
     (
-        click.argument("session"),
+        SESSION,
         click.option(
             "--box",
+            type=Placed(),
             multiple=True,
             help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1][,mask=log:3x2:1.4.1]",
         ),

@@ -63,7 +63,11 @@ def correct(
         if len(boxes) > MAX_BOXES:
             raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
         _require_inside(boxes, reader, sources)
-        clip = MaskedClip(run, reader, preset, original["sources"], form)
+        label = run.job.request["label"] or session.label
+        if alternative is not None and not run.job.request["label"]:
+            first = session.label.removesuffix(titled("", session.alternative, session.what(session.alternative)))
+            label = titled(first, alternative, session.what(alternative))
+        clip = MaskedClip(run, reader, preset, original["sources"], form, label)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(reader, preset)
         chosen = alternative or session.alternative
@@ -76,13 +80,8 @@ def correct(
             run.notes.append("The clip or the preset has changed since: it was separated again.")
         if session.request.get("residual") and session.parent is None:
             run.notes.append("The residual went back to the stems: a correction has none.")
-        label = run.job.request["label"] or session.label
-        if alternative is not None and not run.job.request["label"]:
-            first = session.label.removesuffix(titled("", session.alternative, session.what(session.alternative)))
-            label = titled(first, alternative, session.what(alternative))
         manifest = clip.publish_sources(
             results,
-            label,
             correction.write_stems,
             lambda: {
                 "seed": seed,

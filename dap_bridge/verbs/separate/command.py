@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..command import CLIP, COMPUTING, SPANS, Command, clip_fields, example_text, preset_option
+from ..command import CLIP, COMPUTING, SPANS, Command, Placed, clip_fields, example_text, preset_option
 
 
 def fields(
@@ -27,6 +27,7 @@ COMMAND = Command(
         click.option("--sources", type=int, default=2, show_default=True, help="How many sounds."),
         click.option(
             "--like",
+            type=Placed(),
             multiple=True,
             help="stem=1,clip=PATH[,start=2.0,length=3.0]: this sound alone, in this recording or another.",
         ),

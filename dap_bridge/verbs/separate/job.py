@@ -29,7 +29,7 @@ from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
 from ..reader import JobClipReader
 from .known import boxes, examples, inputs
-from .masked import MaskedClip, SeparationPreset, titled
+from .masked import MaskedClip, SeparationPreset
 
 
 def separate(run: JobRun, results: Path) -> Path:
@@ -38,17 +38,15 @@ def separate(run: JobRun, results: Path) -> Path:
     preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
     with JobClipReader(ClipRef.from_request(request), run) as reader:
         residual = bool(request.get("residual"))
-        clip = MaskedClip(run, reader, preset, request["sources"], run.format(), residual)
+        label = request["label"] or Path(reader.inputs[0]["path"]).stem
+        clip = MaskedClip(run, reader, preset, request["sources"], run.format(), label, residual)
         spans = boxes(request, reader.frames / reader.rate, reader.rate, clip.sources)
         wanted = _wanted(request, preset, clip.method)
         known = replace(told(request, clip, spans), alternatives=wanted, residual=residual)
         separation = Separation(clip, request["seed"], run.sessions if clip.corrector else None, known, spans)
-        label = request["label"] or Path(reader.inputs[0]["path"]).stem
         source = fingerprint(reader, preset)
         more = range(2, (known.alternatives or MAX_ALTERNATIVES) + 1)
-        manifest = clip.publish_sources(
-            results, label, separation.write_stems, lambda: separation.judged(label), map(folder, more)
-        )
+        manifest = clip.publish_sources(results, separation.write_stems, separation.judged, map(folder, more))
         if clip.corrector:
             kept, *further = (tuple(names) for names in separation.kept)
             clip.remember(
@@ -141,8 +139,8 @@ class Separation:
         """What makes each answer different, where there are several."""
         return tuple(self._what) if len(self._what) > 1 else ()
 
-    def judged(self, label: str) -> dict[str, Any]:
-        """What the manifest says of the separation, whose stems are named after the label."""
+    def judged(self) -> dict[str, Any]:
+        """What the manifest says of the separation."""
         several = list(enumerate(self.what, 1))
         return {
             "confidence": self.confidence(),
@@ -152,7 +150,7 @@ class Separation:
             "examples": inputs(self.clip.run.job.request),
             "guidance": tuple(Guided(one.source + 1, one.distance, one.trusted) for one in self._guidance),
             "alternatives": tuple(
-                Alternative(number, what, self.confidence(number), self.clip.stems(titled(label, number, what), number))
+                Alternative(number, what, self.confidence(number), self.clip.stems(number, what))
                 for number, what in several
             ),
         }

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ... import presets
 from ...audio.silence import PaddedWriter
+from ...audio.stems import file_name
 from ...domain import Box, Stem
 from ...engine.events import ChunkMasks
 from ...engine.methods import separator
@@ -43,11 +44,12 @@ def titled(label: str, alternative: int, what: str) -> str:
 
 @dataclass
 class MaskedClip(ChunkedClip):
-    """residual: whether what no source claims is a stem of its own. method: what makes the masks; corrector: what
-    corrects them, None where nothing does.
+    """label: what stems are named after. residual: whether what no source claims is a stem of its own. method: what
+    makes the masks; corrector: what corrects them, None where nothing does.
     """
 
     preset: SeparationPreset
+    label: str = ""
     residual: bool = False
 
     def __post_init__(self) -> None:
@@ -114,19 +116,26 @@ class MaskedClip(ChunkedClip):
         found = (box.heard(start / rate, (start + frames) / rate, holding) for box in boxes)
         return [heard for heard in found if heard is not None]
 
-    def stems(self, label: str, alternative: int = 1) -> tuple[Stem, ...]:
-        """Those of one answer, named after the label. The first alone has a residual."""
+    @property
+    def names(self) -> list[str]:
+        """Of the files of an answer's stems, and of the residual, which the first alone has."""
+        titles = {file_name(i, self.form): f"{self.label} - stem {i}" for i in range(1, self.sources + 1)}
+        if self.residual:
+            titles[f"residual{self.form.suffix}"] = f"{self.label} - residual"
+        return self.run.file_names(titles, self.form)
+
+    def stems(self, alternative: int = 1, what: str = "") -> tuple[Stem, ...]:
+        """Those of one answer; what: how it differs from the first."""
+        label = titled(self.label, alternative, what)
         places = [posixpath.join(folder(alternative), name) for name in self.names]
-        found = [Stem(i, f"{label} - stem {i}", "source", place) for i, place in enumerate(places, 1)]
+        found = [Stem(i, f"{label} - stem {i}", "source", places[i - 1]) for i in range(1, self.sources + 1)]
         if self.residual and alternative == 1:
-            name = f"residual{self.form.suffix}"
-            found.append(Stem(self.sources + 1, f"{label} - residual", "residual", name))
+            found.append(Stem(self.sources + 1, f"{label} - residual", "residual", places[-1]))
         return tuple(found)
 
     def publish_sources(
         self,
         results: Path,
-        label: str,
         write_stems: WriteStems,
         more: Callable[[], dict[str, Any]],
         beside: Iterable[str] = (),
@@ -139,7 +148,7 @@ class MaskedClip(ChunkedClip):
         def told() -> dict[str, Any]:
             return {"chunks": len(self.chunks), **more()}
 
-        return self.publish(results, self.stems(label), write_stems, told, beside)
+        return self.publish(results, self.stems(), write_stems, told, beside)
 
     def stamps(self, manifest: Path) -> dict[str, str]:
         """The stems beside `manifest`, for `Session.separated`; none where effects or clipping changed them."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from ..command import CLIP, COMPUTING, Command, clip_fields, preset_option
+from ..command import CLIP, COMPUTING, Command, Time, clip_fields, frames_of, preset_option
+from .request import MOST_FRAMES
 
 
 def fields(
@@ -21,7 +22,7 @@ def fields(
 ) -> dict[str, Any]:
     """Make more of the texture in CLIP: as long as you want, into a gap, or as a loop."""
     found = clip_fields(clip, start, length)
-    found["length"] = max(1, round(seconds * found["rate"]))
+    found["length"] = frames_of("--seconds", seconds, found["rate"], MOST_FRAMES)
     if after is not None:
         found["after"] = str(after.absolute())
     if gap_start is not None:
@@ -34,13 +35,13 @@ COMMAND = Command(
         *CLIP,
         click.option(
             "--seconds",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Time(positive=True),
             required=True,
             help="Length of the result; of the gap alone with --mode fill.",
         ),
         click.option("--mode", type=click.Choice(["extend", "fill", "loop"]), default="extend", show_default=True),
         click.option("--after", type=click.Path(path_type=Path), help="fill: the clip after the gap."),
-        click.option("--gap-start", type=click.FloatRange(min=0), help="fill: seconds into CLIP where its gap begins."),
+        click.option("--gap-start", type=Time(), help="fill: where in CLIP its gap begins."),
         click.option(
             "--variation", type=float, default=0.5, show_default=True, help="0: near the clip; 1: far from it."
         ),

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ... import presets
+from ... import presets, times
 from ...audio import metadata
 from ...audio.files import ClipReader
 from ...audio.metadata import Carried
@@ -35,12 +35,15 @@ def texture(run: JobRun, results: Path) -> Path:
     request = run.job.request
     preset: presets.Preset[TextureRecipe] = presets.load_one_of(request["preset"], TextureRecipe)
     form = run.format()
-    names = [file_name(index, form, "texture") for index in range(1, request["variations"] + 1)]
     with ExitStack() as stack:
         reader = stack.enter_context(JobClipReader(ClipRef.from_request(request), run))
         after = stack.enter_context(JobClipReader(_clip_after(request), run)) if _has_after(request) else None
         require_writable(form, reader.rate, reader.channels)
         signal = partial(Signal, rule=preset.about.silence, check=run.stop_if_cancelled)
+        label = request["label"] or Path(reader.inputs[0]["path"]).stem
+        numbers = range(1, request["variations"] + 1)
+        titles = {file_name(number, form, "texture"): f"{label} - texture {number}" for number in numbers}
+        names = run.file_names(titles, form)
         layout = plan(request, reader, after, preset.recipe, signal)
         carried = metadata.carried(reader, form, *layout.stands_for(request["gap_start"]))
         chunk = preset.about.chunk
@@ -50,7 +53,6 @@ def texture(run: JobRun, results: Path) -> Path:
             paths = [folder / name for name in names]
             run.compute(lambda device: _Writing(run, reader, layout, preset, form, carried, device).write(paths))
             run.notes += carried.warnings
-            label = request["label"] or Path(reader.inputs[0]["path"]).stem
             return run.manifest(
                 format=form,
                 preset=preset.name,
@@ -59,7 +61,10 @@ def texture(run: JobRun, results: Path) -> Path:
                 frames=request["length"],
                 null_db=None,
                 inputs=reader.inputs + (after.inputs if after else ()),
-                stems=tuple(Stem(i, f"{label} - texture {i}", "texture", name) for i, name in enumerate(names, 1)),
+                stems=tuple(
+                    Stem(number, title, "texture", name)
+                    for number, title, name in zip(numbers, titles.values(), names, strict=True)
+                ),
             )
 
         return run.publish(results, names, make)
@@ -136,8 +141,9 @@ def plan(
     start: int = request["gap_start"]
     end = start + length
     if end >= reader.frames:
+        ends = times.show(end / reader.rate), times.show(reader.frames / reader.rate)
         raise BadClip(
-            f"The gap ends at frame {end} of the clip, which has {reader.frames}: nothing is left after it.",
+            f"The gap ends at {ends[0]}, and the clip at {ends[1]}: nothing is left after it.",
             "Give a gap that ends within the clip, or use the mode extend.",
         )
     return Layout(0, length, until(start), beyond(reader, end))

@@ -10,6 +10,9 @@ from ...messages import PathText
 from ..clips import ChannelText, ClipVerb, Frames
 from ..request import PresetName
 
+# Of a result: more than six hours at 44.1 kHz.
+MOST_FRAMES = 2**30
+
 
 class Texture(ClipVerb):
     """More of a texture than was recorded: rain, applause, a drum roll, room tone.
@@ -24,7 +27,7 @@ class Texture(ClipVerb):
         int,
         Field(
             ge=1,
-            le=2**30,
+            le=MOST_FRAMES,
             description="Frames of every result: the clip and what follows it (`extend`, `loop`), "
             "or the gap alone (`fill`).",
         ),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import click
-
-from ..command import Command
+from ..command import SESSION, Command
 from ..refine.command import CORRECTING, session_fields
 
 
@@ -16,4 +14,4 @@ def fields(session: str, clip: Path | None, **options: Any) -> dict[str, Any]:
     return session_fields(session, clip) | options
 
 
-COMMAND = Command((click.argument("session"), *CORRECTING), fields)
+COMMAND = Command((SESSION, *CORRECTING), fields)
