@@ -9,10 +9,15 @@ from enum import StrEnum
 from typing import Any
 
 from .boxes import LEAST_EXAMPLE_S as LEAST_EXAMPLE_S
+from .boxes import MAX_BOX_TEXT as MAX_BOX_TEXT
 from .boxes import MAX_BOXES as MAX_BOXES
 from .boxes import MAX_EXAMPLES as MAX_EXAMPLES
+from .boxes import MAX_RUNS as MAX_RUNS
+from .boxes import MAX_SIDE as MAX_SIDE
 from .boxes import MAX_SPANS as MAX_SPANS
+from .boxes import Axis as Axis
 from .boxes import Box as Box
+from .boxes import Mask as Mask
 from .boxes import Op as Op
 from .boxes import Span as Span
 from .boxes import fields_of as fields_of

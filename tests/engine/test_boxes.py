@@ -22,7 +22,7 @@ from dap_bridge.engine.signal.stft import magnitude
 
 from .hearing import heard
 
-BOX = ChunkBox(0, False, start=0.5, end=1.0, low=400.0, high=800.0, strength=1.0, feather=0.1)
+BOX = ChunkBox(0, False, start=0.5, end=1.0, low=400.0, high=800.0, strength=1.0, feather=0.1, octaves=0.5)
 HERTZ, SECONDS = torch.linspace(0, 5500, 512), torch.linspace(0, 2, 129)
 
 
@@ -41,7 +41,7 @@ def recipe() -> ConsensusRecipe:
 
 
 def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
-    belongs = membership(BOX, HERTZ, SECONDS, octaves=0.5)
+    belongs = membership(BOX, HERTZ, SECONDS)
     row, column = (HERTZ - 600).abs().argmin(), (SECONDS - 0.75).abs().argmin()
     inside = (SECONDS >= 0.5) & (SECONDS <= 1.0)
     near = (SECONDS > 1.0) & (SECONDS < 1.1)
@@ -54,8 +54,8 @@ def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
 
 
 def test_a_box_from_zero_hertz_reaches_to_the_very_bottom() -> None:
-    whole = replace(BOX, low=0.0, feather=0.0)
-    assert membership(whole, HERTZ, SECONDS, octaves=0.0)[0].sum() == ((SECONDS >= 0.5) & (SECONDS <= 1)).sum()
+    whole = replace(BOX, low=0.0, feather=0.0, octaves=0.0)
+    assert membership(whole, HERTZ, SECONDS)[0].sum() == ((SECONDS >= 0.5) & (SECONDS <= 1)).sum()
 
 
 def test_what_a_box_takes_from_one_goes_to_the_others_in_their_proportion() -> None:

@@ -16,7 +16,7 @@ from dap_bridge.engine.signal.silence import silence
 from dap_bridge.engine.signal.stems import apply_masks
 
 RATE, WINDOW = 16_000, 512
-BOX = ChunkBox(0, False, start=0.4, end=1.1, low=1000.0, high=3000.0, strength=1.0, feather=0.0)
+BOX = ChunkBox(0, False, start=0.4, end=1.1, low=1000.0, high=3000.0, strength=1.0, feather=0.0, octaves=0.04)
 
 
 @pytest.fixture(scope="module")

@@ -71,15 +71,16 @@ class _Atoms:
     def of_all_sizes(cls, box: ChunkBox, rate: int, stretch: Tensor, recipe: Holding) -> list[_Atoms]:
         """Those of a box that `stretch` (channels, samples) fills in time, by the length of their windows.
 
-        The windows are recipe.silence_windows_s long, or longer where the box is narrower than two main lobes, and
-        never longer than half the box. Where none fits in, there is nothing.
+        The windows are recipe.silence_windows_s long, or longer where what is drawn is nowhere wider than two main
+        lobes, and never longer than half of it. Where none fits in, there is nothing.
         """
-        samples = stretch.shape[-1]
-        if samples < 2 * _LOBE:
+        cells, samples = box.cells, stretch.shape[-1]
+        longest = min(samples, math.ceil(cells.longest() * rate))
+        if longest < 2 * _LOBE:
             return []
-        narrowest = 2 * _LOBE / (box.high - box.low)
+        narrowest = 2 * _LOBE / cells.tallest()
         wanted = [round(math.log2(max(seconds, narrowest) * rate)) for seconds in recipe.silence_windows_s]
-        sizes = [2 ** min(size, int(math.log2(samples)) - 1) for size in wanted]
+        sizes = [2 ** min(size, int(math.log2(longest)) - 1) for size in wanted]
         found = []
         for n_fft in sorted(set(sizes), reverse=True):
             lowest = math.ceil(box.low * n_fft / rate + _LOBE / 2) if box.low > 0 else 0
@@ -87,8 +88,9 @@ class _Atoms:
             if lowest <= highest:
                 chosen = stretch.new_ones(highest + 1 - lowest, 1 + (samples - n_fft) // (n_fft // 4))
                 window = general_cosine(n_fft, a=_WINDOW, sym=False, device=stretch.device, dtype=stretch.dtype)
-                found.append(cls(rate, max(box.start, 0.0), lowest, chosen, window))
-        return found
+                atoms = cls(rate, max(box.start, 0.0), lowest, chosen, window)
+                found.append(atoms.but(cells.touched(False, *atoms.places())))
+        return [atoms for atoms in found if atoms.chosen.any()]
 
     @property
     def _hop(self) -> int:
@@ -96,16 +98,25 @@ class _Atoms:
 
     def without(self, boxes: Sequence[ChunkBox]) -> _Atoms:
         """Those that none of these other boxes touches."""
+        atoms = self
+        for box in boxes:
+            low, high, start, end = self.places()
+            wider = 2**box.octaves
+            near = (low / wider, high * wider, start - box.feather, end + box.feather)
+            atoms = atoms.but(box.cells.touched(True, *near))
+        return atoms
+
+    def but(self, touched: Tensor) -> _Atoms:
+        """Without those whose number (bins, frames) is not zero."""
+        return replace(self, chosen=self.chosen * (touched == 0).to(self.chosen))
+
+    def places(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Where their main lobes begin and end, in Hz, and their windows, in seconds."""
         bins, frames = self.chosen.shape
         long = len(self.window) / self.rate
-        hertz = (self.lowest + torch.arange(bins, device=self.chosen.device)) / long
-        starts = self.begin + torch.arange(frames, device=self.chosen.device) * (self._hop / self.rate)
-        chosen = self.chosen.clone()
-        for box in boxes:
-            near = (hertz > box.low - _LOBE / 2 / long) & (hertz < box.high + _LOBE / 2 / long)
-            then = (starts + long > box.start - box.feather) & (starts < box.end + box.feather)
-            chosen[near[:, None] & then] = 0
-        return replace(self, chosen=chosen)
+        hertz = (self.lowest + torch.arange(bins, dtype=torch.float64)) / long
+        starts = self.begin + torch.arange(frames, dtype=torch.float64) * (self._hop / self.rate)
+        return hertz - _LOBE / 2 / long, hertz + _LOBE / 2 / long, starts, starts + long
 
     def see(self, audio: Tensor) -> Tensor:
         """(channels, samples) -> (channels, bins, frames), complex."""

@@ -47,7 +47,7 @@ def apply_masks(
     shares = interpolate_rows(seen, rows, hertz)
     belonging: list[Tensor] = []
     if holding is not None:
-        belonging = [membership(box, hertz, seconds, holding.feather_octaves) for box in boxes]
+        belonging = [membership(box, hertz, seconds) for box in boxes]
         # before the masks are continued upward, so that the correction is
         shares[:, :inside] = fill(shares[:, :inside], boxes, [belongs[:inside] for belongs in belonging])
     if inside < bins:

@@ -26,6 +26,7 @@ from ...jobs import learned
 from ...jobs.sessions import Sessions, stamp
 from ..separate.job import Separation, told
 from ..separate.masked import MaskedClip
+from ..separate.placed import Placed
 
 # Of the time that an alternative takes which is drawn; to write it takes the rest.
 _DRAWING = 0.9
@@ -75,7 +76,7 @@ class Correction:
             return ()
         rate = self.clip.reader.rate
 
-        def missed(box: Box, chunk: Chunk) -> float:
+        def missed(box: Placed, chunk: Chunk) -> float:
             return max(box.start, chunk.start / rate) - min(box.end, chunk.end / rate)
 
         heard = (
@@ -94,7 +95,7 @@ class Correction:
         """
         self._change, self._level = [0.0] * self.clip.sources, [0.0] * self.clip.sources
         boxes = {chunk.index: self.clip.within(self._heard, chunk.start, chunk.frames) for chunk in self.clip.chunks}
-        beside = partial(self.clip.within, self.boxes)
+        beside = partial(self.clip.within, self.clip.on_clip(self.boxes))
         wanted, order = boxes, self.order
         # what is said of all that sounds at a time is said of the whole clip
         everywhere = any(whole(box, self.clip.reader.rate) for inside in boxes.values() for box in inside)

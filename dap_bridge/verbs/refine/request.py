@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from ...domain import MAX_BOXES, Box
+from ...domain import MAX_BOX_TEXT, MAX_BOXES, MAX_RUNS, MAX_SIDE, Box
 from ...messages import JOB_ID, PathText, absolute
 from ..clips import Only, Silent
 from ..request import JobVerb
@@ -36,7 +36,7 @@ SessionName = Annotated[
     AfterValidator(_session),
 ]
 BoxTexts = Annotated[
-    tuple[Annotated[str, Field(max_length=300)], ...], Field(max_length=MAX_BOXES), AfterValidator(_boxes)
+    tuple[Annotated[str, Field(max_length=MAX_BOX_TEXT)], ...], Field(max_length=MAX_BOXES), AfterValidator(_boxes)
 ]
 
 
@@ -67,9 +67,12 @@ class Refine(Correction):
     box: Annotated[
         BoxTexts,
         Field(
-            description="`stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000,strength=1,feather=0.02`. stem: "
-            "from 1; op: `deactivate` or `activate`; start, end: seconds from the clip's beginning; low, high: Hz; "
-            "strength: 0 to 1, left out: 1; feather: seconds, left out: the preset's.",
+            description="`stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000,strength=1,feather=0.02,"
+            "feather_octaves=0.04,mask=log:3x2:1.4.1`. stem: from 1; op: `deactivate` or `activate`; start, end: "
+            "seconds from the clip's beginning; low, high: Hz; strength: 0 to 1, left out: 1; feather, "
+            "feather_octaves: how far it fades out beyond its edge, in seconds and in octaves, left out: the preset's; "
+            "mask: which cells of the box are meant, left out: all; `AXIS:COLUMNSxROWS:RUNS`, AXIS `linear` or `log`, "
+            f"{MAX_SIDE} columns and rows at most, {MAX_RUNS} runs at most: see Regions.",
         ),
     ] = ()
     only: Only = ()

@@ -155,6 +155,7 @@ class Separation:
         for number in range(2, MAX_ALTERNATIVES + 1):  # what a GPU left that gave out
             shutil.rmtree(paths[0].parent / folder(number), ignore_errors=True)
         writers: dict[int, PaddedWriter] = {}
+        beside = partial(self.clip.within, self.clip.on_clip(self.spans))
         with ExitStack() as stack:
             for answer in self.answers(device):
                 number = answer.alternative
@@ -164,7 +165,7 @@ class Separation:
                     places[0].parent.mkdir(exist_ok=True)
                     writers[number] = stack.enter_context(self.clip.writer(places))
                 inside = self.known.spans.get(answer.index, ())
-                self.clip.write_masked(writers[number], answer, device, inside, partial(self.clip.within, self.spans))
+                self.clip.write_masked(writers[number], answer, device, inside, beside)
         self.clip.run.notes += self._told()
 
     def _told(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ... import presets
 from ...audio.silence import PaddedWriter
-from ...domain import Box, Op, Stem
+from ...domain import Box, Stem
 from ...engine.events import ChunkMasks
 from ...engine.methods import separator
 from ...engine.recipe import MaskRecipe
@@ -26,6 +26,7 @@ from ...jobs import device as devices
 from ...jobs.results import folder
 from ...jobs.sessions import Session, stamp
 from ..chunked import ChunkedClip, WriteStems
+from .placed import Placed
 
 log = logging.getLogger(__name__)
 
@@ -96,38 +97,22 @@ class MaskedClip(ChunkedClip):
         )
         return stems.cpu().numpy()
 
-    def on_signal(self, boxes: Sequence[Box]) -> list[Box]:
+    def on_clip(self, boxes: Sequence[Box]) -> list[Placed]:
+        """Boxes in the clip's own time."""
+        return [Placed.at(box) for box in boxes]
+
+    def on_signal(self, boxes: Sequence[Box]) -> list[Placed]:
         """Boxes in the signal's time, in which methods know them; one that holds silence alone has no length there."""
         if not self.signal.padded:
-            return list(boxes)
+            return self.on_clip(boxes)
         rate, position = self.reader.rate, self.signal.position
-        return [
-            replace(box, start=position(box.start * rate) / rate, end=position(box.end * rate) / rate) for box in boxes
-        ]
+        return [Placed.at(box, lambda seconds: position(seconds * rate) / rate) for box in boxes]
 
-    def within(self, boxes: Sequence[Box], start: int, frames: int) -> list[ChunkBox]:
+    def within(self, boxes: Sequence[Placed], start: int, frames: int) -> list[ChunkBox]:
         """The boxes that so many frames from a start hear of, in whose time they are."""
-        return [heard for box in boxes if (heard := self._within(box, start, frames)) is not None]
-
-    def _within(self, box: Box, start: int, frames: int) -> ChunkBox | None:
-        rate = self.reader.rate
-        first, last = start / rate, (start + frames) / rate
-        own = self.corrector.holding.feather_s if self.corrector else 0.0
-        feather = own if box.feather is None else box.feather
-        if not box.strength or box.start == box.end:
-            return None
-        if box.start - feather >= last or box.end + feather <= first:
-            return None
-        return ChunkBox(
-            source=box.stem - 1,
-            active=box.op is Op.ACTIVATE,
-            start=box.start - first,
-            end=box.end - first,
-            low=box.low,
-            high=box.high,
-            strength=box.strength,
-            feather=feather,
-        )
+        holding, rate = self.corrector.holding if self.corrector else None, self.reader.rate
+        found = (box.heard(start / rate, (start + frames) / rate, holding) for box in boxes)
+        return [heard for heard in found if heard is not None]
 
     def stems(self, label: str, alternative: int = 1) -> tuple[Stem, ...]:
         """Those of one answer, named after the label. The first alone has a residual."""

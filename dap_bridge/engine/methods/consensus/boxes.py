@@ -93,7 +93,7 @@ class _Part:
 
     def relabelled(self, masks: Tensor, boxes: Sequence[ChunkBox], recipe: Boxes) -> Tensor:
         """The components' labels by the evidence of boxes; masks: (sources, rows, frames), those of what was heard."""
-        belonging = on_front(boxes, masks, self.front, self.rate, recipe.feather_octaves)
+        belonging = on_front(boxes, masks, self.front, self.rate)
         evidence = weigh(self.learned, masks, self.seen, boxes, belonging, recipe)
         labels = self.learned.labels if self.informed is None else self.informed
         return informed(labels, [partial(relabel, evidence=evidence, recipe=recipe)])
@@ -208,7 +208,7 @@ class _Correction:
             else:
                 answers[at] = part.moved(labels)
         masks = agreed(answers, fronts, recipe.mask_exponent, belief)
-        belonging = on_front(inside, heard, recipe.front, rate, recipe.boxes.feather_octaves)
+        belonging = on_front(inside, heard, recipe.front, rate)
         outside = reduce(torch.mul, [1 - b for b in belonging], parts[0].seen.square().mean(0))
         change = (outside * (masks - separated).square()).sum((1, 2))
         level = (outside * separated.square()).sum((1, 2))
@@ -255,7 +255,7 @@ def _redrawn(
     rules = recipe.boxes
     if rules is None or recipe.refinement is None or part.learned.decoders is None or not rules.iterations:
         return part.moved(labels)
-    belonging = on_front(boxes, part.masks[0], part.front, part.rate, rules.feather_octaves)
+    belonging = on_front(boxes, part.masks[0], part.front, part.rate)
     targets = torch.stack([fill(own, boxes, belonging) for own in part.targets(labels)])
     run = _toward(part, part.learned.decoders, targets, recipe.refinement, rules, generator)
     masks = yield from relay(
