@@ -47,7 +47,6 @@ MAY: dict[str, dict[str, str]] = {
         r"^dap_bridge/web/page/picture\.js.*": "on the axes",
     },
     "refinement": {r"\bRefinement\b|[.\[\"`]refinement\b|\brefinement[:=]": "a key of presets"},
-    "region": {r"^daw_scripts/ardour/.*|Mute the region": "Ardour's word for a clip"},
     "task": {r"asyncio\.\w*[Tt]ask|self\._task|bars\.add_task": "asyncio's, and rich's"},
 }
 

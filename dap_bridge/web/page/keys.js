@@ -78,9 +78,9 @@ function listen(actions) {
     const slides = target.matches("input[type=range], input[type=radio]") && event.key.startsWith("Arrow");
     if (writes || slides) return;
     const name = keyName(event);
-    // A focused button or switch has Space for itself, a button Enter.
+    // A focused button or switch has Space for itself, a button or a link Enter.
     if (name === "Space" && target.matches("button:not(.box), input")) return;
-    if (name === "Enter" && target.matches("button:not(.box)")) return;
+    if (name === "Enter" && target.matches("button:not(.box), a, summary")) return;
     if (actions.onBox(event)) return event.preventDefault();
     const single = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (single && !ALWAYS.has(name) && !(name in ARROWS) && !byId("single-keys").checked) return;
