@@ -33,14 +33,9 @@ class Field {
     on("pointermove", (event) => this._move(event));
     on("pointerup", (event) => this._up(event));
     on("pointercancel", (event) => this._up(event, true));
-    on("pointerleave", () => this._leave());
+    on("pointerleave", () => (byId("pointer-at").textContent = ""));
     on("wheel", (event) => this._wheel(event), { passive: false });
     on("contextmenu", (event) => event.preventDefault());
-  }
-
-  _leave() {
-    byId("pointer-at").textContent = "";
-    this._showBrush({ pointerType: "touch" }, { x: 0, y: 0 });
   }
 
   /**
@@ -101,7 +96,6 @@ class Field {
   _move(event) {
     const at = this._at(event);
     const { view } = this;
-    this._showBrush(event, at);
     if (event.pointerType === "mouse") {
       byId("pointer-at").textContent = `${clock(view.time(at.x))}  ${pitch(view.frequency(at.y))}`;
     }
@@ -149,14 +143,6 @@ class Field {
   /** Where a pen has been since the last event. */
   _between(event) {
     return (event.getCoalescedEvents?.() ?? []).slice(0, -1).map((one) => this._at(one));
-  }
-
-  /** How large the brush is, around the pointer. */
-  _showBrush(event, { x, y }) {
-    const { tool, brush } = this.state;
-    const shows = tool === "brush" && event.pointerType !== "touch";
-    const values = { cx: x, cy: y, r: shows ? brush.size / 2 : 0 };
-    for (const [name, value] of Object.entries(values)) byId("brush-at").firstElementChild.setAttribute(name, value);
   }
 
   _wheel(event) {

@@ -32,15 +32,15 @@ const KEYS = [
   ["E", "again", "Separate again, with the spans as examples"],
   ["Escape", "escape", "Give up what is drawn or offered; cancel the job; else select nothing"],
   ["D", "box", "Dragging draws a box"],
-  ["W", "brush", "Dragging paints a region"],
-  ["Q", "lasso", "Dragging draws around a region"],
-  ["X", "comb", "Dragging draws a comb: a partial and its multiples"],
+  ["Shift B", "brush", "Dragging paints a region"],
+  ["Shift L", "lasso", "Dragging draws around a region"],
+  ["Shift C", "comb", "Dragging draws a comb: a partial and its multiples"],
   ["Z", "select", "Dragging moves what is drawn; in every tool with Ctrl held"],
   ["V", "pan", "Dragging moves the view"],
   ["Shift, Alt", null, "While drawing: add to the selected box, take from it"],
   [",", "smaller", "A smaller brush"],
   [".", "larger", "A larger brush"],
-  ["U", "similar", "Offer similar events of the selected box"],
+  ["Shift S", "similar", "Offer similar events of the selected box"],
   ["Enter", "addSimilar", "Add what is offered"],
   ["+", "zoomIn", "Show less, in more detail"],
   ["-", "zoomOut", "Show more"],
@@ -98,7 +98,7 @@ function keyName(event) {
   const command = event.ctrlKey || event.metaKey;
   if (event.altKey) return "";
   const key = NAMED[event.key] ?? (event.key.length === 1 ? event.key.toUpperCase() : event.key);
-  if (!command) return key;
+  if (!command) return event.shiftKey && /^[A-Z]$/.test(key) ? `Shift ${key}` : key;
   if (key === "Y") return "Ctrl Shift Z";
   return `Ctrl ${event.shiftKey ? "Shift " : ""}${key}`;
 }

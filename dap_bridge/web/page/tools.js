@@ -39,6 +39,15 @@ export function showTools(state) {
     write("comb-partials", partials, String(partials));
   }
 
+  /** How large the brush is, around the pointer. */
+  function showBrush({ type, pointerType, clientX, clientY }) {
+    const { left, top } = byId("field").getBoundingClientRect();
+    const shows = state.tool === "brush" && pointerType !== "touch" && type !== "pointerleave";
+    const values = { cx: clientX - left, cy: clientY - top, r: shows ? state.brush.size / 2 : 0 };
+    for (const [name, value] of Object.entries(values)) byId("brush-at").firstElementChild.setAttribute(name, value);
+  }
+
+  for (const name of ["pointermove", "pointerleave"]) byId("field").addEventListener(name, showBrush);
   slides("brush-size", (size) => state.set({ brush: { ...state.brush, size } }));
   slides("brush-hardness", (percent) => state.set({ brush: { ...state.brush, hardness: percent / 100 } }));
   slides("comb-cents", (cents) => tune({ cents }), boxes);
