@@ -12,7 +12,7 @@ import json
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache, lru_cache
@@ -153,6 +153,7 @@ class HttpDoor:
             Route("/sessions/{session}", self._session),
             *(Route(f"{answer}/tiles/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
             *(Route(f"{answer}/stems/{{stem:int}}", self._samples) for answer in ANSWERS),
+            *(Route(f"{answer}/similar", self._similar) for answer in ANSWERS),
             Route("/messages", self._message, methods=["POST"]),
             Route("/sessions/{session}/messages", self._message, methods=["POST"]),
             Route("/events", self._events),
@@ -182,6 +183,10 @@ class HttpDoor:
         start, frames = (_whole_number(request.query_params.get(name)) for name in ("start", "frames"))
         content = await self._paint(_samples, *self._answer(request), stem, start, frames)
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
+
+    async def _similar(self, request: Request) -> Response:
+        found = await self._paint(_similar, *self._answer(request), request.query_params)
+        return JSONResponse(found, headers=CHANGING)
 
     async def _message(self, request: Request) -> Response:
         """A message of the protocol, as the drop folder takes it; answered with the events that it brings at once.
@@ -385,3 +390,9 @@ def _samples(name: str, manifest: Path, alternative: int, stem: int, start: int,
     from ..web import sessions, tiles
 
     return tiles.samples(sessions.load(name, manifest).answer(alternative).path(stem), start, frames)
+
+
+def _similar(name: str, manifest: Path, alternative: int, query: Mapping[str, str]) -> dict[str, Any]:
+    from ..web import sessions, similar
+
+    return similar.answer(sessions.load(name, manifest).answer(alternative), query)

@@ -108,16 +108,28 @@ def _require_exact(name: str, message: OscMessage) -> None:
             )
 
 
+def _require_short(name: str, message: bytes) -> None:
+    """Raises BadRequest where a message is too long for this door."""
+    if len(message) > MAX_DATAGRAM:
+        raise BadRequest(
+            f"{name}: the message has {len(message)} bytes; over OSC it may have {MAX_DATAGRAM}.",
+            "Leave it in the inbox of the drop folder, which takes longer ones.",
+        )
+
+
 def encode(message: Message, key: str | None = None) -> bytes:
     """A message as one datagram; where it does not fit, an error's text is shortened, and stems are not named.
 
     `key`: of the daemon that is asked, empty for none; left out: that of the user's own, which the settings tell of.
+    Raises BadRequest where a request does not fit.
     """
     if isinstance(message, Verb) and not isinstance(message, Hello):
         if key is None:
             settings = config.load()
             key = heartbeat.key(settings.spool, settings.osc_port)
-        return _encode(message, [KEY, key] if key else [])
+        request = _encode(message, [KEY, key] if key else [])
+        _require_short(message.name, request)
+        return request
     datagram = _encode(message)
     if len(datagram) > MAX_DATAGRAM and isinstance(message, Failed):
         short = {name: protocol.shorten(getattr(message, name), SHORT_TEXT) for name in ("message", "hint")}
@@ -198,6 +210,7 @@ class OscDoor(asyncio.DatagramProtocol):
         try:
             name, fields = protocol.osc_fields(address, message.params)
             self._admit(name, fields.pop(KEY, ""))
+            _require_short(name, message.dgram)
             _require_exact(name, message)
             verb = protocol.parse(name, fields)
             self._handle(verb, self._sink(verb, sender))

@@ -15,7 +15,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ..errors import BadRequest, ClipUnreadable
+from ..errors import BadRequest
+from .reading import opened as _open
+from .reading import stretch as _stretch
 
 COLUMNS = 256
 # Window of the spectrogram: the power of two next to this.
@@ -111,13 +113,6 @@ def samples(path: Path, start: int, frames: int) -> bytes:
     return block.astype("<f4", copy=False).tobytes()
 
 
-def _open(path: Path) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(path)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise ClipUnreadable(f"The stem {path.name} cannot be read.", "Separate the clip again.") from error
-
-
 def _block(
     files: Sequence[soundfile.SoundFile], geometry: Geometry, first: int, columns: int, hop: int
 ) -> NDArray[np.uint8]:
@@ -160,13 +155,3 @@ def _frames(file: soundfile.SoundFile, centres: NDArray[np.int64], n_fft: int) -
     span = _stretch(file, int(starts[0]), int(starts[-1] - starts[0]) + n_fft)
     windows = np.lib.stride_tricks.sliding_window_view(span, n_fft, axis=1)
     return windows[:, starts - starts[0]].transpose(1, 0, 2)
-
-
-def _stretch(file: soundfile.SoundFile, start: int, frames: int) -> NDArray[np.float32]:
-    """(channels, frames) from `start`, which may lie before the beginning; silence beyond the ends."""
-    stretch = np.zeros((file.channels, frames), dtype=np.float32)
-    begin, end = max(start, 0), min(start + frames, file.frames)
-    if begin < end:
-        file.seek(begin)
-        stretch[:, begin - start : end - start] = file.read(end - begin, dtype="float32", always_2d=True).T
-    return stretch
