@@ -298,7 +298,7 @@ def test_similar_events_are_offered_and_added_by_keys(edit: Edit) -> None:
     press = editor.page.keyboard.press
     press("Shift+S")
     editor.says("Select first the box")
-    events = [{"start": 2.0 + k, "end": 2.5 + k, "likeness": 0.9 - 0.1 * k} for k in range(5)]
+    events = [{"start": 2.0 + k, "end": 2.5 + k, "likeness": 0.98 - 0.04 * k} for k in range(5)]
     editor.page.route("**/similar?*", answering(events))
     editor.drag((0.1, 0.3), (0.15, 0.5))
     with editor.page.expect_request("**/similar?*") as request:
@@ -307,9 +307,9 @@ def test_similar_events_are_offered_and_added_by_keys(edit: Edit) -> None:
     assert float(query["start"][0]) == pytest.approx(editor.box["start"], abs=0.01) and query["stem"] == ["1"]
     editor.says("5 similar events found")
     ghosts = editor.page.locator("#ghosts g")
-    assert ghosts.all_text_contents() == ["90 %", "80 %", "70 %", "60 %"]
+    assert ghosts.all_text_contents() == ["98 %", "94 %", "90 %", "86 %"]
     expect(editor.by_id("add-similar")).to_have_text("Add 4")
-    editor.by_id("likeness").fill("75")
+    editor.by_id("likeness").fill("92")
     expect(editor.by_id("add-similar")).to_have_text("Add 2")
     press("Enter")
     assert [words.split(", ")[1] for words in editor.boxes[1:]] == ["0:02.00 to 0:02.50", "0:03.00 to 0:03.50"]
@@ -323,6 +323,23 @@ def test_similar_events_are_offered_and_added_by_keys(edit: Edit) -> None:
     press("Escape")
     expect(ghosts).to_have_count(0)
     assert len(editor.boxes) == 1
+
+
+def test_similar_events_are_those_of_the_clip(edit: Edit) -> None:
+    editor = edit("tones")  # where a tone swells every second
+    editor.drag((2 / TONES_S, 0.55), (3 / TONES_S, 0.64))
+    with editor.page.expect_response("**/similar?*") as response:
+        editor.by_id("find-similar").click()
+    events = response.value.json()["events"]
+    assert len(events) >= 5
+    editor.says(f"{len(events)} similar events found")
+    editor.by_id("add-similar").click()
+    starts = editor.page.locator("#boxes .box").evaluate_all(
+        "all => all.map((one) => one.getBoundingClientRect().left)"
+    )
+    second = pixels(editor, [(1 / TONES_S, 0)])[0, 0]
+    apart = (np.array(starts[1:]) - starts[0]) / second
+    assert len(apart) >= 5 and np.abs(apart - apart.round()).max() < 0.05 and len(set(apart.round())) == len(apart)
 
 
 def test_a_region_is_refined_and_previewed(edit: Edit, daemon: Process) -> None:

@@ -47,9 +47,9 @@ export async function loadTile(session, level, index, signal) {
 }
 
 /** Where the clip has more of what is in a box: [{start, end, likeness}], the likest first. */
-export async function loadSimilar({ session }, { stem, start, end, low, high }) {
+export async function loadSimilar({ address }, { stem, start, end, low, high }) {
   const query = new URLSearchParams({ stem, start, end, low, high });
-  return (await (await ask(`sessions/${encodeURIComponent(session)}/similar?${query}`)).json()).events;
+  return (await (await ask(`${address}/similar?${query}`)).json()).events;
 }
 
 /** Interleaved samples of a stem. */

@@ -9,8 +9,8 @@ import { focusBox } from "./layer.js";
 import { outline, xOf, yOf } from "./outlines.js";
 import { say } from "./status.js";
 
-/** How alike they are at first. */
-const LEAST = 0.6;
+/** How alike they are at first: takes of one sound are. */
+const LEAST = 0.85;
 
 /** What would be added: a box like the one that was asked for, for each event that is alike enough. */
 const offered = ({ box, events, least }) =>
@@ -27,7 +27,7 @@ export function showSimilar(state) {
     say("Looking for similar events.");
     let events = [];
     try {
-      events = await loadSimilar(state.result.session, box);
+      events = await loadSimilar(state.heard, box);
     } catch (error) {
       asked = null;
       return say(`Similar events are not to be had here. ${error.message}`, true);
