@@ -131,7 +131,7 @@ def test_a_fine_scrawl_is_coarsened_until_it_can_be_sent(edit: Edit) -> None:
     editor = edit("tones")
     editor.page.keyboard.press("Shift+B")
     editor.by_id("brush-size").fill("4")
-    up_and_down = [(0.05 + 0.9 * (k % 2), 0.05 + 0.9 * k / 40) for k in range(41)]
+    up_and_down = [(0.05 + 0.9 * (k % 2), 0.05 + 0.9 * k / 20) for k in range(21)]
     stroke(editor, up_and_down)
     (box,) = asked(editor)
     region = box.region

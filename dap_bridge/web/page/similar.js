@@ -68,7 +68,7 @@ export function showSimilar(state) {
   /** What is offered is of the box as it was. */
   function showBoxes() {
     const { current } = boxes;
-    byId("find-similar").disabled = !current || isSpan(current);
+    byId("find-similar").hidden = !current;
     if (state.similar && current !== state.similar.box) drop();
   }
 
