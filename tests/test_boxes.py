@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dap_bridge.cli import main
-from dap_bridge.domain import Box, ChannelRef, ClipRef, Op
+from dap_bridge.domain import Box, ChannelRef, ClipRef, Mask, Op
 from dap_bridge.errors import BadRequest
 from dap_bridge.jobs.sessions import Session, Sessions
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.refine.request import Refine
 from tests.conftest import Start
+from tests.jobs.regions import Region
 
 GOOD = "stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000"
 
@@ -24,8 +25,8 @@ GOOD = "stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000"
 def test_a_box_is_read_in_any_order_and_written_as_it_is_read() -> None:
     box = Box.parse("high=4000, op=deactivate,low=200,start=1.2 ,end=2.0,stem=1")
     assert box == Box(1, Op.DEACTIVATE, 1.2, 2.0, 200.0, 4000.0)
-    full = Box.parse(f"{GOOD},strength=0.5,feather=0.02")
-    assert (full.strength, full.feather) == (0.5, 0.02)
+    full = Box.parse(f"{GOOD},strength=0.5,feather=0.02,feather_octaves=0.5,mask=log:3x2:1.4.1")
+    assert (full.strength, full.feather, full.feather_octaves, full.mask) == (0.5, 0.02, 0.5, "log:3x2:1.4.1")
     assert Box.parse(full.as_text()) == full
     assert Box.parse(box.as_text()) == box
 
@@ -49,6 +50,23 @@ BAD = {
     "that says it twice": (f"{GOOD},low=3", "low is given twice"),
     "with a field of another kind": (f"{GOOD},gain=3", "none of"),
     "empty": ("", "none of"),
+    "of a feather as wide as hearing": (f"{GOOD},feather_octaves=5", "feather_octaves must be from 0 to 4"),
+    "with no mask after the word": (f"{GOOD},mask=", "mask must be linear or log"),
+    "with a mask of another axis": (f"{GOOD},mask=mel:1x1:0.1", "mask must be linear or log"),
+    "with a mask without cells": (f"{GOOD},mask=linear:0x1:0.1", "mask must be linear or log"),
+    "with a mask of halves": (f"{GOOD},mask=linear:1x1:0.-1", "mask must be linear or log"),
+    "with a mask that turns on for nothing": (f"{GOOD},mask=linear:2x1:1.0.1", "the first alone may be 0"),
+    "with digits that are none": (f"{GOOD},mask=linear:1x1:0.\u0661", "mask must be linear or log"),
+    "with a mask of 513 columns": (f"{GOOD},mask=linear:513x2:0.1026", "513 columns, 512 at most"),
+    "with a mask of 513 rows": (f"{GOOD},mask=linear:2x513:0.1026", "513 rows, 512 at most"),
+    "with a mask that ends too early": (f"{GOOD},mask=linear:2x2:1.2", "runs of 3 cells, its grid 4"),
+    "with a mask that goes on": (f"{GOOD},mask=linear:2x2:1.2.2", "runs of 5 cells, its grid 4"),
+    "with a mask that is off": (f"{GOOD},mask=linear:2x2:4", "no cell that is on"),
+    "with a mask of 5000 runs": (f"{GOOD},mask=linear:500x10:{'.'.join('1' * 5000)}", "more than 4096 runs"),
+    "with a mask below hearing": (
+        GOOD.replace("low=200,high=4000", "low=1,high=20") + ",mask=log:1x1:0.1",
+        "begin at 20 Hz",
+    ),
 }
 
 
@@ -59,9 +77,42 @@ def test_a_bad_box_is_refused_by_its_number_and_reason(name: str) -> None:
         protocol.parse("refine", {"session": "a", "box": [GOOD, text]})
 
 
+def test_any_mask_is_written_as_it_is_read_and_keeps_its_cells() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        drawn = generator.random(generator.integers(1, 64, 2)) < generator.random()
+        drawn.flat[generator.integers(drawn.size)] = True
+        region = Region(drawn, 1.2, 2.0, 200, 4000, log=bool(generator.integers(2)))
+        box = Box.parse(region.text(1, "deactivate"))
+        assert box.mask == region.mask == box.region.as_text()
+        assert Box.parse(box.as_text()) == box
+        assert np.array_equal(np.frombuffer(box.region.cells, np.uint8).reshape(drawn.T.shape), drawn.T)
+
+
+def test_the_longest_mask_there_can_be_is_read() -> None:
+    runs = [100] * 2456 + [10] * 1639
+    box = f"{GOOD},mask=linear:512x512:{'.'.join(map(str, [*runs, 512 * 512 - sum(runs)]))}"
+    assert len(runs) == 4095
+    assert len(box) > 14_000
+    assert protocol.parse("refine", {"session": "a", "box": [box]})
+
+
+@pytest.mark.parametrize(
+    ("axis", "low", "edges"),
+    [("linear", 200.0, [200, 1000, 1800]), ("log", 450.0, [450, 900, 1800]), ("log", 0.0, [0, 189.736660, 1800])],
+)
+def test_rows_divide_the_band_evenly_in_hertz_or_in_octaves(axis: str, low: float, edges: list[float]) -> None:
+    assert Mask.parse(f"{axis}:1x2:1.1").hertz(low, 1800) == pytest.approx(edges)
+
+
 def test_ten_thousand_boxes_are_refused() -> None:
     with pytest.raises(BadRequest, match="200"):
         protocol.parse("refine", {"session": "a", "box": [GOOD] * 10_000})
+
+
+def test_a_box_longer_than_any_mask_makes_it_is_refused() -> None:
+    with pytest.raises(BadRequest, match="16384 characters"):
+        protocol.parse("refine", {"session": "a", "box": [f"{GOOD},mask={'9' * 20_000}"]})
 
 
 @pytest.mark.parametrize("session", ["", "a b", "relative/manifest.json", "../a"])

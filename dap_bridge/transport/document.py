@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..config import LOOPBACK, Settings, default_spool
-from ..domain import Alternative, Guided, Manifest, State, Stem
+from ..domain import MAX_RUNS, MAX_SIDE, Alternative, Guided, Manifest, State, Stem
 from ..errors import DapError
 from ..messages import Message
 from ..verbs.request import Verb
+from ..web.similar import MOST_EVENTS
 from . import osc, protocol, schema
 from .dropfolder import MAX_BYTES
 from .events import EVENTS
@@ -129,9 +130,37 @@ refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}
 - `GET sessions/SESSION`: what a finished job made (JSON), without paths.
 - `GET sessions/SESSION/tiles/LEVEL/INDEX`: a tile of the spectrogram, as `dap_bridge/web/tiles.py` says.
 - `GET sessions/SESSION/stems/STEM?start=FRAME&frames=COUNT`: samples, float32, little-endian, interleaved.
+- `GET sessions/SESSION/similar?stem=STEM&start=SECONDS&end=SECONDS&low=HZ&high=HZ`: where else what is there is heard:
+  `{{"events": [{{"start", "end", "likeness"}}, …]}}`, the likeliest first, likeness up to 1, {events} at most, each as
+  long as what was asked for and none overlapping it. STEM is looked into where most of what is there is its own; else,
+  and without it, the sum of the stems is.
 - `POST messages`: one JSON object as in the drop folder, at most {bytes} bytes; answered with a list of the events that
   it brings at once.
 - `GET events?job=JOB`: server-sent events: `welcome`, then how the job stands and all that happens to it.
+"""
+
+
+REGIONS = """\
+## Regions
+
+A box is a rectangle; with a `mask` it is a region of any shape in that rectangle, as a brush or a lasso draws it, with
+the same promises. `start`, `end`, `low` and `high` are the mask's bounds, and all else is said as of a box. The mask is
+a grid of cells that are on or off, as text: `AXIS:COLUMNSxROWS:RUNS`.
+
+- COLUMNS divide the time from `start` to `end` evenly, ROWS the band from `low` to `high`: evenly in Hz where AXIS is
+  `linear`, in octaves where it is `log`. Rows in octaves begin at 20 Hz where `low` is below that; the first one then
+  reaches down to `low`. Each is {side} at most.
+- RUNS are lengths of cells that are off, on, off …, joined by dots, column after column from `start`, in each of them
+  from `low` to `high`. The first may be 0, and no other. They add up to COLUMNS x ROWS; there are {runs} at most, and
+  at least one cell is on.
+
+So `log:3x2:1.4.1` is three columns of two rows: the first cell off, four on, the last off.
+
+Cells that are finer than the spectrograms that a correction works on count there by the share of their area that is on.
+Where a region is on, full strength holds exactly, from some 25 ms and 90 Hz inside its edge on. `feather` and
+`feather_octaves` begin at that edge. In a manifest a box has the same text as `mask`, or null.
+
+Masks make requests long: what one datagram does not hold goes through the drop folder.
 """
 
 
@@ -158,9 +187,10 @@ def document() -> str:
             bytes=MAX_BYTES,
             heartbeat=defaults["heartbeat_s"].default,
         ),
-        HTTP.format(bytes=MAX_BODY),
+        HTTP.format(bytes=MAX_BODY, events=MOST_EVENTS),
         "## Verbs\n",
         *(_message(model) for model in protocol.VERBS.values()),
+        REGIONS.format(side=MAX_SIDE, runs=MAX_RUNS),
         "## Events\n",
         *(_message(model) for model in EVENTS.values()),
         _table("## The manifest", Manifest),

@@ -25,7 +25,7 @@ from .sessions import Session
 from .tiles import Geometry
 
 # Answers at the most, and the likeness that they have at least: takes of one sound have 0.85 and more, other sounds
-# that begin and die away alike up to 0.73, and noise of the same colour half.
+# that begin and die away alike up to 0.7.
 MOST_EVENTS = 64
 LEAST_LIKENESS = 0.75
 # Of a window: short enough for a click, or as long as a narrow band needs for so many bins, if the event lasts as long.
@@ -35,11 +35,12 @@ LEAST_WINDOW, LONGEST_WINDOW_S = 64, 0.37
 # Windows over any one sample, and places in time of an event and of a clip at the most: longer ones are looked at more
 # coarsely, so that an hour takes seconds and some ten megabytes.
 OVERLAP = 4
-MOST_PLACES, MOST_CLIP_PLACES = 256, 1 << 20
+MOST_PLACES, MOST_CLIP_PLACES = 256, 1 << 18
 # Parts of a band, evenly in octaves: enough to tell spectra apart, few enough to forgive a little of pitch.
 BANDS = 24
-# dB below the event's loudest point, where nothing is heard any more.
-RANGE_DB = 50.0
+# dB below the event's loudest point, from where on all is silence: more, and whatever begins and dies away is alike;
+# less, and a softer take is lost.
+RANGE_DB = 35.0
 # Share of the event's own contrast (its deviation in dB) below which another place is flat, and no event.
 FLAT = 0.25
 # A stem is looked into where it has this share of the energy in the box; else the mixture is, which has all of it.

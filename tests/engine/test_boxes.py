@@ -17,7 +17,7 @@ from dap_bridge.engine.methods.consensus.learned import Learned, dump, restore
 from dap_bridge.engine.methods.consensus.priors import Evidence, relabel
 from dap_bridge.engine.methods.consensus.recipe import ConsensusRecipe
 from dap_bridge.engine.methods.consensus.separation import separate
-from dap_bridge.engine.signal.boxes import ChunkBox, fill, membership
+from dap_bridge.engine.signal.boxes import Cells, ChunkBox, fill, membership
 from dap_bridge.engine.signal.stft import magnitude
 
 from .hearing import heard
@@ -56,6 +56,51 @@ def test_a_box_belongs_wholly_inside_and_fades_over_its_feather() -> None:
 def test_a_box_from_zero_hertz_reaches_to_the_very_bottom() -> None:
     whole = replace(BOX, low=0.0, feather=0.0, octaves=0.0)
     assert membership(whole, HERTZ, SECONDS)[0].sum() == ((SECONDS >= 0.5) & (SECONDS <= 1)).sum()
+
+
+def region(on: Tensor, rows: Tensor) -> ChunkBox:
+    """Cells of ones and zeros (rows, columns) in BOX."""
+    seconds = torch.linspace(BOX.start, BOX.end, on.shape[1] + 1, dtype=torch.float64)
+    return replace(BOX, drawn=Cells(on.double(), rows.double(), seconds))
+
+
+def test_a_region_belongs_where_it_is_drawn_and_fades_both_ways_around_that() -> None:
+    """An L, of which the cell at the upper right is left out."""
+    drawn = region(torch.tensor([[1, 1], [1, 0]]), torch.tensor([400, 600, 800]))
+    belongs = membership(drawn, HERTZ, SECONDS)
+    low, high = (HERTZ >= 400) & (HERTZ <= 600), (HERTZ > 600) & (HERTZ <= 800)
+    left, right = (SECONDS >= 0.5) & (SECONDS <= 0.75), (SECONDS > 0.75) & (SECONDS <= 1)
+    assert (belongs[low][:, left | right] == 1).all() and (belongs[high][:, left] == 1).all()
+    corner = belongs[high][:, right]
+    assert corner.max() < 1
+    assert (corner[:, SECONDS[right] > 0.86].diff(dim=0) <= 0).all(), "from below, over half an octave"
+    assert ((corner > 0) & (corner < 1)).any()
+    assert membership(replace(drawn, octaves=0.0, feather=0.0), HERTZ, SECONDS)[high][:, right].max() == 0
+    assert (belongs <= membership(BOX, HERTZ, SECONDS)).all(), "nowhere more than the box does"
+
+
+def test_a_region_that_is_drawn_all_over_is_the_box() -> None:
+    everywhere = region(torch.ones(40, 60), torch.linspace(400, 800, 41))
+    torch.testing.assert_close(membership(everywhere, HERTZ, SECONDS), membership(BOX, HERTZ, SECONDS))
+
+
+def test_rows_in_octaves_and_rows_in_hertz_say_the_same_of_the_same_shape() -> None:
+    hertz = torch.linspace(0, 22_050, 4097)
+    octaves = region(torch.tensor([[1, 0], [0, 1], [0, 1], [0, 0]]), torch.tensor([500, 1000, 2000, 4000, 8000]))
+    even = torch.zeros(15, 2)
+    even[0, 0] = even[1:7, 1] = 1
+    linear = region(even, torch.arange(500, 8001, 500))
+    torch.testing.assert_close(membership(octaves, hertz, SECONDS), membership(linear, hertz, SECONDS))
+
+
+def test_cells_finer_than_the_grid_count_by_their_area() -> None:
+    """Every other row of 1 Hz, every third column of a millisecond: a sixth of what is there."""
+    on = (torch.arange(400)[:, None] % 2 == 0) & (torch.arange(500) % 3 == 0)
+    fine = replace(region(on, torch.linspace(400, 800, 401)), feather=0.0, octaves=0.0)
+    belongs = membership(fine, HERTZ, SECONDS)
+    inside = belongs[(HERTZ > 410) & (HERTZ < 790)][:, (SECONDS > 0.52) & (SECONDS < 0.98)]
+    assert inside.shape[0] > 20 and inside.shape[1] > 20
+    torch.testing.assert_close(inside, torch.full_like(inside, 1 / 6), atol=0.05, rtol=0)
 
 
 def test_what_a_box_takes_from_one_goes_to_the_others_in_their_proportion() -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dap_bridge import presets
 from dap_bridge.engine.methods.consensus.recipe import Boxes, ConsensusRecipe
-from dap_bridge.engine.signal.boxes import ChunkBox
+from dap_bridge.engine.signal.boxes import Cells, ChunkBox
 from dap_bridge.engine.signal.silence import silence
 from dap_bridge.engine.signal.stems import apply_masks
 
@@ -73,6 +73,19 @@ def test_where_a_later_box_gives_the_stem_back_it_sounds(recipe: ConsensusRecipe
     silent = replace(box, end=0.75)
     assert energy(first, silent) < 1e-6 * energy(noise / 2, silent)
     assert energy(first, back) > 0.9 * energy(noise, back)
+
+
+def test_a_region_drawn_in_a_box_gives_back_what_the_box_took(recipe: ConsensusRecipe, noise: Tensor) -> None:
+    """Its rectangle is the box, of which it is the lower half to begin with, and the upper half then."""
+    halves = [torch.tensor(edges, dtype=torch.float64) for edges in ((1000, 2000, 3000), (0.4, 0.75, 1.1))]
+    back = replace(BOX, active=True, drawn=Cells(torch.eye(2, dtype=torch.float64), *halves))
+    first = stems(noise, 2, [BOX, back], recipe)[0]
+    low, high = replace(BOX, high=1800.0), replace(BOX, low=2250.0)
+    early, late = {"end": 0.7}, {"start": 0.8}
+    for heard in (replace(low, **early), replace(high, **late)):
+        assert energy(first, heard) > 0.9 * energy(noise, heard)
+    for silent in (replace(low, **late), replace(high, **early)):
+        assert energy(first, silent) < 1e-5 * energy(noise / 2, silent), "as beside a box that gives back"
 
 
 def test_a_tone_close_to_the_box_is_left_alone(own: Boxes, noise: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import tomli_w
 
 from dap_bridge.domain import Job
 from dap_bridge.jobs import worker
@@ -48,3 +50,12 @@ def clip(write_clip: Callable[..., Path]) -> Path:
     buzz = np.sign(np.sin(2 * np.pi * 220 * time)) * (1 + np.sin(2 * np.pi * 1.3 * time))
     bursts = generator.standard_normal(len(time)) * (np.sin(2 * np.pi * 4 * time) > 0.5)
     return write_clip(0.1 * np.stack([buzz + bursts, 0.5 * buzz + bursts]).astype(np.float32), RATE)
+
+
+@pytest.fixture
+def three_chunks(quick_presets: Path) -> str:
+    """A preset that cuts the clip in three."""
+    table = tomllib.loads((quick_presets / "quick.toml").read_text(encoding="utf-8"))
+    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.1}
+    (quick_presets / "short.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    return "short"

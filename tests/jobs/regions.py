@@ -38,14 +38,14 @@ class Region:
         spaced = np.geomspace if self.log else np.linspace
         return spaced(self.low, self.high, len(self.drawn) + 1)
 
-    def energy(self, stem: NDArray[np.float32], rate: int, drawn: bool = True, margin: float = 1) -> float:
-        """Of (channels, frames), in windows whose main lobes lie wholly in cells that are drawn, or wholly in those of
-        its rectangle that are not.
+    def energy(self, stem: NDArray[np.float32], rate: int, drawn: bool = True) -> float:
+        """Of (channels, frames), in windows that lie wholly in cells that are drawn, or wholly in those of its
+        rectangle that are not; away from the edge: twice as long and as wide as they are.
 
         A Blackman-Harris window sees 92 dB less of what is outside its main lobe, eight bins wide.
         """
         window = 2 ** round(np.log2(0.046 * rate))
-        half, lobe = margin * window / 2 / rate, margin * 4 * rate / window
+        half, lobe = window / rate, 8 * rate / window
         bins, times, values = stft(
             stem, rate, "blackmanharris", nperseg=window, noverlap=window * 3 // 4, boundary=None, padded=False
         )

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-import tomli_w
 
 from dap_bridge.engine.methods.consensus import boxes
 from dap_bridge.errors import BadRequest
@@ -78,15 +76,6 @@ def test_the_manifest_tells_how_much_changed_outside_the_boxes(do: Do, clip: Pat
     changed = do("refine", "two", session="first", box=[text(1, "deactivate", MIDDLE)])["changes"]
     assert [entry["stem"] for entry in changed] == [1, 2]
     assert all(-100 < entry["outside_db"] < 0 for entry in changed)
-
-
-@pytest.fixture
-def three_chunks(quick_presets: Path) -> str:
-    """A preset that cuts the clip in three."""
-    table = tomllib.loads((quick_presets / "quick.toml").read_text(encoding="utf-8"))
-    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.1}
-    (quick_presets / "short.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    return "short"
 
 
 def test_in_a_clip_of_many_chunks_a_box_holds_across_their_seams(do: Do, clip: Path, three_chunks: str) -> None:

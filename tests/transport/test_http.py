@@ -268,6 +268,9 @@ def useless_boxes() -> list[list[str]]:
         {"feather": -1},
         {"start": -1},
         {"path": "/etc/passwd"},
+        {"mask": "linear:513x1:0.513"},
+        {"mask": "linear:2x2:4"},
+        {"mask": "log:9999999999x1:0.1"},
     ]
     texts = [",".join(f"{name}={value}" for name, value in (box | values).items()) for values in [{}, *wrong]]
     return [texts[:1] * 10_000, *([text] for text in texts[1:]), [""]]
@@ -318,6 +321,13 @@ def test_a_message_that_is_cut_short_is_no_matter(door: Door) -> None:
         "sessions/demo/stems/1?start=0&frames=99999999999999999999",
         "sessions/demo/stems/1?frames=10",
         "sessions/demo/stems/nan?start=0&frames=10",
+        "sessions/demo/similar",
+        "sessions/demo/similar?stem=1&start=0.1&end=0.2&low=100&high=nan",
+        "sessions/demo/similar?stem=1&start=0.2&end=0.1&low=100&high=200",
+        "sessions/demo/similar?stem=1&start=0.1&end=0.2&low=100&high=50",
+        "sessions/demo/similar?stem=1&start=1e9&end=2e9&low=100&high=200",
+        "sessions/demo/similar?stem=9&start=0.1&end=0.2&low=100&high=200",
+        "sessions/demo/similar?stem=1e9&start=0.1&end=0.2&low=100&high=200",
         "sessions/demo/tiles/99/0",
         "sessions/demo/tiles/0/99999",
         "sessions/demo/tiles/-1/0",

@@ -13,11 +13,12 @@ import pytest
 from pythonosc.parsing import osc_types
 
 from dap_bridge.config import LOOPBACK
-from dap_bridge.errors import PortTaken, UnknownJob
+from dap_bridge.errors import BadRequest, PortTaken, UnknownJob
 from dap_bridge.transport import control, events, osc, protocol
 from dap_bridge.transport.door import Sink
 from dap_bridge.transport.events import Event
 from dap_bridge.transport.osc import Malformed, OscDoor
+from dap_bridge.verbs.refine.request import Refine
 from dap_bridge.verbs.request import Verb
 from dap_bridge.verbs.separate.request import Separate
 
@@ -133,6 +134,31 @@ def test_a_refused_message_is_answered_with_the_reason_and_its_job() -> None:
         assert "sources" in refused.message
 
     play(scene)
+
+
+def test_what_no_datagram_holds_is_told_of_the_drop_folder() -> None:
+    mask = "linear:64x64:" + ".".join("1" * 4096)
+    box = f"stem=1,op=deactivate,start=1,end=2,low=200,high=4000,mask={mask}"
+    short, long = (Refine(job="a", session="b", box=(box,) * count) for count in (0, 2))
+
+    async def scene(rig: Rig) -> None:
+        caller = Caller(rig.door)
+        message = osc.OscMessageBuilder("/dap/refine")
+        for value in protocol.osc_arguments(long)[1]:
+            message.add_arg(value)
+        caller.send(message.build().dgram)
+        refused = await caller.receive()
+        assert isinstance(refused, events.Failed)
+        assert (refused.job, refused.code) == ("a", "bad_request")
+        assert "8192" in refused.message
+        assert "drop folder" in refused.hint
+        assert rig.seen == []
+
+    play(scene)
+    assert len(osc.encode(short)) <= protocol.MAX_DATAGRAM
+    with pytest.raises(BadRequest, match="8192") as caught:
+        osc.encode(long)
+    assert "drop folder" in caught.value.hint
 
 
 def asking(start: Any, kind: str) -> bytes:

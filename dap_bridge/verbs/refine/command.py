@@ -33,7 +33,9 @@ COMMAND = Command(
     (
         click.argument("session"),
         click.option(
-            "--box", multiple=True, help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1]"
+            "--box",
+            multiple=True,
+            help="stem=1,op=deactivate,start=1.2,end=2.0,low=200,high=4000[,strength=1][,mask=log:3x2:1.4.1]",
         ),
         *SPANS,
         click.option("--keep/--replace", default=True, help="After the boxes there are, or instead of them."),
