@@ -194,8 +194,10 @@ def test_a_box_in_a_box(edit: Edit) -> None:
     editor.page.mouse.click(*editor.at(0.25, 0.65))
     assert editor.box == outer, "a click selects what lies there, and puts the playhead there"
     until(lambda: abs(editor.clock - 2.0) < 0.05)
+    editor.drag((0.15, 0.15), (0.65, 0.75))
     editor.page.mouse.click(*editor.at(0.4, 0.5))
-    assert editor.box == inner, "the smallest of them"
+    assert editor.box == inner, "the smallest of them, also where a larger one was drawn over it"
+    editor.by_id("undo").click()
 
     editor.drag((0.35, 0.3), (0.35, 0.35))  # by the outline of what is selected
     moved = editor.box
