@@ -78,7 +78,7 @@ def test_no_module_is_left_over_and_all_are_loaded_at_once() -> None:
 
 
 def test_the_state_knows_nothing_of_who_shows_it() -> None:
-    assert reached("state.js") == {"state.js", "boxes.js", "view.js"}
+    assert reached("state.js") == {"state.js", "boxes.js", "combs.js", "view.js"}
     assert not [name for name in reached("state.js") if re.search(r"\b(document|window)\b", MODULES[name])]
 
 

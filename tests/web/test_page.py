@@ -63,7 +63,9 @@ def test_boxes_by_mouse(edit: Edit) -> None:
     assert (round(drawn["start"]), round(drawn["end"])) == (2, 4)
     assert 30 < drawn["low"] < drawn["high"] < TONES_RATE / 2
 
+    editor.page.keyboard.press("z")
     editor.drag((0.375, 0.4), (0.5, 0.4))  # taken in the middle: moved
+    editor.page.keyboard.press("d")
     moved = editor.box
     assert round(moved["start"] - drawn["start"], 1) == round(moved["end"] - drawn["end"], 1) == 1.0
     assert (moved["low"], moved["high"]) == (drawn["low"], drawn["high"])

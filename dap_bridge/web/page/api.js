@@ -47,6 +47,12 @@ export async function loadTile(session, level, index, signal) {
   return new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
 }
 
+/** Where the clip has more of what is in a box: [{start, end, likeness}], the likest first. */
+export async function loadSimilar({ address }, { stem, start, end, low, high }) {
+  const query = new URLSearchParams({ stem, start, end, low, high });
+  return (await (await ask(`${address}/similar?${query}`)).json()).events;
+}
+
 /** Interleaved samples of a stem. */
 export async function loadSamples(session, stem, start, frames) {
   const query = `start=${start}&frames=${frames}&revision=${session.revision}`;

@@ -22,6 +22,14 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** As `element`, of a drawing: svg("path", {class: "line"}). */
+export function svg(tag, attributes = {}, ...children) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
 /** Calls `act` once before the next picture, however often it was asked for. */
 export function eachFrame(act) {
   let asked = false;

@@ -1,21 +1,25 @@
-// The spectrogram as something to touch: boxes are drawn, moved, resized with mouse, finger or keys; the view is moved.
-// Changes `boxes`, `draft`, `view`, with a click the playhead, and with a drag of full height the `loop`; reads what
-// dragging does from `tool`.
+// The spectrogram as something to touch: boxes are drawn, moved, resized with mouse, pen, finger or keys; the view is moved.
+// Changes `boxes`, `draft`, `similar`, `view`, and with a click the playhead; reads what dragging does from `tool` and `how`.
+//
+// A drawing tool draws wherever a drag begins, in a box, too. What is drawn is moved by its tag, and the selected one by its
+// outline; with the tool `select`, or with Ctrl in every tool, from anywhere inside.
 
 import { byId, STILL } from "./dom.js";
+import { addAt, draftOf, draws, finish } from "./drawing.js";
 import { ARROWS } from "./keys.js";
-import { focusBox } from "./layer.js";
 import { moveBox } from "./moving.js";
 import { clock, pitch } from "./words.js";
 
 const NUDGE = 8;
 const FINE = 1;
-/** Pixels from the upper and the lower edge that are meant for the edge. */
-const NEAR = 12;
+const LEFT = 0;
+const MIDDLE = 1;
+/** The other end of a pen. */
+const ERASER = 5;
 
 export function listenToField(state) {
   const field = new Field(state);
-  return { newBox: () => field.addAt(state.position / state.opened.rate), onBox: (event) => field.key(event) };
+  return { newBox: () => addAt(state, state.position / state.opened.rate), onBox: (event) => field.key(event) };
 }
 
 class Field {
@@ -34,17 +38,12 @@ class Field {
     on("contextmenu", (event) => event.preventDefault());
   }
 
-  /** A new box in the middle of what is looked at, for whoever has no pointer. */
-  addAt(seconds) {
-    const { view } = this;
-    const wide = (view.end - view.start) / 8;
-    const start = Math.min(Math.max(seconds, view.start), view.end - wide);
-    const [high, low] = [0.4, 0.6].map((share) => view.frequency(share * view.height));
-    this._add({ start, end: start + wide, low, high });
-  }
-
-  /** A key on a focused box; gives whether it was one. Shift moves the far edges; Alt goes in fine steps. */
+  /**
+   * A key on a focused box, or Escape while something is drawn or offered; gives whether it was one. Shift moves the far
+   * edges; Alt goes in fine steps.
+   */
   key(event) {
+    if (event.key === "Escape" && this._giveUp()) return true;
     const box = this.boxes.current;
     const direction = ARROWS[event.key];
     if (!box || !event.target.closest(".box") || !direction || event.ctrlKey || event.metaKey) return false;
@@ -53,31 +52,45 @@ class Field {
     return true;
   }
 
+  /** Whether there was something to give up. */
+  _giveUp() {
+    const { draft, similar } = this.state;
+    if (draft) Object.assign(this, { gesture: null }).view.held = false;
+    this.state.set({ draft: null, similar: null });
+    return draft !== null || similar !== null;
+  }
+
   _at(event) {
     const { left, top } = this.place.getBoundingClientRect();
     return { x: event.clientX - left, y: event.clientY - top };
   }
 
   _down(event) {
-    if (event.button > 1) return;
+    if (event.button > MIDDLE && event.button !== ERASER) return;
     const at = this._at(event);
     this.pointers.set(event.pointerId, at);
     this.place.setPointerCapture(event.pointerId);
     this.view.held = true;
     if (this.pointers.size === 2) return this._beginPinch();
-    const shown = event.target.closest(".box:not(#draft)");
-    const handle = event.target.closest(".handle");
     event.preventDefault(); // no selection of text; the focus is set here
-    if (shown && event.button === 0) {
+    const shown = event.target.closest(".box");
+    const tool = event.button === MIDDLE ? "pan" : event.ctrlKey || event.metaKey ? "select" : this.state.tool;
+    const takes = event.target.closest(".handle, .tag, .grip") || tool === "select";
+    if (shown && takes && event.button === LEFT) {
       shown.focus();
-      const box = this.boxes.current;
+      const handle = event.target.closest(".handle");
       const edges = handle ? [handle.dataset.x, handle.dataset.y] : null;
-      this.gesture = { kind: "edit", box, edges, from: at };
+      this.gesture = { kind: "edit", box: this.boxes.current, edges, from: at };
     } else {
-      this.place.focus({ preventScroll: true });
-      const kind = event.button === 1 || this.state.tool === "pan" ? "pan" : "draw";
-      this.gesture = { kind, from: at, last: at };
+      if (!shown || shown !== document.activeElement) this.place.focus({ preventScroll: true });
+      const kind = draws(tool) ? "draw" : "pan";
+      this.gesture = { kind, from: at, last: at, within: shown, tool, how: this._how(event), points: [at] };
     }
+  }
+
+  _how({ button, shiftKey, altKey }) {
+    if (altKey || button === ERASER) return "erase";
+    return shiftKey ? "add" : this.state.how;
   }
 
   _move(event) {
@@ -94,9 +107,12 @@ class Field {
     gesture.moved ||= moved;
     if (gesture.kind === "pinch") this._pinch();
     else if (!gesture.moved) return;
-    else if (gesture.kind === "draw") this._draft(gesture.from, at);
-    else if (gesture.kind === "edit") {
-      moveBox(this.state, gesture.box, at.x - gesture.from.x, at.y - gesture.from.y, gesture.edges, "drag");
+    else if (gesture.kind === "draw") {
+      gesture.points.push(...this._between(event), at);
+      this.state.set({ draft: draftOf(this.state, gesture) });
+    } else if (gesture.kind === "edit") {
+      const { box, edges, from } = gesture;
+      moveBox(this.state, box, at.x - from.x, at.y - from.y, edges, "drag", from.y);
     } else if (gesture.kind === "pan") {
       view.pan(gesture.last.x - at.x, gesture.last.y - at.y);
       gesture.last = at;
@@ -113,44 +129,20 @@ class Field {
     this.state.set({ draft: null });
     this.boxes.settle();
     if (cancelled || gesture.kind !== "draw") return;
-    if (!gesture.moved) {
-      this.boxes.select(null);
-      this.state.seek(this.view.time(at.x));
-      return;
-    }
-    const edges = this._between(gesture.from, at);
-    if (this._full(gesture.from, at)) this._choose(edges);
-    else this._add(edges);
+    if (gesture.moved || gesture.tool === "comb") finish(this.state, gesture);
+    else this._click(gesture.within, at);
   }
 
-  /** Whether a drag goes from the bottom of the whole axis to its top, or down. */
-  _full(from, to) {
-    const { bottom, top, height } = this.view;
-    const [upper, lower] = [from.y, to.y].sort((a, b) => a - b);
-    return bottom === 0 && top === 1 && upper <= NEAR && lower >= height - NEAR;
+  /** Selects what lies there, or nothing, and puts the playhead there. */
+  _click(shown, at) {
+    this.boxes.select(shown ? Number(shown.dataset.id) : null);
+    shown?.focus();
+    this.state.seek(this.view.time(at.x));
   }
 
-  /** Chooses a stretch of time, as a drag on the axis does. */
-  _choose(edges) {
-    const [start, end] = [edges.start, edges.end].sort((a, b) => a - b);
-    this.state.set({ loop: { ...this.state.loop, start, end } });
-  }
-
-  _add(edges) {
-    focusBox(this.boxes.add({ ...this.boxes.next, ...edges }).id);
-  }
-
-  _between(from, to) {
-    const { view } = this;
-    return { start: view.time(from.x), end: view.time(to.x), low: view.frequency(from.y), high: view.frequency(to.y) };
-  }
-
-  _draft(from, to) {
-    const { start, end, low, high } = this._between(from, to);
-    const [left, right] = [start, end].sort((a, b) => a - b);
-    const [bottom, top] = [low, high].sort((a, b) => a - b);
-    const box = { ...this.boxes.next, start: left, end: right, low: bottom, high: top };
-    this.state.set({ draft: this._full(from, to) ? { ...box, op: null } : box });
+  /** Where a pen has been since the last event. */
+  _between(event) {
+    return (event.getCoalescedEvents?.() ?? []).slice(0, -1).map((one) => this._at(one));
   }
 
   _wheel(event) {

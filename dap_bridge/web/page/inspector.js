@@ -1,13 +1,15 @@
-// What the selected box says, or else the next one: take out or bring in, how strongly, and its exact edges; of a span,
-// whether its stem alone is heard there, or silent.
-// Listens to `boxes`, and changes them.
+// What the selected box says, or else the next one: take out or bring in, how strongly, its exact edges, and over how long it
+// fades out beyond them; of a comb, its fundamental; of a span, whether its stem alone is heard there, or silent.
+// Listens to `boxes` and `tool`; changes `boxes`.
 
-import { BRING_IN, isSpan, ONLY } from "./boxes.js";
+import { BRING_IN, isSpan, kindOf, ONLY } from "./boxes.js";
 import { byId, radios } from "./dom.js";
 import { nameOf } from "./words.js";
 
 /** Decimals that are shown, of seconds and of Hz. */
 const EDGES = Object.entries({ start: 3, end: 3, low: 0, high: 0 });
+/** How many of what is shown are one of what is kept: ms, octaves. */
+const FEATHERS = Object.entries({ feather: 1000, feather_octaves: 1 });
 
 export function showInspector(state) {
   const { boxes } = state;
@@ -30,16 +32,21 @@ export function showInspector(state) {
   function show() {
     const { current, next } = boxes;
     const percent = Math.round(100 * next.strength);
-    const span = current !== null && isSpan(current);
-    byId("box-title").textContent = current ? nameOf(current, boxes.list.indexOf(current) + 1) : "Next box";
+    const kind = current ? kindOf(current) : state.tool === "comb" ? "comb" : "box";
+    byId("box-title").textContent = current ? nameOf(current, boxes.list.indexOf(current) + 1) : `Next ${kind}`;
     showOp(next.op);
-    if (span) showSpanOp(current.op);
-    for (const part of document.querySelectorAll("[data-of]")) part.hidden = (part.dataset.of === "span") !== span;
+    if (kind === "span") showSpanOp(current.op);
+    for (const part of document.querySelectorAll("[data-of]")) part.hidden = !part.dataset.of.split(" ").includes(kind);
     byId("box-says").textContent = says(boxes);
     strength.value = percent;
     byId("strength-value").textContent = `${percent} %`;
     byId("exact").hidden = !current;
-    if (current) for (const [edge, digits] of EDGES) byId(`box-${edge}`).value = Number(current[edge].toFixed(digits));
+    if (!current) return;
+    for (const [edge, digits] of EDGES) byId(`box-${edge}`).value = Number(current[edge].toFixed(digits));
+    for (const [edge, unit] of FEATHERS) {
+      byId(`box-${edge}`).value = current[edge] === null ? "" : Number((current[edge] * unit).toFixed(2));
+    }
+    if (current.comb) byId("box-fundamental").value = Number(current.comb.fundamental.toFixed(1));
   }
 
   strength.addEventListener("input", () => boxes.set({ strength: strength.value / 100 }, "strength"));
@@ -50,7 +57,17 @@ export function showInspector(state) {
       show(); // also where nothing was taken
     });
   }
-  state.on("boxes", show);
+  for (const [edge, unit] of FEATHERS) {
+    byId(`box-${edge}`).addEventListener("change", ({ target }) => {
+      boxes.set({ [edge]: Number.isFinite(target.valueAsNumber) ? target.valueAsNumber / unit : null });
+      show();
+    });
+  }
+  byId("box-fundamental").addEventListener("change", ({ target }) => {
+    if (Number.isFinite(target.valueAsNumber)) boxes.set({ comb: { ...boxes.current.comb, fundamental: target.valueAsNumber } });
+    show();
+  });
+  state.on("boxes tool", show);
   show();
   return { turn: () => boxes.turn(), weaker: () => strengthen(-0.1), stronger: () => strengthen(0.1) };
 }

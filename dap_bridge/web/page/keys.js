@@ -16,7 +16,7 @@ const KEYS = [
   ["1 … 8", null, "Choose a stem, also for the selected box"],
   ["M", "mute", "Mute the chosen stem"],
   ["S", "solo", "Solo the chosen stem"],
-  ["N", "newBox", "New box at the playhead"],
+  ["N", "newBox", "New box at the playhead, or comb, where that is the tool"],
   ["O", "only", "Only the chosen stem is heard in the chosen stretch of time"],
   ["I", "silent", "The chosen stem is silent there"],
   ["T", "turn", "Take out or bring in; of a span: only, or silent"],
@@ -30,9 +30,18 @@ const KEYS = [
   ["P", "preview", "Preview"],
   ["R", "refine", "Refine"],
   ["E", "again", "Separate again, with the spans as examples"],
-  ["Escape", "escape", "Cancel the job; else select nothing"],
-  ["D", "draw", "Dragging draws"],
+  ["Escape", "escape", "Give up what is drawn or offered; cancel the job; else select nothing"],
+  ["D", "box", "Dragging draws a box"],
+  ["Shift B", "brush", "Dragging paints a region"],
+  ["Shift L", "lasso", "Dragging draws around a region"],
+  ["Shift C", "comb", "Dragging draws a comb: a partial and its multiples"],
+  ["Z", "select", "Dragging moves what is drawn; in every tool with Ctrl held"],
   ["V", "pan", "Dragging moves the view"],
+  ["Shift, Alt", null, "While drawing: add to the selected box, take from it"],
+  [",", "smaller", "A smaller brush"],
+  [".", "larger", "A larger brush"],
+  ["Shift S", "similar", "Offer similar events of the selected box"],
+  ["Enter", "addSimilar", "Add what is offered"],
   ["+", "zoomIn", "Show less, in more detail"],
   ["-", "zoomOut", "Show more"],
   ["0", "fit", "Show the whole clip"],
@@ -41,7 +50,7 @@ const KEYS = [
 ];
 
 const NAMED = { " ": "Space", "=": "+", "−": "-", Backspace: "Delete" };
-const ALWAYS = new Set(["Space", "Delete", "Escape"]);
+const ALWAYS = new Set(["Space", "Delete", "Escape", "Enter"]);
 
 /** Arrow -> [right, down]. */
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
@@ -69,8 +78,9 @@ function listen(actions) {
     const slides = target.matches("input[type=range], input[type=radio]") && event.key.startsWith("Arrow");
     if (writes || slides) return;
     const name = keyName(event);
-    // A focused button or switch has Space for itself.
+    // A focused button or switch has Space for itself, a button or a link Enter.
     if (name === "Space" && target.matches("button:not(.box), input")) return;
+    if (name === "Enter" && target.matches("button:not(.box), a, summary")) return;
     if (actions.onBox(event)) return event.preventDefault();
     const single = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (single && !ALWAYS.has(name) && !(name in ARROWS) && !byId("single-keys").checked) return;
@@ -88,7 +98,7 @@ function keyName(event) {
   const command = event.ctrlKey || event.metaKey;
   if (event.altKey) return "";
   const key = NAMED[event.key] ?? (event.key.length === 1 ? event.key.toUpperCase() : event.key);
-  if (!command) return key;
+  if (!command) return event.shiftKey && /^[A-Z]$/.test(key) ? `Shift ${key}` : key;
   if (key === "Y") return "Ctrl Shift Z";
   return `Ctrl ${event.shiftKey ? "Shift " : ""}${key}`;
 }

@@ -16,12 +16,14 @@ import { remember, restore } from "./memory.js";
 import { showNavigation } from "./navigation.js";
 import { showRefining } from "./refining.js";
 import { showResults } from "./results.js";
+import { showSimilar } from "./similar.js";
 import { showSpans } from "./spans.js";
 import { showSpectrogram } from "./spectrogram.js";
 import { State } from "./state.js";
 import { complain, say } from "./status.js";
 import { showStems } from "./stems.js";
 import { showStretch } from "./stretch.js";
+import { showTools } from "./tools.js";
 import { showTransport } from "./transport.js";
 import { titleOf } from "./words.js";
 import { showWork } from "./working.js";
@@ -31,6 +33,8 @@ const PARTS = [
   showSpectrogram,
   showBoxes,
   showSpans,
+  showTools,
+  showSimilar,
   listenToField,
   showResults,
   showAlternatives,

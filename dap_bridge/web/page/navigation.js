@@ -1,15 +1,14 @@
-// Moving the view by buttons and keys, and what dragging on the picture does.
-// Owns `tool`; listens to it; changes it, and `view`.
+// Moving the view by buttons and keys.
+// Changes `view`.
 
-import { byId, clicks, radios } from "./dom.js";
+import { clicks } from "./dom.js";
 
 const ZOOM = 1.5;
 /** How far an arrow moves the view, in shares of it; with Shift. */
 const STEP = 0.1;
 const FAR = 0.5;
 
-export function showNavigation(state) {
-  const { view } = state;
+export function showNavigation({ view }) {
   const zoomIn = () => view.zoomTime(ZOOM);
   const zoomOut = () => view.zoomTime(1 / ZOOM);
   const fit = () => view.fit();
@@ -19,16 +18,6 @@ export function showNavigation(state) {
     view.pan(right * share * view.width, down * share * view.height);
   }
 
-  const choose = (tool) => state.set({ tool });
-  const showTool = radios("tool", choose);
-
-  function show() {
-    showTool(state.tool);
-    byId("field").classList.toggle("pans", state.tool === "pan");
-  }
-
   clicks({ "zoom-in": zoomIn, "zoom-out": zoomOut, fit });
-  state.on("tool", show);
-  show();
-  return { zoomIn, zoomOut, fit, arrow, draw: () => choose("draw"), pan: () => choose("pan") };
+  return { zoomIn, zoomOut, fit, arrow };
 }

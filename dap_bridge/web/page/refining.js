@@ -2,7 +2,7 @@
 // Owns `carry`; listens to it, to `job` and `boxes`; changes it, and `wanted`.
 
 import { isKept } from "./alternatives.js";
-import { asText, isSpan, spansAsText, tooMany } from "./boxes.js";
+import { asTexts, isSpan, spansAsText, tooMany } from "./boxes.js";
 import { byId, clicks } from "./dom.js";
 import { PREVIEW, REFINED } from "./jobs.js";
 import { say } from "./status.js";
@@ -21,7 +21,7 @@ export function showRefining(state) {
     const message = {
       verb: "refine",
       session: state.opened.session,
-      box: list.filter((one) => !isSpan(one)).map(asText),
+      box: list.filter((one) => !isSpan(one)).flatMap(asTexts),
       ...spansAsText(list),
       keep: false, // the list is complete
       fit,

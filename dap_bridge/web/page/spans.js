@@ -4,7 +4,7 @@
 import { isSpan } from "./boxes.js";
 import { onThemeChange, stemColour } from "./colours.js";
 import { byId, eachFrame, painted, STILL } from "./dom.js";
-import { keepLayer } from "./layer.js";
+import { handlesOf, keepLayer } from "./layer.js";
 import { moveBox } from "./moving.js";
 
 const ENDS = [["start", ""], ["end", ""]];
@@ -14,7 +14,7 @@ const LEAST_WIDE = 6;
 export function showSpans(state) {
   const { view } = state;
   const axis = byId("spans");
-  const show = () => keepLayer(state, axis, isSpan, ENDS, lay);
+  const show = () => keepLayer(state, axis, isSpan, () => handlesOf(ENDS), lay);
 
   function lay(shown, { op, stem, start, end }) {
     shown.dataset.op = op;

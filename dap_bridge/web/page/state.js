@@ -25,14 +25,22 @@ export class State {
 
     this.stems = session.stems.map(({ index, name, role }) => ({ index, name, role, muted: false, solo: false }));
     this.boxes = new Boxes(this.seconds, nyquist, this.stems[0].index, () => this._tell(["boxes"]));
-    /** A box that is being drawn: what a box has, but no id; or null. */
+    /** What is being drawn: {d, stem, op, how, wide, core}, a path in pixels, and how wide a brush draws it; or null. */
     this.draft = null;
+    /** Boxes that are offered to be added, {box, events: [{start, end, likeness}], least: the likeness asked for}; or null. */
+    this.similar = null;
 
     this.view = new View(this.seconds, nyquist, () => this._tell(["view"]));
     /** floor, top: dB; colour: 0..1, how strongly masks are coloured. */
     this.look = { floor: -90, top: -10, colour: 1 };
-    /** What dragging does: "draw" or "pan". */
-    this.tool = "draw";
+    /** What dragging does: "box", "brush", "lasso", "comb", "select" or "pan". */
+    this.tool = "box";
+    /** What a drawing does to the selected box: "new" (nothing: it is another), "add" or "erase". */
+    this.how = "new";
+    /** size: CSS pixels across; hardness: 0..1, the share of it that is no feather. */
+    this.brush = { size: 32, hardness: 1 };
+    /** Of the next comb. */
+    this.comb = { cents: 60, partials: 16 };
 
     /** Seconds; the stretch of time that is chosen, whether it loops or not. */
     this.loop = { start: 0, end: this.seconds, looping: true };

@@ -1,6 +1,7 @@
 // Moments, frequencies, boxes and sessions in words: how everything that is read on the page writes them.
 
-import { BRING_IN, isSpan, ONLY } from "./boxes.js";
+import { BRING_IN, isSpan, kindOf, ONLY } from "./boxes.js";
+import { teeth } from "./combs.js";
 
 /** Minutes and seconds: 1:02.50 */
 export function clock(seconds, digits = 2) {
@@ -38,8 +39,16 @@ export function waiting({ place, behind_verb: verb, seconds }) {
 
 const signOf = ({ op }) => (op === BRING_IN ? "+" : "−");
 
+const KINDS = { box: "Box", region: "Region", comb: "Comb", span: "Span" };
+
 /** What a box is called among all of them. */
-export const nameOf = (box, number) => `${isSpan(box) ? "Span" : "Box"} ${number}`;
+export const nameOf = (box, number) => `${KINDS[kindOf(box)]} ${number}`;
+
+/** 16 partials of 220 Hz */
+const partials = ({ comb, high }) => {
+  const count = teeth(comb, high).length;
+  return `${count} ${count === 1 ? "partial" : "partials"} of ${pitch(comb.fundamental)}`;
+};
 
 /** What a box or a span says. */
 export function sentence(box, number) {
@@ -47,7 +56,8 @@ export function sentence(box, number) {
   const when = `${clock(start)} to ${clock(end)}`;
   if (isSpan(box)) return `${nameOf(box, number)}: ${op === ONLY ? `only stem ${stem}` : `stem ${stem} is silent`}, ${when}`;
   const what = op === BRING_IN ? `bring into stem ${stem}` : `take out of stem ${stem}`;
-  return `${nameOf(box, number)}: ${what}, ${when}, ${pitch(low)} to ${pitch(high)}, strength ${Math.round(100 * strength)} %`;
+  const where = box.comb ? partials(box) : `${pitch(low)} to ${pitch(high)}`;
+  return `${nameOf(box, number)}: ${what}, ${when}, ${where}, strength ${Math.round(100 * strength)} %`;
 }
 
 /** On a box or a span. */
@@ -56,5 +66,6 @@ export const tagOf = (box) => (isSpan(box) ? `${box.op} ${box.stem}` : `${signOf
 /** A box or a span in a line of a list. */
 export function shortly(box) {
   const when = stretch(box.start, box.end);
-  return isSpan(box) ? `${tagOf(box)}, ${when}` : `${signOf(box)} ${when}, ${band(box.low, box.high)}`;
+  if (isSpan(box)) return `${tagOf(box)}, ${when}`;
+  return `${signOf(box)} ${when}, ${box.comb ? `${teeth(box.comb, box.high).length} × ${pitch(box.comb.fundamental)}` : band(box.low, box.high)}`;
 }
