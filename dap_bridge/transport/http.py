@@ -151,7 +151,8 @@ class HttpDoor:
             Route("/edit/{session:path}", self._page),
             Route("/assets/{name}", self._asset),
             Route("/sessions/{session}", self._session),
-            *(Route(f"{answer}/tiles/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
+            *(Route(f"{answer}/tiles/{{windows:int}}/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
+            *(Route(f"{answer}/waveform", self._waveform) for answer in ANSWERS),
             *(Route(f"{answer}/stems/{{stem:int}}", self._samples) for answer in ANSWERS),
             Route("/messages", self._message, methods=["POST"]),
             Route("/sessions/{session}/messages", self._message, methods=["POST"]),
@@ -173,8 +174,12 @@ class HttpDoor:
         return JSONResponse(await self._paint(_view, *self._named(request)), headers=CHANGING)
 
     async def _tile(self, request: Request) -> Response:
-        place = request.path_params
-        content = await self._paint(_tile, *self._answer(request), place["level"], place["index"])
+        place = [request.path_params[name] for name in ("windows", "level", "index")]
+        content = await self._paint(_tile, *self._answer(request), *place)
+        return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
+
+    async def _waveform(self, request: Request) -> Response:
+        content = await self._paint(_waveform, *self._answer(request))
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _samples(self, request: Request) -> Response:
@@ -361,11 +366,11 @@ def _view(name: str, manifest: Path) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=KEPT_TILES)
-def _tile_of(paths: tuple[Path, ...], revision: int, rate: int, frames: int, level: int, index: int) -> bytes:
+def _tile_of(paths: tuple[Path, ...], revision: int, rate: int, frames: int, *place: int) -> bytes:
     # `revision` tells a folder from one that took its place.
     from ..web import tiles
 
-    return tiles.tile(paths, tiles.Geometry(rate, frames), level, index)
+    return tiles.tile(paths, tiles.Geometry(rate, frames), *place)
 
 
 def _clip(name: str, manifest: Path) -> dict[str, Any]:
@@ -374,11 +379,18 @@ def _clip(name: str, manifest: Path) -> dict[str, Any]:
     return sessions.load(name, manifest).clip().as_request()
 
 
-def _tile(name: str, manifest: Path, alternative: int, level: int, index: int) -> bytes:
+def _tile(name: str, manifest: Path, alternative: int, *place: int) -> bytes:
     from ..web import sessions
 
     session = sessions.load(name, manifest).answer(alternative)
-    return _tile_of(session.paths, session.revision, session.rate, session.frames, level, index)
+    return _tile_of(session.paths, session.revision, session.rate, session.frames, *place)
+
+
+def _waveform(name: str, manifest: Path, alternative: int) -> bytes:
+    from ..web import sessions, tiles
+
+    session = sessions.load(name, manifest).answer(alternative)
+    return tiles.waveform(session.paths, session.frames)
 
 
 def _samples(name: str, manifest: Path, alternative: int, stem: int, start: int, frames: int) -> bytes:

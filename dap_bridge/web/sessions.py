@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -81,11 +82,21 @@ class Session:
                 return path
         raise UnknownSession(f"Session {self.name} has no stem {index}.")
 
+    @property
+    def label(self) -> str:
+        """What it is called: what its stems are, as long as one of them has the name that it came with."""
+        for stem in self.manifest.stems:
+            if match := re.fullmatch(rf"(.+) - (?:stem {stem.index}|{stem.role})", stem.name):
+                return match[1]
+        files = self.manifest.inputs
+        return Path(files[0]["path"]).stem if files else self.name
+
     def view(self) -> dict[str, Any]:
         """Plain JSON values for the page."""
         about = self.manifest.as_dict()
         return {
             "session": self.name,
+            "label": self.label,
             "parent": self.manifest.parent,
             "revision": f"{self.revision:x}",
             **{name: about[name] for name in SHOWN},

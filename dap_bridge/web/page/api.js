@@ -41,9 +41,16 @@ export async function loadSession(name) {
   return session;
 }
 
-export async function loadTile(session, level, index, signal) {
-  const path = `${session.address}/tiles/${level}/${index}?revision=${session.revision}`;
+/** place: "set/level/index". */
+export async function loadTile(session, place, signal) {
+  const path = `${session.address}/tiles/${place}?revision=${session.revision}`;
   return new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
+}
+
+/** The least and the greatest sample of each stretch of the whole clip, by turns. */
+export async function loadWaveform(session) {
+  const path = `${session.address}/waveform?revision=${session.revision}`;
+  return new Float32Array(await (await ask(path)).arrayBuffer());
 }
 
 /** Interleaved samples of a stem. */

@@ -6,7 +6,6 @@ import { byId, STILL } from "./dom.js";
 import { ARROWS } from "./keys.js";
 import { focusBox } from "./layer.js";
 import { moveBox } from "./moving.js";
-import { clock, pitch } from "./words.js";
 
 const NUDGE = 8;
 const FINE = 1;
@@ -29,7 +28,6 @@ class Field {
     on("pointermove", (event) => this._move(event));
     on("pointerup", (event) => this._up(event));
     on("pointercancel", (event) => this._up(event, true));
-    on("pointerleave", () => (byId("pointer-at").textContent = ""));
     on("wheel", (event) => this._wheel(event), { passive: false });
     on("contextmenu", (event) => event.preventDefault());
   }
@@ -83,9 +81,6 @@ class Field {
   _move(event) {
     const at = this._at(event);
     const { view } = this;
-    if (event.pointerType === "mouse") {
-      byId("pointer-at").textContent = `${clock(view.time(at.x))}  ${pitch(view.frequency(at.y))}`;
-    }
     if (!this.pointers.has(event.pointerId)) return;
     this.pointers.set(event.pointerId, at);
     const { gesture } = this;

@@ -13,6 +13,7 @@ import { beginToListen } from "./listening.js";
 import { showLook } from "./look.js";
 import { remember, restore } from "./memory.js";
 import { showNavigation } from "./navigation.js";
+import { showOverview } from "./overview.js";
 import { showRefining } from "./refining.js";
 import { showResults } from "./results.js";
 import { showSpans } from "./spans.js";
@@ -28,6 +29,7 @@ import { showWork } from "./working.js";
 /** Each shows some of the state, changes some, or both, and gives its actions, by the names that keys.js has for them. */
 const PARTS = [
   showSpectrogram,
+  showOverview,
   showBoxes,
   showSpans,
   listenToField,

@@ -22,11 +22,30 @@ export function showNavigation(state) {
   const choose = (tool) => state.set({ tool });
   const showTool = radios("tool", choose);
 
+  /** The wheel over an axis zooms that axis. */
+  function listenToAxes() {
+    const factor = (event) => Math.exp(-event.deltaY / 300);
+    byId("times").addEventListener("wheel", (event) => {
+      event.preventDefault();
+      view.zoomTime(factor(event), event.clientX - byId("times").getBoundingClientRect().left);
+    });
+    byId("overview").addEventListener("wheel", (event) => {
+      event.preventDefault();
+      view.zoomTime(factor(event));
+    });
+    byId("frequencies").addEventListener("wheel", (event) => {
+      event.preventDefault();
+      view.zoomFrequency(factor(event), event.clientY - byId("frequencies").getBoundingClientRect().top);
+    });
+    byId("frequencies").addEventListener("dblclick", () => view.fitFrequency());
+  }
+
   function show() {
     showTool(state.tool);
     byId("field").classList.toggle("pans", state.tool === "pan");
   }
 
+  listenToAxes();
   clicks({ "zoom-in": zoomIn, "zoom-out": zoomOut, fit });
   state.on("tool", show);
   show();

@@ -24,13 +24,15 @@ export class State {
     this.alternative = 1;
 
     this.stems = session.stems.map(({ index, name, role }) => ({ index, name, role, muted: false, solo: false }));
+    /** Whether the clip as it is is heard and seen, whatever is muted. */
+    this.whole = false;
     this.boxes = new Boxes(this.seconds, nyquist, this.stems[0].index, () => this._tell(["boxes"]));
     /** A box that is being drawn: what a box has, but no id; or null. */
     this.draft = null;
 
     this.view = new View(this.seconds, nyquist, () => this._tell(["view"]));
-    /** floor, top: dB; colour: 0..1, how strongly masks are coloured. */
-    this.look = { floor: -90, top: -10, colour: 1 };
+    /** floor, top: dB; colour: 0..1, how strongly masks are coloured; map: whose colours, see colours.js. */
+    this.look = { floor: -90, top: -10, colour: 1, map: "stems" };
     /** What dragging does: "draw" or "pan". */
     this.tool = "draw";
 
@@ -92,7 +94,7 @@ export class State {
   /** The stems, each with `audible`: whether it is heard and drawn. */
   get mix() {
     const soloed = this.stems.some((stem) => stem.solo);
-    return this.stems.map((stem) => ({ ...stem, audible: soloed ? stem.solo : !stem.muted }));
+    return this.stems.map((stem) => ({ ...stem, audible: this.whole || (soloed ? stem.solo : !stem.muted) }));
   }
 
   /** Puts the playhead somewhere. */

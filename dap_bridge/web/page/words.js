@@ -2,10 +2,12 @@
 
 import { BRING_IN, isSpan, ONLY } from "./boxes.js";
 
-/** Minutes and seconds: 1:02.50 */
+/** Minutes and seconds: 1:02.50; rounded before it is divided, so that there is never a 60th second. */
 export function clock(seconds, digits = 2) {
-  const minutes = Math.floor(seconds / 60);
-  const rest = (seconds - 60 * minutes).toFixed(digits);
+  const parts = 10 ** digits;
+  const all = Math.round(seconds * parts);
+  const minutes = Math.floor(all / (60 * parts));
+  const rest = ((all - minutes * 60 * parts) / parts).toFixed(digits);
   return `${minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;
 }
 
@@ -25,8 +27,28 @@ export function pitch(hz) {
   return hz < 1000 ? `${Math.round(hz)} Hz` : `${Number((hz / 1000).toFixed(2))} kHz`;
 }
 
+const NOTES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
+
+/** Semitones above C-1, of equal temperament with A4 at 440 Hz; and the frequency of such a number. */
+export const semitoneOf = (hz) => 69 + 12 * Math.log2(hz / 440);
+export const hertzOf = (semitone) => 440 * 2 ** ((semitone - 69) / 12);
+
+/** A4 */
+export const noteName = (semitone) => `${NOTES[semitone % 12]}${Math.floor(semitone / 12) - 1}`;
+
+/** The note next to a frequency, and how far off it is: A4 +12 ct. Nothing below C0. */
+export function note(hz) {
+  const exact = semitoneOf(hz);
+  if (!(exact >= 12)) return "";
+  const cents = Math.round(100 * (exact - Math.round(exact)));
+  return `${noteName(Math.round(exact))} ${cents < 0 ? "−" : "+"}${Math.abs(cents)} ct`;
+}
+
+/** −12.5 dB */
+export const decibels = (value) => `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)} dB`;
+
 /** What a session is about. */
-export const titleOf = ({ stems }) => stems[0].name.replace(/ - stem \d+$/, "");
+export const titleOf = ({ label }) => label;
 
 const signOf = ({ op }) => (op === BRING_IN ? "+" : "−");
 
