@@ -16,9 +16,11 @@ from typing import Any
 from . import __version__, atomic, console, logs, private
 from .config import Settings
 from .domain import Job, Progress, State
-from .errors import BadRequest, BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
+from .errors import BadRequest, BadSettings, ClipUnreadable, DapError, StoreUnavailable, UnknownJob, UnknownSession
+from .jobs import results
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
+from .jobs.results import NoResultError
 from .jobs.sessions import Sessions
 from .jobs.store import Store
 from .jobs.watch import Limits
@@ -181,6 +183,8 @@ class Daemon:
                 self._report(verb.job, sink)
             case control.Import():
                 self._import(verb, sink)
+            case control.RenameStem():
+                self._rename_stem(verb, sink)
             case control.ListSessions():
                 self._list_sessions(sink)
             case control.Hello():
@@ -219,6 +223,18 @@ class Daemon:
         event = events.Chosen(job=verb.job, session=verb.session, manifest=str(manifest))
         self._drop.write_choice(event)
         _send(sink, event)
+
+    def _rename_stem(self, verb: control.RenameStem, sink: Sink | None) -> None:
+        """In the manifest, in what is told of the job, and for whatever corrects the result later."""
+        try:
+            results.rename_stem(self._result(verb.session), verb.stem, verb.to)
+        except (OSError, NoResultError) as error:
+            raise ClipUnreadable(f"The manifest of {verb.session} cannot be written anew: {error}.") from error
+        with contextlib.suppress(UnknownSession):
+            self._sessions.rename_stem(verb.session, verb.stem, verb.to)
+        with contextlib.suppress(UnknownJob):
+            self._queue.tell_anew(verb.session)
+        _send(sink, events.Renamed(session=verb.session, stem=verb.stem, to=verb.to))
 
     def _result(self, session: str) -> Path:
         """The manifest of a finished job, or of a session that was made without a daemon or long ago.

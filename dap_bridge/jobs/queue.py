@@ -125,6 +125,11 @@ class JobQueue:
         except StoreUnavailable:
             return len(self._watches)
 
+    def tell_anew(self, job_id: str) -> None:
+        """Of a job that is done, its stems as its manifest tells of them now. Raises UnknownJob."""
+        job = self._store.get(job_id)
+        self._store.tell(job_id, results.told(Path(job.manifest or "")))
+
     def progress(self, job_id: str) -> Progress | None:
         """The last report of a running job."""
         watch = self._watches.get(job_id)

@@ -38,7 +38,7 @@ class Session:
     carry: whether what they teach is carried through the clip; separated: the stems without any box, by their paths,
     and the `stamp` of each file. alternative: which of the separation's answers it goes back to; alternatives: of each
     answer after the first, the name of what was learned of each chunk that is another than the first's; drawn: the same
-    of the one that was chosen, in full.
+    of the one that was chosen, in full. titles: what its user has called stems, by their indices.
     """
 
     id: str
@@ -55,6 +55,7 @@ class Session:
     alternative: int = 1
     alternatives: tuple[tuple[str, ...], ...] = ()
     drawn: tuple[str, ...] = ()
+    titles: dict[int, str] = field(default_factory=dict)
 
     @property
     def names(self) -> set[str]:
@@ -134,6 +135,12 @@ class Sessions:
             if session is not None:
                 return session
         raise UnknownSession(f"There is no session {name[:64]!r}.")
+
+    def rename_stem(self, name: str, index: int, title: str) -> None:
+        """What goes on from the session calls the stem so. Raises UnknownSession, OSError."""
+        session = self.get(name)
+        renamed = replace(session, titles={**session.titles, index: title})
+        atomic.write_json(self._session(name), asdict(renamed))
 
     def all(self) -> list[Session]:
         """Every session, the latest first; what cannot be read is left out."""

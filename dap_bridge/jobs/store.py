@@ -166,6 +166,10 @@ class Store:
     ) -> Job:
         return self._set(job_id, state, manifest, error, stems)
 
+    def tell(self, job_id: str, stems: tuple[str, ...]) -> None:
+        """Its stems are told of anew."""
+        self._execute("UPDATE jobs SET stems = ? WHERE id = ?", (json.dumps(stems), job_id))
+
     def next_queued(self) -> Job | None:
         """The queued job that is first in line."""
         rows = self._select("WHERE state = ? ORDER BY place LIMIT 1", (State.QUEUED,))

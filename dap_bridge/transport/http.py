@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,12 +55,15 @@ MAX_BODY = 1 << 20
 TOKEN_BYTES = 24
 # Pictures are made by threads (numpy and libsndfile let others run meanwhile); the event loop only hands them on.
 PAINTERS = 2
-# Tiles that are kept: some 50 MB of a stereo clip with two stems.
-KEPT_TILES = 64
 GRACE_S = 1
 
-# Addresses of what is seen and heard of a session: the answer that its stems are, and its alternatives.
-ANSWERS = ("/sessions/{session}", "/sessions/{session}/alternatives/{alternative:int}")
+# Addresses of what is seen and heard of a session: the answer that its stems are, its alternatives,
+# and of several clips each.
+ANSWERS = (
+    "/sessions/{session}",
+    "/sessions/{session}/alternatives/{alternative:int}",
+    "/sessions/{session}/clips/{clip:int}",
+)
 MEDIA = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 STATUS = {
     Forbidden: 403,
@@ -151,6 +154,7 @@ class HttpDoor:
             Route("/edit/{session:path}", self._page),
             Route("/assets/{name}", self._asset),
             Route("/sessions/{session}", self._session),
+            Route("/sessions/{session}/clips/{clip:int}", self._session),
             *(Route(f"{answer}/tiles/{{windows:int}}/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
             *(Route(f"{answer}/waveform", self._waveform) for answer in ANSWERS),
             *(Route(f"{answer}/stems/{{stem:int}}", self._samples) for answer in ANSWERS),
@@ -171,21 +175,21 @@ class HttpDoor:
         return _file(request.path_params["name"])
 
     async def _session(self, request: Request) -> Response:
-        return JSONResponse(await self._paint(_view, *self._named(request)), headers=CHANGING)
+        return JSONResponse(await self._paint("view", *self._answer(request)), headers=CHANGING)
 
     async def _tile(self, request: Request) -> Response:
         place = [request.path_params[name] for name in ("windows", "level", "index")]
-        content = await self._paint(_tile, *self._answer(request), *place)
+        content = await self._paint("tile", *self._answer(request), *place)
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _waveform(self, request: Request) -> Response:
-        content = await self._paint(_waveform, *self._answer(request))
+        content = await self._paint("waveform", *self._answer(request))
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _samples(self, request: Request) -> Response:
         stem = request.path_params["stem"]
         start, frames = (_whole_number(request.query_params.get(name)) for name in ("start", "frames"))
-        content = await self._paint(_samples, *self._answer(request), stem, start, frames)
+        content = await self._paint("samples", *self._answer(request), stem, start, frames)
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _message(self, request: Request) -> Response:
@@ -197,7 +201,7 @@ class HttpDoor:
             raise BadRequest("A message is JSON.", "Send it as application/json.")
         message = await _body(request)
         if "session" in request.path_params and isinstance(message, dict):
-            message |= await self._paint(_clip, *self._named(request))
+            message |= await self._paint("clip", *self._named(request))
         answer = _Answer()
         self._handle(protocol.parse_object(message), answer)
         return JSONResponse([as_json(event) for event in answer.events], headers=CHANGING)
@@ -220,12 +224,14 @@ class HttpDoor:
         name = request.path_params["session"]
         return name, self._find(name)
 
-    def _answer(self, request: Request) -> tuple[str, Path, int]:
-        """The session that an address names, its manifest, and which of its answers."""
-        return *self._named(request), request.path_params.get("alternative", 1)
+    def _answer(self, request: Request) -> tuple[str, Path, tuple[int, int | None]]:
+        """The session that an address names, its manifest, and which of its answers or clips."""
+        place = request.path_params
+        return *self._named(request), (place.get("alternative", 1), place.get("clip"))
 
-    async def _paint(self, work: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._painters, work, *arguments)
+    async def _paint(self, what: str, *arguments: Any) -> Any:
+        """What a function of web/shown.py answers, by its name."""
+        return await asyncio.get_running_loop().run_in_executor(self._painters, _shown, what, *arguments)
 
 
 class _Server(uvicorn.Server):
@@ -356,44 +362,10 @@ def _error(error: DapError, status: int | None = None) -> JSONResponse:
 
 def _warm_up() -> None:
     """Load what pictures need: half a second that the daemon's own start is spared."""
-    from ..web import sessions, tiles  # noqa: F401
+    from ..web import shown  # noqa: F401
 
 
-def _view(name: str, manifest: Path) -> dict[str, Any]:
-    from ..web import sessions
+def _shown(what: str, *arguments: Any) -> Any:
+    from ..web import shown
 
-    return sessions.load(name, manifest).view()
-
-
-@lru_cache(maxsize=KEPT_TILES)
-def _tile_of(paths: tuple[Path, ...], revision: int, rate: int, frames: int, *place: int) -> bytes:
-    # `revision` tells a folder from one that took its place.
-    from ..web import tiles
-
-    return tiles.tile(paths, tiles.Geometry(rate, frames), *place)
-
-
-def _clip(name: str, manifest: Path) -> dict[str, Any]:
-    from ..web import sessions
-
-    return sessions.load(name, manifest).clip().as_request()
-
-
-def _tile(name: str, manifest: Path, alternative: int, *place: int) -> bytes:
-    from ..web import sessions
-
-    session = sessions.load(name, manifest).answer(alternative)
-    return _tile_of(session.paths, session.revision, session.rate, session.frames, *place)
-
-
-def _waveform(name: str, manifest: Path, alternative: int) -> bytes:
-    from ..web import sessions, tiles
-
-    session = sessions.load(name, manifest).answer(alternative)
-    return tiles.waveform(session.paths, session.frames)
-
-
-def _samples(name: str, manifest: Path, alternative: int, stem: int, start: int, frames: int) -> bytes:
-    from ..web import sessions, tiles
-
-    return tiles.samples(sessions.load(name, manifest).answer(alternative).path(stem), start, frames)
+    return getattr(shown, what)(*arguments)

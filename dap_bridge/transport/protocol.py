@@ -18,10 +18,19 @@ from ..errors import BadRequest
 from ..messages import JOB_ID, Message
 from ..verbs import table
 from ..verbs.request import Verb
-from .control import Cancel, Hello, Import, ListSessions, Resume, Status
+from .control import Cancel, Hello, Import, ListSessions, RenameStem, Resume, Status
 from .events import EVENTS, Event
 
-_VERBS: tuple[type[Verb], ...] = (Hello, Status, *map(table.request, table.VERBS), ListSessions, Cancel, Resume, Import)
+_VERBS: tuple[type[Verb], ...] = (
+    Hello,
+    Status,
+    *map(table.request, table.VERBS),
+    ListSessions,
+    Cancel,
+    Resume,
+    Import,
+    RenameStem,
+)
 VERBS = {verb.name: verb for verb in _VERBS}
 OSC_PREFIX = "/dap/"
 # python-osc receives at most this many bytes in one datagram; what does not fit goes through the drop folder.

@@ -62,7 +62,7 @@ def correct(
         if len(boxes) > MAX_BOXES:
             raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
         _require_inside(boxes, reader, sources)
-        clip = MaskedClip(run, reader, preset, original["sources"], form)
+        clip = MaskedClip(run, reader, preset, original["sources"], form, titles=session.titles)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(reader, preset)
         chosen = alternative or session.alternative
@@ -107,6 +107,7 @@ def correct(
                 alternative=chosen,
                 alternatives=correction.alternatives,
                 drawn=correction.drawn,
+                titles=session.titles,
             )
         )
         return manifest

@@ -82,6 +82,7 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
     made = {"sources": sources, "preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
     request = clip.as_request() | made | {"residual": sources < len(manifest.stems)}
     label = manifest.stems[0].name.removesuffix(" - stem 1")
+    titles = {stem.index: stem.name for stem in manifest.stems if stem.name != f"{label} - stem {stem.index}"}
     carry = manifest.carry is not False
     return Session(
         manifest.session,
@@ -92,6 +93,7 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
         boxes=manifest.boxes,
         carry=carry,
         alternative=manifest.alternative,
+        titles=titles,
     )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,12 @@ def titled(label: str, alternative: int, what: str) -> str:
 @dataclass
 class MaskedClip(ChunkedClip):
     """residual: whether what no source claims is a stem of its own. method: what makes the masks; corrector: what
-    corrects them, None where nothing does.
+    corrects them, None where nothing does. titles: what a user has called stems, by their indices.
     """
 
     preset: SeparationPreset
     residual: bool = False
+    titles: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,7 +133,8 @@ class MaskedClip(ChunkedClip):
     def stems(self, label: str, alternative: int = 1) -> tuple[Stem, ...]:
         """Those of one answer, named after the label. The first alone has a residual."""
         places = [posixpath.join(folder(alternative), name) for name in self.names]
-        found = [Stem(i, f"{label} - stem {i}", "source", place) for i, place in enumerate(places, 1)]
+        titles = {i: f"{label} - stem {i}" for i in range(1, len(places) + 1)} | dict(self.titles)
+        found = [Stem(i, titles[i], "source", place) for i, place in enumerate(places, 1)]
         if self.residual and alternative == 1:
             name = f"residual{self.form.suffix}"
             found.append(Stem(self.sources + 1, f"{label} - residual", "residual", name))

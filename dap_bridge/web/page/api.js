@@ -29,12 +29,17 @@ async function ask(path, options = {}) {
 }
 
 /**
- * A session, and where its tiles and samples lie: `address`. Each of its `alternatives` has an `answer`, which is to be
+ * A session, of several clips one of them, and where its tiles and samples lie: `address`. Each of its `alternatives` has an `answer`, which is to be
  * seen and heard as a session is; that of the first is the session itself.
  */
-export async function loadSession(name) {
-  const address = `sessions/${encodeURIComponent(name)}`;
-  const session = { ...(await (await ask(address)).json()), address };
+export async function loadSession(name, clip = null) {
+  let address = `sessions/${encodeURIComponent(name)}`;
+  let session = { ...(await (await ask(address)).json()), address };
+  const { clips } = session;
+  if (clips.length) {
+    address += `/clips/${(clips.find(({ index }) => index === clip) ?? clips[0]).index}`;
+    session = { ...(await (await ask(address)).json()), address, clips };
+  }
   const answer = ({ index, stems }) =>
     index === 1 ? session : { ...session, stems, address: `${address}/alternatives/${index}` };
   session.alternatives = session.alternatives.map((one) => ({ ...one, answer: answer(one) }));

@@ -1,5 +1,6 @@
 // The axes beside the picture: marks for moments, frequencies and notes, at every zoom.
 
+import { LOWEST_HZ } from "./view.js";
 import { clock, hertzOf, noteName, pitch, semitoneOf } from "./words.js";
 
 /** Pixels between two marks at least. */
@@ -45,8 +46,8 @@ export function timeMarks(start, end, count) {
 /** Marks of a band, at most `count`: Hz. */
 export function pitchMarks(low, high, scale, count) {
   if (scale === "log") {
-    const from = Math.max(low, 1);
-    const all = (factors) => multiples(1, Math.floor(Math.log10(from)), Math.ceil(Math.log10(high))).flatMap((power) => factors.map((one) => one * 10 ** power));
+    const powers = multiples(1, Math.floor(Math.log10(Math.max(low, 1))), Math.ceil(Math.log10(high)));
+    const all = (factors) => powers.flatMap((power) => factors.map((one) => one * 10 ** power));
     const choices = DECADES.map((factors) => all(factors).filter((hz) => hz >= low && hz <= high));
     const fitting = choices.filter((marks) => marks.length <= count);
     const finest = fitting.at(-1) ?? choices[0];
@@ -80,7 +81,8 @@ export function drawTimes(canvas, view, loop) {
 export function drawFrequencies(canvas, view) {
   const context = axis(canvas);
   const width = canvas.clientWidth;
-  const [low, high] = [view.frequency(view.height), view.frequency(0)];
+  const least = view.scale === "log" ? LOWEST_HZ : 0;
+  const [low, high] = [Math.max(least, view.frequency(view.height)), view.frequency(0)];
   const within = (y) => Math.min(Math.max(y, 7), view.height - 7);
   context.textAlign = "right";
   let last = Infinity;

@@ -1,18 +1,21 @@
 // The page, put together: one state, what shows it, and the keys. A new part is a module, and a line here.
 
-import { SESSION } from "./address.js";
+import { CLIP, SESSION } from "./address.js";
 import { showAlternatives } from "./alternatives.js";
 import { loadSession } from "./api.js";
 import { showBoxList } from "./boxlist.js";
 import { byId } from "./dom.js";
 import { listenToField } from "./field.js";
+import { showHints } from "./hints.js";
 import { showInspector } from "./inspector.js";
 import { listenToKeys } from "./keys.js";
 import { showBoxes } from "./layer.js";
 import { beginToListen } from "./listening.js";
 import { showLook } from "./look.js";
 import { remember, restore } from "./memory.js";
+import { showMeters } from "./meters.js";
 import { showNavigation } from "./navigation.js";
+import { onlyHeard } from "./onlyheard.js";
 import { showOverview } from "./overview.js";
 import { showRefining } from "./refining.js";
 import { showResults } from "./results.js";
@@ -42,8 +45,10 @@ const PARTS = [
   showLook,
   showNavigation,
   showTransport,
+  showMeters,
   showRefining,
   showWork,
+  showHints,
 ];
 
 function showTitle({ opened }) {
@@ -55,10 +60,10 @@ function showTitle({ opened }) {
 
 async function begin() {
   if (!SESSION) return complain(new Error("Open this page from the DAW, or with: dap-bridge edit SESSION"));
-  const state = new State(await loadSession(SESSION));
+  const state = new State(await loadSession(SESSION, CLIP));
   await restore(state);
   showTitle(state);
-  listenToKeys(Object.assign({}, ...PARTS.map((part) => part(state))));
+  listenToKeys(onlyHeard(state, Object.assign({}, ...PARTS.map((part) => part(state)))));
   remember(state);
   for (const warning of state.opened.warnings ?? []) say(warning);
   await beginToListen(state);

@@ -16,8 +16,11 @@ export class State {
     /** Of the clip. */
     this.seconds = session.frames / session.rate;
 
-    /** [{session, label}]: the opened one first, then as they came; which is seen and heard, and which was before. */
-    this.results = [{ session, label: session.parent ? "As opened" : "Original" }];
+    /**
+     * [{session, label, note}]: the opened one first, then as they came; which is seen and heard, and which it is compared
+     * with.
+     */
+    this.results = [{ session, label: session.parent ? "As opened" : "Original", note: "" }];
     this.shown = 0;
     this.other = 0;
     /** Which of its answers is seen and heard, of a result that has several. */
@@ -41,6 +44,16 @@ export class State {
     /** Of the playhead, in frames: where the player is, or where a hand puts it. */
     this.position = 0;
     this.playing = false;
+    /** Where it stops by itself, in seconds; null: at the clip's end. */
+    this.until = null;
+    /** What is heard alone, {start, end, low, high} in seconds and Hz; or null. */
+    this.only = null;
+    /** Seconds that playing begins before where it is begun. */
+    this.preroll = 0;
+    /** dB */
+    this.volume = 0;
+    /** Of what is heard: sample peak, and momentary loudness in LUFS. */
+    this.measured = { peak: 0, lufs: -Infinity };
     /** Whether there is something to play with. */
     this.playable = false;
 

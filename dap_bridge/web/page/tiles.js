@@ -7,6 +7,8 @@ const AT_ONCE = 4;
 const KEPT = 96;
 /** Of a column: no longer window is chosen because columns last longer than this, for they look here and there. */
 const SLOW_S = 0.02;
+/** How much longer a window is than would blur both axes alike: partials are looked at more than clicks. */
+const SHARPER = 2;
 
 const nameOf = ({ set, level, index }) => `${set}/${level}/${index}`;
 
@@ -34,13 +36,13 @@ export class Tiles {
   }
 
   /**
-   * The windows that blur what the view shows alike along both axes, in pixels; and the level whose columns are next to
+   * The windows that blur what the view shows nearly alike along both axes, in pixels; and the level whose columns are next to
    * a pixel's width, but no finer than these windows are.
    */
   choose(view) {
     const { hop, levels, sets } = this.geometry;
     const { seconds, hz, step } = view.grain;
-    const wanted = this.session.rate * Math.sqrt(Math.min(seconds, SLOW_S) / Math.max(step, 1e-3));
+    const wanted = SHARPER * this.session.rate * Math.sqrt(Math.min(seconds, SLOW_S) / Math.max(step, 1e-3));
     const misses = sets.map(({ window }) => Math.abs(Math.log(this._windowAt(window, hz) / wanted)));
     const set = misses.indexOf(Math.min(...misses));
     const exact = Math.log2((seconds * this.session.rate) / hop) - 0.25;

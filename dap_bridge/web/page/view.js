@@ -2,7 +2,7 @@
 // One of the state's models: it says itself when it has changed, and knows nothing of who shows it.
 
 /** The lowest frequency that a logarithmic axis shows. */
-const LOWEST_HZ = 30;
+export const LOWEST_HZ = 30;
 const LEAST_SECONDS = 0.05;
 const LEAST_HEIGHT = 0.02;
 

@@ -1,6 +1,6 @@
 // Moments, frequencies, boxes and sessions in words: how everything that is read on the page writes them.
 
-import { BRING_IN, isSpan, ONLY } from "./boxes.js";
+import { BRING_IN, isSpan, ONLY, recognised } from "./boxes.js";
 
 /** Minutes and seconds: 1:02.50; rounded before it is divided, so that there is never a 60th second. */
 export function clock(seconds, digits = 2) {
@@ -71,4 +71,23 @@ export const tagOf = (box) => (isSpan(box) ? `${box.op} ${box.stem}` : `${signOf
 export function shortly(box) {
   const when = stretch(box.start, box.end);
   return isSpan(box) ? `${tagOf(box)}, ${when}` : `${signOf(box)} ${when}, ${band(box.low, box.high)}`;
+}
+
+/** When a session's stems were written: 14:05, or 3 May 14:05. */
+export function moment({ revision }) {
+  const time = new Date(parseInt(revision, 16) / 1e6);
+  const today = time.toDateString() === new Date().toDateString();
+  const day = today ? {} : { day: "numeric", month: "short" };
+  return time.toLocaleString(undefined, { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+/** How many boxes of a result are told one by one. */
+const TOLD = 3;
+
+/** What led to a result. */
+export function story({ verb, preset, boxes, rate }) {
+  if (!boxes?.length) return verb === "separate" ? `separated, preset ${preset}` : `${verb}, preset ${preset}`;
+  const told = boxes.slice(-TOLD).map((one) => shortly(recognised(one, rate / 2)));
+  const more = boxes.length - told.length;
+  return `${more > 0 ? `${more} more, ` : ""}${told.join("; ")}`;
 }
