@@ -124,6 +124,7 @@ class Mixer extends AudioWorkletProcessor {
   /** Adds `run` frames of every source, from `frame` of the output on. */
   mix(output, frame, run, index) {
     const step = 1 / (RAMP_S * sampleRate);
+    if (this.level === 0) this.open = this.inside(this.position) ? 1 : 0;
     for (let i = 0; i < run; i++) {
       this.level = toward(this.level, this.playing ? 1 : 0, step);
       this.open = toward(this.open, this.inside(this.position + i) ? 1 : 0, step);

@@ -92,7 +92,7 @@ export function showResults(state) {
       onchange: ({ target }) => write(index, target.value.trim()),
     });
     const about = element("p", { class: "quiet" }, [moment(session), story(session)].filter(Boolean).join(" · "));
-    return element("li", {}, element("div", { class: "head" }, pick, against, ...(index ? [forget] : [])), about, noted);
+    return element("div", { class: "entry" }, element("div", { class: "head" }, pick, against, ...(index ? [forget] : [])), about, noted);
   }
 
   function list() {
