@@ -1,4 +1,4 @@
-"""What the editor shows beside the picture, and how that is chosen: marks, read-out, overview, windows, colours."""
+"""What the editor shows beside the picture, and how that is chosen: ticks, read-out, overview, windows, colours."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.web.editor import Editor
 Edit = Callable[..., Editor]
 
 CLOCK = "({ seconds }) => seconds.map((one) => words.clock(one))"
-MARKS = """
+TICKS = """
 ({ spans, bands }) => ({
-  times: spans.map(([start, end]) => axes.timeMarks(start, end, 10)),
-  pitches: bands.map(([low, high, scale]) => axes.pitchMarks(low, high, scale, 18)),
-  notes: bands.map(([low, high]) => axes.noteMarks(low, high, 500)),
+  times: spans.map(([start, end]) => axes.timeTicks(start, end, 10)),
+  pitches: bands.map(([low, high, scale]) => axes.pitchTicks(low, high, scale, 18)),
+  notes: bands.map(([low, high]) => axes.noteTicks(low, high, 500)),
 })
 """
 
@@ -49,14 +49,14 @@ def test_a_minute_has_sixty_seconds_and_axes_have_marks_at_every_zoom(edit: Edit
     assert clocks == ["6:00.00", "0:59.99", "1:00.00", "0:00.00", "60:00.00"]
     spans = [(0, 3600), (0, 600), (0, 8), (3.2, 3.9), (419.95, 420.0), (1.234, 1.284)]
     bands = [(30, 22_050, "log"), (0, 22_050, "linear"), (400, 520, "log"), (31, 36, "log"), (9_000, 9_441, "linear")]
-    marks = asked(editor, MARKS, {"spans": spans, "bands": bands})
-    for (start, end), found in zip(spans, marks["times"], strict=True):
+    ticks = asked(editor, TICKS, {"spans": spans, "bands": bands})
+    for (start, end), found in zip(spans, ticks["times"], strict=True):
         assert 4 <= len(found) <= 12 and all(start <= second <= end + 1e-9 for second, _ in found)
-        assert len({text for _, text in found}) == len(found), "no two marks read alike"
-    for (low, high, _), found in zip(bands, marks["pitches"], strict=True):
+        assert len({text for _, text in found}) == len(found), "no two ticks read alike"
+    for (low, high, _), found in zip(bands, ticks["pitches"], strict=True):
         assert 4 <= len(found) <= 19 and low <= found[0] and found[-1] <= high * (1 + 1e-9)
-    assert all(b - a == 12 for a, b in pairwise(marks["notes"][0])), "octaves, from afar"
-    assert marks["notes"][2] == [68, 69, 70, 71], "G sharp 4 to B 4"
+    assert all(b - a == 12 for a, b in pairwise(ticks["notes"][0])), "octaves, from afar"
+    assert ticks["notes"][2] == [68, 69, 70, 71], "G sharp 4 to B 4"
 
 
 def test_the_pointer_is_told_moment_note_and_levels(edit: Edit) -> None:

@@ -1,15 +1,15 @@
-// The axes beside the picture: marks for moments, frequencies and notes, at every zoom.
+// The axes beside the picture: ticks for moments, frequencies and notes, at every zoom.
 
 import { LOWEST_HZ } from "./view.js";
 import { clock, hertzOf, noteName, pitch, semitoneOf } from "./words.js";
 
-/** Pixels between two marks at least. */
-const TIME_MARK = 90;
-const PITCH_MARK = 28;
-const NOTE_MARK = 13;
+/** Pixels between two ticks at least. */
+const TIME_TICK = 90;
+const PITCH_TICK = 28;
+const NOTE_TICK = 13;
 /** Steps of the time axis from a second on; below it they are decimal. */
 const LONG_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600];
-/** Frequencies that are marked on a logarithmic axis, the roughest choice first: of each decade. */
+/** Frequencies that have ticks on a logarithmic axis, the roughest choice first: of each decade. */
 const DECADES = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 5, 7]];
 
 /** The canvas at the screen's own resolution; gives its context, to be drawn on in CSS pixels. */
@@ -35,39 +35,39 @@ const multiples = (step, low, high) => {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => (first + index) * step);
 };
 
-/** Marks of a stretch of time, at most `count`: [[seconds, text]]. */
-export function timeMarks(start, end, count) {
+/** Ticks of a stretch of time, at most `count`: [[seconds, text]]. */
+export function timeTicks(start, end, count) {
   const rough = (end - start) / Math.max(1, count);
   const step = rough > 0.5 ? (LONG_STEPS.find((one) => one >= rough) ?? roundStep(rough / 3600) * 3600) : roundStep(rough);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return multiples(step, start, end).map((seconds) => [seconds, clock(seconds, digits)]);
 }
 
-/** Marks of a band, at most `count`: Hz. */
-export function pitchMarks(low, high, scale, count) {
+/** Ticks of a band, at most `count`: Hz. */
+export function pitchTicks(low, high, scale, count) {
   if (scale === "log") {
     const powers = multiples(1, Math.floor(Math.log10(Math.max(low, 1))), Math.ceil(Math.log10(high)));
     const all = (factors) => powers.flatMap((power) => factors.map((one) => one * 10 ** power));
     const choices = DECADES.map((factors) => all(factors).filter((hz) => hz >= low && hz <= high));
-    const fitting = choices.filter((marks) => marks.length <= count);
-    const finest = fitting.at(-1) ?? choices[0];
+    const few = choices.filter((ticks) => ticks.length <= count);
+    const finest = few.at(-1) ?? choices[0];
     if (finest.length >= Math.min(count, 4)) return finest;
   }
   return multiples(roundStep((high - low) / Math.max(1, count)), low, high);
 }
 
 /** Notes of a band where it is narrow enough to tell them apart, else its octaves: semitones. `tall`: pixels of it. */
-export function noteMarks(low, high, tall) {
+export function noteTicks(low, high, tall) {
   const [first, last] = [Math.max(12, Math.ceil(semitoneOf(Math.max(low, 1)))), Math.floor(semitoneOf(Math.max(high, 1)))];
   const all = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
   const each = tall / Math.max(1, last - first + 1);
-  if (each >= NOTE_MARK) return all;
-  return each * 12 >= 2 * NOTE_MARK ? all.filter((semitone) => semitone % 12 === 0) : [];
+  if (each >= NOTE_TICK) return all;
+  return each * 12 >= 2 * NOTE_TICK ? all.filter((semitone) => semitone % 12 === 0) : [];
 }
 
 export function drawTimes(canvas, view, loop) {
   const context = axis(canvas);
-  for (const [seconds, text] of timeMarks(view.start, view.end, view.width / TIME_MARK)) {
+  for (const [seconds, text] of timeTicks(view.start, view.end, view.width / TIME_TICK)) {
     const x = Math.round(view.x(seconds)) + 0.5;
     line(context, x, 0, x, 5);
     const half = context.measureText(text).width / 2;
@@ -86,19 +86,19 @@ export function drawFrequencies(canvas, view) {
   const within = (y) => Math.min(Math.max(y, 7), view.height - 7);
   context.textAlign = "right";
   let last = Infinity;
-  for (const hz of pitchMarks(low, high, view.scale, view.height / PITCH_MARK)) {
+  for (const hz of pitchTicks(low, high, view.scale, view.height / PITCH_TICK)) {
     const y = view.y(hz);
     line(context, width - 5, y, width, y);
-    if (last - y < PITCH_MARK / 2) continue;
+    if (last - y < PITCH_TICK / 2) continue;
     context.fillText(pitch(hz), width - 8, within(y));
     last = y;
   }
   context.textAlign = "left";
   context.font = `10px ${getComputedStyle(canvas).fontFamily}`;
   last = Infinity;
-  for (const semitone of noteMarks(low, high, view.height)) {
+  for (const semitone of noteTicks(low, high, view.height)) {
     const y = view.y(hertzOf(semitone));
-    if (last - y < NOTE_MARK) continue;
+    if (last - y < NOTE_TICK) continue;
     context.fillText(noteName(semitone), 2, within(y));
     last = y;
   }

@@ -37,7 +37,7 @@ export function showNavigation(state) {
       event.preventDefault();
       view.zoomFrequency(factor(event), event.clientY - byId("frequencies").getBoundingClientRect().top);
     });
-    byId("frequencies").addEventListener("dblclick", () => view.fitFrequency());
+    byId("frequencies").addEventListener("dblclick", () => view.allFrequencies());
   }
 
   function show() {

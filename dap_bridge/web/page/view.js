@@ -89,7 +89,7 @@ export class View {
   }
 
   /** All frequencies. */
-  fitFrequency() {
+  allFrequencies() {
     this._become({ bottom: 0, top: 1 });
   }
 
