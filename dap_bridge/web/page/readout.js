@@ -7,7 +7,7 @@ import { clock, decibels, note, pitch } from "./words.js";
 /** Below this there is nothing. dB */
 const SILENT_DB = -125;
 
-/** levelAt(seconds, hz): see Tiles.at. */
+/** levelAt(seconds, hz): see Tiles.at. Gives a function that says it again, where levels may be others now. */
 export function showReadout(state, levelAt) {
   const { view } = state;
   const [field, shown] = [byId("field"), byId("pointer-at")];
@@ -42,4 +42,5 @@ export function showReadout(state, levelAt) {
     show();
   });
   state.on("view", show);
+  return show;
 }

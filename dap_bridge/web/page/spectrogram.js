@@ -26,6 +26,7 @@ export function showSpectrogram(state) {
     const whole = picture.draw(view, tiles, state.look, state.mix, draw);
     place.setAttribute("aria-busy", String(!whole));
     if (whole) prepare();
+    sayAgain();
     drawTimes(byId("times"), view, state.loop);
     drawFrequencies(byId("frequencies"), view);
   });
@@ -70,6 +71,6 @@ export function showSpectrogram(state) {
     draw();
   });
   onThemeChange(draw);
-  showReadout(state, (seconds, hz) => tiles.at(view, seconds, hz));
+  const sayAgain = showReadout(state, (seconds, hz) => tiles.at(view, seconds, hz));
   new ResizeObserver(() => view.resize(place.clientWidth, place.clientHeight)).observe(place);
 }

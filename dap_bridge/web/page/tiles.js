@@ -6,7 +6,7 @@ import { paint } from "./painting.js";
 const AT_ONCE = 4;
 const KEPT = 96;
 /** Of a column: no longer window is chosen because columns last longer than this, for they look here and there. */
-const SLOW_S = 0.02;
+const SLOW_S = 0.008;
 /** How much longer a window is than would blur both axes alike: partials are looked at more than clicks. */
 const SHARPER = 2;
 
