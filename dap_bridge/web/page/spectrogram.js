@@ -60,6 +60,7 @@ export function showSpectrogram(state) {
     if (tiles.session !== state.heard) {
       tiles.close();
       tiles = tilesOf(state.heard);
+      place.setAttribute("aria-busy", "true"); // until it is this one's picture
     }
     draw();
   }
