@@ -204,6 +204,9 @@ class Daemon:
                 self._report(verb.job, sink)
             case control.Import():
                 self._import(verb, sink)
+            case control.RenameStem():
+                self._shelf.rename_stem(verb.session, verb.stem, verb.to)
+                _send(sink, events.Renamed(session=verb.session, stem=verb.stem, to=verb.to))
             case control.ListSessions():
                 self._list_sessions(sink)
             case control.ListResults():

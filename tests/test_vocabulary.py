@@ -44,7 +44,6 @@ MAY: dict[str, dict[str, str]] = {
     },
     "mark": {
         r"question mark|\(MARK\)|\.mark\b|dap-(write-)?mark": "signs and files",
-        r"^dap_bridge/web/page/picture\.js.*": "on the axes",
     },
     "refinement": {r"\bRefinement\b|[.\[\"`]refinement\b|\brefinement[:=]": "a key of presets"},
     "task": {r"asyncio\.\w*[Tt]ask|self\._task|bars\.add_task": "asyncio's, and rich's"},

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from .. import atomic
-from ..domain import ChannelRef, ClipRef, Format, Manifest
+from ..domain import ChannelRef, ClipRef, Format, Manifest, Stem
+from ..errors import BadRequest
 
 MANIFEST = "manifest.json"
 
@@ -34,6 +36,22 @@ def read(path: Path) -> Manifest:
         return _checked(_MANIFEST.validate_python(json.loads(manifest_of(path).read_bytes())))
     except (OSError, ValueError, RecursionError) as error:
         raise NoResultError(f"{path} is no manifest of this version that can be read") from error
+
+
+def rename_stem(path: Path, index: int, name: str) -> None:
+    """Call a stem of the manifest at `path` so. Raises NoResultError, BadRequest where it has none such, OSError."""
+    manifest = read(path)
+    if all(stem.index != index for stem in manifest.stems):
+        raise BadRequest(f"The result has no stem {index}.")
+
+    def renamed(stems: Iterable[Stem]) -> tuple[Stem, ...]:
+        return tuple(replace(stem, name=name) if stem.index == index else stem for stem in stems)
+
+    first = renamed(manifest.stems)
+    alternatives = tuple(replace(one, stems=first) if one.index == 1 else one for one in manifest.alternatives)
+    mode = path.stat().st_mode
+    write(path.parent, replace(manifest, stems=first, alternatives=alternatives))
+    path.chmod(mode)  # as open as the clip, as before
 
 
 def manifest_of(path: Path) -> Path:

@@ -38,7 +38,8 @@ class Session:
     carry: whether what they teach is carried through the clip; separated: the stems without any box, by their paths,
     and the `stamp` of each file. alternative: which of the separation's answers it goes back to; alternatives: of each
     answer after the first, the name of what was learned of each chunk that is another than the first's; drawn: the same
-    of the one that was chosen, in full; answers: what makes each of them different, in a person's words.
+    of the one that was chosen, in full; answers: what makes each of them different, in a person's words. titles: what
+    its user has called stems, by their indices.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Session:
     alternatives: tuple[tuple[str, ...], ...] = ()
     drawn: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
+    titles: dict[int, str] = field(default_factory=dict)
 
     def what(self, alternative: int) -> str:
         """What makes that one of its answers different, as far as it is known."""
@@ -140,6 +142,12 @@ class Sessions:
             if session is not None:
                 return session
         raise UnknownSession(f"There is no session {name[:64]!r}.")
+
+    def rename_stem(self, name: str, index: int, title: str) -> None:
+        """What goes on from the session calls the stem so. Raises UnknownSession, OSError."""
+        session = self.get(name)
+        renamed = replace(session, titles={**session.titles, index: title})
+        atomic.write_json(self._session(name), asdict(renamed))
 
     def all(self) -> list[Session]:
         """Every session, the latest first; what cannot be read is left out."""

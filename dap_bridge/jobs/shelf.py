@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 from ..domain import Job, State
-from ..errors import BadRequest, StoreUnavailable, UnknownJob, UnknownSession
+from ..errors import BadRequest, ClipUnreadable, StoreUnavailable, UnknownJob, UnknownSession
+from . import results
 from .queue import JobQueue
+from .results import NoResultError
 from .sessions import DAY_S, Sessions
 from .store import Store
 from .uploads import Uploads
@@ -52,6 +54,20 @@ class Shelf:
     def rename(self, job_id: str, title: str) -> Job:
         """Raises UnknownJob."""
         return self._store.rename(job_id, title)
+
+    def rename_stem(self, session: str, stem: int, to: str) -> None:
+        """In the manifest, in what is told of the job, and for whatever corrects the result later.
+
+        Raises UnknownSession, BadRequest, or ClipUnreadable where the manifest cannot be written anew.
+        """
+        path = self.manifest(session)
+        try:
+            results.rename_stem(path, stem, to)
+        except (OSError, NoResultError) as error:
+            raise ClipUnreadable(f"The manifest of {session} cannot be written anew: {error}.") from error
+        with contextlib.suppress(UnknownSession):
+            self._sessions.rename_stem(session, stem, to)
+        self._store.tell(session, results.told(path).stems)
 
     def title(self, session: str) -> str:
         """What a person calls a job, or a session: by the name that it was given, else by its clip's."""

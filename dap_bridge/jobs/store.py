@@ -173,6 +173,10 @@ class Store:
     ) -> Job:
         return self._set(job_id, state, manifest, error, stems, about)
 
+    def tell(self, job_id: str, stems: tuple[str, ...]) -> None:
+        """Its stems are told of anew."""
+        self._execute("UPDATE jobs SET stems = ? WHERE id = ?", (json.dumps(stems), job_id))
+
     def next_queued(self, but: Sequence[str] = ()) -> Job | None:
         """The queued job that is first in line, of all verbs but these."""
         slots = ", ".join("?" * len(but))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ..messages import JobId
 from ..verbs.request import Verb
@@ -52,6 +52,29 @@ class Import(Verb):
     name = "import"
     job: Annotated[JobId, Field(description="The session that the page was opened with.")]
     session: Annotated[JobId, Field(description="The result: that session itself, or one refined from it.")]
+
+
+def _cleaned(text: str) -> str:
+    """On one line, without what cannot be seen. Raises ValueError where nothing is left."""
+    shown = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    if not shown:
+        raise ValueError("a name has at least one letter")
+    return shown
+
+
+StemName = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(_cleaned)]
+
+
+class RenameStem(Verb):
+    """Give a stem of a result another name, for tracks and for files that are saved; its file keeps its path.
+
+    What is corrected from the result has the name, too. Answered with `renamed`.
+    """
+
+    name = "rename_stem"
+    session: Annotated[JobId, Field(description="The result: the name of its job.")]
+    stem: Annotated[int, Field(ge=1, le=129, description="Its index in the manifest.")]
+    to: Annotated[StemName, Field(description="The new name.")]
 
 
 class ListSessions(Verb):

@@ -112,6 +112,15 @@ class Chosen(JobEvent):
     manifest: Annotated[str, Field(description="Absolute path of manifest.json.")]
 
 
+class Renamed(Event):
+    """A stem of a result has another name."""
+
+    name = "renamed"
+    session: str
+    stem: int
+    to: Annotated[str, Field(description="As it stands in the manifest now.")]
+
+
 class StatusEvent(JobEvent):
     """Answer to `status`: one message a job, 200 at most; a message with an empty `job` ends the list."""
 
@@ -213,6 +222,7 @@ EVENTS: dict[str, type[Event]] = {
         CancelledEvent,
         Interrupted,
         Chosen,
+        Renamed,
         StatusEvent,
         SessionEvent,
         ResultEvent,

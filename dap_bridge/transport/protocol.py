@@ -20,13 +20,13 @@ from ..messages import JOB_ID, Message, breach
 from ..messages import shorten as shorten
 from ..verbs import table
 from ..verbs.request import Verb
-from .control import Cancel, Hello, Import, ListResults, ListSessions, Remove, Rename, Resume, Status
+from .control import Cancel, Hello, Import, ListResults, ListSessions, Remove, Rename, RenameStem, Resume, Status
 from .events import EVENTS, Event
 
 _VERBS: tuple[type[Verb], ...] = (
     *(Hello, Status),
     *map(table.request, table.VERBS),
-    *(ListSessions, Cancel, Resume, Import, ListResults, Rename, Remove),
+    *(ListSessions, Cancel, Resume, Import, ListResults, Rename, RenameStem, Remove),
 )
 VERBS = {verb.name: verb for verb in _VERBS}
 OSC_PREFIX = "/dap/"

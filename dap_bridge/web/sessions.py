@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import soundfile
 
 from ..domain import ClipRef, Manifest, Stem
 from ..errors import ClipUnreadable, UnknownSession
@@ -31,11 +34,18 @@ SHOWN = (
     "changes",
     "warnings",
 )
+# Why no box corrects what a verb makes; what the others make is separated by masks.
+LISTEN_ONLY = {
+    "texture": "A texture is new sound and no part of a clip, so that there are no masks to correct: listen.",
+    "coseparate": "What clips share is found by comparing them, without masks that boxes could correct: listen.",
+    "denoise": "Denoising leaves nothing behind that boxes could correct: listen, or denoise again with an example of "
+    "the noise.",
+}
 
 
 @dataclass(frozen=True)
 class Session:
-    """A name, a manifest and where it lies, the stems beside it; `revision` changes with the manifest."""
+    """A name, a manifest and where it lies, the stems beside it; `revision` changes with them."""
 
     name: str
     manifest: Manifest
@@ -63,6 +73,29 @@ class Session:
                 return replace(self, manifest=replace(self.manifest, stems=one.stems))
         raise UnknownSession(f"Session {self.name} has no alternative {alternative}.")
 
+    def of_clip(self, index: int) -> Session:
+        """Of a result of several clips, the stems of one; 0: what they share, by itself. Raises UnknownSession where
+        there is none, ClipUnreadable where a stem is gone.
+        """
+        stems = tuple(stem for stem in self.manifest.stems if (stem.input or 0) == index)
+        if not stems or not self._clips():
+            raise UnknownSession(f"Session {self.name} has no clip {index}.")
+        try:
+            about = soundfile.info(results.stems(self.place, replace(self.manifest, stems=stems))[0])
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise ClipUnreadable(f"The stem {stems[0].path} cannot be read.", "Separate the clips again.") from error
+        cut = {"rate": about.samplerate, "channels": about.channels, "frames": about.frames}
+        return replace(self, manifest=replace(self.manifest, stems=stems, **cut))
+
+    def _clips(self) -> list[dict[str, Any]]:
+        """Those of a result of several, by their numbers; the last is what they share, by itself."""
+        numbers = sorted({stem.input for stem in self.manifest.stems if stem.input is not None})
+        first = {number: next(stem for stem in self.manifest.stems if stem.input == number) for number in numbers}
+        found = [{"index": k, "name": f"{k}: {re.sub(' - shared$', '', stem.name)}"} for k, stem in first.items()]
+        if found and any(stem.input is None for stem in self.manifest.stems):
+            found.append({"index": 0, "name": "What they share"})
+        return found
+
     def clip(self) -> ClipRef:
         """What it was made from: where it was then, or, where that is gone, as it lay to the manifest.
 
@@ -81,11 +114,23 @@ class Session:
                 return path
         raise UnknownSession(f"Session {self.name} has no stem {index}.")
 
+    @property
+    def label(self) -> str:
+        """What it is called: what its stems are, as long as one of them has the name that it came with."""
+        for stem in self.manifest.stems:
+            if match := re.fullmatch(rf"(.+) - (?:stem {stem.index}|{stem.role})", stem.name):
+                return match[1]
+        files = self.manifest.inputs
+        return Path(files[0]["path"]).stem if files else self.name
+
     def view(self) -> dict[str, Any]:
         """Plain JSON values for the page."""
         about = self.manifest.as_dict()
         return {
             "session": self.name,
+            "label": self.label,
+            "listen_only": LISTEN_ONLY.get(self.manifest.verb, ""),
+            "clips": self._clips(),
             "parent": self.manifest.parent,
             "revision": f"{self.revision:x}",
             **{name: about[name] for name in SHOWN},
@@ -104,7 +149,9 @@ def _stems(stems: Sequence[Stem]) -> list[dict[str, Any]]:
 def load(name: str, path: Path) -> Session:
     """The session whose manifest lies at `path`. Raises ClipUnreadable where its result is gone."""
     try:
-        return Session(name, results.read(path), path, path.stat().st_mtime_ns)
+        manifest = results.read(path)
+        # not the manifest's time: a stem that gets another name sounds as before
+        return Session(name, manifest, path, max(stem.stat().st_mtime_ns for stem in results.stems(path, manifest)))
     except (OSError, NoResultError) as error:
         hint = "Its folder may have been moved or removed: separate the clip again."
         raise ClipUnreadable(f"The result of session {name} cannot be read.", hint) from error

@@ -136,13 +136,13 @@ def test_the_stems_of_an_alternative_are_those_that_the_manifest_names(door: Doo
         answer = door.get(f"sessions/demo/alternatives/{number}/stems/2?start=500&frames=1000")
         expected, _ = soundfile.read(place / "stem-2.wav", dtype="float32")
         np.testing.assert_array_equal(np.frombuffer(answer.body, "<f4").reshape(-1, 2), expected[500:1500])
-    first, second = (door.get(f"sessions/demo{below}/tiles/0/0").body for below in ("", "/alternatives/2"))
+    first, second = (door.get(f"sessions/demo{below}/tiles/1/0/0").body for below in ("", "/alternatives/2"))
     assert len(first) == len(second) and first != second
 
 
 @pytest.mark.parametrize("number", range(len(STRAYED)), ids=STRAYED)
 def test_a_manifest_that_names_a_file_elsewhere_is_none(door: Door, number: int) -> None:
-    for path in ("", "/alternatives/2/stems/1?start=0&frames=10", "/alternatives/2/tiles/0/0"):
+    for path in ("", "/alternatives/2/stems/1?start=0&frames=10", "/alternatives/2/tiles/1/0/0"):
         reply = door.get(f"sessions/strayed-{number}{path}")
         assert (reply.status, reply.code) == (404, "clip_unreadable")
 
@@ -167,8 +167,8 @@ def test_a_message_about_a_session_is_about_its_clip(door: Door) -> None:
 
 def test_a_tile_is_kept_by_the_browser_and_a_session_is_not(door: Door) -> None:
     geometry = door.get("sessions/demo").json["tiles"]
-    tile = door.get("sessions/demo/tiles/0/0")
-    assert len(tile.body) % (3 * geometry["bins"]) == 0 and any(tile.body)
+    tile = door.get("sessions/demo/tiles/1/0/0")
+    assert len(tile.body) % (3 * len(geometry["sets"][1]["hertz"])) == 0 and any(tile.body)
     assert "immutable" in tile.headers["cache-control"]
     assert door.get("sessions/demo").headers["cache-control"] == "no-store"
 
@@ -234,7 +234,7 @@ def strangers(door: Door) -> dict[str, tuple[str, str, dict[str, str]]]:
         "another origin": ("GET", f"{root}sessions/demo", {"Origin": "https://evil.example"}),
         "no origin to speak of": ("GET", f"{root}sessions/demo", {"Origin": "null"}),
         "another port's page": ("GET", f"{root}sessions/demo", {"Origin": "http://127.0.0.1:1"}),
-        "a picture in another page": ("GET", f"{root}sessions/demo/tiles/0/0", {"Sec-Fetch-Site": "cross-site"}),
+        "a picture in another page": ("GET", f"{root}sessions/demo/tiles/1/0/0", {"Sec-Fetch-Site": "cross-site"}),
         "a sister site": ("GET", f"{root}edit/demo", {"Sec-Fetch-Site": "same-site"}),
         "a form of another page": ("POST", f"{root}messages", JSON | {"Origin": "https://evil.example"}),
         "a question beforehand": ("OPTIONS", f"{root}messages", {"Origin": f"http://127.0.0.1:{port}"}),
@@ -339,9 +339,12 @@ def test_a_message_that_is_cut_short_is_no_matter(door: Door) -> None:
         "sessions/demo/similar?stem=1&start=1e9&end=2e9&low=100&high=200",
         "sessions/demo/similar?stem=9&start=0.1&end=0.2&low=100&high=200",
         "sessions/demo/similar?stem=1e9&start=0.1&end=0.2&low=100&high=200",
-        "sessions/demo/tiles/99/0",
-        "sessions/demo/tiles/0/99999",
-        "sessions/demo/tiles/-1/0",
+        "sessions/demo/tiles/1/99/0",
+        "sessions/demo/tiles/3/0/0",
+        "sessions/demo/tiles/1/0/99999",
+        "sessions/demo/tiles/1/-1/0",
+        "sessions/demo/clips/1",
+        "sessions/demo/clips/1/stems/1?start=0&frames=10",
         "assets/../__init__.py",
         "assets/..%2f__init__.py",
         "assets/%2fetc%2fpasswd",
@@ -350,7 +353,7 @@ def test_a_message_that_is_cut_short_is_no_matter(door: Door) -> None:
         "sessions/demo/alternatives/3/stems/1?start=0&frames=10",
         "sessions/demo/alternatives/0/stems/1?start=0&frames=10",
         "sessions/demo/alternatives/2/stems/3?start=0&frames=10",
-        "sessions/demo/alternatives/-1/tiles/0/0",
+        "sessions/demo/alternatives/-1/tiles/1/0/0",
         "sessions/demo/alternatives/2/",
         "sessions/demo/alternatives/..%2f..%2fstems/1?start=0&frames=10",
         "",

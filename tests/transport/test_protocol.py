@@ -26,6 +26,7 @@ EXAMPLES: list[messages.Message] = [
     control.Cancel(job="a"),
     control.Resume(job="a"),
     control.Import(job="a", session="b"),
+    control.RenameStem(session="job-1", stem=2, to="Crow"),
     Separate(**CLIP),
     Separate(
         job="j-1",
@@ -82,6 +83,7 @@ EXAMPLES: list[messages.Message] = [
     events.CancelledEvent(job="a"),
     events.Interrupted(job="a"),
     events.Chosen(job="a", session="b", manifest="/m.json"),
+    events.Renamed(session="job-1", stem=2, to="Crow"),
     events.StatusEvent(job="a", verb="separate", state="running"),
 ]
 

@@ -1,4 +1,5 @@
-"""A real Chromium, and a real daemon with sessions for it: the demo clip, tones, ten minutes, alternatives."""
+"""A real Chromium, and a real daemon with sessions for it: the demo clip, tones, ten minutes, alternatives,
+and what can only be heard."""
 
 from __future__ import annotations
 
@@ -8,11 +9,13 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tomli_w
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from dap_bridge.demo import CLIP
+from dap_bridge.domain import Stem
 from dap_bridge.verbs.separate.request import Separate
 from tests.hosts.conftest import needed
 from tests.processes import Process
@@ -59,6 +62,14 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Ite
     finished(home / "data", "long", tones(TONES_RATE, 10.0, channels=1), TONES_RATE, repeats=LONG_S // 10)
     swapped = {"the faint sound apart": tones(TONES_RATE, TONES_S)[::-1]}
     finished(home / "data", "takes", tones(TONES_RATE, TONES_S), TONES_RATE, others=swapped)
+    finished(home / "data", "texture", tones(TONES_RATE, 2.0)[:1], TONES_RATE, verb="texture")
+    shared = [
+        Stem(2 * clip + number, f"bell {clip + 1} - {kind}", role, f"stem-{2 * clip + number}.wav", input=clip + 1)
+        for clip in range(2)
+        for number, kind, role in ((1, "shared", "shared"), (2, "own", "source"))
+    ]
+    both = np.concatenate([tones(TONES_RATE, 2.0)] * 2)
+    finished(home / "data", "shared", both, TONES_RATE, verb="coseparate", stems=tuple(shared))
     process = Process(home, "-m", "dap_bridge", "serve", DAP_BRIDGE_PRESETS_DIR=str(presets))
     for session, preset in {"demo": "quick", "slow": "slow", "cut": "short", "doubt": "doubtful"}.items():
         asked = Separate(job=session, clip=str(CLIP), preset=preset, alternatives="3" if session == "doubt" else "1")

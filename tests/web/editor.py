@@ -116,7 +116,7 @@ class Editor:
     @property
     def names(self) -> list[str]:
         """The sessions of the results."""
-        values = self.page.locator("#results input").evaluate_all("all => all.map((one) => one.value)")
+        values = self.page.locator("#results input[type=radio]").evaluate_all("all => all.map((one) => one.value)")
         return [str(value) for value in values]
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -14,15 +15,23 @@ from tests.manifests import manifest, write
 
 
 def finished(
-    data: Path, job: str, stems: np.ndarray, rate: int, repeats: int = 1, others: dict[str, np.ndarray] | None = None
+    data: Path,
+    job: str,
+    sounds: np.ndarray,
+    rate: int,
+    repeats: int = 1,
+    others: dict[str, np.ndarray] | None = None,
+    **fields: Any,
 ) -> Path:
-    """Puts `stems` (sources, channels, frames), `repeats` times over, into `data`; returns the manifest's path.
+    """Puts `sounds` (stems, channels, frames), `repeats` times over, into `data`; returns the manifest's path.
 
-    others: the stems of its alternatives from the second on, by what is said of each.
+    others: the stems of its alternatives from the second on, by what is said of each; fields: what else its manifest
+    says.
     """
     folder = data / "jobs" / job / "result"
-    names = _written(folder, job, stems, rate, repeats)
-    made = manifest(job, rate, stems.shape[2] * repeats, names, channels=stems.shape[1])
+    names = _written(folder, job, sounds, rate, repeats)
+    made = manifest(job, rate, sounds.shape[2] * repeats, names, channels=sounds.shape[1])
+    made = replace(made, **fields)
     if others:
         alternatives = [Alternative(1, "as first answered", 0.6, made.stems)]
         for index, (what, answer) in enumerate(others.items(), 2):
@@ -33,7 +42,7 @@ def finished(
         made = replace(made, alternatives=tuple(alternatives))
     path = write(folder, made)
     store = Store(data / "jobs.sqlite")
-    store.add(job, "separate", {})
+    store.add(job, made.verb, {})
     store.start(job)
     store.end(job, State.DONE, str(path))
     store.close()

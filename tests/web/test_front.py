@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from playwright.sync_api import Browser, Download, Locator, Page, expect
+from playwright.sync_api import Browser, Download, FileChooser, Locator, Page, expect
 
 from dap_bridge.transport.heartbeat import heartbeat
 from tests.processes import CHECKOUT, free_port
@@ -178,9 +178,14 @@ def test_the_same_by_the_keyboard_alone_and_the_editor_goes_on_from_it(
     page = front()
     keys = page.page.keyboard
     page.tab_to(page.by_id("pick"))
-    with page.page.expect_file_chooser() as chooser:
+    choosers: list[FileChooser] = []
+    page.page.on("filechooser", choosers.append)
+    for _ in range(10):  # a browser that has just opened a tab may not hear the first key
         keys.press("Enter")
-    chooser.value.set_files(clip)
+        page.page.wait_for_timeout(500)
+        if choosers:
+            break
+    choosers[0].set_files(clip)
     expect(page.by_id("begin")).to_be_enabled()
     page.tab_to(page.by_id("preset"))
     keys.type("draft")

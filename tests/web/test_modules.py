@@ -22,7 +22,7 @@ MODULES = {
 }
 MARKUP = {below: (place / "index.html").read_text(encoding="utf-8") for below, place in PLACES.items()}
 # What the others load by an address: a page its first module, the player what runs in the audio thread.
-FIRST, WORKLET = "main.js", "mixer.js"
+FIRST, WORKLETS = "main.js", ("mixer.js", "meter.js")
 LONGEST = 400
 
 # Who listens to what is told, and of nothing else.
@@ -72,7 +72,8 @@ def test_no_module_needs_itself() -> None:
 
 def test_no_module_is_left_over_and_all_are_loaded_at_once() -> None:
     own = {name for name in MODULES if "/" not in name}
-    assert reached(FIRST) == own - {WORKLET}
+    assert reached(FIRST).union(*map(reached, WORKLETS)) == own
+    assert not reached(FIRST) & set(WORKLETS)
     assert re.findall(r'rel="modulepreload" href="../assets/([^"]+)"', MARKUP[""]) == sorted(reached(FIRST) - {FIRST})
     assert reached(f"front/{FIRST}") >= set(MODULES) - own
 

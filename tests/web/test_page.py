@@ -263,10 +263,10 @@ def test_ten_minutes_open_with_a_handful_of_tiles(edit: Edit) -> None:
     for kind, most in {"/tiles/": 10, "/stems/": 10}.items():
         asked = [url for url in editor.requests if kind in url]
         assert 0 < len(asked) <= most, "what is looked at and heard next, not the whole clip"
-    for _ in range(14):
+    for _ in range(24):
         editor.page.keyboard.press("+")
     editor.seen()
-    assert any("/tiles/0/" in url for url in editor.requests), "the finest level, where it is looked at"
+    assert any("/tiles/0/0/" in url for url in editor.requests), "the finest level, where it is looked at"
 
 
 def test_the_result_is_sent_to_the_host(edit: Edit, daemon: Process) -> None:

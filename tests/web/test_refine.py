@@ -37,6 +37,7 @@ def test_a_box_is_refined_compared_and_sent(edit: Edit, daemon: Process) -> None
     heard = editor.render(1.0, [(0, [1, 0])], session=refined, start=1000)
     np.testing.assert_array_equal(heard[:, 500:], after[0][:, 1500 : 1000 + heard.shape[1]])
 
+    editor.seen()
     pixels = editor.pixels()
     editor.page.keyboard.press("a")
     assert editor.shown == "Original"

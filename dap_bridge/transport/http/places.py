@@ -42,6 +42,6 @@ class Places:
         if match := STEM.fullmatch(value):
             before, session, index, alternative = match.groups()
             manifest = self._shelf.manifest(session)
-            path = await asyncio.to_thread(views.stem, session, manifest, int(alternative or 1), int(index))
+            path = await asyncio.to_thread(views.stem, session, manifest, (int(alternative or 1), None), int(index))
             return f"{before}{path}"
         return value

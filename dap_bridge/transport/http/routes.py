@@ -30,8 +30,13 @@ from .zipped import zipped
 # Pictures are made by threads (numpy and libsndfile let others run meanwhile); the event loop only hands them on.
 PAINTERS = 2
 
-# Addresses of what is seen and heard of a session: the answer that its stems are, and its alternatives.
-ANSWERS = ("/sessions/{session}", "/sessions/{session}/alternatives/{alternative:int}")
+# Addresses of what is seen and heard of a session: the answer that its stems are, its alternatives,
+# and of several clips each.
+ANSWERS = (
+    "/sessions/{session}",
+    "/sessions/{session}/alternatives/{alternative:int}",
+    "/sessions/{session}/clips/{clip:int}",
+)
 
 
 class Routes:
@@ -60,7 +65,9 @@ class Routes:
             Route("/edit/{session:path}", self._page),
             Route("/assets/{name:path}", self._asset),
             Route("/sessions/{session}", self._session),
-            *(Route(f"{answer}/tiles/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
+            Route("/sessions/{session}/clips/{clip:int}", self._session),
+            *(Route(f"{answer}/tiles/{{windows:int}}/{{level:int}}/{{index:int}}", self._tile) for answer in ANSWERS),
+            *(Route(f"{answer}/waveform", self._waveform) for answer in ANSWERS),
             *(Route(f"{answer}/stems/{{stem:int}}", self._samples) for answer in ANSWERS),
             *(Route(f"{answer}/similar", self._similar) for answer in ANSWERS),
             Route("/messages", self._message, methods=["POST"]),
@@ -87,11 +94,15 @@ class Routes:
         return page_file(request.path_params["name"])
 
     async def _session(self, request: Request) -> Response:
-        return JSONResponse(await self._paint(views.view, *self._named(request)), headers=CHANGING)
+        return JSONResponse(await self._paint(views.view, *self._answer(request)), headers=CHANGING)
 
     async def _tile(self, request: Request) -> Response:
-        place = request.path_params
-        content = await self._paint(views.tile, *self._answer(request), place["level"], place["index"])
+        place = [request.path_params[name] for name in ("windows", "level", "index")]
+        content = await self._paint(views.tile, *self._answer(request), *place)
+        return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
+
+    async def _waveform(self, request: Request) -> Response:
+        content = await self._paint(views.waveform, *self._answer(request))
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _samples(self, request: Request) -> Response:
@@ -162,9 +173,10 @@ class Routes:
         name = request.path_params["session"]
         return name, self._shelf.shown(name)
 
-    def _answer(self, request: Request) -> tuple[str, Path, int]:
-        """The session that an address names, its manifest, and which of its answers."""
-        return *self._named(request), request.path_params.get("alternative", 1)
+    def _answer(self, request: Request) -> tuple[str, Path, views.Part]:
+        """The session that an address names, its manifest, and which of its answers or clips."""
+        place = request.path_params
+        return *self._named(request), (place.get("alternative", 1), place.get("clip"))
 
     async def _paint(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._painters, work, *arguments)

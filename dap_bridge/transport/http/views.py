@@ -1,4 +1,8 @@
-"""What a page sees and hears of a session. Loads numpy and libsndfile when it is asked, in whichever thread asks."""
+"""What a page sees and hears of a session, by its name and its manifest: for threads that addresses ask.
+
+part: which of the session's answers, from 1, and which of its clips, None where there is but one. numpy and libsndfile
+are loaded when they are first asked for, in whichever thread asks.
+"""
 
 from __future__ import annotations
 
@@ -6,37 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...names import file_names
 
-# Tiles that are kept: some 50 MB of a stereo clip with two stems.
+if TYPE_CHECKING:
+    from ...web.sessions import Session
+
+# Tiles that are kept: some 30 MB of two stems.
 KEPT_TILES = 64
 
-
-def warm_up() -> None:
-    """Load what pictures need: half a second that the daemon's own start is spared."""
-    from ...web import sessions, tiles  # noqa: F401
-
-
-def view(name: str, manifest: Path) -> dict[str, Any]:
-    from ...web import sessions
-
-    return sessions.load(name, manifest).view()
-
-
-@lru_cache(maxsize=KEPT_TILES)
-def _tile_of(paths: tuple[Path, ...], revision: int, rate: int, frames: int, level: int, index: int) -> bytes:
-    # `revision` tells a folder from one that took its place.
-    from ...web import tiles
-
-    return tiles.tile(paths, tiles.Geometry(rate, frames), level, index)
-
-
-def clip(name: str, manifest: Path) -> dict[str, Any]:
-    from ...web import sessions
-
-    return sessions.load(name, manifest).clip().as_request()
+Part = tuple[int, int | None]
 
 
 @dataclass(frozen=True)
@@ -47,27 +31,61 @@ class Saved:
     path: Path
 
 
-def stem(name: str, manifest: Path, alternative: int, index: int) -> Path:
+def warm_up() -> None:
+    """Load what pictures need: half a second that the daemon's own start is spared."""
+    from ...web import sessions, tiles  # noqa: F401
+
+
+def view(name: str, manifest: Path, part: Part) -> dict[str, Any]:
+    return _session(name, manifest, part).view()
+
+
+def clip(name: str, manifest: Path) -> dict[str, Any]:
+    """What it was made from, as the fields of a request."""
+    return _session(name, manifest).clip().as_request()
+
+
+def stem(name: str, manifest: Path, part: Part, index: int) -> Path:
     """Where a stem lies."""
-    from ...web import sessions
-
-    return sessions.load(name, manifest).answer(alternative).path(index)
+    return _session(name, manifest, part).path(index)
 
 
-def saved(title: str, name: str, manifest: Path, alternative: int = 1) -> list[tuple[int, Saved]]:
+def saved(title: str, name: str, manifest: Path, part: Part = (1, None)) -> list[tuple[int, Saved]]:
     """The stems of an answer by their indices, called after the result's title: TITLE - speech.wav.
 
     Those of several clips are called after their own.
     """
-    from ...web import sessions
-
-    session = sessions.load(name, manifest).answer(alternative)
+    session = _session(name, manifest, part)
     parts = [one.name.rpartition(" - ") for one in session.manifest.stems]
     if len({before for before, _, _ in parts}) == 1:
         parts = [(title, " - " if before else "", what) for before, _, what in parts]
     names = file_names("".join(part) for part in parts)
     stems = zip(session.manifest.stems, session.paths, names, strict=True)
     return [(one.index, Saved(name + path.suffix, path)) for one, path, name in stems]
+
+
+def tile(name: str, manifest: Path, part: Part, windows: int, level: int, index: int) -> bytes:
+    session = _session(name, manifest, part)
+    return _tile(session.paths, session.revision, session.rate, session.frames, windows, level, index)
+
+
+def waveform(name: str, manifest: Path, part: Part) -> bytes:
+    from ...web import tiles
+
+    session = _session(name, manifest, part)
+    return tiles.waveform(session.paths, session.frames)
+
+
+def samples(name: str, manifest: Path, part: Part, stem: int, start: int, frames: int) -> bytes:
+    from ...web import tiles
+
+    return tiles.samples(_session(name, manifest, part).path(stem), start, frames)
+
+
+def similar(name: str, manifest: Path, part: Part, query: Mapping[str, str]) -> dict[str, Any]:
+    from ...web import similar
+
+    return similar.answer(_session(name, manifest, part), query)
 
 
 def verbs() -> dict[str, Any]:
@@ -78,20 +96,19 @@ def verbs() -> dict[str, Any]:
     return {verb: presets.offered(verb) for verb in table.VERBS if "preset" in table.request(verb).model_fields}
 
 
-def tile(name: str, manifest: Path, alternative: int, level: int, index: int) -> bytes:
+def _session(name: str, manifest: Path, part: Part = (1, None)) -> Session:
     from ...web import sessions
 
+    alternative, number = part
     session = sessions.load(name, manifest).answer(alternative)
-    return _tile_of(session.paths, session.revision, session.rate, session.frames, level, index)
+    return session if number is None else session.of_clip(number)
 
 
-def samples(name: str, manifest: Path, alternative: int, stem: int, start: int, frames: int) -> bytes:
-    from ...web import sessions, tiles
+@lru_cache(maxsize=KEPT_TILES)
+def _tile(
+    paths: tuple[Path, ...], revision: int, rate: int, frames: int, windows: int, level: int, index: int
+) -> bytes:
+    # `revision` tells a folder from one that took its place.
+    from ...web import tiles
 
-    return tiles.samples(sessions.load(name, manifest).answer(alternative).path(stem), start, frames)
-
-
-def similar(name: str, manifest: Path, alternative: int, query: Mapping[str, str]) -> dict[str, Any]:
-    from ...web import sessions, similar
-
-    return similar.answer(sessions.load(name, manifest).answer(alternative), query)
+    return tiles.tile(paths, tiles.Geometry(rate, frames), windows, level, index)

@@ -67,7 +67,7 @@ def correct(
         if alternative is not None and not run.job.request["label"]:
             first = session.label.removesuffix(titled("", session.alternative, session.what(session.alternative)))
             label = titled(first, alternative, session.what(alternative))
-        clip = MaskedClip(run, reader, preset, original["sources"], form, label)
+        clip = MaskedClip(run, reader, preset, original["sources"], form, label, titles=session.titles)
         sessions = run.sessions or Sessions(Path(scratch), most_bytes=math.inf, most_days=math.inf)
         source = fingerprint(reader, preset)
         chosen = alternative or session.alternative
@@ -110,6 +110,7 @@ def correct(
                 alternatives=correction.alternatives,
                 drawn=correction.drawn,
                 answers=session.answers,
+                titles=session.titles,
             )
         )
         return manifest

@@ -86,6 +86,7 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) 
     request = clip.as_request() | made | {"residual": sources < len(manifest.stems)}
     request |= as_request(results.examples(path, manifest, by))
     label = manifest.stems[0].name.removesuffix(" - stem 1")
+    titles = {stem.index: stem.name for stem in manifest.stems if stem.name != f"{label} - stem {stem.index}"}
     carry = manifest.carry is not False
     return Session(
         manifest.session,
@@ -97,6 +98,7 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) 
         carry=carry,
         alternative=manifest.alternative,
         answers=tuple(one.what for one in manifest.alternatives),
+        titles=titles,
     )
 
 

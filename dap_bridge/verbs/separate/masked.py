@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import posixpath
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,15 @@ def titled(label: str, alternative: int, what: str) -> str:
 
 @dataclass
 class MaskedClip(ChunkedClip):
-    """label: what stems are named after. residual: whether what no source claims is a stem of its own. method: what
-    makes the masks; corrector: what corrects them, None where nothing does.
+    """label: what stems are named after; titles: what a user has called some, by their indices. residual: whether what
+    no source claims is a stem of its own. method: what makes the masks; corrector: what corrects them, None where
+    nothing does.
     """
 
     preset: SeparationPreset
     label: str = ""
     residual: bool = False
+    titles: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,7 +130,8 @@ class MaskedClip(ChunkedClip):
         """Those of one answer; what: how it differs from the first."""
         label = titled(self.label, alternative, what)
         places = [posixpath.join(folder(alternative), name) for name in self.names]
-        found = [Stem(i, f"{label} - stem {i}", "source", places[i - 1]) for i in range(1, self.sources + 1)]
+        titles = {i: f"{label} - stem {i}" for i in range(1, self.sources + 1)} | dict(self.titles)
+        found = [Stem(i, titles[i], "source", places[i - 1]) for i in range(1, self.sources + 1)]
         if self.residual and alternative == 1:
             found.append(Stem(self.sources + 1, f"{label} - residual", "residual", places[-1]))
         return tuple(found)

@@ -11,3 +11,14 @@ export function open(session) {
   address.searchParams.set("host", HOST_SESSION);
   location.assign(address);
 }
+
+const query = new URLSearchParams(location.search);
+/** Of a result of several clips, which one is looked at; 0: what they share, by itself. */
+export const CLIP = query.has("clip") ? Number(query.get("clip")) : null;
+
+/** Shows another of its clips in this tab. */
+export function openClip(index) {
+  const address = new URL(location.href);
+  address.searchParams.set("clip", String(index));
+  location.assign(address);
+}

@@ -30,20 +30,26 @@ export async function ask(path, options = {}) {
 }
 
 /**
- * A session, and where its tiles and samples lie: `address`. Each of its `alternatives` has an `answer`, which is to be
+ * A session, of several clips one of them, and where its tiles and samples lie: `address`. Each of its `alternatives` has an `answer`, which is to be
  * seen and heard as a session is; that of the first is the session itself.
  */
-export async function loadSession(name) {
-  const address = `sessions/${encodeURIComponent(name)}`;
-  const session = { ...(await (await ask(address)).json()), address };
+export async function loadSession(name, clip = null) {
+  let address = `sessions/${encodeURIComponent(name)}`;
+  let session = { ...(await (await ask(address)).json()), address };
+  const { clips } = session;
+  if (clips.length) {
+    address += `/clips/${(clips.find(({ index }) => index === clip) ?? clips[0]).index}`;
+    session = { ...(await (await ask(address)).json()), address, clips };
+  }
   const answer = ({ index, stems }) =>
     index === 1 ? session : { ...session, stems, address: `${address}/alternatives/${index}` };
   session.alternatives = session.alternatives.map((one) => ({ ...one, answer: answer(one) }));
   return session;
 }
 
-export async function loadTile(session, level, index, signal) {
-  const path = `${session.address}/tiles/${level}/${index}?revision=${session.revision}`;
+/** place: "set/level/index". */
+export async function loadTile(session, place, signal) {
+  const path = `${session.address}/tiles/${place}?revision=${session.revision}`;
   return new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
 }
 
@@ -51,6 +57,12 @@ export async function loadTile(session, level, index, signal) {
 export async function loadSimilar({ address }, { stem, start, end, low, high }) {
   const query = new URLSearchParams({ stem, start, end, low, high });
   return (await (await ask(`${address}/similar?${query}`)).json()).events;
+}
+
+/** The least and the greatest sample of each stretch of the whole clip, by turns. */
+export async function loadWaveform(session) {
+  const path = `${session.address}/waveform?revision=${session.revision}`;
+  return new Float32Array(await (await ask(path)).arrayBuffer());
 }
 
 /** Interleaved samples of a stem. */

@@ -8,7 +8,6 @@ import { byId, STILL } from "./dom.js";
 import { addAt, draftOf, draws, finish } from "./drawing.js";
 import { ARROWS } from "./keys.js";
 import { moveBox } from "./moving.js";
-import { clock, pitch } from "./words.js";
 
 const NUDGE = 8;
 const FINE = 1;
@@ -33,7 +32,6 @@ class Field {
     on("pointermove", (event) => this._move(event));
     on("pointerup", (event) => this._up(event));
     on("pointercancel", (event) => this._up(event, true));
-    on("pointerleave", () => (byId("pointer-at").textContent = ""));
     on("wheel", (event) => this._wheel(event), { passive: false });
     on("contextmenu", (event) => event.preventDefault());
   }
@@ -75,7 +73,9 @@ class Field {
     event.preventDefault(); // no selection of text; the focus is set here
     const shown = event.target.closest(".box");
     const tool = event.button === MIDDLE ? "pan" : event.ctrlKey || event.metaKey ? "select" : this.state.tool;
-    const takes = event.target.closest(".handle, .tag, .grip") || tool === "select";
+    const how = this._how(event);
+    // who adds or erases begins at the outline often enough
+    const takes = event.target.closest(how === "new" ? ".handle, .tag, .grip" : ".handle, .tag") || tool === "select";
     if (shown && takes && event.button === LEFT) {
       shown.focus();
       const handle = event.target.closest(".handle");
@@ -84,7 +84,7 @@ class Field {
     } else {
       if (!shown || shown !== document.activeElement) this.place.focus({ preventScroll: true });
       const kind = draws(tool) ? "draw" : "pan";
-      this.gesture = { kind, from: at, last: at, within: shown, tool, how: this._how(event), points: [at] };
+      this.gesture = { kind, from: at, last: at, within: shown, tool, how, points: [at] };
     }
   }
 
@@ -96,9 +96,6 @@ class Field {
   _move(event) {
     const at = this._at(event);
     const { view } = this;
-    if (event.pointerType === "mouse") {
-      byId("pointer-at").textContent = `${clock(view.time(at.x))}  ${pitch(view.frequency(at.y))}`;
-    }
     if (!this.pointers.has(event.pointerId)) return;
     this.pointers.set(event.pointerId, at);
     const { gesture } = this;

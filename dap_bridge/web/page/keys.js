@@ -10,7 +10,11 @@ const KEYS = [
   ["Space", "play", "Play or pause"],
   ["L", "loop", "Loop on or off"],
   ["B", "loopBox", "Loop the selected box"],
-  ["A", "compare", "Before / after"],
+  ["Q", "playSelection", "Play the selected box, or the chosen stretch, once"],
+  ["W", "playView", "Play from the left edge of the view"],
+  ["X", "soloBox", "Hear nothing but what lies in the selected box, or all again"],
+  ["A", "compare", "A/B: this result, or the one that it is compared with"],
+  ["U", "whole", "The clip as it is, or the stems as they are mixed"],
   [[...ALTERNATIVE_KEYS].join(" "), null, "Hear and see alternative 1, 2, 3, 4"],
   ["K", "keep", "Keep the alternative that is heard"],
   ["1 … 8", null, "Choose a stem, also for the selected box"],
@@ -45,7 +49,7 @@ const KEYS = [
   ["+", "zoomIn", "Show less, in more detail"],
   ["-", "zoomOut", "Show more"],
   ["0", "fit", "Show the whole clip"],
-  ["Wheel", null, "Zoom time; with Alt frequency; with Shift move"],
+  ["Wheel", null, "Zoom time; with Alt frequency; with Shift move; over an axis, zoom that axis"],
   ["?", "help", "This list"],
 ];
 

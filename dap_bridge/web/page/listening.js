@@ -1,7 +1,10 @@
 // What is heard follows the state; the playhead follows what is heard.
-// Owns the player, and `playable`; listens to `results`, `shown`, `other`, `alternative`, `stems`, `loop`, `playing` and
-// `position`; as it plays it moves `position` and turns the page of `view`.
+// Owns the player and the monitor, `playable` and `measured`; listens to `results`, `shown`, `other`, `alternative`, `stems`,
+// `whole`, `loop`, `playing`, `until`, `only`, `volume` and `position`; as it plays it moves `position` and turns the page of
+// `view`.
 
+import { SILENT_DB } from "./meters.js";
+import { Monitor } from "./monitor.js";
 import { keyOf, Player } from "./player.js";
 import { complain } from "./status.js";
 
@@ -9,15 +12,16 @@ export async function beginToListen(state) {
   const { rate } = state.opened;
   try {
     const context = new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
-    const player = await Player.create(context, state.opened, () => follow(state, player));
-    connect(state, player);
+    const monitor = await Monitor.create(context, (measured) => state.set({ measured }));
+    const player = await Player.create(context, state.opened, () => follow(state, player), monitor.input);
+    connect(state, player, monitor);
     state.set({ playable: true });
   } catch (error) {
     complain(new Error(`This browser cannot play ${rate} Hz: ${error.message}`));
   }
 }
 
-function connect(state, player) {
+function connect(state, player, monitor) {
   function mix(atOnce = false) {
     const { heard, result, results, other } = state;
     const answers = result.session.alternatives.map(({ answer }) => answer);
@@ -36,13 +40,26 @@ function connect(state, player) {
   }
 
   function play() {
-    if (state.playing !== player.playing) player.play(state.playing);
+    const until = state.until === null ? null : state.until * player.rate;
+    if (state.playing !== player.playing || (state.playing && until !== null)) player.play(state.playing, until);
   }
 
-  state.on("results shown other alternative stems", () => mix());
+  function only() {
+    const box = state.only;
+    player.only(box && [box.start * player.rate, box.end * player.rate]);
+    monitor.only(box && { low: box.low, high: box.high });
+  }
+
+  const volume = () => monitor.setVolume(state.volume, SILENT_DB);
+
+  state.on("results shown other alternative stems whole", () => mix());
+  state.on("only", only);
+  state.on("volume", volume);
   state.on("loop", loop);
   state.on("position", seek);
-  state.on("playing", play);
+  state.on("playing until", play);
+  only();
+  volume();
   loop();
   seek();
   mix(true);

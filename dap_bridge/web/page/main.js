@@ -1,11 +1,12 @@
 // The page, put together: one state, what shows it, and the keys. A new part is a module, and a line here.
 
-import { SESSION } from "./address.js";
+import { CLIP, SESSION } from "./address.js";
 import { showAlternatives } from "./alternatives.js";
 import { loadSession } from "./api.js";
 import { showBoxList } from "./boxlist.js";
 import { byId } from "./dom.js";
 import { listenToField } from "./field.js";
+import { showHints } from "./hints.js";
 import { showInspector } from "./inspector.js";
 import { showFurther } from "./further.js";
 import { listenToKeys } from "./keys.js";
@@ -13,7 +14,10 @@ import { showBoxes } from "./layer.js";
 import { beginToListen } from "./listening.js";
 import { showLook } from "./look.js";
 import { remember, restore } from "./memory.js";
+import { showMeters } from "./meters.js";
 import { showNavigation } from "./navigation.js";
+import { onlyHeard } from "./onlyheard.js";
+import { showOverview } from "./overview.js";
 import { showRefining } from "./refining.js";
 import { showResults } from "./results.js";
 import { showSimilar } from "./similar.js";
@@ -31,6 +35,7 @@ import { showWork } from "./working.js";
 /** Each shows some of the state, changes some, or both, and gives its actions, by the names that keys.js has for them. */
 const PARTS = [
   showSpectrogram,
+  showOverview,
   showBoxes,
   showSpans,
   showTools,
@@ -46,8 +51,10 @@ const PARTS = [
   showLook,
   showNavigation,
   showTransport,
+  showMeters,
   showRefining,
   showWork,
+  showHints,
 ];
 
 function showTitle({ opened }) {
@@ -59,10 +66,10 @@ function showTitle({ opened }) {
 
 async function begin() {
   if (!SESSION) return complain(new Error("Open this page from the DAW, or with: dap-bridge edit SESSION"));
-  const state = new State(await loadSession(SESSION));
+  const state = new State(await loadSession(SESSION, CLIP));
   await restore(state);
   showTitle(state);
-  listenToKeys(Object.assign({}, ...PARTS.map((part) => part(state))));
+  listenToKeys(onlyHeard(state, Object.assign({}, ...PARTS.map((part) => part(state)))));
   remember(state);
   for (const warning of state.opened.warnings ?? []) say(warning);
   await beginToListen(state);

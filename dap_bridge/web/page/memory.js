@@ -19,8 +19,9 @@ export async function restore(state) {
     carry: opened.carry,
   };
   const found = await Promise.allSettled((memory.results ?? []).map(({ name }) => loadSession(name)));
-  const labelled = found.map(({ value }, index) => ({ session: value, label: memory.results[index].label }));
-  const results = [...state.results, ...labelled.filter(({ session }) => session)];
+  const labelled = found.map(({ value }, index) => ({ note: "", ...memory.results[index], session: value }));
+  const [first] = state.results;
+  const results = [{ ...first, note: memory.note ?? "" }, ...labelled.filter(({ session }) => session)];
   const known = (index) => (results[index] ? index : 0);
   state.set({
     results,
@@ -36,8 +37,9 @@ export async function restore(state) {
 export function remember(state) {
   function save() {
     const { opened, boxes, shown, other, job, carry } = state;
-    const results = state.results.slice(1).map(({ session, label }) => ({ name: session.session, label }));
-    keep(opened, { boxes: boxes.saved(), results, shown, other, job, carry });
+    const [{ note }, ...rest] = state.results;
+    const results = rest.map(({ session, label, note: said }) => ({ name: session.session, label, note: said }));
+    keep(opened, { boxes: boxes.saved(), note, results, shown, other, job, carry });
   }
 
   state.on("boxes results shown other job carry", save);

@@ -15,6 +15,9 @@ class Mixer extends AudioWorkletProcessor {
     this.position = 0;
     this.loop = [0, frames];
     this.looping = true;
+    this.until = Infinity; // where it stops
+    this.gate = null; // [start, end]: outside of it nothing is heard
+    this.open = 1; // of the gate, on its way
     this.playing = false;
     this.level = 0; // of the whole, on its way to 1 at play and to 0 at pause
     this.envelope = new Float32Array(4096); // more than a run can be long
@@ -39,8 +42,10 @@ class Mixer extends AudioWorkletProcessor {
     }
   }
 
-  play({ playing }) {
+  /** until: the frame where it stops; null: at the clip's end. */
+  play({ playing, until }) {
     this.playing = playing;
+    this.until = until ?? Infinity;
     if (playing && !this.looping && this.position >= this.frames) this.position = 0;
   }
 
@@ -53,6 +58,11 @@ class Mixer extends AudioWorkletProcessor {
     this.looping = looping;
   }
 
+  /** Nothing is heard but what lies between these frames; null: all is. */
+  only({ gate }) {
+    this.gate = gate;
+  }
+
   source(key) {
     if (!this.sources.has(key)) this.sources.set(key, { gain: 0, target: 0, segments: new Map() });
     return this.sources.get(key);
@@ -62,6 +72,7 @@ class Mixer extends AudioWorkletProcessor {
     const length = output[0].length;
     this.waiting = false;
     let frame = 0;
+    let ended = false;
     while (frame < length && (this.playing || this.level > 0)) {
       const [start, end] = this.loop;
       if (this.looping && this.position >= end && end > start) this.position = start;
@@ -70,23 +81,30 @@ class Mixer extends AudioWorkletProcessor {
         this.level = 0;
         break;
       }
+      if (this.playing && this.position >= this.until) {
+        this.playing = false; // and dies away
+        this.until = Infinity;
+        ended = true;
+      }
       const index = Math.floor(this.position / this.segment);
       if (!this.ready(index)) {
         this.waiting = true;
         this.level = 0;
         break;
       }
-      const until = Math.min(this.frames, (index + 1) * this.segment, this.looping && end > this.position ? end : Infinity);
-      const run = Math.min(length - frame, until - this.position);
+      const stops = this.playing ? this.until : Infinity;
+      const comesRound = this.looping && end > this.position ? end : Infinity;
+      const next = Math.min(this.frames, (index + 1) * this.segment, comesRound, stops);
+      const run = Math.min(length - frame, next - this.position);
       this.mix(output, frame, run, index);
       this.position += run;
       frame += run;
     }
     this.sinceReport += length;
-    if (this.sinceReport > sampleRate / REPORTS_PER_S) {
+    if (ended || this.sinceReport > sampleRate / REPORTS_PER_S) {
       this.sinceReport = 0;
       const { position, playing, waiting } = this;
-      this.port.postMessage({ position, playing, waiting });
+      this.port.postMessage({ position, playing, waiting, ended });
     }
     return true;
   }
@@ -99,12 +117,18 @@ class Mixer extends AudioWorkletProcessor {
     return true;
   }
 
+  inside(frame) {
+    return !this.gate || (frame >= this.gate[0] && frame < this.gate[1]);
+  }
+
   /** Adds `run` frames of every source, from `frame` of the output on. */
   mix(output, frame, run, index) {
     const step = 1 / (RAMP_S * sampleRate);
+    if (this.level === 0) this.open = this.inside(this.position) ? 1 : 0;
     for (let i = 0; i < run; i++) {
       this.level = toward(this.level, this.playing ? 1 : 0, step);
-      this.envelope[i] = this.level;
+      this.open = toward(this.open, this.inside(this.position + i) ? 1 : 0, step);
+      this.envelope[i] = this.level * this.open;
     }
     const first = (this.position - index * this.segment) * this.channels;
     for (const source of this.sources.values()) {

@@ -1,52 +1,65 @@
 // Tiles in colours: numbers come from the daemon, colours from here, so that another range or colour asks for nothing anew.
 
-import { palette } from "./colours.js";
+import { isByStem, palette, themeName } from "./colours.js";
 import { frequencyAt } from "./view.js";
 
-/** Rows of a painted tile on a logarithmic axis. */
-const LOG_ROWS = 768;
+/** Rows of a painted tile for as much of the axis as is looked at. */
+const ROWS = 768;
 /** Painting goes on for so long between two pictures. */
 const BUDGET_MS = 10;
 
 export const paintDeadline = () => performance.now() + BUDGET_MS;
 
 /**
- * How tiles are painted. floor, top: dB; colour: 0..1, how strongly a decided mask shows its stem's colour; stems: with
- * `audible`; what is not heard is not drawn.
+ * How tiles are painted. floor, top: dB; colour: 0..1, how strongly a decided mask shows its stem's colour; map: whose
+ * colours; stems: with `audible`; what is not heard is not drawn. Of the axis a tile is painted from the height `low` to
+ * `high`, in steps, so that little is painted anew where the view moves.
  */
-export function tileStyle({ scale, floor, top, colour, stems, themeName }) {
+export function tileStyle(view, { floor, top, colour, map }, stems) {
   const heard = stems.map((stem) => (stem.audible ? 1 : 0));
-  const key = [scale, floor, top, colour, heard.join(""), themeName].join(" ");
-  return { key, scale, floor, top, colour, heard, colours: palette(stems) };
+  const zoom = 2 ** Math.floor(Math.log2(1 / (view.top - view.bottom)) + 1e-9);
+  const low = zoom === 1 ? 0 : Math.min(Math.floor(view.bottom * zoom + 1e-9), zoom - 2) / zoom;
+  const high = zoom === 1 ? 1 : low + 2 / zoom;
+  const weight = isByStem(map) ? colour : 0;
+  const key = [view.scale, low, high, floor, top, weight, map, heard.join(""), themeName()].join(" ");
+  const rows = new Map(); // of a set of windows: see rowsOf
+  const { scale, nyquist } = view;
+  return { key, scale, nyquist, low, high, count: zoom === 1 ? ROWS : 2 * ROWS, floor, top, weight, heard, rows, colours: palette(stems, map) };
 }
 
-/** For every row of the picture, from the top: [first, last) of the bins it shows, and how far it lies towards `last`. */
-function rowsOf(geometry, session, scale) {
-  if (scale === "linear") {
-    return Array.from({ length: geometry.bins }, (_, row) => [geometry.bins - 1 - row, geometry.bins - row, 0]);
-  }
-  const nyquist = session.rate / 2;
-  const binOf = (height) => (frequencyAt(height, nyquist, "log") / nyquist) * (geometry.bins - 1);
-  return Array.from({ length: LOG_ROWS }, (_, row) => {
-    const [low, high] = [binOf(1 - (row + 1) / LOG_ROWS), binOf(1 - row / LOG_ROWS)];
-    const first = Math.min(Math.floor(low), geometry.bins - 2);
-    if (high - low < 1) return [first, first + 1, low - first]; // several rows a bin: a slope from one to the next
-    return [Math.round(low), Math.min(Math.max(first + 1, Math.round(high)), geometry.bins), 0];
+/**
+ * For every row of the picture, from the top: [first, last) of a tile's rows that it shows, and how far it lies towards
+ * `last`. hertz: of the tile's rows.
+ */
+function rowsOf(hertz, { scale, nyquist, low, high, count }) {
+  let at = 0;
+  const placeOf = (hz) => {
+    while (at < hertz.length - 2 && hertz[at + 1] <= hz) at++;
+    return Math.min(at + (hz - hertz[at]) / (hertz[at + 1] - hertz[at]), hertz.length - 1);
+  };
+  const edge = (row) => placeOf(frequencyAt(low + ((high - low) * row) / count, nyquist, scale));
+  const edges = Array.from({ length: count + 1 }, (_, row) => edge(row)).reverse();
+  return Array.from({ length: count }, (_, row) => {
+    const [upper, lower] = [edges[row], edges[row + 1]];
+    const first = Math.min(Math.floor(lower), hertz.length - 2);
+    if (upper - lower < 1) return [first, first + 1, lower - first]; // several to a tile's row: a slope to the next one
+    return [Math.round(lower), Math.min(Math.max(first + 1, Math.round(upper)), hertz.length), 0];
   });
 }
 
 /**
  * Colours of a tile: the level gives the brightness, the stems' shares the colour, and how decided they are its weight:
- * where no stem stands out the picture stays grey.
+ * where no stem stands out the picture stays grey. Gives {canvas, scale, low, high}.
  */
-export function paint(tile, geometry, session, style, reuse) {
-  const { planes, columns } = tile;
-  const rows = rowsOf(geometry, session, style.scale);
-  const canvas = reuse?.height === rows.length ? reuse : new OffscreenCanvas(columns, rows.length);
+export function paint({ planes, columns, hertz, painted }, geometry, style) {
+  if (!style.rows.has(hertz)) style.rows.set(hertz, rowsOf(hertz, style));
+  const rows = style.rows.get(hertz);
+  const { scale, low, high } = style;
+  const canvas = painted?.canvas.height === rows.length ? painted.canvas : new OffscreenCanvas(columns, rows.length);
   const context = canvas.getContext("2d");
   const image = context.createImageData(columns, rows.length);
   const pixels = new Uint32Array(image.data.buffer);
-  const size = geometry.bins * columns;
+  const size = hertz.length * columns;
   const count = style.colours.stems.length;
   const { neutral, stems: ramps } = style.colours;
   const all = style.heard.every(Boolean);
@@ -75,7 +88,7 @@ export function paint(tile, geometry, session, style, reuse) {
       if (!all) level += heard > 0.001 ? perDecibel * 20 * Math.log10(heard) : -255;
       const index = 3 * Math.min(255, Math.max(0, Math.round(level)));
       const decided = heard > 0.001 ? largest / heard : 0;
-      const weight = (style.colour * Math.max(0, decided * count - 1)) / (count - 1 || 1);
+      const weight = (style.weight * Math.max(0, decided * count - 1)) / (count - 1 || 1);
       let red = neutral[index] * (1 - weight);
       let green = neutral[index + 1] * (1 - weight);
       let blue = neutral[index + 2] * (1 - weight);
@@ -89,7 +102,7 @@ export function paint(tile, geometry, session, style, reuse) {
     }
   }
   context.putImageData(image, 0, 0);
-  return canvas;
+  return { canvas, scale, low, high };
 }
 
 /** A tile's byte -> 0..255 between floor and top, not yet clamped. */

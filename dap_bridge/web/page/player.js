@@ -28,8 +28,11 @@ export class Player {
     node.port.onmessage = ({ data }) => this._report(data);
   }
 
-  /** `context`: an AudioContext or an OfflineAudioContext at the session's rate, so that nothing is resampled. */
-  static async create(context, session, moved) {
+  /**
+   * `context`: an AudioContext or an OfflineAudioContext at the session's rate, so that nothing is resampled; `output`: the
+   * node that is played to.
+   */
+  static async create(context, session, moved, output = context.destination) {
     await context.audioWorklet.addModule(new URL("mixer.js", import.meta.url));
     const { frames, channels } = session;
     const node = new AudioWorkletNode(context, "mixer", {
@@ -37,7 +40,7 @@ export class Player {
       outputChannelCount: [Math.min(channels, 2)],
       processorOptions: { frames, channels, segment: SEGMENT },
     });
-    node.connect(context.destination);
+    node.connect(output);
     return new Player(context, node, session, moved);
   }
 
@@ -56,11 +59,12 @@ export class Player {
     this._fetch();
   }
 
-  play(playing = true) {
+  /** until: the frame where it stops by itself; null: at the clip's end. */
+  play(playing = true, until = null) {
     this.playing = playing;
     // A browser lets a page be heard once its user has touched it.
     if (playing && this.context instanceof AudioContext && this.context.state === "suspended") this.context.resume();
-    this._tell("play", { playing });
+    this._tell("play", { playing, until });
     this._fetch();
   }
 
@@ -77,6 +81,11 @@ export class Player {
     this._fetch();
   }
 
+  /** Nothing is heard but what lies between these frames; null: all is. */
+  only(gate) {
+    this._tell("only", { gate });
+  }
+
   /** Until everything wanted is at hand: for rendering offline. */
   async ready() {
     while (this.pending || this.wanted.length) await new Promise((done) => setTimeout(done, 10));
@@ -86,10 +95,10 @@ export class Player {
     this.node.port.postMessage({ act, ...values }, transfer);
   }
 
-  _report({ position, playing, waiting }) {
+  _report({ position, playing, waiting, ended }) {
     const segment = Math.floor(this.position / SEGMENT);
     Object.assign(this, { position, waiting });
-    if (!playing && position >= this.frames) this.playing = false; // the end of the clip
+    if (ended || (!playing && position >= this.frames)) this.playing = false; // the end of what was to be played
     if (Math.floor(position / SEGMENT) !== segment || waiting) this._fetch();
     this.moved();
   }

@@ -1,10 +1,12 @@
 // The picture of what is heard, between its axes, drawn anew before the next frame wherever something changes.
-// Owns the tiles; listens to `view`, `look`, `stems`, `loop`, `shown`, `alternative` and `connected`; changes the size of
-// `view`, and `look` once, when the first overview says what is loud in this clip.
+// Owns the tiles; listens to `view`, `look`, `stems`, `whole`, `loop`, `shown`, `other`, `alternative` and `connected`; changes
+// the size of `view`, and `look` once, when the first overview says what is loud in this clip.
 
+import { drawFrequencies, drawTimes } from "./axes.js";
 import { onThemeChange } from "./colours.js";
 import { byId, eachFrame } from "./dom.js";
-import { drawFrequencies, drawPicture, drawTimes, placesOf } from "./picture.js";
+import { Picture, placesOf } from "./picture.js";
+import { showReadout } from "./readout.js";
 import { Tiles } from "./tiles.js";
 
 /** From the top to the floor, where there is room for so much. dB */
@@ -15,14 +17,16 @@ const LOWEST_TOP_DB = -80;
 export function showSpectrogram(state) {
   const { view } = state;
   const place = byId("field");
+  const picture = new Picture(byId("picture"));
   const opened = new WeakMap(); // session -> its tiles
   let tiles = tilesOf(state.heard);
   let ranged = false;
   const draw = eachFrame(() => {
     if (view.width < 2) return;
-    const whole = drawPicture(byId("picture"), view, tiles, state.look, state.mix, draw);
+    const whole = picture.draw(view, tiles, state.look, state.mix, draw);
     place.setAttribute("aria-busy", String(!whole));
     if (whole) prepare();
+    sayAgain();
     drawTimes(byId("times"), view, state.loop);
     drawFrequencies(byId("frequencies"), view);
   });
@@ -34,8 +38,10 @@ export function showSpectrogram(state) {
 
   /** What may be switched to is there before it is looked at. */
   function prepare() {
-    const others = state.result.session.alternatives.map(({ answer }) => tilesOf(answer)).filter((one) => one !== tiles);
-    for (const one of others) one.want(placesOf(view, one));
+    const { result, results, other } = state;
+    const answers = result.session.alternatives.map(({ answer }) => answer);
+    const others = [...answers, state.answerOf(results[other])].map(tilesOf).filter((one) => one !== tiles);
+    for (const one of new Set(others)) one.want(placesOf(view, one));
   }
 
   function arrived() {
@@ -54,16 +60,18 @@ export function showSpectrogram(state) {
     if (tiles.session !== state.heard) {
       tiles.close();
       tiles = tilesOf(state.heard);
+      place.setAttribute("aria-busy", "true"); // until it is this one's picture
     }
     draw();
   }
 
-  state.on("view look stems loop", draw);
+  state.on("view look stems whole loop other", draw);
   state.on("shown alternative", change);
   state.on("connected", () => {
     tiles.retry();
     draw();
   });
   onThemeChange(draw);
+  const sayAgain = showReadout(state, (seconds, hz) => tiles.at(view, seconds, hz));
   new ResizeObserver(() => view.resize(place.clientWidth, place.clientHeight)).observe(place);
 }

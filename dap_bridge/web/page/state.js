@@ -16,14 +16,19 @@ export class State {
     /** Of the clip. */
     this.seconds = session.frames / session.rate;
 
-    /** [{session, label}]: the opened one first, then as they came; which is seen and heard, and which was before. */
-    this.results = [{ session, label: session.parent ? "As opened" : "Original" }];
+    /**
+     * [{session, label, note}]: the opened one first, then as they came; which is seen and heard, and which it is compared
+     * with.
+     */
+    this.results = [{ session, label: session.parent ? "As opened" : "Original", note: "" }];
     this.shown = 0;
     this.other = 0;
     /** Which of its answers is seen and heard, of a result that has several. */
     this.alternative = 1;
 
     this.stems = session.stems.map(({ index, name, role }) => ({ index, name, role, muted: false, solo: false }));
+    /** Whether the clip as it is is heard and seen, whatever is muted. */
+    this.whole = false;
     this.boxes = new Boxes(this.seconds, nyquist, this.stems[0].index, () => this._tell(["boxes"]));
     /** What is being drawn: {d, stem, op, how, wide, core}, a path in pixels, and how wide a brush draws it; or null. */
     this.draft = null;
@@ -31,8 +36,8 @@ export class State {
     this.similar = null;
 
     this.view = new View(this.seconds, nyquist, () => this._tell(["view"]));
-    /** floor, top: dB; colour: 0..1, how strongly masks are coloured. */
-    this.look = { floor: -90, top: -10, colour: 1 };
+    /** floor, top: dB; colour: 0..1, how strongly masks are coloured; map: whose colours, see colours.js. */
+    this.look = { floor: -90, top: -10, colour: 1, map: "stems" };
     /** What dragging does: "box", "brush", "lasso", "comb", "select" or "pan". */
     this.tool = "box";
     /** What a drawing does to the selected box: "new" (nothing: it is another), "add" or "erase". */
@@ -47,6 +52,16 @@ export class State {
     /** Of the playhead, in frames: where the player is, or where a hand puts it. */
     this.position = 0;
     this.playing = false;
+    /** Where it stops by itself, in seconds; null: at the clip's end. */
+    this.until = null;
+    /** What is heard alone, {start, end, low, high} in seconds and Hz; or null. */
+    this.only = null;
+    /** Seconds that playing begins before where it is begun. */
+    this.preroll = 0;
+    /** dB */
+    this.volume = 0;
+    /** Of what is heard: sample peak, and momentary loudness in LUFS. */
+    this.measured = { peak: 0, lufs: -Infinity };
     /** Whether there is something to play with. */
     this.playable = false;
 
@@ -100,7 +115,7 @@ export class State {
   /** The stems, each with `audible`: whether it is heard and drawn. */
   get mix() {
     const soloed = this.stems.some((stem) => stem.solo);
-    return this.stems.map((stem) => ({ ...stem, audible: soloed ? stem.solo : !stem.muted }));
+    return this.stems.map((stem) => ({ ...stem, audible: this.whole || (soloed ? stem.solo : !stem.muted) }));
   }
 
   /** Puts the playhead somewhere. */

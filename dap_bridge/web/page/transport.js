@@ -1,16 +1,50 @@
-// Playing: the buttons, the clock and the playhead, and a stretch that is looped by dragging on the time axis.
-// Owns `loop` and `playing`; listens to them, to `position` and `view`; changes them, and the playhead.
+// Playing: the buttons, the clock and the playhead, what is played alone, and a stretch that is looped by dragging on the time
+// axis.
+// Owns `loop`, `playing`, `until`, `only`, `preroll` and `whole`; listens to them, to `boxes`, `position` and `view`; changes
+// them, and the playhead.
 
 import { byId, clicks, STILL } from "./dom.js";
+import { habits } from "./habits.js";
+import { say } from "./status.js";
 import { clock } from "./words.js";
+
+const PREROLLS = ["0", "0.5", "1", "2"];
 
 export function showTransport(state) {
   const { boxes, view } = state;
+  /** What is chosen: a box, else a stretch of time; or null. */
+  const selection = () => boxes.current ?? state.stretch;
+  /** The time before, but for a box that is heard alone: it is silent there. */
+  const before = (seconds) => Math.max(0, seconds - (state.only ? 0 : state.preroll));
 
-  function play() {
-    if (state.playable) state.set({ playing: !state.playing });
+  function begin(seconds, until) {
+    if (!state.playable) return;
+    state.seek(before(seconds));
+    state.set({ playing: true, until });
   }
 
+  function play() {
+    if (state.playing) state.set({ playing: false, until: null });
+    else if (state.preroll) begin(state.position / state.opened.rate, null);
+    else if (state.playable) state.set({ playing: true, until: null });
+  }
+
+  const playView = () => begin(view.start, null);
+
+  function playSelection() {
+    const { start, end } = selection() ?? view;
+    begin(start, end);
+  }
+
+  /** Nothing but what lies in the selected box is heard, or all again. */
+  function solo() {
+    if (state.only) return state.set({ only: null });
+    if (!boxes.current) return say("Select a box first: what lies in it is then heard alone.");
+    state.set({ only: inside(boxes.current) });
+    return playSelection();
+  }
+
+  const whole = () => state.set({ whole: !state.whole });
   const change = (values) => state.set({ loop: { ...state.loop, ...values } });
   const loop = () => change({ looping: !state.loop.looping });
   const loopAll = () => change({ start: 0, end: state.seconds });
@@ -22,8 +56,17 @@ export function showTransport(state) {
     return state.seek(start);
   }
 
+  function follow() {
+    byId("solo-box").disabled = !boxes.current && !state.only;
+    if (!state.only) return;
+    const now = boxes.current && inside(boxes.current);
+    if (!now || Object.keys(now).some((edge) => now[edge] !== state.only[edge])) state.set({ only: now });
+  }
+
   function show() {
-    byId("loop").setAttribute("aria-pressed", String(state.loop.looping));
+    const pressed = { loop: state.loop.looping, "solo-box": state.only, whole: state.whole };
+    for (const [id, on] of Object.entries(pressed)) byId(id).setAttribute("aria-pressed", String(Boolean(on)));
+    byId("preroll").value = String(state.preroll);
     byId("play").textContent = state.playing ? "Pause" : "Play";
     byId("play").setAttribute("aria-pressed", String(state.playing));
   }
@@ -56,11 +99,22 @@ export function showTransport(state) {
     axis.addEventListener("dblclick", loopAll);
   }
 
-  clicks({ play, loop, "loop-box": loopBox });
+  const { preroll } = habits.kept;
+  if (PREROLLS.includes(preroll)) state.set({ preroll: Number(preroll) });
+  byId("preroll").addEventListener("change", ({ target }) => {
+    state.set({ preroll: Number(target.value) });
+    habits.keep({ preroll: target.value });
+  });
+  clicks({ play, loop, "loop-box": loopBox, "play-view": playView, "play-selection": playSelection, "solo-box": solo, whole });
   listenToAxis(byId("times"));
-  state.on("loop playing", show);
+  state.on("loop playing only whole preroll", show);
   state.on("position view", move);
+  state.on("boxes only", follow);
   show();
   move();
-  return { play, loop, loopBox };
+  follow();
+  return { play, loop, loopBox, playView, playSelection, soloBox: solo, whole };
 }
+
+/** Of a box, what is heard. */
+const inside = ({ start, end, low, high }) => ({ start, end, low, high });

@@ -2,9 +2,9 @@
 // One of the state's models: it says itself when it has changed, and knows nothing of who shows it.
 
 /** The lowest frequency that a logarithmic axis shows. */
-const LOWEST_HZ = 30;
+export const LOWEST_HZ = 30;
 const LEAST_SECONDS = 0.05;
-const LEAST_HEIGHT = 0.05;
+const LEAST_HEIGHT = 0.02;
 
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
@@ -82,6 +82,24 @@ export class View {
     });
   }
 
+  /** Shows this stretch, as far as there is one of that length. */
+  setTimes(start, end) {
+    const [from, to] = [start, end].sort((a, b) => a - b);
+    this._become(this._times(from, clamp(to - from, Math.min(LEAST_SECONDS, this.seconds), this.seconds)));
+  }
+
+  /** All frequencies. */
+  allFrequencies() {
+    this._become({ bottom: 0, top: 1 });
+  }
+
+  /** Seconds and Hz that a pixel in the middle is. */
+  get grain() {
+    const middle = this.height / 2;
+    const hz = this.frequency(middle);
+    return { seconds: (this.end - this.start) / this.width, hz, step: (this.frequency(middle - 1) - this.frequency(middle + 1)) / 2 };
+  }
+
   /** Shows the stretch with some room around it. */
   showTime(start, end) {
     const span = clamp((end - start) * 2, Math.min(LEAST_SECONDS, this.seconds), this.seconds);
@@ -110,14 +128,4 @@ export class View {
     Object.assign(this, values);
     this.changed();
   }
-}
-
-/** Round steps for an axis: at most `count` of them between `low` and `high`. */
-export function ticks(low, high, count) {
-  const rough = (high - low) / Math.max(1, count);
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough);
-  const found = [];
-  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) found.push(tick);
-  return { step, values: found };
 }

@@ -1,12 +1,14 @@
 // Moments, frequencies, boxes and sessions in words: how everything that is read on the page writes them.
 
-import { BRING_IN, isSpan, kindOf, ONLY } from "./boxes.js";
+import { BRING_IN, isSpan, kindOf, ONLY, recognised } from "./boxes.js";
 import { teeth } from "./combs.js";
 
-/** Minutes and seconds: 1:02.50 */
+/** Minutes and seconds: 1:02.50; rounded before it is divided, so that there is never a 60th second. */
 export function clock(seconds, digits = 2) {
-  const minutes = Math.floor(seconds / 60);
-  const rest = (seconds - 60 * minutes).toFixed(digits);
+  const parts = 10 ** digits;
+  const all = Math.round(seconds * parts);
+  const minutes = Math.floor(all / (60 * parts));
+  const rest = ((all - minutes * 60 * parts) / parts).toFixed(digits);
   return `${minutes}:${rest.padStart(digits ? 3 + digits : 2, "0")}`;
 }
 
@@ -26,8 +28,28 @@ export function pitch(hz) {
   return hz < 1000 ? `${Math.round(hz)} Hz` : `${Number((hz / 1000).toFixed(2))} kHz`;
 }
 
+const NOTES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
+
+/** Semitones above C-1, of equal temperament with A4 at 440 Hz; and the frequency of such a number. */
+export const semitoneOf = (hz) => 69 + 12 * Math.log2(hz / 440);
+export const hertzOf = (semitone) => 440 * 2 ** ((semitone - 69) / 12);
+
+/** A4 */
+export const noteName = (semitone) => `${NOTES[semitone % 12]}${Math.floor(semitone / 12) - 1}`;
+
+/** The note next to a frequency, and how far off it is: A4 +12 ct. Nothing below C0. */
+export function note(hz) {
+  const exact = semitoneOf(hz);
+  if (!(exact >= 12)) return "";
+  const cents = Math.round(100 * (exact - Math.round(exact)));
+  return `${noteName(Math.round(exact))} ${cents < 0 ? "−" : "+"}${Math.abs(cents)} ct`;
+}
+
+/** −12.5 dB */
+export const decibels = (value) => `${value < 0 ? "−" : ""}${Math.abs(value).toFixed(1)} dB`;
+
 /** What a session is about. */
-export const titleOf = ({ stems }) => stems[0].name.replace(/ - stem \d+$/, "");
+export const titleOf = ({ label }) => label;
 
 /** Where a job stands that waits for another: what the event `queued` says of it. */
 export function waiting({ place, behind_verb: verb, seconds }) {
@@ -68,4 +90,23 @@ export function shortly(box) {
   const when = stretch(box.start, box.end);
   if (isSpan(box)) return `${tagOf(box)}, ${when}`;
   return `${signOf(box)} ${when}, ${box.comb ? `${teeth(box.comb, box.high).length} × ${pitch(box.comb.fundamental)}` : band(box.low, box.high)}`;
+}
+
+/** When a session's stems were written: 14:05, or 3 May 14:05. */
+export function moment({ revision }) {
+  const time = new Date(parseInt(revision, 16) / 1e6);
+  const today = time.toDateString() === new Date().toDateString();
+  const day = today ? {} : { day: "numeric", month: "short" };
+  return time.toLocaleString(undefined, { ...day, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+}
+
+/** How many boxes of a result are told one by one. */
+const TOLD = 3;
+
+/** What led to a result. */
+export function story({ verb, preset, boxes, rate }) {
+  if (!boxes?.length) return verb === "separate" ? `separated, preset ${preset}` : `${verb}, preset ${preset}`;
+  const told = boxes.slice(-TOLD).map((one) => shortly(recognised(one, rate / 2)));
+  const more = boxes.length - told.length;
+  return `${more > 0 ? `${more} more, ` : ""}${told.join("; ")}`;
 }
