@@ -179,7 +179,7 @@ def test_the_same_by_the_keyboard_alone_and_the_editor_goes_on_from_it(
     keys = page.page.keyboard
     page.tab_to(page.by_id("pick"))
     choosers: list[FileChooser] = []
-    page.page.on("filechooser", choosers.append)
+    page.page.on("filechooser", lambda chooser: choosers.append(chooser))
     for _ in range(10):  # a browser that has just opened a tab may not hear the first key
         keys.press("Enter")
         page.page.wait_for_timeout(500)
