@@ -54,7 +54,7 @@ def _started(settings: Settings) -> str:
             log.unlink()
     with log.open("ab") as said:
         before = said.tell()
-        process = _detached(said, settings.data)
+        process = _detached(said, settings)
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if address := _running(settings):
@@ -75,9 +75,10 @@ def _is_held(folder: Path) -> bool:
     return False
 
 
-def _detached(said: IO[bytes], folder: Path) -> subprocess.Popen[bytes]:
-    """`dap-bridge serve` with these settings, in a session of its own, without a terminal."""
-    command = [sys.executable, "-m", "dap_bridge", "serve"]
+def _detached(said: IO[bytes], settings: Settings) -> subprocess.Popen[bytes]:
+    """`dap-bridge serve` in these folders, in a session of its own, without a terminal."""
+    folder = settings.data
+    command = [sys.executable, "-m", "dap_bridge", "serve", "--spool", str(settings.spool), "--data", str(folder)]
     silent: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": said}
     if sys.platform == "win32":
         apart = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP

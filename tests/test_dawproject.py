@@ -18,6 +18,7 @@ from dap_bridge.dawproject import placing, reading
 from dap_bridge.dawproject.project import Project
 from dap_bridge.errors import BadClip, BadRequest, OutputUnwritable
 from tests.conftest import shared
+from tests.terminal import dap
 
 Make = Callable[..., Path]
 RATE = 44_100
@@ -110,6 +111,39 @@ def test_what_several_clips_share_and_a_texture_stand_on_tracks_too(clip: Make, 
         stem.name: starts[stem.input] for stem in made.manifest.stems
     }
     assert {name: found[name][1] for name in ("a", "b")} == {"a": 0, "b": 100}
+
+
+def test_a_command_writes_one_beside_its_result(clip: Make, tmp_path: Path) -> None:
+    target = tmp_path / "song.dawproject"
+    done = dap("separate", clip(1), "-p", "quick", "--dawproject", target)
+    assert done.returncode == 0, done.stderr
+    assert "song.dawproject" in done.stdout
+    valid(target)
+    again = dap("separate", clip(1), "-p", "quick", "--dawproject", target, "--json")
+    assert again.returncode == 2 and "there already" in again.stdout
+    assert sorted(path.name for path in tmp_path.glob("take*")) == ["take <one>-stems", "take <one>.wav"]
+    many = dap("separate", clip(1), clip(1, name="b.wav"), "--dawproject", tmp_path / "b.dawproject", "--json")
+    assert many.returncode == 2 and "of one clip" in many.stdout
+
+
+def test_a_command_takes_a_track_of_a_project_and_writes_it_anew(clip: Make, tmp_path: Path) -> None:
+    path = song(tmp_path / "song.dawproject", clip(1, seconds=2, name="drums.wav"))
+    asked = dap("separate", path, "-p", "quick", "--json")
+    assert asked.returncode == 2 and "'Drums'" in asked.stdout and "'Keys'" not in asked.stdout
+    done = dap("separate", path, "-p", "quick", "--track", "drums")
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / "song with stems.dawproject"
+    assert made.name in done.stdout
+    project = Project.read(made)
+    source, folder = list(project.structure)[:2]
+    assert source.find("Channel/Mute").get("value") == "true"  # type: ignore[union-attr]
+    stems = [str(track.get("name")) for track in folder.findall("Track")]
+    assert stems == ["drums - stem 1", "drums - stem 2"]
+    events = [reading.events(project, reading.track_named(project, name))[0] for name in stems]
+    assert [(event.at, event.frames) for event in events] == [(2.0, RATE)] * 2
+    assert sorted(one.name for one in (tmp_path / "song-stems").iterdir()) == ["Drums-stems", "clips"]
+    stray = dap("separate", clip(1), "--track", "drums", "--json")
+    assert stray.returncode == 2 and "--track" in stray.stdout
 
 
 def test_nothing_is_written_over_and_nothing_is_left(clip: Make, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ ELSEWHERE = {
     "dap-bridge install": "tests/hosts, where there are hosts",
     "dap-bridge audacity": "tests/hosts/audacity, where there is Audacity",
     "dap-bridge completion": "tests/test_words.py",
+    "dap-bridge separate SONG.dawproject": "tests/test_dawproject.py",
     "dap-bridge COMMAND": "stands for each of them",
 }
 

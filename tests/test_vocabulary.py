@@ -46,7 +46,7 @@ MAY: dict[str, dict[str, str]] = {
         r"question mark|\(MARK\)|\.mark\b|dap-(write-)?mark": "signs and files",
     },
     "refinement": {r"\bRefinement\b|[.\[\"`]refinement\b|\brefinement[:=]": "a key of presets"},
-    "task": {r"asyncio\.\w*[Tt]ask|self\._task|bars\.add_task": "asyncio's, and rich's"},
+    "task": {r"asyncio\.\w*[Tt]ask|self\._task|bars\.add_task|BackgroundTask": "asyncio's, rich's, and starlette's"},
 }
 
 

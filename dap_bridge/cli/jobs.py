@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from ..errors import BadRequest
 from ..jobs.folder import JobFolder
 from ..verbs import table
 from ..verbs.command import CLIPS, ONE_CLIP, SESSION
-from . import clips, here, sessions
+from . import clips, here, projects, sessions
 from .batch import Batch
 from .root import json_option, main, port_option, settings
 
@@ -61,22 +60,39 @@ def add(verb: str) -> None:
         assert isinstance(found, JobVerb)
         return found
 
-    def here(out: Path | None, as_json: bool, **values: Any) -> None:
-        if SESSION in typed.options:
-            base = sessions.folder_for(values["session"])
+    def of_session(out: Path | None, as_json: bool, dawproject: Path | None, **values: Any) -> None:
+        projects.require_writable(dawproject)
+        base = sessions.folder_for(values["session"])
+        _finish_here(message(out or clips.free(base), **values), as_json, dawproject)
+
+    def of_clips(
+        out: Path | None, as_json: bool, dawproject: Path | None, names: tuple[str, ...], recursive: bool, **values: Any
+    ) -> None:
+        projects.require_writable(dawproject)
+        found, _ = clips.find(names, recursive)
+        asked = message(out or clips.free(clips.beside(found[0])), clips=tuple(found), **values)
+        _finish_here(asked, as_json, dawproject)
+
+    def of_clip(
+        out: Path | None,
+        as_json: bool,
+        dawproject: Path | None,
+        track: str | None,
+        names: tuple[str, ...],
+        recursive: bool,
+        **values: Any,
+    ) -> None:
+        found, several = clips.find(names, recursive)
+        if projects.is_project(found):
+            projects.separate(found[0], track, out, dawproject, as_json, lambda **more: _do(message(**(values | more))))
+            return
+        projects.require_writable(dawproject, several, track)
+        if several:
+            batch = Batch(verb, repr(values), out and out.absolute(), lambda clip: message(None, clip=clip, **values))
+            batch.run(list(dict.fromkeys(found)), as_json)
         else:
-            found, several = clips.find(values.pop("names"), values.pop("recursive"))
-            base = clips.beside(found[0])
-            if CLIPS in typed.options:
-                values["clips"] = tuple(found)
-            elif several:
-                ask = partial(message, None, **values)
-                Batch(verb, repr(values), out and out.absolute(), lambda clip: ask(clip=clip)).run(
-                    list(dict.fromkeys(found)), as_json
-                )
-            else:
-                values["clip"] = found[0]
-        _finish_here(message(out or clips.free(base), **values), as_json)
+            asked = message(out or clips.free(clips.beside(found[0])), clip=found[0], **values)
+            _finish_here(asked, as_json, dawproject)
 
     def sent(osc_port: int | None, wait: bool, as_json: bool, **values: Any) -> None:
         asked = message(**values)
@@ -89,8 +105,10 @@ def add(verb: str) -> None:
     written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
     called = click.option("--job", help="Name for the job; left out: a new one.")
     deep = () if SESSION in typed.options else (clips.recursive_option,)
+    of_project = (projects.file_option, *([projects.track_option] if ONE_CLIP in typed.options else []))
+    done = of_session if SESSION in typed.options else of_clips if CLIPS in typed.options else of_clip
     for group, run, instead, more in (
-        (main, here, HERE, (*deep, beside, json_option)),
+        (main, done, HERE, (*deep, beside, *of_project, json_option)),
         (send, sent, ANYWHERE, (theirs, called, wait_option, port_option, json_option)),
     ):
         command: Callable[..., Any] = run
@@ -174,10 +192,17 @@ def send_status(osc_port: int | None, as_json: bool) -> None:
     console.answer({"jobs": [job.model_dump(mode="json") for job in jobs]}, as_json, "\n".join(lines) or "No jobs.")
 
 
-def _finish_here(asked: JobVerb, as_json: bool) -> None:
+def _finish_here(asked: JobVerb, as_json: bool, dawproject: Path | None) -> None:
+    manifest = _do(asked)
+    here.finish(manifest, as_json)
+    if dawproject is not None:
+        projects.save(manifest, dawproject, as_json)
+
+
+def _do(asked: JobVerb) -> Path:
+    """The manifest of what is asked, done here and now."""
     with console.progress_bar(asked.name) as show, tempfile.TemporaryDirectory() as place:
-        path = here.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), JobFolder(Path(place) / "job"), show)
-    here.finish(path, as_json)
+        return here.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), JobFolder(Path(place) / "job"), show)
 
 
 def _client(osc_port: int | None) -> Client:

@@ -113,12 +113,13 @@ def open_page(browser: bool, as_json: bool) -> None:
 @spool_option
 @json_option
 def edit(session: str, browser: bool, spool: Path | None, as_json: bool) -> None:
-    """Open the mask editor on SESSION (a result's folder, manifest or name, or `last`); the daemon must run."""
+    """Open the mask editor on SESSION (a result's folder, manifest or name, or `last`); starts a daemon if need be."""
     import webbrowser
 
-    from ..transport.heartbeat import heartbeat
+    from .. import background
 
-    address = heartbeat(settings(spool=spool).spool)["editor"] + sessions.name_of(session)
+    name = sessions.name_of(session)
+    address = background.editor(settings(spool=spool)) + name
     if browser:
         webbrowser.open(address)
     console.answer({"editor": address}, as_json, address)

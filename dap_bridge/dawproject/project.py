@@ -111,6 +111,18 @@ class Project:
         SubElement(made, "Volume", volume | self.named("Volume"))
         return about["id"]
 
+    def mute(self, track: Element) -> None:
+        """Where it has a channel."""
+        channel = track.find("Channel")
+        if channel is None:
+            return
+        mute = channel.find("Mute")
+        if mute is None:
+            mute = Element("Mute", self.named("Mute"))
+            devices = channel.find("Devices")
+            channel.insert(0 if devices is None else list(channel).index(devices) + 1, mute)
+        mute.set("value", "true")
+
     def embed(self, audio: Path, name: str) -> str:
         """Have an audio file go along, called `name` or, where that is taken, numbered; returns its path inside."""
         taken = {*self._audio, *self.members()}

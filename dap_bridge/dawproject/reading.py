@@ -63,6 +63,12 @@ def track_named(project: Project, name: str) -> Element:
     raise BadRequest(many, f"Its tracks are {names}." if not found else "Give them names that differ.")
 
 
+def with_audio(project: Project) -> list[str]:
+    """The names of the tracks that have any."""
+    files = {lane.get("track") for lane in project.lanes.iter() if lane.find(".//Audio") is not None}
+    return [str(track.get("name")) for track in tracks(project) if track.get("id") in files]
+
+
 def events(project: Project, track: Element) -> list[Event]:
     """What is heard on a track, in order. Raises BadClip where that is no plain audio."""
     if project.tree.find("Arrangement/TempoAutomation") is not None and _in_beats(project):

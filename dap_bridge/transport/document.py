@@ -135,6 +135,7 @@ refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}
   long as what was asked for and none overlapping it. STEM is looked into where most of what is there is its own; else,
   and without it, the sum of the stems is.
 - `GET sessions/SESSION/files/STEM`, `GET sessions/SESSION/files`: a stem as a file to be saved; all of them as a zip.
+- `GET sessions/SESSION/dawproject`: the clip and its stems as a DAWproject.
 - `POST messages`: one JSON object as in the drop folder, at most {bytes} bytes; answered with a list of the events that
   it brings at once. Where a field names a file, `upload:ID` and `stem:SESSION:INDEX[:ALTERNATIVE]` may stand for its
   path.

@@ -157,6 +157,11 @@ def test_from_an_empty_home_to_saved_stems_by_mouse_and_all_of_it_away_again(
     with page.page.expect_download() as saved:
         page.page.get_by_label("Save Knock & Voice - stem 2").click()
     assert saved.value.suggested_filename == "Knock & Voice - stem 2.wav"
+    with page.page.expect_download() as saved:
+        page.page.get_by_text("DAWproject").click()
+    assert saved.value.suggested_filename == "Knock & Voice.dawproject"
+    with zipfile.ZipFile(saved.value.path()) as archive:
+        assert archive.testzip() is None and len([name for name in archive.namelist() if "audio/" in name]) == 3
 
     page.page.get_by_label("Rename Knock").click()
     page.by_id("new-title").fill("Door")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -77,6 +79,7 @@ class Routes:
             Route("/uploads", self._receiving.list_all),
             Route("/uploads", self._receiving.take, methods=["POST"]),
             Route("/sessions/{session}/files", self._all_files),
+            Route("/sessions/{session}/dawproject", self._project),
             *(Route(f"{answer}/files/{{stem:int}}", self._stem_file) for answer in ANSWERS),
         ]
         return Starlette(routes=routes, exception_handlers={DapError: refused, HTTPException: no_such_thing})
@@ -167,6 +170,14 @@ class Routes:
         return StreamingResponse(
             zipped(found), headers=CHANGING | attached(f"{title}.zip"), media_type="application/zip"
         )
+
+    async def _project(self, request: Request) -> Response:
+        """A result as a DAWproject, which is gone from here once it is sent."""
+        name, manifest = self._named(request)
+        path = await self._paint(views.dawproject, manifest)
+        gone = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
+        headers = CHANGING | attached(f"{self._shelf.title(name)}.dawproject")
+        return FileResponse(path, headers=headers, background=gone, media_type="application/octet-stream")
 
     def _named(self, request: Request) -> tuple[str, Path]:
         """The session that an address names, and its manifest. Raises UnknownSession, BadRequest."""

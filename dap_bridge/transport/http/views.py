@@ -6,12 +6,15 @@ are loaded when they are first asked for, in whichever thread asks.
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...errors import ClipUnreadable, DapError
 from ...names import file_names
 
 if TYPE_CHECKING:
@@ -86,6 +89,20 @@ def similar(name: str, manifest: Path, part: Part, query: Mapping[str, str]) -> 
     from ...web import similar
 
     return similar.answer(_session(name, manifest, part), query)
+
+
+def dawproject(manifest: Path) -> Path:
+    """The result as a DAWproject, alone in a folder of its own, which whoever takes it removes."""
+    from ...dawproject import placing
+    from ...jobs.results import NoResultError
+
+    target = Path(tempfile.mkdtemp(prefix="dap-bridge-")) / "result.dawproject"
+    try:
+        placing.write(manifest, target)
+    except (DapError, NoResultError) as error:
+        shutil.rmtree(target.parent, ignore_errors=True)
+        raise ClipUnreadable(f"It cannot be saved: {error}") from error
+    return target
 
 
 def verbs() -> dict[str, Any]:

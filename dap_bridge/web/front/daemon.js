@@ -8,6 +8,9 @@ export const loadVerbs = async () => (await ask("verbs")).json();
 /** {uploads: the latest, most_bytes: how large one may be} */
 export const loadUploads = async () => (await ask("uploads")).json();
 
+/** Where a result is saved from as a DAWproject. */
+export const projectOf = (result) => new URL(`sessions/${encodeURIComponent(result)}/dawproject`, ROOT).href;
+
 /** Where the stems of a result are saved from: all of them, or one. */
 export const filesOf = (result, stem = null) =>
   new URL(`sessions/${encodeURIComponent(result)}/files${stem === null ? "" : `/${stem}`}`, ROOT).href;

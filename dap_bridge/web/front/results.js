@@ -4,7 +4,7 @@
 import { loadSession, send } from "../api.js";
 import { byId, element } from "../dom.js";
 import { attempt, say } from "../status.js";
-import { filesOf } from "./daemon.js";
+import { filesOf, projectOf } from "./daemon.js";
 import { line } from "./words.js";
 
 const FAILED = { failed: "failed", interrupted: "was interrupted: the daemon ended" };
@@ -99,9 +99,14 @@ export class Results {
     const { result, title, upload } = about;
     const open = link("Open", encodeURIComponent(result), { "aria-label": `Open ${title}` });
     const save = link("Save stems", filesOf(result), { "aria-label": `Save the stems of ${title} as a zip file`, download: true });
+    const project = link("DAWproject", projectOf(result), {
+      "aria-label": `Save ${title} as a DAWproject`,
+      title: "The clip and its stems on tracks: Bitwig Studio, Studio One and Cubase open it",
+      download: true,
+    });
     const origin = (parent) => this._origin(parent);
     const sends = upload ? [] : [button("Send to DAW", about, (one) => sendToHost(one, origin))];
-    return [open, save, button("Rename", about, rename), ...sends];
+    return [open, save, project, button("Rename", about, rename), ...sends];
   }
 
   /** The result that a host has asked for, from one that was corrected. */
