@@ -74,14 +74,23 @@ def quick_presets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fonts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where matplotlib notes which fonts there are, which takes it seconds each time."""
+    return tmp_path_factory.mktemp("fonts")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(
+    tmp_path_factory: pytest.TempPathFactory, quick_presets: Path, fonts: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Nothing of the user's own is read or written: home and configuration are empty folders."""
     folder = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if name.startswith(("DAP_BRIDGE_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(quick_presets))
+    monkeypatch.setenv("MPLCONFIGDIR", str(fonts))
     return folder
 
 

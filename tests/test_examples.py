@@ -134,7 +134,7 @@ def test_the_clip_itself_is_told_to_be_no_example(clip: Path, run: Run) -> None:
 BAD_EXAMPLES = {
     "too short": (np.ones((1, 800), np.float32), "stem=1", "bad_clip", "0.036 s long"),
     "silent": (np.zeros((1, RATE), np.float32), "stem=1", "bad_clip", "Example 1 is silent"),
-    "of no number": (np.full((1, RATE), np.nan, np.float32), "stem=1", "bad_clip", "not a sample"),
+    "of no number": (np.full((1, RATE), np.nan, np.float32), "stem=1", "bad_clip", "no sample"),
     "of a stem that is not": (np.ones((1, RATE), np.float32), "stem=3", "bad_request", "there is no stem 3, only 2"),
 }
 

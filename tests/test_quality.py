@@ -19,8 +19,8 @@ from dap_bridge.judging import best_permutation, si_sdr
 from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import shared
 
-# The first ten of sorted(random.Random(0).sample(the ids that are at hand, 20)): drawn, not chosen.
-UNIVERSAL150 = (7, 18, 25, 40, 48, 49, 54, 57, 67, 73)
+# The first five of sorted(random.Random(0).sample(the ids that are at hand, 20)): drawn, not chosen.
+UNIVERSAL150 = (7, 18, 25, 40, 48)
 RATE = 11_000
 
 
@@ -37,7 +37,7 @@ def read(path: Path) -> np.ndarray:
 
 
 @pytest.mark.timeout(400)
-def test_ten_mixtures_of_universal_150(tmp_path: Path, write_clip: Callable[..., Path]) -> None:
+def test_five_mixtures_of_universal_150(tmp_path: Path, write_clip: Callable[..., Path]) -> None:
     folder = shared("audio/universal150/Audios")
     scores = []
     for name in map(str, UNIVERSAL150):
@@ -48,9 +48,8 @@ def test_ten_mixtures_of_universal_150(tmp_path: Path, write_clip: Callable[...,
     assert np.mean(scores) >= 7.5
 
 
-def test_the_demo_clip_with_three_seeds(tmp_path: Path) -> None:
+def test_the_demo_clip_with_two_seeds(tmp_path: Path) -> None:
     parts = np.stack([read(path) for path in PARTS.values()])
     before = np.mean([si_sdr(part, read(CLIP)) for part in parts])
-    gains = [np.mean(best_permutation(parts, stems(CLIP, tmp_path / str(seed), seed))[1]) - before for seed in range(3)]
-    assert gains[0] >= 15
-    assert np.median(gains) >= 15
+    gains = [np.mean(best_permutation(parts, stems(CLIP, tmp_path / str(seed), seed))[1]) - before for seed in range(2)]
+    assert min(gains) >= 15
