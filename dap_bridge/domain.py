@@ -327,6 +327,9 @@ class Manifest:
         "Which of the separation's answers `stems` are: 1 but for a result of `choose`, and what goes on from it.",
         default=1,
     )
+    correctable: bool | None = _means(
+        "Whether boxes can correct it, by `refine` and `undo`; null in results of earlier versions.", default=None
+    )
     restarts: int | None = _means(
         "`paper`: which start of the optimisation was kept, 0 for the first: one whose stems are not told apart starts "
         "again from other random numbers. Null for other methods, and of silence.",

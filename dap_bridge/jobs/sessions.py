@@ -39,7 +39,7 @@ class Session:
     and the `stamp` of each file. alternative: which of the separation's answers it goes back to; alternatives: of each
     answer after the first, the name of what was learned of each chunk that is another than the first's; drawn: the same
     of the one that was chosen, in full; answers: what makes each of them different, in a person's words. titles: what
-    its user has called stems, by their indices.
+    its user has called stems, by their indices. verb: what it goes back to.
     """
 
     id: str
@@ -58,6 +58,7 @@ class Session:
     drawn: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
     titles: dict[int, str] = field(default_factory=dict)
+    verb: str = "separate"
 
     def what(self, alternative: int) -> str:
         """What makes that one of its answers different, as far as it is known."""

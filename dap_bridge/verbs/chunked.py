@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ from ..domain import Format, Manifest, Stem
 from ..engine.recipe import Section
 from ..engine.signal.rows import Heard
 from ..jobs.run import JobRun
+from ..jobs.sessions import Session, stamp
+
+log = logging.getLogger(__name__)
 
 # Has one stem written to each path, computing on the device.
 WriteStems = Callable[[torch.device, list[Path]], None]
@@ -118,6 +122,23 @@ class ChunkedClip:
             )
 
         return run.publish(results, [*names, *beside], make)
+
+    def as_written(self, paths: Sequence[Path]) -> dict[str, str]:
+        """Stems that it has written, for `Session.separated`; none where effects or clipping changed them."""
+        if self.effects or self.clipped:
+            return {}
+        try:
+            return {str(path): stamp(path) for path in paths}
+        except OSError:  # somebody was quick to take them away
+            return {}
+
+    def remember(self, session: Session) -> None:
+        """A result that cannot be remembered is a result all the same: it can be corrected by its manifest."""
+        try:
+            if self.run.sessions is not None:
+                self.run.sessions.add(session)
+        except OSError as error:
+            log.warning("session %s cannot be kept: %s", session.id, error)
 
     def _process(self, write_stems: WriteStems, paths: list[Path]) -> None:
         """Have the stems written elsewhere, and with the effects at `paths`."""

@@ -38,8 +38,7 @@ SHOWN = (
 LISTEN_ONLY = {
     "texture": "A texture is new sound and no part of a clip, so that there are no masks to correct: listen.",
     "coseparate": "What clips share is found by comparing them, without masks that boxes could correct: listen.",
-    "denoise": "Denoising leaves nothing behind that boxes could correct: listen, or denoise again with an example of "
-    "the noise.",
+    "denoise": "What this preset makes of noise no box can correct: listen, or denoise again with an example of it.",
 }
 
 
@@ -123,13 +122,20 @@ class Session:
         files = self.manifest.inputs
         return Path(files[0]["path"]).stem if files else self.name
 
+    def _listen_only(self) -> str:
+        """Why no box can correct it; empty where one can."""
+        correctable, verb = self.manifest.correctable, self.manifest.verb
+        if correctable or (correctable is None and verb not in LISTEN_ONLY):
+            return ""
+        return LISTEN_ONLY.get(verb, f"What the preset {self.manifest.preset} makes cannot be corrected: listen.")
+
     def view(self) -> dict[str, Any]:
         """Plain JSON values for the page."""
         about = self.manifest.as_dict()
         return {
             "session": self.name,
             "label": self.label,
-            "listen_only": LISTEN_ONLY.get(self.manifest.verb, ""),
+            "listen_only": self._listen_only(),
             "clips": self._clips(),
             "parent": self.manifest.parent,
             "revision": f"{self.revision:x}",

@@ -274,6 +274,13 @@ def test_everything_that_can_be_done_with_files_that_are_dropped_or_were_here_be
     assert [one["stem"] for one in done["separate"]["guidance"]] == [2]
     assert [Path(one["path"]).name for one in done["coseparate"]["inputs"]] == ["one.wav", "two.wav"]
 
+    # speech and noise are corrected where a box is drawn
+    page.page.goto(at_home.address + done["denoise"]["session"])
+    page.page.wait_for_selector("body[data-ready]:not(.only-heard) #field")
+    page.page.keyboard.press("n")
+    page.by_id("preview").click()
+    expect(page.page.locator("#results .entry")).to_have_count(2)
+
 
 def manifests(home: Home) -> list[dict[str, Any]]:
     """Of all results, the oldest first."""

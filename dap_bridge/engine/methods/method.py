@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..events import ChunkMasks, Corrected, Event, Note, Speech, Step
-from ..recipe import Front, Holding, MaskRecipe, Section
+from ..recipe import Front, Holding, MaskRecipe, Section, Stems
 from ..signal.boxes import ChunkBox
 from ..signal.rows import Heard
 
@@ -199,6 +199,11 @@ class Denoiser(ABC, Generic[R]):
     def takes_hints(self) -> bool:
         """Whether it can make use of what is known of the noise."""
         return False
+
+    @property
+    def filling(self) -> tuple[Stems, Holding] | None:
+        """How boxes hold in its stems, which they alone correct; None where none can."""
+        return None
 
     def floats(self, samples: int) -> int:
         """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""

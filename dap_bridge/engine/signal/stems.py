@@ -35,12 +35,10 @@ def apply_masks(
     continues them; where the masks have bands there, what these say has a share in the answer. boxes: those that hold
     exactly, at the mixture's own resolution and above the front's bins too, in the way `holding` says.
     """
-    n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
-    hop = n_fft // stems.overlap
+    n_fft, hop = windows(rate, stems)
     spectrogram = stft(mixture, n_fft, hop)
-    _, bins, frames = spectrogram.shape
-    hertz = torch.arange(bins, device=masks.device) * (rate / n_fft)
-    seconds = torch.arange(frames, device=masks.device) * (hop / rate)
+    bins = spectrogram.shape[1]
+    hertz, seconds = _grid(spectrogram, rate, n_fft, hop)
     inside = int((hertz <= front.rate / 2).sum())
     rows = rows_of(front, rate, masks.shape[1], masks.device)
     seen = interpolate(masks, seconds * (front.rate / front.hop), dim=2)
@@ -64,6 +62,47 @@ def apply_masks(
     if holding is not None:
         parts = silence(parts, mixture, rate, boxes, holding)
     return parts + (mixture - parts.sum(0)) / len(parts)
+
+
+def fill_stems(parts: Tensor, rate: int, boxes: Sequence[ChunkBox], stems: Stems, holding: Holding) -> Tensor:
+    """Stems (sources, channels, frames), whoever made them, with what boxes say moved between them; their sum stays.
+
+    What a box takes from a stem goes to the others in equal parts, and what it brings into one comes from all others;
+    one box after the other. Beyond the boxes and their feather everything is as it was.
+    """
+    mixture = parts.sum(0)
+    n_fft, hop = windows(rate, stems)
+    before = torch.stack([stft(part, n_fft, hop) for part in parts])
+    hertz, seconds = _grid(before[0], rate, n_fft, hop)
+    spectra = before.clone()
+    for box in boxes:
+        belongs = box.strength * membership(box, hertz, seconds)
+        if box.active:
+            taken = spectra * belongs
+            taken[box.source] = 0
+            spectra = spectra - taken
+            spectra[box.source] += taken.sum(0)
+        else:
+            taken = spectra[box.source] * belongs
+            given = taken / (len(parts) - 1)
+            spectra = spectra + given
+            spectra[box.source] -= taken + given
+    parts = parts + torch.stack([istft(change, n_fft, hop, mixture.shape[-1]) for change in spectra - before])
+    parts = silence(parts, mixture, rate, boxes, holding)
+    return parts + (mixture - parts.sum(0)) / len(parts)
+
+
+def windows(rate: int, stems: Stems) -> tuple[int, int]:
+    """Length of the windows that stems are drawn in, and from one to the next: samples."""
+    n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())
+    return n_fft, n_fft // stems.overlap
+
+
+def _grid(spectrogram: Tensor, rate: int, n_fft: int, hop: int) -> tuple[Tensor, Tensor]:
+    """Hz and seconds of a spectrogram (channels, bins, frames)."""
+    _, bins, frames = spectrogram.shape
+    hertz = torch.arange(bins, device=spectrogram.device) * (rate / n_fft)
+    return hertz, torch.arange(frames, device=spectrogram.device) * (hop / rate)
 
 
 def extend(shares: Tensor, power: Tensor, hertz: Tensor, extension: Extension) -> Tensor:

@@ -68,6 +68,7 @@ def coseparate(run: JobRun, results: Path) -> Path:
             if alone:
                 stems.append(Stem(len(names), called[-1], "shared", names[-1]))
             return run.manifest(
+                correctable=False,
                 format=form,
                 preset=preset.name,
                 rate=readers[0].rate,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ... import presets
 from ...audio.stems import file_name
-from ...domain import ClipRef, Stem
+from ...domain import ClipRef, Format, Stem
 from ...engine.events import Speech
 from ...engine.methods import DENOISERS, denoiser
 from ...engine.methods.method import Denoiser, Hints
@@ -20,6 +21,7 @@ from ...engine.recipe import Section
 from ...errors import BadPreset
 from ...jobs import device as devices
 from ...jobs.run import JobRun, writing_to
+from ...jobs.sessions import Session
 from ..chunked import ChunkedClip
 from ..reader import JobClipReader
 from . import hints
@@ -45,10 +47,24 @@ def denoise(run: JobRun, results: Path) -> Path:
         denoising = Denoising(clip, method, Shelf(Path(folder)), known)
         devices.require_memory(denoising.memory_estimate())
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
-        titles = {file_name(index, clip.form): f"{label} - {role}" for index, role in enumerate(STEMS, 1)}
-        parts = zip(titles.values(), STEMS, run.file_names(titles, clip.form), strict=True)
-        stems = [Stem(index, *part) for index, part in enumerate(parts, 1)]
-        return clip.publish(results, stems, denoising.write_stems)
+        stems = named(run, label, clip.form)
+        manifest = clip.publish(
+            results, stems, denoising.write_stems, lambda: {"correctable": method.filling is not None}
+        )
+        if method.filling is not None:
+            written = clip.as_written([manifest.with_name(stem.path) for stem in stems])
+            session = Session(run.job.id, request, "", label, str(manifest), separated=written, verb="denoise")
+            clip.remember(session)
+        return manifest
+
+
+def named(run: JobRun, label: str, form: Format, titles: Mapping[int, str] | None = None) -> list[Stem]:
+    """Speech and noise. titles: what a user has called them, by their indices."""
+    names = {file_name(index, form): f"{label} - {role}" for index, role in enumerate(STEMS, 1)}
+    files = run.file_names(names, form)
+    called = dict(enumerate(names.values(), 1)) | dict(titles or {})
+    parts = zip(STEMS, files, strict=True)
+    return [Stem(index, called[index], role, file) for index, (role, file) in enumerate(parts, 1)]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ... import presets
-from ...audio.files import ClipReader
 from ...domain import MAX_BOXES, Box
 from ...engine.methods import SEPARATORS, separator
 from ...errors import BadPreset, BadRequest
@@ -20,7 +19,8 @@ from ..separate.known import boxes as spans_of
 from ..separate.known import inputs
 from ..separate.masked import MaskedClip, SeparationPreset, titled
 from .correction import Correction
-from .places import find, open_clip
+from .filling import fill
+from .places import find, open_clip, require_inside
 
 
 def refine(run: JobRun, results: Path) -> Path:
@@ -48,6 +48,10 @@ def correct(
     redraw: by the decoders, too. carry: also to chunks without boxes. alternative: another one of its answers, as it
     is; None: the session's. Raises BadPreset where no box can correct it.
     """
+    if places[0].verb == "denoise":
+        if alternative is not None:
+            raise BadRequest(f"{places[0].id} has one answer only.", "Correct it by boxes.")
+        return fill(run, results, places, boxes)
     preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *SEPARATORS)
     corrector = separator(preset.recipe).corrector
     if corrector is None:
@@ -62,7 +66,7 @@ def correct(
         boxes = (*(spans if alternative else boxes), *spans_of(run.job.request, length, reader.rate, sources))
         if len(boxes) > MAX_BOXES:
             raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
-        _require_inside(boxes, reader, sources)
+        require_inside(boxes, reader, sources)
         label = run.job.request["label"] or session.label
         if alternative is not None and not run.job.request["label"]:
             first = session.label.removesuffix(titled("", session.alternative, session.what(session.alternative)))
@@ -86,6 +90,7 @@ def correct(
             lambda: {
                 "seed": seed,
                 "parent": session.id,
+                "correctable": True,
                 "boxes": boxes,
                 "carry": carry,
                 "changes": correction.changes,
@@ -114,11 +119,3 @@ def correct(
             )
         )
         return manifest
-
-
-def _require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> None:
-    for number, box in enumerate(boxes, 1):
-        try:
-            box.require_inside(reader.frames / reader.rate, reader.rate, sources)
-        except ValueError as error:
-            raise BadRequest(f"Box {number}: {error}.") from error

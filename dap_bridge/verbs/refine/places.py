@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...audio.files import ClipReader
-from ...domain import JOB_NAME, ClipRef, Format, Manifest
+from ...domain import JOB_NAME, Box, ClipRef, Format, Manifest
 from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSession
 from ...jobs import results
 from ...jobs.results import NoResultError
 from ...jobs.run import JobRun
-from ...jobs.sessions import Session, Sessions
+from ...jobs.sessions import Session, Sessions, stamp
 from ..reader import JobClipReader
 from ..separate.job import fingerprint
 from ..separate.known import as_request
@@ -22,7 +22,7 @@ from ..separate.masked import SeparationPreset
 # By which way to its clip a manifest is believed first: its folder may have been moved with all that belongs to it.
 PLACES: tuple[results.By, ...] = ("relative", "path")
 # Whose results are sessions.
-CORRECTED = ("separate", "refine", "undo", "choose")
+CORRECTED = ("separate", "denoise", "refine", "undo", "choose")
 
 
 def find(name: str, clip: str | None, sessions: Sessions | None) -> list[Session]:
@@ -76,12 +76,14 @@ def _is_of(known: Session, stated: Session) -> bool:
     """Whether a session that is known by the same name is the one that a manifest tells of."""
     keys = ("seed", "preset", "sources", "start")
     same = (known.clip.files, known.boxes, known.alternative) == (stated.clip.files, stated.boxes, stated.alternative)
-    return same and all(known.request.get(key) == stated.request[key] for key in keys)
+    return same and all(known.request.get(key) == stated.request.get(key) for key in keys)
 
 
 def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) -> Session:
     """What a manifest alone says of its session: all but what was learned."""
     sources = sum(stem.role == "source" for stem in manifest.stems)
+    if not sources:
+        return _of_denoising(path, manifest, clip)
     made = {"sources": sources, "preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
     request = clip.as_request() | made | {"residual": sources < len(manifest.stems)}
     request |= as_request(results.examples(path, manifest, by))
@@ -100,6 +102,17 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) 
         answers=tuple(one.what for one in manifest.alternatives),
         titles=titles,
     )
+
+
+def _of_denoising(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
+    """The same of a denoising, whose stems are all that was learned. Raises UnknownSession of what corrects one."""
+    if manifest.verb != "denoise":
+        raise UnknownSession(f"{path} corrects a denoising that is not known here.", "Correct that one anew.")
+    written = {str(stem): stamp(stem) for stem in results.stems(path, manifest) if stem.is_file()}
+    request = clip.as_request() | {"preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
+    label = manifest.stems[0].name.rpartition(" - ")[0] or manifest.stems[0].name
+    separated = written if len(written) == len(manifest.stems) else {}
+    return Session(manifest.session, request, "", label, str(path), separated=separated, verb="denoise")
 
 
 def open_clip(
@@ -128,3 +141,11 @@ def open_clip(
         refused[-1].message,
         "If its folder was moved, name the manifest.json where it lies now; if the clip was, name that: --clip PATH.",
     ) from refused[-1]
+
+
+def require_inside(boxes: Sequence[Box], reader: ClipReader, sources: int) -> None:
+    for number, box in enumerate(boxes, 1):
+        try:
+            box.require_inside(reader.frames / reader.rate, reader.rate, sources)
+        except ValueError as error:
+            raise BadRequest(f"Box {number}: {error}.") from error

@@ -143,6 +143,7 @@ class Separation:
         """What the manifest says of the separation."""
         several = list(enumerate(self.what, 1))
         return {
+            "correctable": self.clip.corrector is not None,
             "confidence": self.confidence(),
             "suggested_sources": self.suggested_sources,
             "restarts": self._restarts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,11 +24,8 @@ from ...engine.signal.rows import Heard
 from ...engine.signal.stems import apply_masks
 from ...jobs import device as devices
 from ...jobs.results import folder
-from ...jobs.sessions import Session, stamp
 from ..chunked import ChunkedClip, WriteStems
 from .placed import Placed
-
-log = logging.getLogger(__name__)
 
 # A chunk is held as samples and as spectrograms, the mixture and each stem, in several copies at the worst moment.
 WORKING_COPIES = 6
@@ -155,20 +151,6 @@ class MaskedClip(ChunkedClip):
 
     def stamps(self, manifest: Path) -> dict[str, str]:
         """The stems beside `manifest`, for `Session.separated`; none where effects or clipping changed them."""
-        if self.effects or self.clipped:
-            return {}
         if self.residual:  # which corrections do not have
             return {}
-        paths = [manifest.with_name(name) for name in self.names]
-        try:
-            return {str(path): stamp(path) for path in paths}
-        except OSError:  # somebody was quick to take them away
-            return {}
-
-    def remember(self, session: Session) -> None:
-        """A result that cannot be remembered is a result all the same: it can be corrected by its manifest."""
-        try:
-            if self.run.sessions is not None:
-                self.run.sessions.add(session)
-        except OSError as error:
-            log.warning("session %s cannot be kept: %s", session.id, error)
+        return self.as_written([manifest.with_name(name) for name in self.names])

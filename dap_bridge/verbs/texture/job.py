@@ -54,6 +54,7 @@ def texture(run: JobRun, results: Path) -> Path:
             run.compute(lambda device: _Writing(run, reader, layout, preset, form, carried, device).write(paths))
             run.notes += carried.warnings
             return run.manifest(
+                correctable=False,
                 format=form,
                 preset=preset.name,
                 rate=reader.rate,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ... import seeds
 from ...events import ChunkMasks, Note, Speech, Step
-from ...recipe import Front
+from ...recipe import Front, Holding, Stems
 from ...signal.rows import see
 from ...signal.stems import apply_masks
 from ..consensus.separation import separate
@@ -34,6 +34,11 @@ class Denoising(Denoiser[DenoisingRecipe]):
     @property
     def takes_hints(self) -> bool:
         return True
+
+    @property
+    def filling(self) -> tuple[Stems, Holding] | None:
+        made_of = self.recipe.separation
+        return None if made_of.boxes is None else (made_of.stems, made_of.boxes)
 
     def denoise(
         self,
