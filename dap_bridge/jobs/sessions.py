@@ -164,7 +164,9 @@ class Sessions:
             self._session(name).unlink(missing_ok=True)
 
     def has_learned(self, session: Session) -> bool:
-        """Whether what was learned of every chunk is still there."""
+        """Whether what was learned of every chunk is still there; of a denoising, its stems."""
+        if session.verb == "denoise":
+            return bool(session.separated) and all(Path(path).is_file() for path in session.separated)
         return bool(session.fits) and all(self._file(name).is_file() for name in (*session.fits, *session.drawn))
 
     def put_learned(self, content: bytes) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dap_bridge.errors import BadRequest, UnknownSession
+from dap_bridge.jobs.sessions import Sessions
 from tests.jobs.refining import MIDDLE, RATE, Do, energy, text
 
 LATE = (1.05, 1.4, 800, 3000)
@@ -60,6 +61,8 @@ def test_it_is_found_by_its_manifest_and_refused_once_its_stems_are_changed(
 ) -> None:
     box = [text(1, "deactivate", MIDDLE)]
     expected = do("refine", "named", session="first", box=box)
+    kept = Sessions(tmp_path / "sessions", most_bytes=1e9, most_days=1)
+    assert [kept.has_learned(kept.get(name)) for name in ("first", "named")] == [True, True]
     shutil.rmtree(tmp_path / "sessions")
     by_path = do("refine", "by-path", session=str(denoised["folder"]), box=box)
     assert np.array_equal(by_path["audio"], expected["audio"])
