@@ -141,7 +141,7 @@ class Job:
         if kind == "progress":
             self.stage = _progress(event)
         elif kind == "queued":
-            self.stage = _waiting(event)
+            self.stage = _queued(event)
         elif kind == "interrupted":
             link.send("resume", {"job": self.name})
         elif kind == "failed" and event["code"] == "unknown_job":
@@ -178,7 +178,7 @@ def _undo_name(verb):
     return f"{verb.capitalize()} with DAP"
 
 
-def _waiting(event):
+def _queued(event):
     left = f", about {event['seconds']:.0f} s" if event["seconds"] >= 0 else ""
     return f"waiting, number {event['place']} in line{left}"
 

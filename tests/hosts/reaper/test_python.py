@@ -22,6 +22,7 @@ from dap_bridge import __version__, config
 from dap_bridge.install import reaper
 from dap_bridge.transport import events, osc, protocol
 from dap_bridge.transport.client import Client
+from dap_bridge.transport.control import Cancel
 from dap_bridge.verbs.separate.request import Separate
 from tests.conftest import Start
 from tests.hosts.reaper import reaper_stub
@@ -102,6 +103,33 @@ def test_what_is_ready_may_be_placed_by_itself(
     scene = {"path": str(tmp_path / "song"), "items": items, "ext": {"separate.preset": "quick", "together": "no"}}
     answer = run("DAP_Separate selected items (OSC)", at(daemon), scene)
     assert answer["undo"] == ["Separate with DAP: a", "Separate with DAP: b"]
+
+
+def test_what_waits_for_another_job_is_placed_once_it_is_done(
+    daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path
+) -> None:
+    """The daemon says meanwhile where it stands in line."""
+    clip = str(write_clip(sound(2, seconds=20), RATE, "long.wav"))
+    next(daemon.client.request(Separate(job="ahead", clip=clip, preset="paper", out=str(tmp_path / "out"))))
+    scene = {
+        "path": str(tmp_path / "song"),
+        "items": [{"file": str(write_clip(sound(), RATE)), "name": "behind"}],
+        "ext": {"separate.preset": "quick"},
+    }
+
+    def queued() -> bool:
+        told = (path.read_text(encoding="utf-8") for path in (daemon.spool / "outbox").glob("*.status"))
+        return any("event\tqueued" in text and "behind\tahead" in text for text in told)
+
+    with ThreadPoolExecutor(1) as pool:
+        script = pool.submit(run, "DAP_Separate selected items (OSC)", at(daemon), scene)
+        try:
+            until(queued)
+        finally:
+            daemon.client.last_event(Cancel(job="ahead"))
+        answer = script.result()
+    assert answer["undo"] == ["Separate with DAP: behind"]
+    assert answer["messages"] == []
 
 
 def test_a_failure_opens_the_console(daemon: Process, sound: Sound, write_clip: Write, tmp_path: Path) -> None:
