@@ -16,7 +16,7 @@ import xmlschema
 import dap_bridge
 from dap_bridge.dawproject import placing, reading
 from dap_bridge.dawproject.project import Project
-from dap_bridge.errors import BadClip, BadRequest, OutputUnwritable
+from dap_bridge.errors import BadClip, BadRequest, ClipUnreadable, OutputUnwritable
 from tests.conftest import shared
 from tests.terminal import dap
 
@@ -128,9 +128,10 @@ def test_a_command_writes_one_beside_its_result(clip: Make, tmp_path: Path) -> N
 
 def test_a_command_takes_a_track_of_a_project_and_writes_it_anew(clip: Make, tmp_path: Path) -> None:
     path = song(tmp_path / "song.dawproject", clip(1, seconds=2, name="drums.wav"))
-    asked = dap("separate", path, "-p", "quick", "--json")
-    assert asked.returncode == 2 and "'Drums'" in asked.stdout and "'Keys'" not in asked.stdout
-    done = dap("separate", path, "-p", "quick", "--track", "drums")
+    both = song(tmp_path / "both.dawproject", clip(1, seconds=2, name="drums.wav"), beside=KEYS)
+    asked = dap("separate", both, "-p", "quick", "--json")
+    assert asked.returncode == 2 and "'Drums', 'Keys'" in asked.stdout and "Master" not in asked.stdout
+    done = dap("separate", path, "-p", "quick")  # where there is audio on one track alone, that is meant
     assert done.returncode == 0, done.stderr
     made = tmp_path / "song with stems.dawproject"
     assert made.name in done.stdout
@@ -165,7 +166,7 @@ SONG = """<Project version="1.0"><Application name="Bitwig Studio" version="5.0"
 <Structure><Track contentType="audio" id="drums" name="Drums"><Channel id="c" role="regular" destination="m"/></Track>
 <Track contentType="notes" id="keys" name="Keys"/>
 <Track id="master" name="Master"><Channel id="m" role="master"/></Track></Structure>
-<Arrangement id="a"><Lanes timeUnit="beats" id="l"><Lanes track="drums" id="d"><Clips id="k">
+<Arrangement id="a"><Lanes timeUnit="beats" id="l">{beside}<Lanes track="drums" id="d"><Clips id="k">
 <Clip time="3.0" duration="{duration}" playStart="0.75" {more}><Clips id="i">
 <Clip time="0.0" duration="6.0" contentTimeUnit="beats" playStart="0.0">
 <Warps contentTimeUnit="seconds" timeUnit="beats" id="w">
@@ -174,8 +175,13 @@ SONG = """<Project version="1.0"><Application name="Bitwig Studio" version="5.0"
 </Lanes></Lanes></Arrangement></Project>"""
 
 
+KEYS = """<Lanes track="keys" id="e"><Clips id="n"><Clip time="0" duration="1">
+<Audio channels="1" duration="2.0" sampleRate="44100" id="g"><File path="audio/drums.wav"/></Audio>
+</Clip></Clips></Lanes>"""
+
+
 def song(path: Path, audio: Path | None, **values: str) -> Path:
-    values = {"duration": "1.5", "more": "", "member": "drums.wav", "beats": "3.0"} | values
+    values = {"duration": "1.5", "more": "", "member": "drums.wav", "beats": "3.0", "beside": ""} | values
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("project.xml", SONG.format(**values))
         archive.writestr("plugins/state.bin", b"other people's")
@@ -213,6 +219,8 @@ def test_a_clip_is_found_in_a_project_and_its_stems_are_put_below_its_track(clip
         ({"beats": "4.0"}, "Drums", BadClip, "stretched"),
         ({"more": 'loopStart="0" loopEnd="1"'}, "Drums", BadClip, "looped"),
         ({"more": 'enable="false"'}, "Drums", BadClip, "no audio"),
+        ({"duration": "long"}, "Drums", BadClip, "a time or a rate that is none"),
+        ({"duration": "nan"}, "Drums", BadClip, "a time or a rate that is none"),
         ({}, "Keys", BadClip, "no audio"),
         ({}, "Bass", BadRequest, "'Drums', 'Keys', 'Master'"),
     ],
@@ -237,3 +245,18 @@ def test_what_is_no_project_is_refused(tmp_path: Path, clip: Make) -> None:
     (event,) = reading.events(Project.read(path), reading.track_named(Project.read(path), "Drums"))
     with pytest.raises(BadRequest, match="does not hold it"):
         event.path(path, tmp_path / "clips")
+    whole = song(tmp_path / "whole.dawproject", clip(1, seconds=2, name="drums.wav"))
+    content = bytearray(whole.read_bytes())
+    content[len(content) // 2] ^= 1
+    whole.write_bytes(content)
+    with pytest.raises(BadRequest, match="damaged"):
+        event.path(whole, tmp_path / "clips")
+    assert not list((tmp_path / "clips").iterdir()), "nothing of it is left"
+
+
+def test_stems_that_are_gone_are_said_so(clip: Make, tmp_path: Path) -> None:
+    made = dap_bridge.separate(clip(), preset="quick", out=tmp_path / "out")
+    (tmp_path / "out" / made.manifest.stems[0].path).unlink()
+    with pytest.raises(ClipUnreadable):
+        placing.write(tmp_path / "out", tmp_path / "song.dawproject")
+    assert not (tmp_path / "song.dawproject").exists()

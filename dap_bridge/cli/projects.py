@@ -10,13 +10,13 @@ from typing import Any
 import click
 
 from .. import console
+from ..dawproject import SUFFIX
 from ..errors import BadRequest
 from ..jobs import results
 from ..names import file_name
 from ..verbs.command import Option
 from . import clips, here
 
-SUFFIX = ".dawproject"
 file_option: Option = click.option(
     "--dawproject",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -64,8 +64,11 @@ def separate(song: Path, track: str | None, out: Path | None, target: Path | Non
     require_writable(target)
     project = Project.read(song)
     if track is None:
-        names = ", ".join(repr(one) for one in reading.with_audio(project))
-        raise BadRequest(f"{song.name} has several tracks.", f"Say which: --track NAME. There is audio on {names}.")
+        names = reading.with_audio(project)
+        if len(names) != 1:
+            said = ", ".join(map(repr, names)) or "none"
+            raise BadRequest(f"Which track of {song.name}?", f"Say it: --track NAME. There is audio on {said}.")
+        track = names[0]
     place = reading.track_named(project, track)
     folder = out or clips.free(clips.beside(song))
     made: list[Path] = []

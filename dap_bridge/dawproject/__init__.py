@@ -2,3 +2,5 @@
 
 The format is https://github.com/bitwig/dawproject, version 1.0: a zip of `project.xml`, `metadata.xml` and audio files.
 """
+
+SUFFIX = ".dawproject"

@@ -41,7 +41,7 @@ class _Sound:
 def write(place: Path, target: Path) -> None:
     """The result whose manifest lies at `place` as a project of its own at `target`.
 
-    Raises NoResultError, OutputUnwritable.
+    Raises NoResultError, ClipUnreadable, OutputUnwritable.
     """
     manifest = results.read(place)
     project = Project.new()
@@ -107,18 +107,19 @@ def _channel(track: Element) -> str | None:
 
 
 def _add(project: Project, folder: Element, sound: _Sound) -> None:
-    """A track in the folder, and its clip in the arrangement."""
-    info = soundfile.info(sound.path)
+    """A track in the folder, and its clip in the arrangement. Raises ClipUnreadable where its file is gone."""
+    with ClipReader(ClipRef.of(str(sound.path))) as reader:
+        rate, channels, frames = reader.rate, reader.channels, reader.frames
     about = {"contentType": "audio", "loaded": "true"} | project.named(sound.name, sound.color)
     track = SubElement(folder, "Track", about)
-    project.channel(track, role="regular", channels=info.channels, to=_channel(folder), muted=sound.muted)
-    seconds = repr(info.frames / info.samplerate)
+    project.channel(track, role="regular", channels=channels, to=_channel(folder), muted=sound.muted)
+    seconds = repr(frames / rate)
     lanes = SubElement(project.lanes, "Lanes", {"track": about["id"], "timeUnit": "seconds"} | project.named(None))
     clips = SubElement(lanes, "Clips", project.named(None))
     where = {"time": repr(sound.at), "duration": seconds, "contentTimeUnit": "seconds", "playStart": "0.0"}
     fades = {"fadeTimeUnit": "seconds", "fadeInTime": "0.0", "fadeOutTime": "0.0"}
     clip = SubElement(clips, "Clip", {"name": sound.name} | where | fades)
-    kind = {"algorithm": "raw", "channels": f"{info.channels}", "sampleRate": f"{info.samplerate}"}
+    kind = {"algorithm": "raw", "channels": f"{channels}", "sampleRate": f"{rate}"}
     audio = SubElement(clip, "Audio", {"duration": seconds} | kind | project.named(None))
     SubElement(audio, "File", path=project.embed(sound.path, file_name(sound.name)))
 

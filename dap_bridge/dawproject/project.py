@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 from xml.etree import ElementTree
@@ -13,12 +15,15 @@ from xml.etree.ElementTree import Element, SubElement
 
 from .. import __version__
 from ..errors import BadRequest, OutputUnwritable
+from ..names import file_name
+from . import SUFFIX
 
 PROJECT, METADATA, AUDIO = "project.xml", "metadata.xml", "audio"
 VERSION = "1.0"
-SUFFIX = ".dawproject"
 # Of a project.xml; a long film's has a few.
 MOST_BYTES = 1 << 28
+# What a damaged or an encrypted zip is told of by.
+DAMAGE = (ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, EOFError)
 # What a project has whose tempo nobody asked for: hosts want one.
 TEMPO, METER = 120.0, 4
 
@@ -58,7 +63,7 @@ class Project:
                 tree = ElementTree.fromstring(archive.read(PROJECT))
             if tree.tag != "Project" or tree.find("Structure") is None or tree.find("Arrangement/Lanes") is None:
                 raise ValueError("it has no tracks or no arrangement")
-        except (OSError, KeyError, ValueError, SyntaxError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (OSError, KeyError, ElementTree.ParseError, *DAMAGE) as error:
             raise BadRequest(f"{path} is no DAWproject that can be read: {error}.", "Export it again.") from error
         return cls(tree, path)
 
@@ -189,18 +194,31 @@ def _found(tree: Element, path: str) -> Element:
 
 
 def extracted(origin: Path, member: str, folder: Path) -> Path:
-    """An audio file of a project, brought into a folder, once. Raises BadRequest where the project does not hold it."""
-    target = folder / member.removeprefix(f"{AUDIO}/").replace("/", " - ")
-    if target.exists():
-        return target
+    """An audio file of a project, brought into a folder, whole or not at all; one that is there already stays.
+
+    Raises BadRequest where the project does not hold it, OutputUnwritable.
+    """
+    target = folder / file_name(member.removeprefix(f"{AUDIO}/"))
+    part = target.with_name(f".dap-{target.name}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(origin) as archive, archive.open(member) as source, target.open("xb") as copy:
-            shutil.copyfileobj(source, copy)
+        with zipfile.ZipFile(origin) as archive:
+            if target.exists() and target.stat().st_size == archive.getinfo(member).file_size:
+                return target
+            with archive.open(member) as source, part.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+        if target.exists():
+            raise OutputUnwritable(f"{target} is there already, and is another file.", "Choose another folder.")
+        part.replace(target)
     except KeyError as error:
         raise BadRequest(f"{origin} names {member!r}, and does not hold it.", "Export it again.") from error
+    except DAMAGE as error:
+        raise BadRequest(f"{origin} is damaged at {member!r}: {error}.", "Export it again.") from error
     except OSError as error:
         raise OutputUnwritable.because(target, error) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return target
 
 

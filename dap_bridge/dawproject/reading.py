@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -12,7 +13,6 @@ from .project import Project, extracted, tracks
 
 # Two readings of a clip's speed that differ by less than this share are the same: hosts write beats with some digits.
 SAME_SPEED = 1e-4
-UNITS = ("beats", "seconds")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class _Frame:
 
     def seconds(self, text: str | None, unit: str | None = None) -> float:
         value = float(text or 0)
+        if not isfinite(value):
+            raise ValueError(f"{text!r}")
         return value if (unit or self.unit) == "seconds" else value * 60 / self.tempo
 
     def within(self, element: Element) -> _Frame:
@@ -71,6 +73,13 @@ def with_audio(project: Project) -> list[str]:
 
 def events(project: Project, track: Element) -> list[Event]:
     """What is heard on a track, in order. Raises BadClip where that is no plain audio."""
+    try:
+        return _events(project, track)
+    except (ValueError, ArithmeticError) as error:
+        raise BadClip(f"The project holds a time or a rate that is none: {error}.", "Export it again.") from error
+
+
+def _events(project: Project, track: Element) -> list[Event]:
     if project.tree.find("Arrangement/TempoAutomation") is not None and _in_beats(project):
         raise BadClip("The project's tempo changes.", "Export it with times in seconds, or from a copy at one tempo.")
     whole = _Frame(project.tempo, project.lanes.get("timeUnit", "beats"))
