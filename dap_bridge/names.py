@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 # Of Windows; a slash is everybody's.
 FORBIDDEN = re.compile(r'[<>:"/\\|?*]')
-# Bytes of UTF-8, of the 255 that a name may have; a stem's number, or its role, stands at the end.
+# Bytes of UTF-8, of the 255 that a name may have: a stem's is longer than its clip's, and ends with its number or role.
 LONGEST, LONGEST_END = 200, 60
 
 

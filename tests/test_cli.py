@@ -255,12 +255,21 @@ def test_presets_are_listed_and_a_bad_one_is_explained(
     assert "broken" in text
 
 
-def test_edit_gives_the_page_of_a_session(start: Start) -> None:
+def test_edit_gives_the_page_of_a_session_and_starts_a_daemon_where_none_runs(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     daemon = start()
     editor = daemon.editor
     result = dap("edit", "take-1", "--no-browser", "--spool", daemon.spool)
     assert (result.returncode, result.stdout) == (0, f"{editor}take-1\n")
     assert dap("edit", "../take", "--no-browser", "--spool", daemon.spool).returncode == 2
+    daemon.end()
+    monkeypatch.setenv("DAP_BRIDGE_OSC_PORT", str(free_port()))
+    again = dap("edit", "take-1", "--no-browser", "--spool", daemon.spool)
+    try:
+        assert (again.returncode, again.stdout) == (0, f"{daemon.editor}take-1\n"), again.stderr
+    finally:
+        os.kill(int(daemon.told["pid"]), signal.SIGTERM)
 
 
 def test_the_doctor_finds_this_machine_well() -> None:

@@ -20,12 +20,10 @@ from pydantic import TypeAdapter
 
 from .. import atomic
 from ..errors import OutputUnwritable, UnknownUpload, UploadRefused
-from ..names import file_name
+from ..names import LONGEST, file_name
 
 ID_BYTES = 8
 ID = f"[0-9a-f]{{{2 * ID_BYTES}}}"
-# Of a file's name, in UTF-8: systems take 255, and a stem's name is longer than its clip's.
-MOST_NAME = 200
 # On the disk, that an upload does not take: jobs write there, too.
 RESERVE = 1 << 30
 AT_ONCE = 4
@@ -101,8 +99,8 @@ class Uploads:
     def begin(self, name: str, size: int) -> Arriving:
         """Make room for a file that a person calls `name`. Raises UploadRefused, OutputUnwritable."""
         last = re.split(r"[/\\]", name)[-1]
-        if len(last.encode("utf-8", "replace")) > MOST_NAME:
-            raise UploadRefused(f"The file's name is longer than {MOST_NAME} bytes.", "Give it a shorter name.")
+        if len(last.encode("utf-8", "replace")) > LONGEST:
+            raise UploadRefused(f"The file's name is longer than {LONGEST} bytes.", "Give it a shorter name.")
         clean = file_name(last, "clip")
         if size == 0:
             raise UploadRefused(f"{clean} is empty, or a folder.")
