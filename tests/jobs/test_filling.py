@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from dap_bridge.errors import BadRequest, UnknownSession
 from dap_bridge.jobs.sessions import Sessions
@@ -54,6 +55,18 @@ def test_boxes_follow_one_another_and_are_undone_to_the_bit(do: Do, denoised: di
     assert np.array_equal(back["audio"], one["audio"])
     first = do("undo", "none", session="further")
     assert np.array_equal(first["audio"], denoised["audio"])
+
+
+def test_stems_that_were_clipped_cannot_be_corrected_and_the_manifest_says_so(
+    do: Do, clip: Path, tmp_path: Path
+) -> None:
+    audio, rate = soundfile.read(clip)
+    soundfile.write(tmp_path / "loud.wav", 4 * audio / np.abs(audio).max(), rate, subtype="FLOAT")
+    made = do("denoise", "loud", clip=str(tmp_path / "loud.wav"), preset="quick-denoise", format="16")
+    assert made["correctable"] is False
+    for session in ("loud", str(made["folder"])):
+        with pytest.raises(UnknownSession):
+            do("refine", "corrected", session=session, box=[text(1, "deactivate", MIDDLE)])
 
 
 def test_it_is_found_by_its_manifest_and_refused_once_its_stems_are_changed(

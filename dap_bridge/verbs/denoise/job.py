@@ -48,10 +48,13 @@ def denoise(run: JobRun, results: Path) -> Path:
         devices.require_memory(denoising.memory_estimate())
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
         stems = named(run, label, clip.form)
-        manifest = clip.publish(
-            results, stems, denoising.write_stems, lambda: {"correctable": method.filling is not None}
-        )
-        if method.filling is not None:
+
+        def correctable() -> bool:
+            """Boxes move what the stems hold: these have to be all that there is."""
+            return method.filling is not None and not (clip.effects or clip.clipped)
+
+        manifest = clip.publish(results, stems, denoising.write_stems, lambda: {"correctable": correctable()})
+        if correctable():
             written = clip.as_written([manifest.with_name(stem.path) for stem in stems])
             session = Session(run.job.id, request, "", label, str(manifest), separated=written, verb="denoise")
             clip.remember(session)

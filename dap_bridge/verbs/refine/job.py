@@ -1,4 +1,7 @@
-"""What `refine` does: a separation corrected by a user's boxes, from what was learned or, without that, the clip."""
+"""What `refine` does: a separation corrected by a user's boxes, from what was learned or, without that, the clip.
+
+A denoising has nothing but its stems, and is corrected by these: `filling.py`.
+"""
 
 from __future__ import annotations
 

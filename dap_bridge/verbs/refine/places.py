@@ -108,6 +108,8 @@ def _of_denoising(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
     """The same of a denoising, whose stems are all that was learned. Raises UnknownSession of what corrects one."""
     if manifest.verb != "denoise":
         raise UnknownSession(f"{path} corrects a denoising that is not known here.", "Correct that one anew.")
+    if manifest.correctable is False:
+        raise UnknownSession(f"The stems of {path} are not all that there was: no box can correct them.")
     written = {str(stem): stamp(stem) for stem in results.stems(path, manifest) if stem.is_file()}
     request = clip.as_request() | {"preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
     label = manifest.stems[0].name.rpartition(" - ")[0] or manifest.stems[0].name

@@ -60,8 +60,8 @@ class Refine(Correction):
     """Correct a result where its masks are wrong, by boxes of time and frequency.
 
     A box of full strength holds exactly; it is also evidence of what belongs together, so that the correction goes
-    beyond it, through the clip. The stems still sum to the clip. The result is a session of its own, and the other one
-    stays.
+    beyond it, through the clip; of a denoising, nothing does. The stems still sum to the clip. The result is a session
+    of its own, and the other one stays.
     """
 
     name = "refine"
