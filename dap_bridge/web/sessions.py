@@ -38,7 +38,8 @@ SHOWN = (
 LISTEN_ONLY = {
     "texture": "A texture is new sound and no part of a clip, so that there are no masks to correct: listen.",
     "coseparate": "What clips share is found by comparing them, without masks that boxes could correct: listen.",
-    "denoise": "What this preset makes of noise no box can correct: listen, or denoise again with an example of it.",
+    "denoise": "This denoising left nothing that boxes could correct: listen, or denoise again with an example of the "
+    "noise.",
 }
 
 

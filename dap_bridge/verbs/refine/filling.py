@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -60,21 +61,8 @@ def fill(run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box
                 "carry": False,
             },
         )
-        clip.remember(
-            Session(
-                run.job.id,
-                session.request,
-                "",
-                label,
-                str(manifest),
-                boxes=boxes,
-                carry=False,
-                parent=session.id,
-                separated=session.separated,
-                titles=session.titles,
-                verb=session.verb,
-            )
-        )
+        made = {"id": run.job.id, "label": label, "manifest": str(manifest), "boxes": boxes, "parent": session.id}
+        clip.remember(replace(session, **made, carry=False))
         return manifest
 
 
