@@ -61,8 +61,8 @@ def fill(run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box
                 "carry": False,
             },
         )
-        made = {"id": run.job.id, "label": label, "manifest": str(manifest), "boxes": boxes, "parent": session.id}
-        clip.remember(replace(session, **made, carry=False))
+        corrected = replace(session, id=run.job.id, label=label, manifest=str(manifest), parent=session.id)
+        clip.remember(replace(corrected, boxes=boxes, carry=False))
         return manifest
 
 
