@@ -78,9 +78,6 @@ class Audacity:
         (self.home / ".local" / "share" / "audacity").mkdir(parents=True)
         self._temporary = folder / "temporary"
         self._temporary.mkdir()
-        module_time = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(MODULE.stat().st_mtime))
-        names = {"module": MODULE, "module_time": module_time, "temporary": self._temporary}
-        (self._config / "audacity.cfg").write_text(CONFIG.format(**names))
         assert self.dap_bridge("install", "audacity").returncode == 0
         self._start()
         until(self._scanned, SCAN_S)
@@ -212,7 +209,14 @@ class Audacity:
             self.pipe.close()
         self._stop()
 
+    def _configure(self) -> None:
+        """What it is to do, said anew: ended while it writes its settings, it begins with none of them."""
+        module_time = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(MODULE.stat().st_mtime))
+        names = {"module": MODULE, "module_time": module_time, "temporary": self._temporary}
+        (self._config / "audacity.cfg").write_text(CONFIG.format(**names))
+
     def _start(self) -> None:
+        self._configure()
         for path in (*self._temporary.rglob("*"), *map(Path, pipe_names())):  # else it offers to recover, or hangs
             if not path.is_dir():
                 path.unlink(missing_ok=True)
