@@ -30,7 +30,8 @@ from .receiving import Receiving
 from .zipped import zipped
 
 # Pictures are made by threads (numpy and libsndfile let others run meanwhile); the event loop only hands them on.
-PAINTERS = 2
+# What takes seconds of a long clip (a search, a project) has a thread of its own, and is in no picture's way.
+PAINTERS, PATIENT = 2, 1
 
 # Addresses of what is seen and heard of a session: the answer that its stems are, its alternatives,
 # and of several clips each.
@@ -50,6 +51,7 @@ class Routes:
         self._receiving = Receiving(shelf, uploads)
         self._streams = Streams()
         self._painters = ThreadPoolExecutor(PAINTERS, "painter")
+        self._patient = ThreadPoolExecutor(PATIENT, "patient")
 
     def tell(self, event: Event) -> None:
         self._streams.tell(event)
@@ -59,7 +61,8 @@ class Routes:
 
     def close(self) -> None:
         """What is asked for from now on is not answered."""
-        self._painters.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._painters, self._patient):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def application(self) -> Starlette:
         routes = [
@@ -115,7 +118,7 @@ class Routes:
         return Response(content, headers=UNCHANGING, media_type="application/octet-stream")
 
     async def _similar(self, request: Request) -> Response:
-        found = await self._paint(views.similar, *self._answer(request), request.query_params)
+        found = await self._ponder(views.similar, *self._answer(request), request.query_params)
         return JSONResponse(found, headers=CHANGING)
 
     async def _message(self, request: Request) -> Response:
@@ -174,7 +177,7 @@ class Routes:
     async def _project(self, request: Request) -> Response:
         """A result as a DAWproject, which is gone from here once it is sent."""
         name, manifest = self._named(request)
-        path = await self._paint(views.dawproject, manifest)
+        path = await self._ponder(views.dawproject, manifest)
         gone = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
         headers = CHANGING | attached(f"{self._shelf.title(name)}.dawproject")
         return FileResponse(path, headers=headers, background=gone, media_type="application/octet-stream")
@@ -191,6 +194,9 @@ class Routes:
 
     async def _paint(self, work: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._painters, work, *arguments)
+
+    async def _ponder(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._patient, work, *arguments)
 
 
 class _Answer:
