@@ -13,16 +13,18 @@ from ..domain import Job, Progress
 from ..jobs import results
 from ..jobs.folder import JobFolder
 from ..jobs.sessions import Sessions
+from ..jobs.workers.local.processes import Processes, offered
 from . import sessions
 from .root import settings
 
 Show = Callable[[Progress], None]
 
 
-def run(job: Job, folder: JobFolder, show: Show) -> Path:
+def run(job: Job, folder: JobFolder, show: Show, chunk_processes: int = 1) -> Path:
     """Run a job; returns its manifest's path. ctrl-C and its kind cancel it. Raises DapError, Cancelled.
 
     folder: what it needs meanwhile, and its output's ledger, which undoes what a run that was killed has left.
+    chunk_processes: how many compute a long clip.
     """
     show(Progress(stage="loading"))
     from ..jobs import worker
@@ -30,7 +32,7 @@ def run(job: Job, folder: JobFolder, show: Show) -> Path:
     folder.open()
     done = False
     try:
-        with _Control(folder, show) as control:
+        with offered(chunk_processes) as executor, _Control(folder, show, executor) as control:
             manifest = worker.run(job, control, Path.cwd())
         done = True
         return manifest
@@ -41,9 +43,10 @@ def run(job: Job, folder: JobFolder, show: Show) -> Path:
 class _Control:
     """Progress goes to whoever shows it; the first ctrl-C or its kind asks the job to stop, between two iterations."""
 
-    def __init__(self, folder: JobFolder, show: Show) -> None:
+    def __init__(self, folder: JobFolder, show: Show, executor: Processes | None) -> None:
         self.output = folder.output
         self.sessions = Sessions.below(settings().data)
+        self.executor = executor
         self._show = show
         self._stop = False
 
