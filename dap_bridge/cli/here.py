@@ -7,32 +7,36 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import console, times
 from ..domain import Job, Progress
 from ..jobs import results
 from ..jobs.folder import JobFolder
 from ..jobs.sessions import Sessions
-from ..jobs.workers.local.processes import Processes, offered
 from . import sessions
 from .root import settings
+
+if TYPE_CHECKING:
+    from ..engine.spread import Executor
 
 Show = Callable[[Progress], None]
 
 
-def run(job: Job, folder: JobFolder, show: Show, chunk_processes: int = 1) -> Path:
+def run(job: Job, folder: JobFolder, show: Show, workers: str = "1") -> Path:
     """Run a job; returns its manifest's path. ctrl-C and its kind cancel it. Raises DapError, Cancelled.
 
     folder: what it needs meanwhile, and its output's ledger, which undoes what a run that was killed has left.
-    chunk_processes: how many compute a long clip.
+    workers: who computes a long clip, as in the settings.
     """
     show(Progress(stage="loading"))
     from ..jobs import worker
+    from ..jobs.workers import kinds
 
     folder.open()
     done = False
     try:
-        with offered(chunk_processes) as executor, _Control(folder, show, executor) as control:
+        with kinds.executor(workers) as executor, _Control(folder, show, executor) as control:
             manifest = worker.run(job, control, Path.cwd())
         done = True
         return manifest
@@ -43,7 +47,7 @@ def run(job: Job, folder: JobFolder, show: Show, chunk_processes: int = 1) -> Pa
 class _Control:
     """Progress goes to whoever shows it; the first ctrl-C or its kind asks the job to stop, between two iterations."""
 
-    def __init__(self, folder: JobFolder, show: Show, executor: Processes | None) -> None:
+    def __init__(self, folder: JobFolder, show: Show, executor: Executor | None) -> None:
         self.output = folder.output
         self.sessions = Sessions.below(settings().data)
         self.executor = executor

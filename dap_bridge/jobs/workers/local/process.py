@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import pkgutil
 import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,30 @@ from .spawned import end_with_parent
 NICENESS = {Lane.BATCH: 10, Lane.INTERACTIVE: 2}
 
 
-def pool(lane: Lane = Lane.BATCH) -> Executor:
+@dataclass(frozen=True)
+class Share:
+    """Of the machine: what a worker takes that is `number`, from 1, of `of` alike."""
+
+    number: int = 1
+    of: int = 1
+
+    def take(self) -> None:
+        """In a new process, before anything computes: threads are shared out, and GPUs where there are several."""
+        if self.of == 1:
+            return
+        threads = max(1, (os.cpu_count() or 1) // self.of)
+        with contextlib.suppress(KeyError, ValueError):  # whoever set a limit wants no more
+            threads = min(threads, int(os.environ["OMP_NUM_THREADS"]))
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+        import torch
+
+        if (gpus := torch.cuda.device_count()) > 1:
+            torch.cuda.set_device((self.number - 1) % gpus)
+
+
+def pool(lane: Lane = Lane.BATCH, share: Share = Share()) -> Executor:
     """One process, which starts with the first call."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (lane,))
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _begin, (lane, share))
 
 
 def call(name: str, *arguments: Any) -> Any:
@@ -58,10 +81,11 @@ def all_ended(within_s: float) -> bool:
     return not multiprocessing.active_children()
 
 
-def _begin(lane: Lane) -> None:
+def _begin(lane: Lane, share: Share) -> None:
     """First thing in a new process."""
     end_with_parent()
     _give_way(lane)
+    share.take()
 
 
 def _give_way(lane: Lane) -> None:

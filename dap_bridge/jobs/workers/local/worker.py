@@ -47,6 +47,17 @@ KILLED = -getattr(signal, "SIGKILL", signal.SIGTERM)
 _NOTE = TypeAdapter(list[tuple[int, float]])
 
 
+def end_noted(note: Path) -> None:
+    """End the processes that a daemon which was killed has noted there, where they are still these."""
+    lost = "a worker that a killed daemon left may be running still"
+    for pid, created in atomic.read_json(note, _NOTE.validate_python, lost) or ():
+        with contextlib.suppress(psutil.Error, ValueError):
+            process = psutil.Process(pid)
+            if process.create_time() == created:
+                process.kill()
+                process.wait(PREDECESSOR_TIMEOUT_S)
+
+
 class LocalWorker:
     """Computes on `wanted`, the device to probe for.
 
@@ -68,7 +79,7 @@ class LocalWorker:
         stall_s: float,
         chunk_processes: int = 1,
     ) -> None:
-        self.name, self.lane = f"local:{wanted}:{lane}", lane
+        self.name, self.lane = f"local:{wanted}:{note.stem}", lane
         self.device = Device("", "The device is being probed.")
         self._wanted, self._data, self._note = wanted, data, note
         self._run, self._probe = run, probe
@@ -82,13 +93,7 @@ class LocalWorker:
 
     def end_predecessor(self) -> None:
         """It ends by itself with its daemon, where it has noticed."""
-        lost = "a worker that a killed daemon left may be running still"
-        for pid, created in atomic.read_json(self._note, _NOTE.validate_python, lost) or ():
-            with contextlib.suppress(psutil.Error, ValueError):
-                process = psutil.Process(pid)
-                if process.create_time() == created:
-                    process.kill()
-                    process.wait(PREDECESSOR_TIMEOUT_S)
+        end_noted(self._note)
 
     async def warm(self) -> None:
         """Come back when the process is up and has loaded what it needs. Raises WorkerStuck where it never is."""
