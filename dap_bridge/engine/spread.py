@@ -29,7 +29,9 @@ AHEAD = 2
 
 
 class Executor(Protocol):
-    """Who computes in this process's place, as a concurrent.futures.Executor does. at_once: so many calls."""
+    """Who computes in this process's place, as a concurrent.futures.Executor does. at_once: so many calls; none once
+    there is nobody left who would.
+    """
 
     @property
     def at_once(self) -> int: ...
@@ -62,14 +64,15 @@ class Spread:
         under_way: deque[tuple[Call, Future[bytes]]] = deque()
         found: list[Result] = []
         try:
-            while self.executor is not None:
+            while self.executor is not None and self.executor.at_once:
                 for call in islice(left, max(0, self.executor.at_once + AHEAD - len(under_way))):
                     under_way.append((call, _submitted(self.executor, run, call)))
                 if not under_way:
                     break
                 first = under_way[0][1]
-                while not wait([first], POLL_S).done:
+                if not wait([first], POLL_S).done:
                     yield Alive()
+                    continue
                 error = CancelledError() if first.cancelled() else first.exception()
                 if error is not None:  # a process that was killed, memory that was short, a chunk that is bad
                     self.executor = None

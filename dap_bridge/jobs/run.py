@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -122,18 +122,22 @@ class JobRun:
         Raises Cancelled between two events.
         """
         self.stop_if_cancelled()
-        for event in events:
-            match event:
-                case Step():
-                    self.iterations += 1
-                    self._control.report(self._progress(event))
-                case Note():
-                    self.notes.append(event.message)
-                case Alive():
-                    pass
-                case _:
-                    yield event
-            self.stop_if_cancelled()
+        try:
+            for event in events:
+                match event:
+                    case Step():
+                        self.iterations += 1
+                        self._control.report(self._progress(event))
+                    case Note():
+                        self.notes.append(event.message)
+                    case Alive():
+                        pass
+                    case _:
+                        yield event
+                self.stop_if_cancelled()
+        finally:
+            if isinstance(events, Generator):
+                events.close()  # what others compute for it is called off now, and not once nobody remembers it
 
     def compute(self, attempt: Callable[[torch.device], Result]) -> Result:
         """attempt(device), and again on the CPU where the GPU runs out of memory: the reason says so then."""
