@@ -168,8 +168,8 @@ def take_apart(
 
 def describe_chunk(clip: Clip, chunk: Chunk, counter: StepCounter) -> Generator[Step, None, Described]:
     """What the components of a chunk are like."""
-    looks = clip.recipe.grouping.looks
-    apart = yield from take_apart(clip, chunk, clip.generator(chunk.index), counter, looks)
+    snapshots = clip.recipe.grouping.looks
+    apart = yield from take_apart(clip, chunk, clip.generator(chunk.index), counter, snapshots)
     return (yield from described(clip, chunk.index, apart, counter))
 
 

@@ -106,8 +106,8 @@ class _Separation:
         units = describing_units(self.clip.recipe)
         if self.clip.chunks == 1:
             chunk, counter = self._chunk(0), self.counter.part(units)
-            looks = self.clip.recipe.grouping.looks
-            apart = yield from take_apart(self.clip, chunk, self.clip.generator(0), counter, looks)
+            snapshots = self.clip.recipe.grouping.looks
+            apart = yield from take_apart(self.clip, chunk, self.clip.generator(0), counter, snapshots)
             self.only = chunk, apart
             found = [(yield from described(self.clip, 0, apart, counter))]
         else:
