@@ -21,6 +21,9 @@ ENV_PREFIX = "DAP_BRIDGE_"
 # Whatever the daemon reads it reads on behalf of the user it runs as: no other machine may ask.
 LOOPBACK = "127.0.0.1"
 
+# What `workers` may be.
+WORKERS = r"^(?:[1-9][0-9]{0,2}|dask:local:[1-9][0-9]{0,2}|dask:(?:tcp|tls)://[^\s/]+:[0-9]{1,5})$"
+
 _DAMAGE = (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError)
 
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -64,6 +67,15 @@ class Settings(BaseSettings):
     )
     presets_dir: Annotated[Folder | None, Field(description="A folder of further presets.")] = None
     device: Annotated[Literal["auto", "cpu", "cuda"], Field(description="What `auto` jobs run on.")] = "auto"
+    workers: Annotated[
+        str,
+        BeforeValidator(str),
+        Field(
+            pattern=WORKERS,
+            description="Who computes: `1`, or another number of processes on this machine, which share its threads "
+            "and GPUs; `dask:tls://HOST:PORT`, those of a cluster; `dask:local:2`, such a one on this machine.",
+        ),
+    ] = "1"
     interactive: Annotated[
         bool,
         Field(

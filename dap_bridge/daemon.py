@@ -26,8 +26,9 @@ from .jobs.shelf import Shelf
 from .jobs.store import Store
 from .jobs.uploads import Uploads
 from .jobs.watch import Limits
+from .jobs.workers import kinds
 from .jobs.workers.local import process
-from .jobs.workers.local.worker import PROBE, RUN, LocalWorker
+from .jobs.workers.local.worker import PROBE, RUN
 from .jobs.workers.worker import Worker
 from .transport import control, events, protocol
 from .transport.door import Sink
@@ -40,8 +41,6 @@ from .verbs.request import JobVerb, Verb
 
 log = logging.getLogger(__name__)
 
-# What the workers' processes are remembered by, in the data folder.
-NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
 # Of one job: the latest to ask are told.
 MAX_FOLLOWERS = 16
 # At the end, for killed worker processes to be gone.
@@ -51,16 +50,11 @@ DEATH_S = 2.0
 def serve(settings: Settings, run: str = RUN, probe: str = PROBE) -> int:
     """Run a daemon until it is told to end by SIGINT, SIGTERM or SIGHUP; returns the exit status.
 
-    `run` and `probe` name what its worker is asked, as "module:function". Raises DapError when it cannot start.
+    `run` and `probe` name what its workers are asked, as "module:function". Raises DapError when it cannot start.
     """
     logs.start()
     os.umask(private.OTHERS)  # of the worker, too; what is published is given its own permissions
-    workers = [
-        LocalWorker(
-            settings.device, settings.data, settings.data / note, run, probe, lane=lane, stall_s=settings.stall_s
-        )
-        for lane, note in NOTES.items()
-    ]
+    workers = kinds.made(settings.workers, settings, run, probe)
     asyncio.run(_serve(Daemon(settings, workers)))
     if not process.all_ended(DEATH_S):
         # It waits for a drive or a driver, and Python would wait for it at exit.
@@ -165,11 +159,9 @@ class Daemon:
         log.info("listening on OSC port %d, TCP port %d and in %s", self._osc.port, self._http.port, settings.spool)
 
     def _serving(self) -> list[Worker]:
-        """The workers that the settings let serve; what a killed daemon left of the others ends."""
-        idle = [] if self._settings.interactive else [one for one in self._workers if one.lane is Lane.INTERACTIVE]
-        for worker in idle:
-            worker.end_predecessor()
-        return [worker for worker in self._workers if worker not in idle]
+        """The workers that the settings let serve; what a killed daemon left of any ends."""
+        kinds.end_predecessors(self._settings.data)
+        return [one for one in self._workers if self._settings.interactive or one.lane is not Lane.INTERACTIVE]
 
     def _lock(self, folder: Path) -> FolderLock:
         lock = FolderLock(folder)

@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from dap_bridge.cli import main
-from dap_bridge.daemon import NOTES
 from dap_bridge.domain import Lane
+from dap_bridge.jobs.workers.kinds import NOTES
 from dap_bridge.transport import control, events
 from dap_bridge.verbs.refine.request import Refine
 from dap_bridge.verbs.separate.request import Separate

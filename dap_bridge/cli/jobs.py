@@ -18,9 +18,10 @@ from ..verbs import table
 from ..verbs.command import CLIPS, ONE_CLIP, SESSION
 from . import clips, here, projects, sessions
 from .batch import Batch
-from .root import json_option, main, port_option, settings
+from .root import json_option, main, port_option, settings, workers_option
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from ..transport.client import Client
     from ..transport.control import Resume
     from ..verbs.request import JobVerb
@@ -80,11 +81,15 @@ def add(verb: str) -> None:
         track: str | None,
         names: tuple[str, ...],
         recursive: bool,
+        workers: str | None,
         **values: Any,
     ) -> None:
+        chosen = settings(workers=workers)
         found, several = clips.find(names, recursive)
         if projects.is_project(found):
-            projects.separate(found[0], track, out, dawproject, as_json, lambda **more: _do(message(**(values | more))))
+            projects.separate(
+                found[0], track, out, dawproject, as_json, lambda **more: _do(message(**(values | more)), chosen)
+            )
             return
         projects.require_writable(dawproject, several, track)
         if several:
@@ -92,7 +97,7 @@ def add(verb: str) -> None:
             batch.run(list(dict.fromkeys(found)), as_json)
         else:
             asked = message(out or clips.free(clips.beside(found[0])), clip=found[0], **values)
-            _finish_here(asked, as_json, dawproject)
+            _finish_here(asked, as_json, dawproject, chosen)
 
     def sent(osc_port: int | None, wait: bool, as_json: bool, **values: Any) -> None:
         asked = message(**values)
@@ -105,10 +110,11 @@ def add(verb: str) -> None:
     written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
     called = click.option("--job", help="Name for the job; left out: a new one.")
     deep = () if SESSION in typed.options else (clips.recursive_option,)
+    many = (workers_option,) if ONE_CLIP in typed.options else ()
     of_project = (projects.file_option, *([projects.track_option] if ONE_CLIP in typed.options else []))
     done = of_session if SESSION in typed.options else of_clips if CLIPS in typed.options else of_clip
     for group, run, instead, more in (
-        (main, done, HERE, (*deep, beside, *of_project, json_option)),
+        (main, done, HERE, (*deep, beside, *of_project, *many, json_option)),
         (send, sent, ANYWHERE, (theirs, called, wait_option, port_option, json_option)),
     ):
         command: Callable[..., Any] = run
@@ -192,17 +198,18 @@ def send_status(osc_port: int | None, as_json: bool) -> None:
     console.answer({"jobs": [job.model_dump(mode="json") for job in jobs]}, as_json, "\n".join(lines) or "No jobs.")
 
 
-def _finish_here(asked: JobVerb, as_json: bool, dawproject: Path | None) -> None:
-    manifest = _do(asked)
+def _finish_here(asked: JobVerb, as_json: bool, dawproject: Path | None, chosen: Settings | None = None) -> None:
+    manifest = _do(asked, chosen or settings())
     here.finish(manifest, as_json)
     if dawproject is not None:
         projects.save(manifest, dawproject, as_json)
 
 
-def _do(asked: JobVerb) -> Path:
-    """The manifest of what is asked, done here and now."""
+def _do(asked: JobVerb, chosen: Settings) -> Path:
+    """The manifest of what is asked, done here and now, a long clip by the workers that were chosen."""
+    job = Job(uuid.uuid4().hex[:12], asked.name, asked.request())
     with console.progress_bar(asked.name) as show, tempfile.TemporaryDirectory() as place:
-        return here.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), JobFolder(Path(place) / "job"), show)
+        return here.run(job, JobFolder(Path(place) / "job"), show, chosen.workers)
 
 
 def _client(osc_port: int | None) -> Client:

@@ -59,6 +59,9 @@ def main(ctx: click.Context) -> None:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; logs go to stderr.")
 port_option = click.option("--osc-port", type=click.IntRange(0, 65535), help="The daemon's OSC port.")
+workers_option = click.option(
+    "--workers", help="Who computes: a number of processes here, or dask:ADDRESS (docs/cluster.md)."
+)
 
 
 def settings(**flags: Any) -> Settings:

@@ -12,7 +12,7 @@ import click
 from .. import console
 from ..errors import BadPreset
 from . import sessions
-from .root import DONE, FAILED, json_option, main, port_option, settings
+from .root import DONE, FAILED, json_option, main, port_option, settings, workers_option
 
 
 @main.command()
@@ -78,6 +78,7 @@ spool_option = click.option("--spool", type=click.Path(file_okay=False, path_typ
 @click.option("--http-port", type=click.IntRange(0, 65535), help="The mask editor's TCP port; 0: a free one.")
 @spool_option
 @click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Where jobs and results are kept.")
+@workers_option
 def serve(**flags: Any) -> None:
     """Run the daemon until ctrl-C: OSC over UDP on loopback, a drop folder, and the mask editor's page."""
     from .. import config

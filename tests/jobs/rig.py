@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dap_bridge.daemon import NOTES
 from dap_bridge.domain import Job, Progress, Standing, State, Waiting
 from dap_bridge.jobs.queue import JobQueue
 from dap_bridge.jobs.store import Store
 from dap_bridge.jobs.watch import Limits
+from dap_bridge.jobs.workers.kinds import NOTES
 from dap_bridge.jobs.workers.local import process
 from dap_bridge.jobs.workers.local.worker import LocalWorker
 from dap_bridge.jobs.workers.worker import Worker

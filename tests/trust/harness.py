@@ -20,9 +20,9 @@ import numpy as np
 import psutil
 import soundfile
 
-from dap_bridge.daemon import NOTES
 from dap_bridge.domain import State
 from dap_bridge.errors import DaemonUnreachable
+from dap_bridge.jobs.workers.kinds import NOTES
 from dap_bridge.verbs.coseparate.request import Coseparate
 from dap_bridge.verbs.denoise.request import Denoise
 from dap_bridge.verbs.refine.request import Refine

@@ -27,6 +27,7 @@ from ...folder import JobFolder
 from ..worker import Tell, WorkerGone
 from . import process as over_there
 from .mailbox import Mailbox
+from .spawned import interrupt_blocked
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +47,23 @@ KILLED = -getattr(signal, "SIGKILL", signal.SIGTERM)
 _NOTE = TypeAdapter(list[tuple[int, float]])
 
 
+def end_noted(note: Path) -> None:
+    """End the processes that a daemon which was killed has noted there, where they are still these."""
+    lost = "a worker that a killed daemon left may be running still"
+    for pid, created in atomic.read_json(note, _NOTE.validate_python, lost) or ():
+        with contextlib.suppress(psutil.Error, ValueError):
+            process = psutil.Process(pid)
+            if process.create_time() == created:
+                process.kill()
+                process.wait(PREDECESSOR_TIMEOUT_S)
+
+
 class LocalWorker:
     """Computes on `wanted`, the device to probe for.
 
     data: the daemon's folder, where the process keeps sessions; note: a file to remember the process in; run, probe:
     see RUN; executor: makes what the process is in, left out: a process below the DAW in priority, that of the batch
-    lane below the other; stall_s: how long a probe may take.
+    lane below the other; stall_s: how long a probe may take; chunk_processes: how many compute a long clip.
     """
 
     def __init__(
@@ -65,13 +77,15 @@ class LocalWorker:
         *,
         lane: Lane = Lane.BATCH,
         stall_s: float,
+        chunk_processes: int = 1,
     ) -> None:
-        self.name, self.lane = f"local:{wanted}:{lane}", lane
+        self.name, self.lane = f"local:{wanted}:{note.stem}", lane
         self.device = Device("", "The device is being probed.")
         self._wanted, self._data, self._note = wanted, data, note
         self._run, self._probe = run, probe
         self._new_executor = executor or partial(over_there.pool, lane)
         self._stall_s = stall_s
+        self._chunk_processes = chunk_processes
         self._executor: Executor | None = None
         self._processes: list[BaseProcess] = []
         self._mailbox: Mailbox | None = None
@@ -79,13 +93,7 @@ class LocalWorker:
 
     def end_predecessor(self) -> None:
         """It ends by itself with its daemon, where it has noticed."""
-        lost = "a worker that a killed daemon left may be running still"
-        for pid, created in atomic.read_json(self._note, _NOTE.validate_python, lost) or ():
-            with contextlib.suppress(psutil.Error, ValueError):
-                process = psutil.Process(pid)
-                if process.create_time() == created:
-                    process.kill()
-                    process.wait(PREDECESSOR_TIMEOUT_S)
+        end_noted(self._note)
 
     async def warm(self) -> None:
         """Come back when the process is up and has loaded what it needs. Raises WorkerStuck where it never is."""
@@ -134,7 +142,9 @@ class LocalWorker:
         mailbox = self._mailbox = Mailbox(folder)
         listening = asyncio.ensure_future(_listen(mailbox, tell))
         try:
-            manifest: Path = await self._submit(over_there.run, self._run, job, folder.path, self._data)
+            manifest: Path = await self._submit(
+                over_there.run, self._run, job, folder.path, self._data, self._chunk_processes
+            )
             return manifest
         finally:
             listening.cancel()
@@ -163,7 +173,7 @@ class LocalWorker:
             raise WorkerGone
         try:
             before = set(multiprocessing.active_children())
-            with over_there.interrupt_blocked():
+            with interrupt_blocked():
                 future = self._start(function, *arguments)
             self._remember(set(multiprocessing.active_children()) - before)
             return await asyncio.wrap_future(future)
