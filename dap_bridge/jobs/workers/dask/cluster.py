@@ -9,6 +9,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ....config import Settings
@@ -274,7 +275,7 @@ class Cluster:
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Client]:
-        await asyncio.to_thread(__import__, "distributed")
+        await asyncio.to_thread(import_module, f"{__package__}.quiet")
         from distributed import Client
 
         async with AsyncExitStack() as stack:

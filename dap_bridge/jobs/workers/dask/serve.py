@@ -12,6 +12,7 @@ from distributed import Worker
 
 from .... import console
 from ....errors import DapError, WorkersUnreachable
+from . import quiet  # noqa: F401 - before anything is started
 from .address import Address
 
 log = logging.getLogger(__name__)
