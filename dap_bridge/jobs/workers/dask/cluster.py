@@ -152,14 +152,14 @@ class Cluster:
         """
         client = self._client
         if client is None:
-            raise Lost("there is no scheduler")
+            raise Lost("the scheduler is gone")
         try:
             answers = await asyncio.wait_for(client.run(function, *arguments, workers=[remote.address]), ANSWER_S)
             return answers[remote.address]
         except DapError:
             raise
         except Exception as error:  # of networks, of Dask, of what lies between
-            raise Lost(f"{type(error).__name__}: {error}") from error
+            raise Lost(_words(error)) from error
 
     async def task(self, remote: Remote, token: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function answers over there, done as a task: when it is its turn; given up where nobody waits.
@@ -168,7 +168,7 @@ class Cluster:
         """
         client = self._client
         if client is None:
-            raise Lost("there is no scheduler")
+            raise Lost("the scheduler is gone")
         client.subscribe_topic(self.topic, self._hear)
         future: Future[Any] = client.submit(
             function,
@@ -185,7 +185,7 @@ class Cluster:
         except DapError:
             raise
         except Exception as error:
-            raise Lost(f"{type(error).__name__}: {error}") from error
+            raise Lost(_words(error)) from error
         finally:
             future.release()
 
@@ -301,3 +301,14 @@ class Cluster:
         elif not found and self._client is not None:
             self._trouble(WorkersUnreachable(f"{self.called} has no processes."))
         self._seen = found
+
+
+def _words(error: Exception) -> str:
+    """Of an error of Dask's, for a person."""
+    from distributed.client import FutureCancelledError
+
+    if isinstance(error, FutureCancelledError):
+        return "the scheduler is gone"
+    if isinstance(error, TimeoutError):
+        return "it does not answer"
+    return "the connection was closed" if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
