@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -11,10 +13,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ....config import Settings
-from ....errors import BadSettings, MissingExtra
+from ....errors import BadSettings, MissingExtra, WorkersUnreachable
 
 if TYPE_CHECKING:
     from distributed import Security
+
+# For whoever is there to say something.
+ANSWER_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,25 @@ class Address:
         except OSError as error:  # of ssl, too
             raise BadSettings(f"Settings workers_tls_ca, …_cert and …_key: {error}.") from error
         return security
+
+    async def knock(self) -> None:
+        """Raises WorkersUnreachable where nobody answers, or, with the SSLError as its cause, is let in: Dask does not
+        say which.
+        """
+        context = self.security().get_connection_args("client").get("ssl_context")
+        parts = urlsplit(self.url)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=context)
+                try:
+                    await reader.read(1)  # it speaks first, and then it is known what it thinks of our certificate
+                finally:
+                    writer.close()
+        except ssl.SSLError as error:
+            words = getattr(error, "verify_message", "") or error.reason
+            raise WorkersUnreachable(f"{self.url} and this machine do not trust each other: {words}.") from error
+        except OSError as error:
+            raise WorkersUnreachable(f"{self.url} cannot be reached: {error.strerror or 'no answer'}.") from error
 
 
 def require_extra() -> None:

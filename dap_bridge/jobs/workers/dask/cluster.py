@@ -236,8 +236,9 @@ class Cluster:
         finally:
             asking.cancel()
             gone.cancel()
-        remote.name, remote.gpus = found.name, found.gpus
-        remote.device = found.device
+        remote.name, remote.gpus, remote.device = found.name, found.gpus, found.device
+        if found.refusal is not None:
+            raise found.refusal
         log.info("%s of %s: %s", remote.name, self.called, remote.device.reason)
         return remote
 
@@ -279,7 +280,8 @@ class Cluster:
         from distributed import Client
 
         async with AsyncExitStack() as stack:
-            where: Address = await self._where(stack)
+            where = await self._where(stack)
+            await where.knock()
             client = Client(
                 where.url,
                 security=where.security(),

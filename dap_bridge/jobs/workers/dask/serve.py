@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import ssl
 import tempfile
+from ssl import SSLError
 
 from distributed import Worker
 
@@ -39,9 +39,9 @@ async def _serve(where: Address, name: str | None, gpu: bool, once: bool) -> Non
         try:
             await _work(where, name, gpu, end)
             said = ""
-        except Exception as error:
-            trouble = _why(where, error)
-            if once or _is_refusal(error):
+        except (DapError, OSError) as error:
+            trouble = error if isinstance(error, DapError) else WorkersUnreachable(f"{where.url} is gone: {error}.")
+            if once or not isinstance(error, OSError | WorkersUnreachable) or isinstance(error.__cause__, SSLError):
                 raise trouble from error
             if trouble.message != said:
                 log.warning("%s (%s) It is tried again and again.", trouble.message, trouble.code)
@@ -54,6 +54,7 @@ async def _serve(where: Address, name: str | None, gpu: bool, once: bool) -> Non
 
 async def _work(where: Address, name: str | None, gpu: bool, end: asyncio.Event) -> None:
     """From the scheduler's welcome to its end, or this one's."""
+    await where.knock()
     with tempfile.TemporaryDirectory(prefix="dap-bridge-dask-") as folder:
         worker = Worker(
             where.url,
@@ -73,26 +74,3 @@ async def _work(where: Address, name: str | None, gpu: bool, end: asyncio.Event)
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for one in ends:
                 one.cancel()
-
-
-def _is_refusal(error: BaseException | None) -> bool:
-    """Whether a certificate was no good, which time does not mend."""
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__
-    return False
-
-
-def _why(where: Address, error: Exception) -> DapError:
-    if isinstance(error, DapError):
-        return error
-    if _is_refusal(error):
-        return WorkersUnreachable(f"{where.url} does not let this machine in: {_root(error)}.")
-    return WorkersUnreachable(f"{where.url} cannot be reached: {_root(error)}.")
-
-
-def _root(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return str(error).rstrip(".") or type(error).__name__

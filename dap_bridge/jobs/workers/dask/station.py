@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import logging
 import multiprocessing
 import os
 import shutil
@@ -35,6 +36,8 @@ from ..local.worker import LocalWorker
 from . import parcel
 from .identity import Identity
 from .parcel import Packed
+
+log = logging.getLogger(__name__)
 
 # Between two looks whether the job is still wanted, and two reports of how it goes.
 LOOK_S, REPORT_S = 0.1, 0.5
@@ -87,11 +90,12 @@ class Letter:
 
 
 class Introduction(NamedTuple):
-    """What a process says of itself."""
+    """What a process says of itself. refusal: why it could not do a job as the asker would."""
 
     name: str
-    device: Device
-    gpus: bool
+    device: Device = Device("", "It has not been asked.")
+    gpus: bool = False
+    refusal: DapError | None = None
 
 
 def ping() -> None:
@@ -99,13 +103,16 @@ def ping() -> None:
 
 
 def introduce(identity: Identity, doing: Doing) -> Introduction:
-    """Who this is, ready for a job. Raises WorkerRefused where it could not do any as the asker would."""
+    """Who this is, ready for a job."""
     worker = get_worker()
-    _require_fit(identity, worker)
-    local = _local(doing)
-    asyncio.run(local.warm())
-    gpus = bool(worker.state.total_resources.get("GPU"))
-    return Introduction(str(worker.name), local.device, gpus)
+    try:
+        _require_fit(identity, worker)
+        local = _local(doing)
+        asyncio.run(local.warm())
+    except DapError as refusal:
+        log.warning("no daemon gives this worker jobs (%s): %s", refusal.code, refusal.message)
+        return Introduction(str(worker.name), refusal=refusal)
+    return Introduction(str(worker.name), local.device, bool(worker.state.total_resources.get("GPU")))
 
 
 def write(token: str, place: str, at: int, content: bytes) -> None:
