@@ -176,15 +176,12 @@ class JobQueue:
         if not was_expected:
             self._wake.set()
 
-    def _folder(self, job_id: str) -> JobFolder:
-        return JobFolder(self._folders / job_id)
-
     async def _recover(self) -> None:
         """What ran when a daemon was killed is done where all of its result has appeared, else interrupted."""
         try:
             for job in await self._persist(self._store.active):
                 if job.state is State.RUNNING:
-                    folder = self._folder(job.id)
+                    folder = JobFolder(self._folders / job.id)
                     manifest = folder.published()
                     done = Outcome(State.DONE, str(manifest))
                     await self._conclude(job.id, folder, done if manifest else Outcome(State.INTERRUPTED))
@@ -258,8 +255,7 @@ class JobQueue:
     def _is_wanted(self) -> bool:
         """Whether a worker of the interactive lane is worth its memory."""
         now = time.monotonic()
-        busy = {watch.worker for watch in self._watches.values()}
-        others_busy = all(worker in busy for worker in self._correcting())
+        others_busy = {watch.worker for watch in self._watches.values()}.issuperset(self._correcting())
         if others_busy and (now < self._expected_until or self._line.next(Lane.INTERACTIVE)):
             self._kept_until = now + KEPT_S
         return now < self._kept_until
@@ -313,7 +309,7 @@ class JobQueue:
         attempt = self._store.start(job.id)
         job = replace(job, notes=self._notes.get(job.id, ()))
         self._last[worker] = table.lane(job.verb)
-        folder = self._folder(job.id)
+        folder = JobFolder(self._folders / job.id)
         watch = self._watches[job.id] = Watch(job, worker, folder, self._announce, self._limits)
         self._wake.set()  # whoever is wanted beside it
         log.info("job %s runs in %s (%s)", job.id, worker.name, job.verb)
@@ -339,8 +335,7 @@ class JobQueue:
             return
         # in a thread: the manifest may lie where nobody answers for a while
         told = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else results.Told()
-        end = (outcome.state, outcome.manifest, outcome.error, *told)
-        job = await self._persist(lambda: self._store.end(job_id, *end))
+        job = await self._persist(lambda: self._store.end(job_id, *outcome[:3], *told))
         self._notes.pop(job_id, None)
         if done:
             _close(folder, keep_output=True)
@@ -378,7 +373,7 @@ class JobQueue:
 
     def _let_out(self, job: Job) -> None:
         if job.manifest is not None:
-            self._folder(job.id).remove_result(Path(job.manifest))
+            JobFolder(self._folders / job.id).remove_result(Path(job.manifest))
         self._store.forget(job.id)
         self._forget(job.id)
 

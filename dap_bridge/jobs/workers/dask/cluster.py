@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -23,7 +23,7 @@ from .address import Address
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from .station import Doing
+    from .station import Doing, Introduction
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +83,12 @@ class Cluster:
         self.trouble: DapError = WorkersUnreachable(f"{called} is being looked for.")
         self._where, self._run, self._probe = where, run, probe
         self._client: Client | None = None
-        self._free: asyncio.Queue[str] = asyncio.Queue()
+        self._free: asyncio.Queue[Remote] = asyncio.Queue()
         self._seen: set[str] = set()
         self._remotes: dict[str, Remote] = {}
         self._hearers: dict[str, Tell] = {}
         self._away_s = 0.0
-        self._closing: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._keeping: asyncio.Task[None] | None = None
 
     @property
@@ -106,21 +106,9 @@ class Cluster:
     async def claim(self) -> Remote:
         """A process that nobody else of this daemon has, ready for a job: waits for one."""
         self._keep()
-        while True:
-            address = await self._free.get()
-            if address not in self._seen:
-                continue
-            remote = self._remotes[address] = Remote(address)
-            try:
-                return await self._introduced(remote)
-            except DapError as refusal:
-                self.refuse(remote, refusal)
-            except Lost as error:
-                log.warning("%s of %s was lost: %s", address, self.called, error)
-                self.release(remote)
-            except BaseException:
-                self._remotes.pop(address, None)
-                raise
+        while not self.holds(remote := await self._free.get()):
+            continue
+        return remote
 
     def holds(self, remote: Remote) -> bool:
         """Whether it is there still."""
@@ -132,12 +120,12 @@ class Cluster:
             return
         self.trouble = WorkerRefused(f"{remote.name or remote.address} is given no jobs: {why.message}", why.hint)
         log.warning("%s is given no jobs (%s): %s", remote.name or remote.address, why.code, why.message)
-        asyncio.get_running_loop().call_later(REFUSED_S, self._free.put_nowait, remote.address)
+        self._meet(remote.address, REFUSED_S)
 
     def release(self, remote: Remote) -> None:
-        """Let go of a process, for whoever claims it next."""
+        """Let go of a process that has not answered: it is asked again who it is."""
         if self._remotes.pop(remote.address, None) is remote:
-            self._free.put_nowait(remote.address)
+            self._meet(remote.address)
 
     async def away(self) -> None:
         """Come back when the cluster has had no process for this daemon for a while."""
@@ -196,9 +184,13 @@ class Cluster:
 
     def forget(self, remote: Remote, token: str) -> None:
         """Have all that belongs to a job removed over there; where nobody hears it, it goes by itself."""
-        task = asyncio.create_task(self._forgotten(remote, token))
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._do(self._forgotten(remote, token))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _forgotten(self, remote: Remote, token: str) -> None:
         from . import station
@@ -220,8 +212,30 @@ class Cluster:
         if tell := self._hearers.get(said["token"]):
             tell(Progress(**said["progress"]))
 
-    async def _introduced(self, remote: Remote) -> Remote:
-        """Raises DapError where the process may be given no jobs, and Lost."""
+    def _meet(self, address: str, after_s: float = 0.0) -> None:
+        self._do(self._met(address, after_s))
+
+    async def _met(self, address: str, after_s: float) -> None:
+        """Ask the process who it is; one that may be given jobs is there for whoever claims it."""
+        await asyncio.sleep(after_s)
+        if address not in self._seen or address in self._remotes:
+            return
+        remote = self._remotes[address] = Remote(address)
+        try:
+            found = await self._introduction(remote)
+            remote.name, remote.gpus, remote.device = found.name, found.gpus, found.device
+            if found.refusal is not None:
+                raise found.refusal
+            log.info("%s of %s: %s", remote.name, self.called, remote.device.reason)
+            self._free.put_nowait(remote)
+        except DapError as refusal:
+            self.refuse(remote, refusal)
+        except Lost as error:
+            log.warning("%s of %s was lost: %s", address, self.called, error)
+            if self._remotes.pop(address, None) is remote:
+                self._meet(address, LOOK_S)
+
+    async def _introduction(self, remote: Remote) -> Introduction:
         from . import station
         from .identity import Identity
 
@@ -232,15 +246,11 @@ class Cluster:
             await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
             if not asking.done():
                 raise Lost("it went before it said who it is")
-            found: station.Introduction = asking.result()
+            found: Introduction = asking.result()
+            return found
         finally:
             asking.cancel()
             gone.cancel()
-        remote.name, remote.gpus, remote.device = found.name, found.gpus, found.device
-        if found.refusal is not None:
-            raise found.refusal
-        log.info("%s of %s: %s", remote.name, self.called, remote.device.reason)
-        return remote
 
     def _keep(self) -> None:
         if self._keeping is None:
@@ -293,9 +303,8 @@ class Cluster:
             yield await stack.enter_async_context(client)
 
     def _see(self, found: set[str]) -> None:
-        for address in found - self._seen:
-            self._free.put_nowait(address)
-        for address in self._seen - found:
+        new, gone = found - self._seen, self._seen - found
+        for address in gone:
             if remote := self._remotes.pop(address, None):
                 remote.gone.set()
         if found and not self._seen:
@@ -303,6 +312,8 @@ class Cluster:
         elif not found and self._client is not None:
             self._trouble(WorkersUnreachable(f"{self.called} has no processes."))
         self._seen = found
+        for address in new:
+            self._meet(address)
 
 
 def _words(error: Exception) -> str:
