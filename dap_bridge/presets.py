@@ -84,7 +84,8 @@ def names() -> list[str]:
 
 def digests() -> dict[str, str]:
     """SHA-256 of each preset's file, by its name."""
-    return {name: hashlib.sha256(_find(name).read_bytes()).hexdigest() for name in names()}
+    paths = {path.stem: path for folder in reversed(folders()) if folder.is_dir() for path in folder.glob("*.toml")}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in paths.items()}
 
 
 def load(name: str) -> Preset[Section]:

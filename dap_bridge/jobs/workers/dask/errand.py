@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 # What a job fails with because of the machine that does it: which one it was is told.
 ITS_OWN = (OutOfMemory, DeviceUnavailable, WorkerStuck)
+# Pieces that are fetched: what of a job's result the daemon holds.
+AT_ONCE = 4
 
 Answer = TypeVar("Answer")
 
@@ -45,6 +47,7 @@ class Errand:
         self._cluster, self._remote = cluster, remote
         self._job, self._folder, self._tell = job, folder, tell
         self._token = secrets.token_hex(16)
+        self._few = asyncio.Semaphore(AT_ONCE)
 
     async def run(self) -> Path:
         """The manifest. Raises what the job failed with, WorkerGone where its process did, Lost, Unfit."""
@@ -108,14 +111,10 @@ class Errand:
         place = Path(out) if out else self._folder.results()
         stage = await asyncio.to_thread(output.stage, place, self._job.id, [*names, results.MANIFEST])
         try:
-            for file in letter.files:
-                (stage / file.name).parent.mkdir(exist_ok=True)
-                with (stage / file.name).open("wb") as copy:
-                    await self._fetch(file, copy.write)
-            for file in letter.learned:
-                parts: list[bytes] = []
-                await self._fetch(file, parts.append)
-                await asyncio.to_thread(sessions.put_learned, b"".join(parts))
+            await asyncio.gather(
+                *(self._fetch_into(stage / file.name, file) for file in letter.files),
+                *(self._learn(sessions, file) for file in letter.learned),
+            )
             placed = results.placed(replace(manifest, device_reason=self._where(manifest.device_reason)), stage.parent)
             results.write(stage, placed)
             clips = [Path(entry["path"]) for entry in placed.inputs] if out else []
@@ -139,10 +138,21 @@ class Errand:
         except OSError as error:
             log.warning("session %s cannot be kept: %s", made.id, error)
 
+    async def _fetch_into(self, path: Path, file: station.Made) -> None:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("wb") as copy:
+            await self._fetch(file, copy.write)
+
+    async def _learn(self, sessions: Sessions, file: station.Made) -> None:
+        parts: list[bytes] = []
+        await self._fetch(file, parts.append)
+        await asyncio.to_thread(sessions.put_learned, b"".join(parts))
+
     async def _fetch(self, file: station.Made, write: Callable[[bytes], object]) -> None:
         for at in range(0, file.size, parcel.PIECE_BYTES):
-            content = await self._call(station.read, file.place, at, parcel.PIECE_BYTES)
-            await asyncio.to_thread(write, content)
+            async with self._few:
+                content = await self._call(station.read, file.place, at, parcel.PIECE_BYTES)
+                await asyncio.to_thread(write, content)
 
     async def _call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
         answer: Answer = await _asked(self._cluster.call(self._remote, function, self._token, *arguments))
