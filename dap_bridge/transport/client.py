@@ -21,6 +21,7 @@ from ..errors import (
     JobConflict,
     StoreUnavailable,
     UnknownJob,
+    restored,
 )
 from ..verbs.request import JobVerb, Verb
 from . import control, events, heartbeat, osc, protocol
@@ -213,5 +214,4 @@ def _progress(event: events.Progressed) -> Progress:
 
 def as_error(event: events.Failed) -> DapError:
     """The error as it was raised over there."""
-    kinds = {kind.code: kind for kind in DapError.__subclasses__()}
-    return kinds.get(event.code, DapError)(event.message, event.hint)
+    return restored({"code": event.code, "message": event.message, "hint": event.hint})

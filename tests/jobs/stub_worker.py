@@ -66,7 +66,7 @@ def run(job: Job, control: Control, results: Path) -> Path:
     try:
         (stage / "stem-1.wav").write_bytes(b"sound")
         ACTIONS[action](job, control, *arguments)
-        write(stage, manifest(job.id, 22_050, 1, {"stem-1.wav": "sound"}))
+        write(stage, manifest(job.id, 22_050, 1, {"stem-1.wav": "sound"}, warnings=job.notes))
         published = control.output.publish(last="manifest.json")
         if action == "die-at-last":
             die()

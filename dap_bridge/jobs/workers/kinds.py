@@ -18,14 +18,20 @@ from .worker import Worker
 NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
 # The same of all its workers.
 ANY_NOTE = "worker*.json"
+# Begins what stands for a cluster; and, after that, one that ends with the daemon.
+DASK = "dask"
+OWN = "local:"
+# Jobs of a daemon in a cluster at once: each is looked at ten times a second, in one thread.
+MOST = 128
 
 
 def made(workers: str, settings: Settings, run: str = RUN, probe: str = PROBE) -> list[Worker]:
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
-    run, probe: see `LocalWorker`.
+    run, probe: see `LocalWorker`. Raises BadSettings, and MissingExtra where it is a cluster and Dask is not installed.
     """
-    count = int(workers)
+    kind, _, where = workers.partition(":")
+    count = 1 if kind == DASK else int(workers)
     local = partial(
         LocalWorker,
         settings.device,
@@ -35,11 +41,34 @@ def made(workers: str, settings: Settings, run: str = RUN, probe: str = PROBE) -
         stall_s=settings.stall_s,
         chunk_processes=count,
     )
+    interactive = local(note=settings.data / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
+    beside = [interactive] if settings.interactive else []
+    if kind == DASK:
+        reserve = local(note=settings.data / NOTES[Lane.BATCH])
+        return [*_of_cluster(where, settings, run, probe, reserve), *beside]
     batch = [
         local(note=settings.data / _note(number), executor=partial(process.pool, share=Share(number, count)))
         for number in range(1, count + 1)
     ]
-    return [*batch, local(note=settings.data / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)]
+    return [*batch, *beside]
+
+
+def _of_cluster(where: str, settings: Settings, run: str, probe: str, local: Worker) -> list[Worker]:
+    """Room for so many jobs as the cluster may have processes, and `local` in reserve."""
+    from .dask import address
+    from .dask import local as own
+    from .dask.cluster import Cluster
+    from .dask.reserve import Reserve
+    from .dask.slot import Slot
+
+    address.require_extra()
+    if where.startswith(OWN):
+        count = int(where.removeprefix(OWN))
+        cluster = Cluster(partial(own.begin, count=count), f"this machine's cluster of {count}", settings, run, probe)
+    else:
+        found, count = address.Address.of(where, settings), MOST
+        cluster = Cluster(found.told, f"the cluster at {where}", settings, run, probe)
+    return [*(Slot(cluster, number) for number in range(1, count + 1)), Reserve(cluster, local)]
 
 
 def end_predecessors(data: Path) -> None:
