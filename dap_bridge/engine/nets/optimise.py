@@ -37,7 +37,7 @@ def optimise(
         with torch.no_grad():
             adam(
                 weights,
-                list(torch.autograd.grad(loss, weights)),
+                list(torch.autograd.grad(loss, weights, materialize_grads=True)),
                 means,
                 squares,
                 [],
