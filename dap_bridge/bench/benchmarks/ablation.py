@@ -99,10 +99,12 @@ class Ablation:
         return row | score(sound, estimates, thumbnail)
 
 
-def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
+def trials(
+    root: Path | None, limit: int | None, seconds: float | None, presets: Sequence[str], **how: Any
+) -> list[Ablation]:
     return [
         Ablation(item, variant, preset, **how)
-        for item in paper_items(root, limit)
+        for item in paper_items(root, limit, seconds)
         for preset in presets
         for variant in VARIANTS
     ]
