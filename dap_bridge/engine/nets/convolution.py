@@ -78,7 +78,7 @@ class _Convolution(torch.autograd.Function):
         plan = _plan(*x.shape[-2:], *ctx.size, kernel, x.dtype)
         mixing = torch.einsum("ka,oiab->kboi", plan.taps, weight).flatten(1, 2)
         images = x.permute(0, 2, 3, 1)
-        by_x, by_mixing = x.new_empty(images.shape), torch.zeros_like(mixing.mT)
+        by_x, by_mixing = x.new_empty(images.shape), x.new_zeros(mixing.mT.shape)
         mixed = x.new_empty(len(mixing), x.shape[-1], kernel * leaving)
         for image, by_y, by_image in zip(images, slope.permute(0, 2, 3, 1).contiguous(), by_x, strict=True):
             points = plan.enter @ image.flatten(1)
@@ -125,23 +125,28 @@ class _Variance(torch.autograd.Function):
 class _Sparse:
     """A matrix of few values in a row, and as many in each, for up to _TILE rows of an image side by side.
 
-    places: where of the columns they stand, (_TILE, rows, values), values: the same.
+    places: where of the columns they stand, values: they themselves, both (_TILE * rows * values of a row,), starts:
+    where in these each row begins.
     """
 
     places: Tensor
     values: Tensor
+    starts: Tensor
 
     @classmethod
     def of(cls, matrix: Tensor) -> _Sparse:
-        most = int(matrix.count_nonzero(1).max())
-        places = matrix.abs().topk(most).indices.sort().values
-        images = torch.arange(_TILE)[:, None, None] * matrix.shape[1]
-        return cls(places + images, matrix.gather(1, places).repeat(_TILE, 1, 1))
+        rows, columns = matrix.shape
+        places = matrix.abs().topk(int(matrix.count_nonzero(1).max())).indices.sort().values
+        every = places + torch.arange(_TILE)[:, None, None] * columns
+        starts = torch.arange(0, every.numel(), places.shape[1])
+        return cls(every.flatten(), matrix.gather(1, places).repeat(_TILE, 1).flatten(), starts)
 
     def apply(self, x: Tensor, images: int) -> Tensor:
         """x: (images * columns, n) -> (images * rows, n)."""
-        places, values = (each[:images].flatten(0, 1) for each in (self.places, self.values))
-        return F.embedding_bag(places, x, mode="sum", per_sample_weights=values)
+        part = images * len(self.places) // _TILE
+        starts = self.starts[: images * len(self.starts) // _TILE]
+        values = self.values[:part]
+        return F.embedding_bag(self.places[:part], x, starts, mode="sum", per_sample_weights=values)
 
 
 @dataclass(frozen=True)

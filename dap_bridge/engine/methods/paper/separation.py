@@ -251,7 +251,7 @@ class _Optimiser:
             latest[:] = [outputs.detach()]
             return paper_loss(outputs, mixture, self.recipe.losses, i / iterations)
 
-        for step in optimise(networks.parameters(), objective, iterations=iterations, learning_rate=rate):
+        for step in optimise(networks.parameters(), objective, iterations=iterations, learning_rate=rate, fused=True):
             if self.observe:
                 self.observe(step.index + 1, latest[0])
             yield step.index + 1, step.loss.item(), latest[0]
