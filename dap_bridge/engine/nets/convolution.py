@@ -135,9 +135,8 @@ class _Sparse:
 
     @classmethod
     def of(cls, matrix: Tensor) -> _Sparse:
-        rows, columns = matrix.shape
         places = matrix.abs().topk(int(matrix.count_nonzero(1).max())).indices.sort().values
-        every = places + torch.arange(_TILE)[:, None, None] * columns
+        every = places + torch.arange(_TILE)[:, None, None] * matrix.shape[1]
         starts = torch.arange(0, every.numel(), places.shape[1])
         return cls(every.flatten(), matrix.gather(1, places).repeat(_TILE, 1).flatten(), starts)
 
