@@ -27,6 +27,7 @@ _TILE = 4
 _POINTS = (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5)
 # The longest kernel that these points are enough for.
 _LONGEST = len(_POINTS) + 2 - _TILE
+_CPU = torch.device("cpu")
 
 
 def convolve(x: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
@@ -46,7 +47,8 @@ def convolve(x: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
 
 def variance(x: Tensor, size: Sequence[int]) -> Tensor:
     """Every channel's variance over all images, (entering,), where x is interpolated as by `convolve`."""
-    found: Tensor = _Variance.apply(x, size)  # type: ignore[no-untyped-call]
+    with torch.autocast(x.device.type, enabled=False):
+        found: Tensor = _Variance.apply(x.float() if x.dtype == torch.bfloat16 else x, size)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -99,7 +101,7 @@ class _Variance(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: Sequence[int]) -> Tensor:
-        rows, columns = (_interpolation(n, to, x.dtype).to(x.device) for n, to in zip(x.shape[-2:], size, strict=True))
+        rows, columns = (_interpolation(n, to, x.dtype, x.device) for n, to in zip(x.shape[-2:], size, strict=True))
         count = len(x) * size[0] * size[1]
         images = x.permute(0, 2, 3, 1)
         weights = rows.sum(0)[:, None, None] * columns.sum(0)[:, None]
@@ -196,6 +198,7 @@ def _reflected(place: Tensor, length: int) -> Tensor:
 
 
 @lru_cache
-def _interpolation(places: int, to: int, dtype: torch.dtype) -> Tensor:
+def _interpolation(places: int, to: int, dtype: torch.dtype, device: torch.device = _CPU) -> Tensor:
     """Linear, first and last kept: (to, places)."""
-    return F.interpolate(torch.eye(places, dtype=dtype)[None], size=to, mode="linear", align_corners=True)[0].T
+    every = torch.eye(places, dtype=dtype, device=device)[None]
+    return F.interpolate(every, size=to, mode="linear", align_corners=True)[0].T

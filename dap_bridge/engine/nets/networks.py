@@ -17,7 +17,7 @@ class UNet(nn.Module):
 
     Every scale halves both sides by a strided convolution, convolves once more, and on the way back doubles them
     bilinearly; what enters a scale may join again through a 1x1 skip. Batch norm always uses the statistics of the
-    batch at hand: there is no training set to remember.
+    batch at hand: there is no training set to remember. The last convolution stays in float32 under autocast.
 
     channels: of each scale, coarsest last. skips: channels of each scale's skip, 0 for none. kernel: side of the square
     convolutions, odd. slope: of LeakyReLU below zero. Published (16, 32, 64), (0, 0, 4), 5, 0.2: 378 805 parameters.
@@ -47,8 +47,9 @@ class UNet(nn.Module):
             x = down(x)
         for before, skip, channels, up in reversed(list(zip(entered, self.skip, self._skips, self.up, strict=True))):
             x = up(x, before.shape[-2:], skip(before) if channels else None)
-        drawn: Tensor = self.head(x)
-        return drawn.mT
+        with torch.autocast(noise.device.type, enabled=False):
+            drawn: Tensor = self.head(x.float())
+            return drawn.mT
 
 
 class _Rise(nn.Module):
