@@ -42,6 +42,13 @@ def iterations(meaning: str = "Cut the paper's optimisation to so many.") -> cli
     return click.Option(["--iterations"], type=click.IntRange(min=1), help=meaning)
 
 
+SECONDS = click.Option(
+    ["--seconds"],
+    type=click.FloatRange(min=0.1),
+    help="Of every clip so many, where its fainter sound is loudest; left out: all of it.",
+)
+
+
 def presets(*usual: str, none: bool = False, hint: str = "") -> click.Option:
     """The presets to measure; None where nothing is usual and none is named.
 
@@ -77,6 +84,7 @@ PAPER = (
     limit("mixtures; left out: one"),
     presets("paper"),
     iterations(),
+    SECONDS,
     SEED,
     DEVICE,
 )

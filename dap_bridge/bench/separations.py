@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import presets as shelf
 from . import options
-from .data.sounds import RATE, Problem, Sound, by_group, cut, resample
+from .data.sounds import RATE, Problem, Sound, by_group, cut, excerpts, resample
 from .measures import bands, metrics
 from .methods.baselines import BASELINES, by_baseline
 from .methods.estimates import Estimates
@@ -26,6 +26,7 @@ PICTURED = 2
 HOW = (
     options.baselines(tuple(BASELINES)),
     options.iterations(),
+    options.SECONDS,
     options.SEED,
     options.DEVICE,
 )
@@ -37,10 +38,12 @@ def separations(
     presets: Sequence[str],
     baselines: Sequence[str],
     iterations: int | None,
+    seconds: float | None,
     seed: int,
     device: str,
 ) -> list[Separation]:
     """Every method on every item; item by item, so that the time left can be told and a part is of use."""
+    items = excerpts(items, seconds)
     pictured = {item for group in by_group(items).values() for item in group[:PICTURED]}
     found = []
     for item in items:

@@ -19,6 +19,11 @@ NO_MEMORY = (
     "can't start new thread",
 )
 
+# Of a GPU's memory, for one process: beside a long job, what a person waits for at the screen finds some.
+GPU_SHARE = 0.75
+# Bytes that a job must find free there.
+LEAST_FREE = 1 << 30
+
 
 @dataclass(frozen=True)
 class Device:
@@ -29,11 +34,17 @@ class Device:
 
 
 def probe(wanted: str) -> Device:
-    """The device for `wanted` ("auto", "cpu" or "cuda"). Raises DeviceUnavailable when "cuda" cannot be had."""
+    """The device for `wanted` ("auto", "cpu" or "cuda"). Raises DeviceUnavailable when "cuda" cannot be had.
+
+    A GPU whose memory others hold is left to them.
+    """
     if wanted == "cpu":
         return Device("cpu", "CPU, as asked for.")
     trouble = _cuda_trouble()
     if trouble is None:
+        free = _free_on_gpu()
+        if free < LEAST_FREE:
+            return Device("cpu", f"CPU, because of the GPU's memory {free / 2**30:.1f} GiB are free.")
         import torch
 
         return Device("cuda", f"GPU: {torch.cuda.get_device_name()}.")
@@ -56,6 +67,24 @@ def _cuda_trouble() -> str | None:
     except RuntimeError as error:
         return f"a test kernel failed ({str(error).splitlines()[0]})."
     return None if total == 64.0**3 else "a test kernel gave a wrong answer."
+
+
+def _free_on_gpu() -> int:
+    """Bytes, this process's share at the most."""
+    import torch
+
+    torch.cuda.set_per_process_memory_fraction(GPU_SHARE)
+    give_back()
+    free, total = torch.cuda.mem_get_info()
+    return min(free, round(GPU_SHARE * total))
+
+
+def give_back() -> None:
+    """What torch keeps of a GPU's memory for its next use goes back to whoever asks first."""
+    import torch
+
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def tells_of_memory(error: BaseException | None) -> bool:

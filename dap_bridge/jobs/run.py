@@ -143,6 +143,7 @@ class JobRun:
         try:
             return attempt(torch.device(self.device.name))
         except torch.cuda.OutOfMemoryError:
+            devices.give_back()
             self.device = Device("cpu", f"CPU, because the GPU ran out of memory ({self.device.reason})")
             self.notes[:] = [*known, self.device.reason]
             self.iterations = 0

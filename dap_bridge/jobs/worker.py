@@ -26,6 +26,8 @@ def run(job: Job, control: Control, results: Path) -> Path:
         if isinstance(error, OSError):  # of what is neither a clip nor a result: the temporary folder
             raise OutputUnwritable.because(error.filename or tempfile.gettempdir(), error) from error
         raise
+    finally:
+        devices.give_back()
 
 
 def probe(wanted: str) -> Device:

@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from dap_bridge import assets, presets
 from dap_bridge import bench as room
 from dap_bridge.bench import table
-from dap_bridge.bench.benchmarks import ablation, dynamics, kinship, speed
+from dap_bridge.bench.benchmarks import ablation, dynamics, gpu, kinship, speed
 from dap_bridge.bench.benchmarks.boxes import user
 from dap_bridge.bench.methods.baselines import BASELINES
 from dap_bridge.bench.report import blocks
@@ -125,7 +125,8 @@ def test_without_the_extra_a_sentence_says_what_to_install(
 def test_results_that_are_kept_are_those_of_a_unit() -> None:
     rows = Store(CHECKOUT / "docs" / "benchmark" / "synthetic").rows()
     kept = {key: row["identity"] for key, row in rows.items() if row["method"] in BASELINES}
-    how = {"limit": None, "presets": (), "baselines": tuple(BASELINES), "iterations": None, "seed": 0, "device": "cpu"}
+    how = {"limit": None, "presets": (), "baselines": tuple(BASELINES), "iterations": None}
+    how |= {"seconds": None, "seed": 0, "device": "cpu"}
     trials = {trial.key: trial.identity() for trial in table.load("synthetic").trials(**how)}
     assert kept and all(trials[key] == identity for key, identity in kept.items())
 
@@ -350,3 +351,17 @@ def test_a_simulated_user_draws_boxes_where_they_help(
     own = [row["after"][count]["filled_own"] for count in ("1", "3", "5")]
     assert row["blind"] < own[0] <= own[1] <= own[2], "each box that a knowing user fills takes some error away"
     assert [line["boxes"] for line in answer["tables"][0]] == ["0", "1", "3", "5"]
+
+
+@pytest.mark.usefixtures("quick_paper")
+def test_what_a_gpu_is_measured_by_runs_without_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"CLIP_S": 1.0, "AGREED_S": 0.5, "TIMED": 4, "WARM_UP": 2, "AGREED_ITERATIONS": 2}.items():
+        monkeypatch.setattr(gpu, name, value)
+    answer = bench("gpu", "--preset", "quick", "--limit", "1", "--device", "cpu")
+    assert answer["failed"] == {}
+    iterations, clips, agreement, quality = answer["tables"][:4]
+    assert [row["how"] for row in iterations] == ["eager", "tuned"]
+    assert all(float(row["ms an iteration"]) > 0 and row["device"] == "cpu" for row in iterations)
+    assert [row["preset"] for row in clips] == ["quick"]
+    assert {row["preset"]: row["within"] for row in agreement} == {"paper": "yes", "quick": "yes"}
+    assert float(quality[0]["SI-SDRi"]) > 0

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dap_bridge.bench.report import pictures, reliability, summary, thumbnails
+from dap_bridge.bench.benchmarks import ablation
+from dap_bridge.bench.report import claims, pictures, reliability, summary, thumbnails
 from dap_bridge.bench.report.blocks import Table
 from dap_bridge.bench.store import environment
 from tests.conftest import CHECKOUT
@@ -107,3 +108,20 @@ def test_spectrograms_that_were_kept_before_are_still_drawn(tmp_path: Path) -> N
     assert kept.hertz[-1] == 5500 and len(kept.hertz) == len(kept.mixture) + 1
     pictures.separations(tmp_path / "item.png", {"full": kept})
     assert (tmp_path / "item.png").stat().st_size > 5000
+
+
+def test_a_claim_is_confirmed_refuted_or_undecided_by_pairs() -> None:
+    assert claims.verdict([2.0, 3.0, 2.5]) == "confirmed"
+    assert claims.verdict([-2.0, -3.0, -2.5]) == "refuted"
+    assert claims.verdict([-2.0, 3.0, 0.5]) == claims.verdict([9.0]) == "undecided"
+
+
+def test_an_ablation_is_told_claim_by_claim_where_there_are_pairs() -> None:
+    def row(variant: str, item: str, value: float) -> dict[str, Any]:
+        title = ablation.VARIANTS[variant].title
+        return {"group": "paper at 3 iterations", "title": title, "item": item, "seed": 0, "si_sdr": value}
+
+    rows = [row("full", "a", 5.0), row("no-ac", "a", 3.0), row("full", "b", 6.0), row("no-ac", "b", 3.0)]
+    (_, table) = ablation.claims([*rows, row("no-dn", "a", 1.0)])
+    assert isinstance(table, Table)
+    assert table.rows == ((ablation.VARIANTS["no-ac"].title, "2", "+2.50 ± 0.50", "confirmed"),)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from dap_bridge.engine.nets.networks import UNet, draw_weights
 
@@ -36,6 +37,19 @@ def test_the_skip_carries_detail_past_the_coarsest_scale():
     assert not torch.allclose(before, net(x))
 
 
+def test_on_the_way_back_an_image_is_doubled_joined_normalised_and_convolved():
+    net, size = drawn(0), (8, 32)
+    rise = net.up[2]
+    with torch.no_grad():
+        for offset in (rise.norm.bias, rise.convolution.bias):  # what the next norm takes away
+            offset.uniform_(-1, 1, generator=torch.Generator().manual_seed(2))
+        x, passed = noise(2, 64, 4, 16), noise(2, 4, *size)
+        doubled = F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+        normed = rise.norm(torch.cat([passed, doubled], 1))
+        plain = F.conv2d(F.pad(normed, [2] * 4, mode="reflect"), rise.convolution.weight, rise.convolution.bias)
+        torch.testing.assert_close(rise(x, size, passed), rise.rest(plain), atol=1e-4, rtol=1e-4)
+
+
 def test_batch_norm_uses_the_batch_at_hand_also_in_eval():
     net = drawn(0)
     x = noise(2, 1, 32, 32)
@@ -53,6 +67,6 @@ def test_weights_depend_on_the_generator_alone():
 
 def test_weights_lie_within_one_over_the_root_of_the_fan_in():
     net = drawn(3)
-    first, coarse = net.down[0][0][0].weight, net.up[2][1][0].weight
+    first, coarse = net.down[0][0][0].weight, net.up[2].convolution.weight
     assert 0.9 / 5 < first.abs().max() <= 1 / 5  # one channel of 5 x 5
     assert 0.99 / (68 * 25) ** 0.5 < coarse.abs().max() <= 1 / (68 * 25) ** 0.5

@@ -1,4 +1,4 @@
-"""Memory that cannot be had, wherever it is missed, ends a job with a sentence."""
+"""Memory that cannot be had ends a job with a sentence, wherever it is missed; a GPU's, and the job goes on without."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import errno
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
+from dap_bridge.engine.methods.consensus import separation
 from dap_bridge.errors import ClipUnreadable
+from dap_bridge.jobs import device
 from dap_bridge.jobs.device import tells_of_memory
+from tests.jobs.refining import Do
 from tests.processes import CHECKOUT
 
 # The command line as it is, with so many bytes more than it takes to load.
@@ -73,3 +78,44 @@ def caused(error: Exception, cause: Exception) -> Exception:
 )
 def test_what_tells_of_memory(error: Exception, tells: bool) -> None:
     assert tells_of_memory(error) == tells
+
+
+def test_a_gpu_that_runs_out_in_the_middle_leaves_the_job_to_the_cpu_and_it_is_said(
+    do: Do, clip: Path, quick_presets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a GPU does it, with some of the clip done; the stems are those that the CPU makes by itself."""
+    plain, tried = separation.separate, []
+
+    def small(*arguments: Any, device: torch.device, **options: Any) -> Iterator[Any]:
+        tried.append(device.type)
+        for number, event in enumerate(plain(*arguments, device=torch.device("cpu"), **options)):
+            if device.type == "cuda" and number == 3:
+                raise torch.cuda.OutOfMemoryError("simulated")
+            yield event
+
+    fields = {"clip": str(clip), "preset": "quick"}
+    alone = do("separate", "alone", **fields, device="cpu")
+    monkeypatch.setattr(separation, "separate", small)
+    monkeypatch.setattr(device, "_cuda_trouble", lambda: None)
+    monkeypatch.setattr(device, "_free_on_gpu", lambda: 8 << 30)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Simulated")
+    fallen = do("separate", "fallen", **fields, device="cuda")
+    assert tried == ["cuda", "cpu"]
+    reason = "CPU, because the GPU ran out of memory (GPU: Simulated.)"
+    assert (fallen["device"], fallen["device_reason"]) == ("cpu", reason)
+    assert reason in fallen["warnings"] and fallen["iterations"] == alone["iterations"]
+    assert np.array_equal(fallen["audio"], alone["audio"])
+
+
+@pytest.mark.parametrize(("free", "name"), [(8 << 30, "cuda"), (300 << 20, "cpu")])
+def test_a_gpu_whose_memory_others_hold_is_left_to_them(free: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    total, share, given_back = 16 << 30, [], []
+    monkeypatch.setattr(device, "_cuda_trouble", lambda: None)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", share.append)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, total))
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Simulated")
+    found = device.probe("auto")
+    assert found.name == name and ("0.3 GiB" in found.reason) == (name == "cpu")
+    assert share == [device.GPU_SHARE] and given_back, "before it is asked what is free"

@@ -7,12 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .. import options
 from ..benchmark import Benchmark
 from ..data.sounds import Problem
 from ..data.universal150 import paper_items
 from ..methods.ours import preset_digest
 from ..report import summary, thumbnails
+from ..report.blocks import Block, Paragraph, Table
+from ..report.claims import standard_error, verdict
+from ..report.rows import by
 from ..separations import score, shortened_name
 from ..store import Row
 
@@ -99,13 +104,45 @@ class Ablation:
         return row | score(sound, estimates, thumbnail)
 
 
-def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Ablation]:
+def trials(
+    root: Path | None, limit: int | None, seconds: float | None, presets: Sequence[str], **how: Any
+) -> list[Ablation]:
     return [
         Ablation(item, variant, preset, **how)
-        for item in paper_items(root, limit)
+        for item in paper_items(root, limit, seconds)
         for preset in presets
         for variant in VARIANTS
     ]
 
 
-BENCHMARK = Benchmark(about=__doc__, trials=trials, blocks=summary.blocks, tables=summary.tables, options=options.PAPER)
+def claims(rows: Sequence[Row]) -> list[Block]:
+    """What each part is worth: SI-SDR of the full model less that without it, on the same clips by the same seeds."""
+    found: list[Block] = []
+    for group, members in by(rows, "group").items():
+        gains = {(row["title"], row["item"], row["seed"]): row["si_sdr"] for row in members}
+        lines = []
+        for variant in list(VARIANTS.values())[1:]:
+            pairs = [
+                gains[VARIANTS["full"].title, item, seed] - value
+                for (title, item, seed), value in gains.items()
+                if title == variant.title and (VARIANTS["full"].title, item, seed) in gains
+            ]
+            if len(pairs) > 1:
+                error = standard_error(pairs)
+                worth = f"{np.mean(pairs):+.2f} ± {error:.2f}"
+                lines.append((variant.title, str(len(pairs)), worth, verdict(pairs)))
+        if lines:
+            columns = ("claim: the full model is better than", "pairs", "by (dB of SI-SDR)", "")
+            found += [Paragraph(f"{group}, claim by claim:"), Table(columns, tuple(lines))]
+    return found
+
+
+def blocks(rows: Sequence[Row], folder: Path) -> list[Block]:
+    return [*claims(rows), *summary.blocks(rows, folder)]
+
+
+def tables(rows: Sequence[Row]) -> list[Block]:
+    return [*summary.tables(rows), *claims(rows)]
+
+
+BENCHMARK = Benchmark(about=__doc__, trials=trials, blocks=blocks, tables=tables, options=options.PAPER)

@@ -176,8 +176,10 @@ def _draw(kept: Path, path: Path) -> None:
         pictures.dynamics(path, moments, int(arrays["rate"]))
 
 
-def trials(root: Path | None, limit: int | None, presets: Sequence[str], **how: Any) -> list[Dynamics]:
-    return [Dynamics(item, preset, **how) for item in paper_items(root, limit) for preset in presets]
+def trials(
+    root: Path | None, limit: int | None, seconds: float | None, presets: Sequence[str], **how: Any
+) -> list[Dynamics]:
+    return [Dynamics(item, preset, **how) for item in paper_items(root, limit, seconds) for preset in presets]
 
 
 BENCHMARK = Benchmark(about=__doc__, trials=trials, blocks=blocks, tables=tables, options=options.PAPER)

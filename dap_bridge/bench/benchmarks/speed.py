@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from ...domain import Lane, Manifest
 from ...jobs.sessions import Sessions
@@ -118,12 +119,10 @@ class Iteration:
         recipe = paper_recipe(self.preset)
         # a restart would count as an iteration
         steady = replace(recipe, starts=replace(recipe.starts, restarts=0))
-        sound = demo().read()
         ends: list[float] = []
-        repeated = np.tile(sound.mixture, 1 + round(CLIP_S * sound.rate) // sound.mixture.shape[1])
-        mixture = np.ascontiguousarray(repeated[:, : round(CLIP_S * sound.rate)])
+        mixture, rate = repeated(CLIP_S)
         estimates = by_recipe(
-            Sound(mixture, np.stack([mixture, mixture]), sound.rate),
+            Sound(mixture, np.stack([mixture, mixture]), rate),
             shortened(steady, WARM_UP + self.timed),
             self.seed,
             self.device,
@@ -167,7 +166,7 @@ class Preview:
             process.pool(Lane.BATCH) as batch,
         ):
             for name, seconds in (("clip.wav", CLIP_S), ("long.wav", LONGER * CLIP_S)):
-                _write_clip(place / name, seconds)
+                write_clip(place / name, seconds)
 
             def preview(number: int) -> float:
                 return interactive.submit(_preview, place, f"preview-{number}", CLIP_S).result()
@@ -214,7 +213,7 @@ def _in_own_process(
 ) -> tuple[list[Manifest], int | None]:
     with jobs.scratch() as folder:
         clip = folder / "clip.wav"
-        _write_clip(clip, seconds)
+        write_clip(clip, seconds)
         fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device, "alternatives": 1}
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -243,7 +242,15 @@ def peak_memory() -> int | None:
     return None
 
 
-def _write_clip(path: Path, seconds: float) -> None:
+def repeated(seconds: float) -> tuple[NDArray[np.float32], int]:
+    """The demo recording, over and over: (channels, frames) of so many seconds, and their rate."""
+    sound = demo().read()
+    frames = round(seconds * sound.rate)
+    whole = np.tile(sound.mixture, 1 + frames // sound.mixture.shape[1])
+    return np.ascontiguousarray(whole[:, :frames]), sound.rate
+
+
+def write_clip(path: Path, seconds: float) -> None:
     """The demo recording, over and over, as a stereo file of so many seconds."""
     sound = demo().read()
     left = round(seconds * sound.rate)

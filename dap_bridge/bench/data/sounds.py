@@ -72,6 +72,36 @@ class Item:
         return Sound(stacked[0] if self.mixture else references.sum(axis=0), references, rate)
 
 
+@dataclass(frozen=True)
+class Excerpt:
+    """So many seconds of a problem, those in which the fainter of its sounds is loudest; all of a shorter one."""
+
+    whole: Problem
+    seconds: float
+
+    @property
+    def id(self) -> str:
+        return f"{self.whole.id}-{self.seconds:g}s"
+
+    @property
+    def group(self) -> str:
+        return f"{self.whole.group}-{self.seconds:g}s"
+
+    def read(self) -> Sound:
+        """Raises DapError."""
+        sound = self.whole.read()
+        frames = min(round(self.seconds * sound.rate), sound.mixture.shape[-1])
+        energy = np.pad(np.square(sound.references, dtype=np.float64).sum(1).cumsum(1), ((0, 0), (1, 0)))
+        start = int((energy[:, frames:] - energy[:, : energy.shape[1] - frames]).min(0).argmax())
+        part = slice(start, start + frames)
+        return Sound(sound.mixture[:, part], sound.references[..., part], sound.rate)
+
+
+def excerpts(items: Sequence[Problem], seconds: float | None) -> list[Problem]:
+    """Of every item so many seconds; None: all of it."""
+    return list(items) if seconds is None else [Excerpt(item, seconds) for item in items]
+
+
 def by_group(items: Iterable[P]) -> dict[str, list[P]]:
     """Items apart by their group, in the order of its first appearance."""
     groups: dict[str, list[P]] = {}

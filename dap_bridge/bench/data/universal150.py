@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ...errors import BadRequest
 from .recordings import demo
-from .sounds import Item, audio_file, read_audio
+from .sounds import Item, Problem, audio_file, excerpts, read_audio
 
 LAYOUT = "a clone of github.com/ICLR-DAP/Deep-Audio-Prior, or its folder Audios"
 # Two gains and one sound: more alike than this, normalised, they count as the same sound.
@@ -47,11 +47,11 @@ def _numbered(place: Path) -> list[Path]:
     return sorted((path for path in place.glob("*/") if path.name.isdigit()), key=lambda path: int(path.name))
 
 
-def paper_items(root: Path | None, limit: int | None) -> list[Item]:
+def paper_items(root: Path | None, limit: int | None, seconds: float | None) -> list[Problem]:
     """What the paper's experiments are run on, each of which optimises on a clip several times over: the demo's, or of
-    `root` the first.
+    `root` the first; of each so many seconds.
     """
-    return [demo()] if root is None else universal150(root)[: limit or 1]
+    return excerpts([demo()] if root is None else universal150(root)[: limit or 1], seconds)
 
 
 def trios(root: Path) -> list[Item]:

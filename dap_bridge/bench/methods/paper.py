@@ -34,8 +34,10 @@ def shortened(recipe: PaperRecipe, iterations: int | None) -> PaperRecipe:
     return recipe if iterations is None else replace(recipe, fit=replace(recipe.fit, iterations=iterations))
 
 
-def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe: Observer | None = None) -> Estimates:
-    """Separate `sound`, as one chunk however long it is; `observe` sees every iteration."""
+def by_recipe(
+    sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe: Observer | None = None, tuned: bool = False
+) -> Estimates:
+    """Separate `sound`, as one chunk however long it is; `observe` sees every iteration; tuned: see `separate`."""
     chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     view = torch.from_numpy(np.float32(resample(sound.mixture, sound.rate, recipe.front.rate)))
     heard = Heard(view, torch.from_numpy(np.float32(sound.mixture)), sound.rate)
@@ -43,7 +45,14 @@ def by_recipe(sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe
     notes: list[str] = []
     masks = torch.zeros(())
     events = separate(
-        lambda _: heard, 1, recipe, sources=len(sound.references), seed=seed, device=chosen, observe=observe
+        lambda _: heard,
+        1,
+        recipe,
+        sources=len(sound.references),
+        seed=seed,
+        device=chosen,
+        observe=observe,
+        tuned=tuned,
     )
     for event in events:
         if isinstance(event, ChunkMasks):

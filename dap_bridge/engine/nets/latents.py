@@ -26,11 +26,11 @@ class Latents:
     dynamic: Tensor
     abrupt: Tensor
 
-    def for_sounds(self, dynamics: float) -> Tensor:
+    def for_sounds(self, dynamics: Tensor | float) -> Tensor:
         """z + a d + (1 - a) g with a = `dynamics`: (sources, segments, 1, bins, frames)."""
         return self.temporal + dynamics * self.dynamic + (1 - dynamics) * self.static
 
-    def for_masks(self, dynamics: float) -> Tensor:
+    def for_masks(self, dynamics: Tensor | float) -> Tensor:
         """The same, and the abrupt change on top: masks may jump where sounds may not."""
         return self.for_sounds(dynamics) + self.abrupt
 

@@ -9,13 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import convolve, variance
+
 
 class UNet(nn.Module):
     """The publication's skip U-Net (its Fig. 10): a noise patch in, an image of the same size out.
 
     Every scale halves both sides by a strided convolution, convolves once more, and on the way back doubles them
     bilinearly; what enters a scale may join again through a 1x1 skip. Batch norm always uses the statistics of the
-    batch at hand: there is no training set to remember.
+    batch at hand: there is no training set to remember. The last convolution stays in float32 under autocast.
 
     channels: of each scale, coarsest last. skips: channels of each scale's skip, 0 for none. kernel: side of the square
     convolutions, odd. slope: of LeakyReLU below zero. Published (16, 32, 64), (0, 0, 4), 5, 0.2: 378 805 parameters.
@@ -30,26 +32,62 @@ class UNet(nn.Module):
             for i, c in zip(entering, channels, strict=True)
         )
         self.skip = nn.ModuleList(
-            _block(i, s, 1, slope) if s else nn.Identity() for i, s in zip(entering, skips, strict=True)
+            _block(i, s, 1, slope) if s else nn.Module() for i, s in zip(entering, skips, strict=True)
         )
-        self.up = nn.ModuleList(
-            nn.Sequential(_norm(s + r), _block(s + r, c, kernel, slope), _block(c, c, 1, slope))
-            for s, r, c in zip(skips, rising, channels, strict=True)
-        )
-        self.head = nn.Conv2d(channels[0], 1, 1)
+        self.up = nn.ModuleList(_Rise(s, r, c, kernel, slope) for s, r, c in zip(skips, rising, channels, strict=True))
+        self.head = _Pointwise(channels[0], 1, 1)
         self._skips = tuple(skips)
 
     def forward(self, noise: Tensor) -> Tensor:
         """noise: (segments, 1, bins, frames) -> (segments, 1, bins, frames), unbounded."""
-        entered, x = [], noise
+        # inside, frames are the rows of an image: there are fewer of them
+        entered, x = [], noise.mT
         for down in self.down:
             entered.append(x)
             x = down(x)
         for before, skip, channels, up in reversed(list(zip(entered, self.skip, self._skips, self.up, strict=True))):
-            x = F.interpolate(x, size=before.shape[-2:], mode="bilinear", align_corners=True)
-            x = up(torch.cat([skip(before), x], dim=1) if channels else x)
-        drawn: Tensor = self.head(x)
+            x = up(x, before.shape[-2:], skip(before) if channels else None)
+        with torch.autocast(noise.device.type, enabled=False):
+            drawn: Tensor = self.head(x.float())
+            return drawn.mT
+
+
+class _Rise(nn.Module):
+    """From one scale to the next finer one: interpolation, joined by what comes past below, norm, two convolutions."""
+
+    def __init__(self, passing: int, rising: int, leaving: int, kernel: int, slope: float) -> None:
+        super().__init__()
+        self.norm = _norm(passing + rising)
+        self.convolution = nn.Conv2d(passing + rising, leaving, kernel)
+        self.rest = nn.Sequential(_norm(leaving), nn.LeakyReLU(slope, inplace=True), _block(leaving, leaving, 1, slope))
+        self._passing = passing
+
+    def forward(self, x: Tensor, size: Sequence[int], passed: Tensor | None) -> Tensor:
+        # What the norm and the convolution add is the same everywhere, and the next norm takes it away: left out.
+        beside, weight = self.convolution.weight.split((self._passing, x.shape[1]), 1)
+        passing, gain = self.norm.weight.split((self._passing, x.shape[1]))
+        y = convolve(x, weight * (gain * (variance(x, size) + self.norm.eps).rsqrt())[:, None, None], size)
+        if passed is not None:
+            normed = F.batch_norm(passed, None, None, passing, training=True, eps=self.norm.eps)
+            y = y + F.conv2d(F.pad(normed, [beside.shape[-1] // 2] * 4, mode="reflect"), beside)
+        drawn: Tensor = self.rest(y)
         return drawn
+
+
+class _Convolution(nn.Conv2d):
+    """Edges reflected; without its bias, which the norm behind it takes away again."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.stride == (1, 1):
+            return convolve(x, self.weight, x.shape[-2:])
+        return F.conv2d(F.pad(x, [self.kernel_size[0] // 2] * 4, mode="reflect"), self.weight, stride=self.stride)
+
+
+class _Pointwise(nn.Conv2d):
+    """A 1x1 convolution as one product of matrices: a third of the time on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
@@ -58,8 +96,8 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 def _block(entering: int, leaving: int, kernel: int, slope: float, stride: int = 1) -> nn.Sequential:
     """Convolution with reflected edges, batch norm, LeakyReLU."""
-    convolution = nn.Conv2d(entering, leaving, kernel, stride, padding=kernel // 2, padding_mode="reflect")
-    return nn.Sequential(convolution, _norm(leaving), nn.LeakyReLU(slope))
+    kind = _Pointwise if kernel == 1 else _Convolution
+    return nn.Sequential(kind(entering, leaving, kernel, stride), _norm(leaving), nn.LeakyReLU(slope, inplace=True))
 
 
 class WaveUNet(nn.Module):

@@ -20,9 +20,20 @@ class Iteration:
 
 
 def optimise(
-    parameters: Iterable[Tensor], objective: Callable[[int], Tensor], *, iterations: int, learning_rate: float
+    parameters: Iterable[Tensor],
+    objective: Callable[[int], Tensor],
+    *,
+    iterations: int,
+    learning_rate: float,
+    fused: bool = False,
+    prepare: Callable[[int], object] = lambda index: None,
+    phase: Callable[[int], object] | None = None,
 ) -> Iterator[Iteration]:
     """Minimise objective(i) over `parameters` with Adam, one step an iteration.
+
+    fused: all of them by one kernel, which is faster for many of them and rounds otherwise. prepare: called before each
+    iteration. phase: with `fused`, a GPU plays the iterations of one phase from a recording of the first ones: all that
+    differs between them is in tensors that `prepare` fills, and what they give is overwritten by the next.
 
     objective is called with the iteration's index, so that noise and weights may follow a schedule (method: dynamic
     noise, binary-mask term). Closing the generator stops it between two iterations.
@@ -30,23 +41,58 @@ def optimise(
     weights = list(parameters)
     means = [torch.zeros_like(weight) for weight in weights]
     squares = [torch.zeros_like(weight) for weight in weights]
-    steps = [torch.zeros(()) for _ in weights]
-    for index in range(iterations):
+    steps = [torch.zeros((), device=weight.device if fused else None) for weight in weights]
+
+    def step(index: int) -> Tensor:
         loss = objective(index)
         # the function and not the class: torch.optim.Adam loads torch's compiler, a second and more for every process
         with torch.no_grad():
             adam(
                 weights,
-                list(torch.autograd.grad(loss, weights)),
+                list(torch.autograd.grad(loss, weights, materialize_grads=True)),
                 means,
                 squares,
                 [],
                 steps,
                 lr=learning_rate,
+                fused=fused,
                 **_ADAM,
             )
-        yield Iteration(index, loss.detach())
+        return loss.detach()
 
+    on_gpu = phase is not None and fused and weights[0].is_cuda
+    run = _Recorded(step, phase) if phase is not None and on_gpu else step
+    for index in range(iterations):
+        prepare(index)
+        yield Iteration(index, run(index))
+
+
+class _Recorded:
+    """A step of an optimisation, recorded as a CUDA graph once it has run often enough for its kernels to be chosen."""
+
+    def __init__(self, step: Callable[[int], Tensor], phase: Callable[[int], object]) -> None:
+        self._step, self._phase = step, phase
+        self._now: object = None
+        self._left = 0
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._loss = torch.empty(0)
+
+    def __call__(self, index: int) -> Tensor:
+        if self._phase(index) != self._now:
+            self._now, self._left, self._graph = self._phase(index), _WARM_UP, None
+        if self._left:
+            self._left -= 1
+            return self._step(index)
+        if self._graph is None:
+            self._graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self._graph):
+                self._loss = self._step(index)
+        self._graph.replay()
+        return self._loss
+
+
+# Iterations that run before one is recorded.
+_WARM_UP = 3
 
 # As Kingma and Ba (2015) recommend, without extras.
 _ADAM: dict[str, Any] = {

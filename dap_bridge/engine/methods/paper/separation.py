@@ -14,7 +14,7 @@ from ...events import ChunkMasks, Event, Note, Step, relay
 from ...nets import losses
 from ...nets.latents import Latents, draw_latents, dynamics
 from ...nets.networks import UNet, draw_weights
-from ...nets.optimise import optimise
+from ...nets.optimise import multiplies_halves, optimise
 from ...signal.rows import Heard
 from ...signal.stft import magnitude
 from .recipe import PaperLosses, PaperRecipe
@@ -53,9 +53,11 @@ class PaperNetworks(nn.Module):
         self.to_empty(device="cpu")
         draw_weights(self, generator)
 
-    def forward(self, latents: Latents, dynamics: float) -> Outputs:
-        sounds = torch.stack([net(z) for net, z in zip(self.sounds, latents.for_sounds(dynamics), strict=True)])
-        masks = torch.stack([net(z) for net, z in zip(self.masks, latents.for_masks(dynamics), strict=True)])
+    def forward(self, latents: Latents, dynamics: Tensor | float, halves: bool = False) -> Outputs:
+        """halves: products in bfloat16."""
+        with torch.autocast(latents.static.device.type, torch.bfloat16, enabled=halves):
+            sounds = torch.stack([net(z) for net, z in zip(self.sounds, latents.for_sounds(dynamics), strict=True)])
+            masks = torch.stack([net(z) for net, z in zip(self.masks, latents.for_masks(dynamics), strict=True)])
         if self._mask_over_time:
             masks = masks.mean(-2, keepdim=True)
         sounds, masks = sounds.squeeze(2).relu(), masks.squeeze(2).sigmoid()
@@ -93,8 +95,12 @@ def separate(
     seed: int,
     device: torch.device,
     observe: Observer | None = None,
+    tuned: bool = False,
 ) -> Iterator[Event]:
     """Separate a clip that is read chunk by chunk, as the paper does.
+
+    tuned: products in bfloat16 where the hardware has them, and on a GPU iterations recorded and played again
+    (docs/benchmark.md says what it is worth). What an observer is shown is then overwritten by the next iteration.
 
     read(i): chunk i, of any length; the mean over channels of its view is the mixture. A
     chunk is cut into segments of recipe.fit.segment_frames, the last one filled up with silence. Yields a Step after
@@ -111,7 +117,7 @@ def separate(
     alone does as well by them. Only the first chunk is started again: later on a source may well pause for a whole
     chunk, and another start would lose its identity.
     """
-    optimiser = _Optimiser(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe)
+    optimiser = _Optimiser(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe, tuned)
     optimised: _Optimised | None = None
     known = torch.zeros(())
     for index in range(chunks):
@@ -170,6 +176,7 @@ class _Optimiser:
     generator: torch.Generator
     device: torch.device
     observe: Observer | None
+    tuned: bool
 
     def optimise_chunk(
         self, index: int, mixture: Tensor, previous: _Optimised | None
@@ -245,13 +252,26 @@ class _Optimiser:
         """After each iteration its number, counted from 1, the loss, and what the networks had given."""
         iterations, rate = self.recipe.fit.iterations, self.recipe.fit.learning_rate
         latest: list[Outputs] = []
+        halves = self.tuned and multiplies_halves(self.device)
+        amount = torch.zeros((), device=self.device)
 
         def objective(i: int) -> Tensor:
-            outputs = networks(latents, self._dynamics(i))
+            outputs = networks(latents, amount, halves)
             latest[:] = [outputs.detach()]
             return paper_loss(outputs, mixture, self.recipe.losses, i / iterations)
 
-        for step in optimise(networks.parameters(), objective, iterations=iterations, learning_rate=rate):
+        def phase(i: int) -> bool:
+            return i / iterations >= self.recipe.losses.binary_from
+
+        for step in optimise(
+            networks.parameters(),
+            objective,
+            iterations=iterations,
+            learning_rate=rate,
+            fused=True,
+            prepare=lambda i: amount.fill_(self._dynamics(i)),
+            phase=phase if self.tuned else None,
+        ):
             if self.observe:
                 self.observe(step.index + 1, latest[0])
             yield step.index + 1, step.loss.item(), latest[0]
