@@ -104,8 +104,12 @@ class JobRun:
 
     def reading(self) -> None:
         """Called again and again while a clip is opened: say that this is what takes so long. Raises Cancelled."""
+        self.waiting("reading")
+
+    def waiting(self, stage: str) -> None:
+        """Called again and again while nobody knows how long it will take: say what does. Raises Cancelled."""
         self.stop_if_cancelled()
-        self._control.report(Progress(stage="reading", device=self.device.name, device_reason=self.device.reason))
+        self._control.report(Progress(stage=stage, device=self.device.name, device_reason=self.device.reason))
 
     def follow(self, events: Iterable[Step | Note | Answer]) -> Iterator[Answer]:
         """Pass on what the engine answers; its steps are reported on the way, its notes kept.

@@ -27,7 +27,9 @@ from ...jobs import learned
 from ...jobs.results import folder
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
+from ..external import COMMANDS
 from ..reader import JobClipReader
+from .elsewhere import separate_elsewhere
 from .known import boxes, examples, inputs
 from .masked import MaskedClip, SeparationPreset
 
@@ -35,7 +37,10 @@ from .masked import MaskedClip, SeparationPreset
 def separate(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
-    preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
+    asked = presets.load_one_of(request["preset"], *SEPARATORS, *COMMANDS)
+    if isinstance(asked.recipe, COMMANDS):
+        return separate_elsewhere(run, results, asked)
+    preset: SeparationPreset = asked
     with JobClipReader(ClipRef.from_request(request), run) as reader:
         residual = bool(request.get("residual"))
         label = request["label"] or Path(reader.inputs[0]["path"]).stem
