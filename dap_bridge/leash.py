@@ -33,7 +33,9 @@ def main(command: list[str]) -> int:
 
 
 def _end_with_input(program: subprocess.Popen[bytes]) -> None:
-    sys.stdin.buffer.read()
+    # not by sys.stdin, whose lock a thread may not hold when the interpreter ends
+    while os.read(0, 1):
+        pass
     _end(program)
 
 
