@@ -11,9 +11,7 @@ from dap_bridge import assets
 
 
 def write(folder: Path) -> None:
-    """`quick`, `quick-dnp`, `quick-texture`, `quick-coseparate`, `quick-denoise` and `quick-adopt` into a folder that is
-    there.
-    """
+    """`quick`, and by their methods `quick-dnp`, `-texture`, `-coseparate`, `-denoise` and `-adopt` into a folder."""
     table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick"
     table["pool"] = [{**table["pool"][0], "runs": 1, "components": 6, "updates": 10}]
