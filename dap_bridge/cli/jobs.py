@@ -15,7 +15,7 @@ from ..domain import Format, Job
 from ..errors import BadRequest
 from ..jobs.folder import JobFolder
 from ..verbs import table
-from ..verbs.command import CLIP_ALONE, CLIPS, ONE_CLIP, SESSION
+from ..verbs.command import CLIP_ALONE, CLIPS, ONE_CLIP, SESSION, Option
 from . import clips, here, projects, sessions
 from .batch import Batch
 from .root import json_option, main, port_option, settings
@@ -111,7 +111,12 @@ def add(verb: str) -> None:
     alone = SESSION in typed.options or CLIP_ALONE in typed.options
     deep = () if alone else (clips.recursive_option,)
     of_project = (projects.file_option, *([projects.track_option] if ONE_CLIP in typed.options else []))
-    ways = {SESSION: of_session, CLIP_ALONE: of_clip_alone, CLIPS: of_clips, ONE_CLIP: of_clip}
+    ways: dict[Option, Callable[..., None]] = {
+        SESSION: of_session,
+        CLIP_ALONE: of_clip_alone,
+        CLIPS: of_clips,
+        ONE_CLIP: of_clip,
+    }
     done = next(way for worked_on, way in ways.items() if worked_on in typed.options)
     for group, run, instead, more in (
         (main, done, HERE, (*deep, beside, *of_project, json_option)),

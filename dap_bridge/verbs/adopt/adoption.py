@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from ... import presets
 from ...audio.files import ClipReader
 from ...audio.stems import file_name
 from ...domain import ClipRef, Format, Stem
+from ...engine.events import Moved
 from ...engine.methods import adopter
 from ...engine.methods.adoption.recipe import AdoptionRecipe
 from ...errors import BadClip
@@ -71,12 +72,19 @@ def adopted(
         manifest = clip.publish(results, stems, adoption.write_stems, lambda: {"correctable": correctable(), **more})
     if correctable():
         request = run.job.request
-        made = {"preset": preset.name, "seed": request["seed"], "format": form}
+        about = {"preset": preset.name, "seed": request["seed"], "format": form}
         session = Session(
-            run.job.id, ClipRef.from_request(request).as_request() | made, "", "", str(manifest), verb="adopt"
+            run.job.id,
+            ClipRef.from_request(request).as_request() | about,
+            "",
+            "",
+            str(manifest),
+            adoption.kept,
+            separated=clip.as_written([manifest.with_name(stem.path) for stem in stems]),
+            titles=titles,
+            verb="adopt",
         )
-        written = clip.as_written([manifest.with_name(stem.path) for stem in stems])
-        clip.remember(replace(session, fits=adoption.kept, separated=written, titles=titles))
+        clip.remember(session)
     return manifest
 
 
@@ -105,20 +113,20 @@ class Adoption:
     def write_stems(self, device: torch.device, paths: list[Path]) -> None:
         """One stem to each of `paths`, and what `refine` goes by into the job's sessions."""
         clip, run = self.clip, self.clip.run
-        method, parts = adopter(clip.preset.recipe), sounds(len(self.given) + self.rest, self.rest)
-        listening = Listening(clip, method, self._read, parts, self.sessions, run.job.request["seed"])
+        method, count = adopter(clip.preset.recipe), sounds(len(self.given) + self.rest, self.rest)
+        listening = Listening(clip, method, self._read, count, self.sessions, run.job.request["seed"])
         if self.improve or run.sessions is not None:
             listening.listen(run.follow, device)
         self.kept = listening.kept
-        moved = iter(())
+        moved: Iterator[Moved] = iter(())
         if self.improve and self.kept:
             moved = method.improve(listening.stems, listening.learned, len(clip.chunks))
             run.notes.append(IMPROVED)
         with clip.writer(paths) as writer:
             for chunk in clip.chunks:
                 run.stop_if_cancelled()
-                writer_parts = listening.move(self._read(chunk.index), next(moved, None), device)
-                clip.write(writer, chunk.index, writer_parts)
+                parts = self._read(chunk.index)
+                clip.write(writer, chunk.index, listening.move(parts, next(moved, None), device))
 
     def _read(self, index: int) -> NDArray[np.float32]:
         """A chunk of all stems: (stems, channels, frames)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,8 +58,21 @@ def correct_adopted(
                 "chunks": len(clip.chunks),
             },
         )
-        corrected = replace(session, id=run.job.id, manifest=str(manifest), parent=session.id)
-        clip.remember(replace(corrected, boxes=boxes, carry=carry, fits=moving.listening.kept))
+        corrected = Session(
+            run.job.id,
+            session.request,
+            session.source,
+            session.label,
+            str(manifest),
+            moving.listening.kept,
+            boxes,
+            carry,
+            session.id,
+            separated=session.separated,
+            titles=session.titles,
+            verb=session.verb,
+        )
+        clip.remember(corrected)
         return manifest
 
 

@@ -37,10 +37,9 @@ from .masked import MaskedClip, SeparationPreset
 def separate(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
-    asked = presets.load_one_of(request["preset"], *SEPARATORS, *COMMANDS)
-    if isinstance(asked.recipe, COMMANDS):
-        return separate_elsewhere(run, results, asked)
-    preset: SeparationPreset = asked
+    if isinstance(presets.load(request["preset"]).recipe, COMMANDS):
+        return separate_elsewhere(run, results, presets.load_one_of(request["preset"], *COMMANDS))
+    preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
     with JobClipReader(ClipRef.from_request(request), run) as reader:
         residual = bool(request.get("residual"))
         label = request["label"] or Path(reader.inputs[0]["path"]).stem

@@ -39,7 +39,7 @@ def test_an_item_and_its_stems_become_a_folder_in_one_step_and_are_muted(
         add_item(host, path, name=name, track=name, position=2, length=0.5, take=take)
     before = host.tracks()
     host.run(ADOPT)
-    host.until()
+    host.until(timeout=240)
     assert host.messages == []
     tracks = host.tracks()
     assert [track["text"]["P_NAME"] for track in tracks] == [
@@ -83,7 +83,7 @@ def test_how_is_asked_and_remembered(daemon: Process, reaper: Reaper, song: dict
         add_item(host, song[name], name=name, track=name)
     host.lua("sim.inputs = {'quick-adopt,yes,0,cpu,no'}")
     host.run(f"{ADOPT} (options)")
-    host.until()
+    host.until(timeout=240)
     tracks = host.tracks()
     assert [track["items"][0]["info"]["B_MUTE"] for track in (tracks[0], tracks[-1])] == [0, 0]
     path = Path(tracks[2]["items"][0]["takes"][0]["file"])
