@@ -58,7 +58,7 @@ class Given:
 
     @property
     def notes(self) -> list[str]:
-        """What was done to make it fit, in sentences."""
+        """What was done to bring it to the clip, in sentences."""
         told = []
         if self.reader.rate != self.clip.rate:
             told.append(f"{self.title} was brought from {self.reader.rate} Hz to the clip's {self.clip.rate} Hz.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import soundfile
 import tomli_w
 
-from dap_bridge import presets
+from dap_bridge import leash, presets
 from dap_bridge.assets import folder
 from dap_bridge.domain import Job, Progress
 from dap_bridge.errors import BadPreset, Cancelled, SeparatorFailed
@@ -55,8 +56,8 @@ def song(write_clip: Write, noise: Callable[..., np.ndarray]) -> Path:
 
 
 @pytest.fixture
-def preset(tmp_path: Path, quick_presets: Path) -> Callable[..., str]:
-    """preset(way, **more) -> the name of one that runs the separator so."""
+def preset(tmp_path: Path, quick_presets: Path) -> Iterator[Callable[..., str]]:
+    """preset(way, **more) -> the name of one that runs the separator so; gone after the test."""
     program = tmp_path / "separator.py"
     program.write_text(SEPARATOR, encoding="utf-8")
 
@@ -67,14 +68,9 @@ def preset(tmp_path: Path, quick_presets: Path) -> Callable[..., str]:
         (quick_presets / f"mine-{way}.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
         return f"mine-{way}"
 
-    return write
-
-
-@pytest.fixture
-def do(tmp_path: Path) -> Do:
-    from tests.jobs.conftest import do as make
-
-    return make.__wrapped__(tmp_path)
+    yield write
+    for path in quick_presets.glob("mine-*.toml"):
+        path.unlink()
 
 
 def test_what_a_program_writes_is_adopted_and_corrected_as_any_stems_are(
@@ -150,6 +146,25 @@ def test_a_program_that_hangs_is_ended_with_what_it_started_when_its_job_is(
     assert gone(tmp_path / "pid")
     assert f"separating by {Path(sys.executable).name}" in control.stages
     assert not (tmp_path / "out").exists()
+
+
+def test_a_program_is_ended_when_whoever_runs_its_job_is_killed(
+    song: Path, preset: Callable[..., str], tmp_path: Path
+) -> None:
+    preset("hangs")
+    program = [str(tmp_path / "separator.py"), "hangs", str(song), str(tmp_path / "out"), str(tmp_path / "pid")]
+    held = [sys.executable, leash.__file__, sys.executable, *program]
+    holding = f"import subprocess, time; held = subprocess.Popen({held!r}, stdin=subprocess.PIPE); time.sleep(600)"
+    holder = subprocess.Popen([sys.executable, "-c", holding])
+    try:
+        deadline = time.monotonic() + 60
+        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        holder.kill()
+        holder.wait()
+    assert gone(tmp_path / "pid")
 
 
 def test_a_program_that_takes_too_long_is_ended(do: Do, song: Path, preset: Callable[..., str], tmp_path: Path) -> None:
