@@ -132,6 +132,13 @@ class OutOfMemory(DapError):
     default_hint = "Close other programs, or choose a preset with shorter chunks."
 
 
+class SeparatorFailed(DapError):
+    """A program that a preset of the user's names did not make stems of the clip."""
+
+    code = "separator_failed"
+    default_hint = "Try its command line by hand, and compare with docs/adopt.md."
+
+
 class Diverged(DapError):
     """The computation gave values that are no numbers; nothing of them was kept."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import stat
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -23,6 +25,10 @@ from .engine.recipe import Section
 from .errors import BadPreset
 from .messages import breach
 from .verbs import table
+from .verbs.external import COMMANDS, CommandRecipe
+
+# The method of presets that run a program of the user's.
+COMMAND = "command"
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,8 @@ def offered(verb: str) -> list[dict[str, str]]:
     """What a list says of every preset that a verb can use: the usual one first, and what cannot be read left out."""
     usual = table.request(verb).model_fields["preset"].default
     first = load(usual)
-    kinds = next((some for some in (SEPARATORS, DENOISERS) if isinstance(first.recipe, some)), type(first.recipe))
+    several = ((*SEPARATORS, *COMMANDS), DENOISERS)
+    kinds = next((some for some in several if isinstance(first.recipe, some)), type(first.recipe))
     found = []
     for name in sorted(names(), key=lambda one: one != usual):
         with contextlib.suppress(BadPreset):
@@ -134,6 +141,8 @@ def read(path: Path) -> Preset[Section]:
     if isinstance(own.get("silence"), str):
         own["silence"] = _silence_of(path, own["silence"])
     about: About = _check(path, About, own)
+    if about.method == COMMAND:
+        _require_own(path)
     kind = _methods().get(about.method)
     if kind is None:
         raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(_methods())}.")
@@ -141,10 +150,29 @@ def read(path: Path) -> Preset[Section]:
     return Preset(path.stem, about, recipe)
 
 
+def _require_own(path: Path) -> None:
+    """A program is run because the user has said so, and nobody else: in a folder of the user's, in a file that nobody
+    else may write to. Raises BadPreset.
+    """
+    *own, _ = folders()
+    if path.parent not in own:
+        raise BadPreset(
+            f"{path}: method: a program is run by presets of your own folder alone.", f"Move it to {own[0]}."
+        )
+    if os.name == "posix":
+        for place in (path, path.parent):
+            about = place.stat()
+            if about.st_uid not in (os.getuid(), 0) or about.st_mode & stat.S_IWOTH:
+                raise BadPreset(
+                    f"{path}: method: others may write to {place}, and a preset that runs a program is yours alone.",
+                    f"Run: chmod o-w '{place}'",
+                )
+
+
 @cache
 def _methods() -> dict[str, type[Section]]:
     """What presets call their methods: those of the engine, and those that verbs bring themselves."""
-    return {**RECIPES, **table.recipes()}
+    return {**RECIPES, **table.recipes(), COMMAND: CommandRecipe}
 
 
 def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:

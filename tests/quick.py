@@ -11,7 +11,7 @@ from dap_bridge import assets
 
 
 def write(folder: Path) -> None:
-    """`quick`, `quick-dnp`, `quick-texture`, `quick-coseparate` and `quick-denoise` into a folder that is there."""
+    """`quick`, and by their methods `quick-dnp`, `-texture`, `-coseparate`, `-denoise` and `-adopt` into a folder."""
     table = tomllib.loads((assets.folder("presets") / "default.toml").read_text(encoding="utf-8"))
     table["title"] = "Quick"
     table["pool"] = [{**table["pool"][0], "runs": 1, "components": 6, "updates": 10}]
@@ -44,3 +44,6 @@ def write(folder: Path) -> None:
     table["vocabulary"] |= {"components": 6, "updates": 5}
     table["profile"] |= {"noise": 6, "speech": 4, "runs": 1, "learning": 5, "updates": 5}
     (folder / "quick-denoise.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
+    table = tomllib.loads((assets.folder("presets") / "adopt.toml").read_text(encoding="utf-8"))
+    table["separation"] = "quick"
+    (folder / "quick-adopt.toml").write_text(tomli_w.dumps(table), encoding="utf-8")

@@ -79,8 +79,8 @@ def test_what_methods_are_made_of_knows_none_of_them(room: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_method_knows_no_other_but_denoising_the_separation_it_is_built_on(method: str) -> None:
-    known = {method, "method"} | ({"consensus"} if method == "denoising" else set())
+def test_a_method_knows_no_other_but_the_separation_that_some_are_built_on(method: str) -> None:
+    known = {method, "method"} | ({"consensus"} if method in ("denoising", "adoption") else set())
     for path in files(f"engine/methods/{method}"):
         found = {name.split(".")[3] for name in imports(path) if name.startswith("dap_bridge.engine.methods.")}
         assert found <= known, path

@@ -23,6 +23,7 @@ TITLES = {
     "dynamics": "An optimisation as it unfolds (Fig. 11)",
     "texture": "Textures (Fig. 6)",
     "boxes": "Boxes by a simulated user",
+    "adopt": "Stems of other separators, corrected by boxes",
     "denoise": "Noisy speech (Fig. 4)",
     "watermark": "Clips that share a sound (Fig. 7)",
     "kinship": "What varies within sounds and what between them",

@@ -15,7 +15,7 @@ from ..domain import Format, Job
 from ..errors import BadRequest
 from ..jobs.folder import JobFolder
 from ..verbs import table
-from ..verbs.command import CLIPS, ONE_CLIP, SESSION
+from ..verbs.command import CLIP_ALONE, CLIPS, ONE_CLIP, SESSION, Option
 from . import clips, here, projects, sessions
 from .batch import Batch
 from .root import json_option, main, port_option, settings, workers_option
@@ -66,6 +66,10 @@ def add(verb: str) -> None:
         base = sessions.folder_for(values["session"])
         _finish_here(message(out or clips.free(base), **values), as_json, dawproject)
 
+    def of_clip_alone(out: Path | None, as_json: bool, dawproject: Path | None, **values: Any) -> None:
+        projects.require_writable(dawproject)
+        _finish_here(message(out or clips.free(clips.beside(values["clip"])), **values), as_json, dawproject)
+
     def of_clips(
         out: Path | None, as_json: bool, dawproject: Path | None, names: tuple[str, ...], recursive: bool, **values: Any
     ) -> None:
@@ -109,10 +113,17 @@ def add(verb: str) -> None:
     kind = click.Choice([form.value for form in Format])
     written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
     called = click.option("--job", help="Name for the job; left out: a new one.")
-    deep = () if SESSION in typed.options else (clips.recursive_option,)
+    alone = SESSION in typed.options or CLIP_ALONE in typed.options
+    deep = () if alone else (clips.recursive_option,)
     many = (workers_option,) if ONE_CLIP in typed.options else ()
     of_project = (projects.file_option, *([projects.track_option] if ONE_CLIP in typed.options else []))
-    done = of_session if SESSION in typed.options else of_clips if CLIPS in typed.options else of_clip
+    ways: dict[Option, Callable[..., None]] = {
+        SESSION: of_session,
+        CLIP_ALONE: of_clip_alone,
+        CLIPS: of_clips,
+        ONE_CLIP: of_clip,
+    }
+    done = next(way for worked_on, way in ways.items() if worked_on in typed.options)
     for group, run, instead, more in (
         (main, done, HERE, (*deep, beside, *of_project, *many, json_option)),
         (send, sent, ANYWHERE, (theirs, called, wait_option, port_option, json_option)),
@@ -121,7 +132,7 @@ def add(verb: str) -> None:
         options = [instead.get(option, option) for option in typed.options]
         for option in reversed((*options, written, *more)):
             command = option(command)
-        said = SESSIONS_SAID if SESSION in typed.options else CLIPS_SAID if group is main else None
+        said = SESSIONS_SAID if SESSION in typed.options else CLIPS_SAID if group is main and not alone else None
         group.command(verb, help=typed.fields.__doc__, epilog=said)(command)
 
 

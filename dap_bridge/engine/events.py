@@ -89,6 +89,25 @@ class Corrected(ChunkMasks):
 
 
 @dataclass(frozen=True)
+class Listened:
+    """What there is to learn of one chunk. learned: as of ChunkMasks."""
+
+    index: int
+    learned: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What of one chunk goes from stem to stem: before and after, (stems, rows, frames) on the front's grid, which sum
+    to one over the stems.
+    """
+
+    index: int
+    before: Tensor
+    after: Tensor
+
+
+@dataclass(frozen=True)
 class Speech:
     """The speech of one chunk. audio: (channels, frames), as long as the chunk."""
 

@@ -15,6 +15,7 @@ ASKS: dict[str, dict[str, tuple[str, ...]]] = {
         "separate": ("preset", "sources", "residual", "seed", "device", "mute", "together"),
         "denoise": ("preset", "strength", "swap", "seed", "device", "mute", "together"),
         "coseparate": ("preset", "seed", "device", "mute"),
+        "adopt": ("preset", "improve", "seed", "device", "mute"),
         "texture": ("preset", "variation", "variations", "seed", "device"),
         "refine": ("low", "high", "op", "strength", "carry"),
     },
@@ -45,6 +46,7 @@ WORDS: dict[str, dict[str, str]] = {
     "swap": {"caption": "Swap the two", "question": "The other one of the two is the speech"},
     "variation": {"caption": "Variation"},
     "variations": {"caption": "Results"},
+    "improve": {"caption": "Blend in our own answer"},
     "carry": {"caption": "Correct all of a long clip"},
 }
 

@@ -107,8 +107,12 @@ class JobRun:
 
     def reading(self) -> None:
         """Called again and again while a clip is opened: say that this is what takes so long. Raises Cancelled."""
+        self.waiting("reading")
+
+    def waiting(self, stage: str) -> None:
+        """Called again and again while nobody knows how long it will take: say what does. Raises Cancelled."""
         self.stop_if_cancelled()
-        self._control.report(Progress(stage="reading", device=self.device.name, device_reason=self.device.reason))
+        self._control.report(Progress(stage=stage, device=self.device.name, device_reason=self.device.reason))
 
     def executor(self, device: torch.device) -> Executor | None:
         """Who computes chunks in this process's place; nobody does who would have to share its GPU."""

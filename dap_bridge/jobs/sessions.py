@@ -164,8 +164,8 @@ class Sessions:
             self._session(name).unlink(missing_ok=True)
 
     def has_learned(self, session: Session) -> bool:
-        """Whether what was learned of every chunk is still there; of a denoising, its stems."""
-        if session.verb == "denoise":
+        """Whether what was learned of every chunk is still there; of what is corrected by its stems, these."""
+        if session.verb in ("denoise", "adopt"):
             return bool(session.separated) and all(Path(path).is_file() for path in session.separated)
         return bool(session.fits) and all(self._file(name).is_file() for name in (*session.fits, *session.drawn))
 

@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 WriteStems = Callable[[torch.device, list[Path]], None]
 
 
+def heard(audio: NDArray[np.float32], rate: int, front_rate: int) -> Heard:
+    """Audio (channels, frames) at `rate` as methods hear it, whose front is at another."""
+    return Heard(torch.from_numpy(front_view(audio, rate, front_rate)), torch.from_numpy(audio), rate)
+
+
 @dataclass
 class ChunkedClip:
     """Chunks are of the clip's signal alone: what is no signal is put back as the stems are written.
@@ -69,8 +74,7 @@ class ChunkedClip:
 
     def heard(self, index: int, rate: int) -> Heard:
         """A chunk as methods hear it, whose front is at `rate`."""
-        audio, own = self.read(self.chunks[index]), self.reader.rate
-        return Heard(torch.from_numpy(front_view(audio, own, rate)), torch.from_numpy(audio), own)
+        return heard(self.read(self.chunks[index]), self.reader.rate, rate)
 
     @contextmanager
     def writer(self, paths: Sequence[Path]) -> Iterator[PaddedWriter]:

@@ -60,17 +60,18 @@ class Placed(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
 
 
 # What a verb works on, by which the command line knows what else may be typed there: for ONE_CLIP many, each of them a
-# job of its own; for CLIPS folders and patterns, too; for SESSION whatever leads to a result.
+# job of its own; for CLIPS folders and patterns, too; for SESSION whatever leads to a result; CLIP_ALONE is one file.
 ONE_CLIP: Option = click.argument("clip", type=click.Path(path_type=Path))
+CLIP_ALONE: Option = click.argument("clip", type=click.Path(path_type=Path))
 CLIPS: Option = click.argument(
     "clips", metavar="CLIP CLIP [CLIP…]", type=click.Path(path_type=Path), nargs=-1, required=True
 )
 SESSION: Option = click.argument("session")
-CLIP: tuple[Option, ...] = (
-    ONE_CLIP,
+STRETCH: tuple[Option, ...] = (
     click.option("--start", type=Time(), default=0.0, help="Where in the file to begin: 3.5, 0:03.5 or 1:02:03."),
     click.option("--length", type=Time(positive=True), help="How much of it; left out: to the end."),
 )
+CLIP: tuple[Option, ...] = (ONE_CLIP, *STRETCH)
 DEVICE: Option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 COMPUTING: tuple[Option, ...] = (click.option("--seed", type=int, default=0, show_default=True), DEVICE)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .request import JobVerb
 
 # In the order of docs/protocol.md and of `dap-bridge --help`.
-VERBS = ("separate", "coseparate", "denoise", "refine", "undo", "choose", "texture")
+VERBS = ("separate", "coseparate", "denoise", "refine", "undo", "choose", "texture", "adopt")
 
 
 def request(verb: str) -> type[JobVerb]:

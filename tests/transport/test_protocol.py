@@ -9,6 +9,7 @@ import pytest
 from dap_bridge import messages
 from dap_bridge.errors import BadRequest
 from dap_bridge.transport import control, events, osc, protocol
+from dap_bridge.verbs.adopt.request import Adopt
 from dap_bridge.verbs.choose.request import Choose
 from dap_bridge.verbs.coseparate.request import Coseparate
 from dap_bridge.verbs.denoise.request import Denoise
@@ -54,6 +55,14 @@ EXAMPLES: list[messages.Message] = [
     events.ResultEvent(result="a", verb="refine", state="done", title="é", seconds=1.5, ended=1_790_000_000, kept=True),
     events.Removed(job="a"),
     events.SessionEvent(session="a", label="é", clip="/c.wav", boxes=2, stored=True, manifest="/m.json"),
+    Adopt(
+        job="a",
+        clip="/music/song.wav",
+        stem=("0:::/music/vocals.wav", "12:48000:44100:"),
+        stem_channel=("2:0:/music/band.wav",),
+        labels=("vocals",),
+        improve=True,
+    ),
     Coseparate(
         item=("0:::/a:b.wav", "7:9:48000:"),
         channel=("2:0:/l.wav", "2:1:/r.wav"),

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..recipe import MaskRecipe, Section
+from .adoption.recipe import AdoptionRecipe
 from .consensus.recipe import ConsensusRecipe
 from .coseparation.recipe import CoseparationRecipe
 from .denoising.recipe import DenoisingRecipe
@@ -18,7 +19,7 @@ from .paper.recipe import PaperRecipe
 from .texture.recipe import TextureRecipe
 
 if TYPE_CHECKING:
-    from .method import Denoiser, Separator
+    from .method import Adopter, Denoiser, Separator
 
 # By what a preset calls its method.
 RECIPES: dict[str, type[Section]] = {
@@ -28,11 +29,13 @@ RECIPES: dict[str, type[Section]] = {
     "coseparation": CoseparationRecipe,
     "denoising": DenoisingRecipe,
     "network-prior": NetworkPriorRecipe,
+    "adoption": AdoptionRecipe,
 }
 
-# Of these, those by which a clip is separated, and those that tell speech from noise.
+# Of these, those by which a clip is separated, those that tell speech from noise, and those that correct given stems.
 SEPARATORS: tuple[type[MaskRecipe], ...] = (ConsensusRecipe, PaperRecipe)
 DENOISERS: tuple[type[Section], ...] = (DenoisingRecipe, NetworkPriorRecipe)
+ADOPTERS: tuple[type[AdoptionRecipe], ...] = (AdoptionRecipe,)
 
 
 def separator(recipe: MaskRecipe) -> Separator[MaskRecipe]:
@@ -47,7 +50,14 @@ def denoiser(recipe: Section) -> Denoiser[Section]:
     return found
 
 
+def adopter(recipe: Section) -> Adopter[Section]:
+    """What corrects given stems by this recipe, which is one of ADOPTERS; loads torch."""
+    found: Adopter[Section] = _made(recipe)
+    return found
+
+
 def _made(recipe: Section) -> Any:
-    kind = type(recipe)
+    # a recipe may hold more than the method's: what a verb needs beside it
+    kind = next(kind for kind in type(recipe).__mro__ if kind in RECIPES.values())
     room = import_module(kind.__module__.removesuffix("recipe") + "method")
     return getattr(room, kind.__name__.removesuffix("Recipe"))(recipe)

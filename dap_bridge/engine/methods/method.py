@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..events import Alive, ChunkMasks, Corrected, Event, Note, Speech, Step
+from ..events import Alive, ChunkMasks, Corrected, Event, Listened, Moved, Note, Speech, Step
 from ..recipe import Front, Holding, MaskRecipe, Section, Stems
 from ..signal.boxes import ChunkBox
 from ..signal.rows import Heard
@@ -221,3 +221,56 @@ class Denoiser(ABC, Generic[R]):
     def floats(self, samples: int) -> int:
         """How many numbers it holds for so many samples of a chunk at the front's rate, beyond copies of the audio."""
         return 0
+
+
+# Chunk i of a clip, and of every stem that it was given.
+ReadStems = Callable[[int], Sequence[Heard]]
+
+
+@dataclass(frozen=True)
+class Adopter(ABC, Generic[R]):
+    """Stems that something else made: they stay as they are but for what is moved between them.
+
+    stems(i): chunk i of each of them, as `read` has it of the clip, which they sum to.
+    """
+
+    recipe: R
+
+    @property
+    @abstractmethod
+    def front(self) -> Front:
+        """What it listens to."""
+
+    @property
+    @abstractmethod
+    def moving(self) -> tuple[Stems, Holding]:
+        """How sound is moved between stems, and how boxes hold in them."""
+
+    @abstractmethod
+    def listen(
+        self, read: Read, stems: ReadStems, chunks: int, *, parts: int, seed: int, device: torch.device
+    ) -> Iterator[Step | Alive | Note | Listened]:
+        """Learn of every chunk, in order, what the others go by. parts: how many of the stems are sounds, the first
+        ones; one more may be what they leave.
+        """
+
+    @abstractmethod
+    def correct(
+        self,
+        read: Read,
+        stems: ReadStems,
+        learned: Callable[[int], Mapping[str, Tensor]],
+        chunks: int,
+        boxes: Mapping[int, Sequence[ChunkBox]],
+        *,
+        redraw: bool,
+        carry: Sequence[int],
+        device: torch.device,
+    ) -> Iterator[Step | Moved]:
+        """What boxes move around them, in the chunks of `boxes`, in order; the rest as for `Corrector.correct`. What
+        was learned of the last chunk is asked for in any case.
+        """
+
+    @abstractmethod
+    def improve(self, stems: ReadStems, learned: Callable[[int], Mapping[str, Tensor]], chunks: int) -> Iterator[Moved]:
+        """What an answer of its own, averaged with the stems, moves between them, chunk by chunk."""

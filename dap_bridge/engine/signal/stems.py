@@ -92,6 +92,29 @@ def fill_stems(parts: Tensor, rate: int, boxes: Sequence[ChunkBox], stems: Stems
     return parts + (mixture - parts.sum(0)) / len(parts)
 
 
+def move_stems(parts: Tensor, rate: int, before: Tensor, after: Tensor, front: Front, stems: Stems) -> Tensor:
+    """Stems (sources, channels, frames), whoever made them, with sound moved between them as masks change; their sum
+    stays, and so does every stem where its mask does.
+
+    before, after: (sources, rows, frames) on the front's grid, summing to one over sources. Where a mask falls from b
+    to a, its stem loses (b - a) / b of what it has there, whatever that is; what all lose is shared out to those whose
+    masks rise, by how far they do.
+    """
+    n_fft, hop = windows(rate, stems)
+    spectra = torch.stack([stft(part, n_fft, hop) for part in parts])
+    hertz, seconds = _grid(spectra[0], rate, n_fft, hop)
+    rows = rows_of(front, rate, before.shape[1], before.device)
+    have, want = (
+        interpolate_rows(interpolate(masks, seconds * (front.rate / front.hop), dim=2), rows, hertz)
+        for masks in (before, after)
+    )
+    rise = (want - have).clamp(min=0)
+    taken = spectra * ((have - want).clamp(min=0) / have.clamp(min=FAINT)).clamp(max=1)[:, None]
+    given = (rise / rise.sum(0).clamp(min=FAINT))[:, None] * taken.sum(0)
+    moved = torch.stack([istft(change, n_fft, hop, parts.shape[-1]) for change in given - taken])
+    return parts + moved - moved.mean(0)
+
+
 def windows(rate: int, stems: Stems) -> tuple[int, int]:
     """Length of the windows that stems are drawn in, and from one to the next: samples."""
     n_fft = 2 ** max(4, (round(stems.window_s * rate) - 1).bit_length())

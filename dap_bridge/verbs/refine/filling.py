@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ... import presets
+from ...audio.files import ClipReader
 from ...audio.plan import plan
 from ...audio.silence import original
 from ...audio.stems import StemWriter
@@ -36,16 +37,10 @@ def fill(run: JobRun, results: Path, places: Sequence[Session], boxes: tuple[Box
     filling = denoiser(preset.recipe).filling
     if filling is None:
         raise BadPreset(f"What the preset {preset.name!r} makes cannot be corrected.", "Denoise with another preset.")
-    session = next(filter(_as_written, places), None)
-    if session is None:
-        hint = "Denoise the clip again."
-        raise UnknownSession(f"The stems of {places[0].id} are gone, or somebody has changed them since.", hint)
+    session = as_written(places, "Denoise the clip again.")
     with JobClipReader(ClipRef.from_request(session.request), run) as reader:
         clip = ChunkedClip(run, reader, preset, len(session.separated), run.format(session.request))
-        boxes = (*boxes, *spans_of(run.job.request, reader.frames / reader.rate, reader.rate, clip.sources))
-        if len(boxes) > MAX_BOXES:
-            raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
-        require_inside(boxes, reader, clip.sources)
+        boxes = all_boxes(run, boxes, reader, clip.sources)
         label = run.job.request["label"] or session.label
         stems = named(run, label, clip.form, session.titles)
         filled = Filling(clip, [Path(path) for path in session.separated], boxes, *filling)
@@ -94,6 +89,25 @@ class Filling:
                     parts = fill_stems(stems, rate, inside, self._stems, self._holding).cpu().numpy()
                 writer.write(chunk, parts, following)
         clip.run.notes += writer.warnings
+
+
+def as_written(places: Sequence[Session], again: str) -> Session:
+    """The session in the place where its stems are as they were written; again: how to make them anew where they are in
+    none. Raises UnknownSession.
+    """
+    found = next(filter(_as_written, places), None)
+    if found is None:
+        raise UnknownSession(f"The stems of {places[0].id} are gone, or somebody has changed them since.", again)
+    return found
+
+
+def all_boxes(run: JobRun, boxes: tuple[Box, ...], reader: ClipReader, sources: int) -> tuple[Box, ...]:
+    """These boxes, and the request's spans. Raises BadRequest where they are too many, or outside the clip."""
+    boxes = (*boxes, *spans_of(run.job.request, reader.frames / reader.rate, reader.rate, sources))
+    if len(boxes) > MAX_BOXES:
+        raise BadRequest(f"A session holds {MAX_BOXES} boxes at most; these would be {len(boxes)}.")
+    require_inside(boxes, reader, sources)
+    return boxes
 
 
 def _as_written(session: Session) -> bool:

@@ -1,6 +1,7 @@
 """What `refine` does: a separation corrected by a user's boxes, from what was learned or, without that, the clip.
 
-A denoising has nothing but its stems, and is corrected by these: `filling.py`.
+A denoising has nothing but its stems, and is corrected by these: `filling.py`; so are stems that something else made,
+and beyond the boxes: `adopted.py`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..separate.job import fingerprint
 from ..separate.known import boxes as spans_of
 from ..separate.known import inputs
 from ..separate.masked import MaskedClip, SeparationPreset, titled
+from .adopted import correct_adopted
 from .correction import Correction
 from .filling import fill
 from .places import find, open_clip, require_inside
@@ -51,9 +53,11 @@ def correct(
     redraw: by the decoders, too. carry: also to chunks without boxes. alternative: another one of its answers, as it
     is; None: the session's. Raises BadPreset where no box can correct it.
     """
-    if places[0].verb == "denoise":
+    if places[0].verb != "separate":
         if alternative is not None:
             raise BadRequest(f"{places[0].id} has one answer only.", "Correct it by boxes.")
+        if places[0].verb == "adopt":
+            return correct_adopted(run, results, places, boxes, redraw=redraw, carry=carry)
         return fill(run, results, places, boxes)
     preset: SeparationPreset = presets.load_one_of(places[0].request["preset"], *SEPARATORS)
     corrector = separator(preset.recipe).corrector

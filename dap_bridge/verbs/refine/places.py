@@ -7,9 +7,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from ... import presets
 from ...audio.files import ClipReader
 from ...domain import JOB_NAME, Box, ClipRef, Format, Manifest
-from ...errors import BadClip, BadRequest, ClipUnreadable, DapError, UnknownSession
+from ...engine.methods import ADOPTERS
+from ...errors import BadClip, BadPreset, BadRequest, ClipUnreadable, DapError, UnknownSession
 from ...jobs import results
 from ...jobs.results import NoResultError
 from ...jobs.run import JobRun
@@ -22,7 +24,7 @@ from ..separate.masked import SeparationPreset
 # By which way to its clip a manifest is believed first: its folder may have been moved with all that belongs to it.
 PLACES: tuple[results.By, ...] = ("relative", "path")
 # Whose results are sessions.
-CORRECTED = ("separate", "denoise", "refine", "undo", "choose")
+CORRECTED = ("separate", "adopt", "denoise", "refine", "undo", "choose")
 
 
 def find(name: str, clip: str | None, sessions: Sessions | None) -> list[Session]:
@@ -82,8 +84,8 @@ def _is_of(known: Session, stated: Session) -> bool:
 def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) -> Session:
     """What a manifest alone says of its session: all but what was learned."""
     sources = sum(stem.role == "source" for stem in manifest.stems)
-    if not sources:
-        return _of_denoising(path, manifest, clip)
+    if not sources or _is_adopted(manifest):
+        return _of_stems(path, manifest, clip)
     made = {"sources": sources, "preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
     request = clip.as_request() | made | {"residual": sources < len(manifest.stems)}
     request |= as_request(results.examples(path, manifest, by))
@@ -104,17 +106,29 @@ def _of_manifest(path: Path, manifest: Manifest, clip: ClipRef, by: results.By) 
     )
 
 
-def _of_denoising(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
-    """The same of a denoising, whose stems are all that was learned. Raises UnknownSession of what corrects one."""
-    if manifest.verb != "denoise":
-        raise UnknownSession(f"{path} corrects a denoising that is not known here.", "Correct that one anew.")
+def _is_adopted(manifest: Manifest) -> bool:
+    """Whether its stems, or those that it corrects, were made by something else."""
+    with contextlib.suppress(BadPreset):
+        return isinstance(presets.load(manifest.preset).recipe, ADOPTERS)
+    return False
+
+
+def _of_stems(path: Path, manifest: Manifest, clip: ClipRef) -> Session:
+    """The same of a denoising, or of stems that something else made: they are all that is needed. Raises UnknownSession
+    of what corrects one.
+    """
+    if manifest.parent is not None:
+        raise UnknownSession(f"{path} corrects a result that is not known here.", "Correct that one anew.")
     if manifest.correctable is False:
         raise UnknownSession(f"The stems of {path} are not all that there was: no box can correct them.")
     written = {str(stem): stamp(stem) for stem in results.stems(path, manifest) if stem.is_file()}
     request = clip.as_request() | {"preset": manifest.preset, "seed": manifest.seed, "format": Format(manifest.format)}
     label = manifest.stems[0].name.rpartition(" - ")[0] or manifest.stems[0].name
     separated = written if len(written) == len(manifest.stems) else {}
-    return Session(manifest.session, request, "", label, str(path), separated=separated, verb="denoise")
+    adopted = manifest.verb != "denoise"
+    titles = {stem.index: stem.name for stem in manifest.stems} if adopted else {}
+    verb = "adopt" if adopted else "denoise"
+    return Session(manifest.session, request, "", label, str(path), separated=separated, titles=titles, verb=verb)
 
 
 def open_clip(

@@ -27,7 +27,9 @@ from ...jobs import learned
 from ...jobs.results import folder
 from ...jobs.run import JobRun
 from ...jobs.sessions import Session, Sessions, stamp
+from ..external import COMMANDS
 from ..reader import JobClipReader
+from .elsewhere import separate_elsewhere
 from .known import boxes, examples, inputs
 from .masked import MaskedClip, SeparationPreset
 
@@ -35,6 +37,8 @@ from .masked import MaskedClip, SeparationPreset
 def separate(run: JobRun, results: Path) -> Path:
     """Returns the path of the manifest."""
     request = run.job.request
+    if isinstance(presets.load(request["preset"]).recipe, COMMANDS):
+        return separate_elsewhere(run, results, presets.load_one_of(request["preset"], *COMMANDS))
     preset: SeparationPreset = presets.load_one_of(request["preset"], *SEPARATORS)
     with JobClipReader(ClipRef.from_request(request), run) as reader:
         residual = bool(request.get("residual"))

@@ -51,5 +51,6 @@ const DONE = {
   refine: "corrected",
   undo: "a box taken back",
   choose: "an alternative, drawn in full",
+  adopt: "stems adopted",
 };
 export const wordsOf = (verb) => VERBS[verb]?.title ?? DONE[verb] ?? verb;

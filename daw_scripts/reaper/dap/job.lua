@@ -15,7 +15,7 @@ Job.__index = Job
 -- Between two polls of what the daemon says.
 local POLL_S = 0.25
 -- The verb whose results are corrected by the audio that they were made of. The daemon removes what nobody worked on for long.
-local CORRECTABLE = { separate = true, denoise = true }
+local CORRECTABLE = { separate = true, denoise = true, adopt = true }
 -- After so much silence the daemon is asked; after so much more it is said to be away.
 local ASK_S, AWAY_S = 3, 6
 

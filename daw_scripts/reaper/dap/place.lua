@@ -8,7 +8,9 @@ local place = {}
 local EVERYTHING = -1
 -- How results come into the project, by the name that an order gives. Each has build(project, order, made, ground), to be called
 -- inside an undo block; and may have prepare(project, order), which finds the ground and says why there is none.
-local IMPORTS = { stems = require("dap.stems"), takes = require("dap.takes"), sounds = require("dap.sounds") }
+local IMPORTS = {
+  stems = require("dap.stems"), adopted = require("dap.adopted"), takes = require("dap.takes"), sounds = require("dap.sounds"),
+}
 
 -- What a manifest says, its stems with their media; nil and a sentence where one cannot be read. Changes nothing.
 function place.open(manifest)

@@ -10,6 +10,7 @@ ASKS = {
         "separate": ["preset", "sources", "residual", "seed", "device", "mute", "together"],
         "denoise": ["preset", "strength", "swap", "seed", "device", "mute", "together"],
         "coseparate": ["preset", "seed", "device", "mute"],
+        "adopt": ["preset", "improve", "seed", "device", "mute"],
         "texture": ["preset", "variation", "variations", "seed", "device"],
         "refine": ["low", "high", "op", "strength", "carry"],
     },
@@ -97,6 +98,32 @@ FIELDS = {
             "default": "coseparate",
             "caption": "Preset",
             "question": "Preset (see `dap-bridge presets`)",
+        },
+        "seed": {
+            "type": "integer",
+            "low": 0,
+            "high": 2147483647,
+            "default": 0,
+            "caption": "Seed",
+        },
+        "device": {
+            "type": "string",
+            "one_of": ["auto", "cpu", "cuda"],
+            "default": "auto",
+            "caption": "Device",
+        },
+    },
+    "adopt": {
+        "preset": {
+            "type": "string",
+            "default": "adopt",
+            "caption": "Preset",
+            "question": "Preset (see `dap-bridge presets`)",
+        },
+        "improve": {
+            "type": "boolean",
+            "default": False,
+            "caption": "Blend in our own answer",
         },
         "seed": {
             "type": "integer",
