@@ -28,6 +28,7 @@ RECORDINGS = Path(__file__).resolve().parent / "recordings"
 TOGETHER = ("tests/hosts/ardour", "tests/hosts/audacity", "tests/web")
 # What takes longest is begun with, the longest first: no process has work at the end while others have none.
 LONGEST = (
+    "tests/cluster/test_cluster.py",
     "tests/hosts/ardour",
     "tests/web",
     "tests/hosts/audacity",
@@ -37,6 +38,7 @@ LONGEST = (
     "tests/engine/test_paper.py",
     "tests/jobs/test_silence.py",
     "tests/test_cli.py",
+    "tests/cluster/test_trouble.py",
     "tests/jobs/test_texture.py",
     "tests/jobs/test_worker.py",
     "tests/test_strangers.py",

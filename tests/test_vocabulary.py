@@ -46,7 +46,10 @@ MAY: dict[str, dict[str, str]] = {
         r"question mark|\(MARK\)|\.mark\b|dap-(write-)?mark": "signs and files",
     },
     "refinement": {r"\bRefinement\b|[.\[\"`]refinement\b|\brefinement[:=]": "a key of presets"},
-    "task": {r"asyncio\.\w*[Tt]ask|self\._task|bars\.add_task|BackgroundTask": "asyncio's, rich's, and starlette's"},
+    "task": {
+        r"Dask task|get_current_task|state\.tasks|cpus-per-task": "Dask's, and Slurm's",
+        r"asyncio\.\w*[Tt]ask|self\._task|bars\.add_task|BackgroundTask": "asyncio's, rich's, and starlette's",
+    },
 }
 
 

@@ -33,7 +33,7 @@ class Address:
 
     @classmethod
     def of(cls, url: str, settings: Settings) -> Address:
-        """Raises BadSettings where it is not to be used: whoever may send tasks runs code, so that everybody on a
+        """Raises BadSettings where it is not to be used: whoever is let in runs code, so that everybody on a
         network has to prove who he is.
         """
         parts = urlsplit(url)

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Between two looks at who is there.
-LOOK_S = 1.0
+# Between two polls for who is there.
+POLL_S = 1.0
 # For the scheduler to answer; for a process to, that should.
 CONNECT_S, ANSWER_S = 10.0, 10.0
 # A process that has said nothing for so long is asked whether it lives.
@@ -80,7 +80,7 @@ class Cluster:
 
     def __init__(self, where: Where, called: str, settings: Settings, run: str, probe: str) -> None:
         self.called, self.settings = called, settings
-        self.trouble: DapError = WorkersUnreachable(f"{called} is being looked for.")
+        self.trouble: DapError = WorkersUnreachable(f"{called} is being searched for.")
         self._where, self._run, self._probe = where, run, probe
         self._client: Client | None = None
         self._free: asyncio.Queue[Remote] = asyncio.Queue()
@@ -131,7 +131,7 @@ class Cluster:
         """Come back when the cluster has had no process for this daemon for a while."""
         self._keep()
         while self._away_s < (INTRODUCED_S if self._remotes else AWAY_S):
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
 
     async def call(self, remote: Remote, function: Callable[..., Any], *arguments: Any) -> Any:
         """What the function answers over there, at once, whatever else is done there.
@@ -149,8 +149,8 @@ class Cluster:
         except Exception as error:  # of networks, of Dask, of what lies between
             raise Lost(_words(error)) from error
 
-    async def task(self, remote: Remote, token: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """What the function answers over there, done as a task: when it is its turn; given up where nobody waits.
+    async def submit(self, remote: Remote, token: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function answers over there, when it is its turn; given up where nobody waits.
 
         Raises DapError where it did, and Lost.
         """
@@ -188,9 +188,9 @@ class Cluster:
 
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background."""
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        begun = asyncio.create_task(work)
+        self._background.add(begun)
+        begun.add_done_callback(self._background.discard)
 
     async def _forgotten(self, remote: Remote, token: str) -> None:
         from . import station
@@ -233,14 +233,14 @@ class Cluster:
         except Lost as error:
             log.warning("%s of %s was lost: %s", address, self.called, error)
             if self._remotes.pop(address, None) is remote:
-                self._meet(address, LOOK_S)
+                self._meet(address, POLL_S)
 
     async def _introduction(self, remote: Remote) -> Introduction:
         from . import station
         from .identity import Identity
 
         here = await asyncio.to_thread(Identity.here)
-        asking = asyncio.ensure_future(self.task(remote, secrets.token_hex(8), station.introduce, here, self.doing))
+        asking = asyncio.ensure_future(self.submit(remote, secrets.token_hex(8), station.introduce, here, self.doing))
         gone = asyncio.ensure_future(remote.gone.wait())
         try:
             await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -257,14 +257,14 @@ class Cluster:
             self._keeping = asyncio.create_task(self._kept())
 
     async def _kept(self) -> None:
-        """Look for the scheduler, and who is there, for ever."""
+        """Find the scheduler, and who is there, again and again."""
         while True:
             try:
                 async with self._connected() as client:
                     self._client = client
                     while client.status == "running":
                         self._see(set(await asyncio.wait_for(client.nthreads(), CONNECT_S)))
-                        await self._look()
+                        await self._pause()
                     raise OSError("The connection was lost.")
             except DapError as error:
                 self._trouble(error)
@@ -273,11 +273,11 @@ class Cluster:
             finally:
                 self._client = None
                 self._see(set())
-            await self._look()
+            await self._pause()
 
-    async def _look(self) -> None:
-        await asyncio.sleep(LOOK_S)
-        self._away_s = 0.0 if any(remote.name for remote in self._remotes.values()) else self._away_s + LOOK_S
+    async def _pause(self) -> None:
+        await asyncio.sleep(POLL_S)
+        self._away_s = 0.0 if any(remote.name for remote in self._remotes.values()) else self._away_s + POLL_S
 
     def _trouble(self, error: DapError) -> None:
         if error.message != self.trouble.message:

@@ -94,14 +94,14 @@ class Errand:
             tuple(sent),
         )
         with cluster.hearing(self._token, self._hear):
-            task = asyncio.ensure_future(cluster.task(self._remote, self._token, station.run, order))
+            answer = asyncio.ensure_future(cluster.submit(self._remote, self._token, station.run, order))
             try:
-                while not (await asyncio.wait({task}, timeout=QUIET_S))[0]:
+                while not (await asyncio.wait({answer}, timeout=QUIET_S))[0]:
                     await self._cluster.call(self._remote, station.ping)
                     self._tell(None)
-                return await _asked(task)
+                return await _asked(answer)
             finally:
-                task.cancel()
+                answer.cancel()
 
     async def _published(self, letter: station.Letter, manifest: Manifest) -> Path:
         """Fetch what was made, and publish it."""
@@ -188,10 +188,10 @@ def _next(reading: object, path: str) -> tuple[int, bytes] | None:
 
 async def _unbroken(work: Callable[[], Answer]) -> Answer:
     """What is done in a thread, and waited for by whoever is told meanwhile that he need not."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
+    answer = asyncio.ensure_future(asyncio.to_thread(work))
     while True:
         try:
-            return await asyncio.shield(task)
+            return await asyncio.shield(answer)
         except asyncio.CancelledError:
-            if task.cancelled():
+            if answer.cancelled():
                 raise

@@ -39,9 +39,9 @@ async def _serve(where: Address, name: str | None, gpu: bool, once: bool) -> Non
         try:
             await _work(where, name, gpu, end)
             said = ""
-        except (DapError, OSError) as error:
+        except (DapError, OSError, RuntimeError) as error:  # the last of Dask's, whose start was in vain
             trouble = error if isinstance(error, DapError) else WorkersUnreachable(f"{where.url} is gone: {error}.")
-            if once or not isinstance(error, OSError | WorkersUnreachable) or isinstance(error.__cause__, SSLError):
+            if once or not isinstance(trouble, WorkersUnreachable) or isinstance(error.__cause__, SSLError):
                 raise trouble from error
             if trouble.message != said:
                 log.warning("%s (%s) It is tried again and again.", trouble.message, trouble.code)

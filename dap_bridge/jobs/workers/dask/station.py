@@ -1,8 +1,8 @@
 """Over there: what a process of the cluster does for a daemon elsewhere.
 
 It has a folder for what is sent, and a local worker, whose process does the jobs, stays warm between them, and is ended
-and begun anew as on the daemon's machine: by the same `Watch`. A job is a Dask task that looks after that. Dask itself
-ends no task that runs: this one sees that it is not wanted any more, by whoever it was, and then ends the job.
+and begun anew as on the daemon's machine: by the same `Watch`. A job is a Dask task that has an eye on that. Dask
+itself ends none that runs: ours sees that it is not wanted any more, by whoever it was, and then ends the job.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from .parcel import Packed
 
 log = logging.getLogger(__name__)
 
-# Between two looks whether the job is still wanted, and two reports of how it goes.
-LOOK_S, REPORT_S = 0.1, 0.5
+# Between two polls whether the job is still wanted, and two reports of how it goes.
+POLL_S, REPORT_S = 0.1, 0.5
 # What nobody has fetched for so long is removed.
 FORGOTTEN_S = 3600.0
 # In a parcel's folder: what was sent, and the job's own.
@@ -106,7 +106,7 @@ def introduce(identity: Identity, doing: Doing) -> Introduction:
     """Who this is, ready for a job."""
     worker = get_worker()
     try:
-        _require_fit(identity, worker)
+        _require_able(identity, worker)
         local = _local(doing)
         asyncio.run(local.warm())
     except DapError as refusal:
@@ -142,7 +142,7 @@ def forget(token: str) -> None:
 def run(order: Order) -> Letter:
     """Do a job; what it made is to be fetched. Raises WorkerRefused, OutputUnwritable."""
     worker = get_worker()
-    _require_fit(order.identity, worker)
+    _require_able(order.identity, worker)
     _tidy()
     folder = _folder() / order.token
     places = {one.path: str(folder / SENT / one.place) for one in order.sent}
@@ -165,7 +165,7 @@ async def _watched(order: Order, job: Job, local: LocalWorker, place: JobFolder,
     await local.warm()
     watch = Watch(job, local, place, lambda _, standing: latest.append(standing), order.limits)
     outcome = asyncio.ensure_future(watch.outcome(1))
-    while not (await asyncio.wait({outcome}, timeout=LOOK_S))[0]:
+    while not (await asyncio.wait({outcome}, timeout=POLL_S))[0]:
         standing, now = latest[-1], time.monotonic()
         del latest[:-1]
         if isinstance(standing, Progress) and standing != told and now >= told_at + REPORT_S:
@@ -180,14 +180,14 @@ async def _watched(order: Order, job: Job, local: LocalWorker, place: JobFolder,
 
 
 def _is_wanted(worker: Worker, key: Any) -> bool:
-    """Whether the task has still to be done: its asker has not cancelled it, or gone, nor the scheduler."""
-    task = worker.state.tasks.get(key)
-    return worker.status in (Status.running, Status.paused) and task is not None and task.state == "executing"
+    """Whether what runs has still to be done: its asker has not cancelled it, or gone, nor the scheduler."""
+    running = worker.state.tasks.get(key)
+    return worker.status in (Status.running, Status.paused) and running is not None and running.state == "executing"
 
 
-def _require_fit(identity: Identity, worker: Worker) -> None:
+def _require_able(identity: Identity, worker: Worker) -> None:
     if worker.state.nthreads != 1:
-        raise WorkerRefused("It does several tasks at once.", "Start it with `dap-bridge worker`, or --nthreads 1.")
+        raise WorkerRefused("It does several things at once.", "Start it with `dap-bridge worker`, or --nthreads 1.")
     if multiprocessing.current_process().daemon:
         raise WorkerRefused(
             "It may start no process, as it was started.",
