@@ -19,7 +19,7 @@ from ...jobs import learned
 from ...jobs.sessions import Sessions
 from ..chunked import ChunkedClip, heard
 
-Follow = Callable[[Iterable[Step | Note | Listened]], Iterator[Listened]]
+Follow = Callable[[Iterable[Step | Alive | Note | Listened]], Iterator[Listened]]
 
 
 @dataclass
