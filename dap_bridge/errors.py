@@ -19,6 +19,12 @@ class DapError(Exception):
         self.message = message
         self.hint = self.default_hint if hint is None else hint
 
+    @classmethod
+    def of(cls, code: str, message: str, hint: str) -> DapError:
+        """The error that `as_dict` told of."""
+        kinds = {kind.code: kind for kind in cls.__subclasses__()}
+        return kinds.get(code, cls)(message, hint)
+
     def as_dict(self) -> dict[str, str]:
         return {"code": self.code, "message": self.message, "hint": self.hint}
 

@@ -18,7 +18,7 @@ from ..verbs import table
 from ..verbs.command import CLIPS, ONE_CLIP, SESSION
 from . import clips, here, projects, sessions
 from .batch import Batch
-from .root import json_option, main, port_option, settings
+from .root import json_option, main, port_option, settings, workers_option
 
 if TYPE_CHECKING:
     from ..transport.client import Client
@@ -80,15 +80,18 @@ def add(verb: str) -> None:
         track: str | None,
         names: tuple[str, ...],
         recursive: bool,
+        workers: str | None,
         **values: Any,
     ) -> None:
+        chosen = settings(workers=workers)
         found, several = clips.find(names, recursive)
         if projects.is_project(found):
             projects.separate(found[0], track, out, dawproject, as_json, lambda **more: _do(message(**(values | more))))
             return
         projects.require_writable(dawproject, several, track)
         if several:
-            batch = Batch(verb, repr(values), out and out.absolute(), lambda clip: message(None, clip=clip, **values))
+            place = out and out.absolute()
+            batch = Batch(verb, repr(values), place, lambda clip: message(None, clip=clip, **values), chosen)
             batch.run(list(dict.fromkeys(found)), as_json)
         else:
             asked = message(out or clips.free(clips.beside(found[0])), clip=found[0], **values)
@@ -105,10 +108,11 @@ def add(verb: str) -> None:
     written = click.option("--format", type=kind, help="Of the results; left out: the setting `format`, float32.")
     called = click.option("--job", help="Name for the job; left out: a new one.")
     deep = () if SESSION in typed.options else (clips.recursive_option,)
+    many = (workers_option,) if ONE_CLIP in typed.options else ()
     of_project = (projects.file_option, *([projects.track_option] if ONE_CLIP in typed.options else []))
     done = of_session if SESSION in typed.options else of_clips if CLIPS in typed.options else of_clip
     for group, run, instead, more in (
-        (main, done, HERE, (*deep, beside, *of_project, json_option)),
+        (main, done, HERE, (*deep, beside, *of_project, *many, json_option)),
         (send, sent, ANYWHERE, (theirs, called, wait_option, port_option, json_option)),
     ):
         command: Callable[..., Any] = run

@@ -213,5 +213,4 @@ def _progress(event: events.Progressed) -> Progress:
 
 def as_error(event: events.Failed) -> DapError:
     """The error as it was raised over there."""
-    kinds = {kind.code: kind for kind in DapError.__subclasses__()}
-    return kinds.get(event.code, DapError)(event.message, event.hint)
+    return DapError.of(event.code, event.message, event.hint)

@@ -18,18 +18,21 @@ NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
 ANY_NOTE = "worker*.json"
 
 
-def made(workers: str, settings: Settings, run: str = RUN, probe: str = PROBE) -> list[Worker]:
+def made(
+    workers: str, settings: Settings, run: str = RUN, probe: str = PROBE, *, notes: Path | None = None
+) -> list[Worker]:
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
-    run, probe: see `LocalWorker`.
+    run, probe: see `LocalWorker`. notes: the folder to remember processes in; left out: the data folder, a daemon's.
     """
+    notes = notes or settings.data
     local = partial(LocalWorker, settings.device, settings.data, run=run, probe=probe, stall_s=settings.stall_s)
     count = int(workers)
     batch = [
-        local(note=settings.data / _note(number), executor=partial(process.pool, share=Share(number, count)))
+        local(note=notes / _note(number), executor=partial(process.pool, share=Share(number, count)))
         for number in range(1, count + 1)
     ]
-    return [*batch, local(note=settings.data / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)]
+    return [*batch, local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)]
 
 
 def end_predecessors(data: Path) -> None:
