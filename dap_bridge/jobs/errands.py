@@ -65,7 +65,9 @@ class Errands:
             await self._queue.stop()
         self._ending = True
         for name in self._awaited:
-            self._queue.cancel(name)
+            job, ended = self._queue.cancel(name)
+            if ended:
+                self._hear(job, None)
 
     async def close(self) -> None:
         await self._queue.stop()
