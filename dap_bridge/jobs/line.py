@@ -32,14 +32,15 @@ class Line:
         return next(ready, None)
 
     def waiting(
-        self, in_the_way: Mapping[Lane, Job | None], left: Mapping[str, float | None]
+        self, in_the_way: Mapping[Lane, Job | None], left: Mapping[str, float | None], limit: int = -1
     ) -> Iterator[tuple[Job, Waiting]]:
         """Every queued job, in order, and where it stands. Raises StoreUnavailable.
 
-        in_the_way: what has to end for the first of each lane to begin; left: seconds left of what runs, by its name.
+        in_the_way: what has to end for the first of each lane to begin; left: seconds left of what runs, by its name;
+        limit: of queued and running jobs, so many at most are looked at.
         """
         places = dict.fromkeys(Lane, 0)
-        for job, maker in self._queued():
+        for job, maker in self._queued(limit):
             lane = table.lane(job.verb)
             places[lane] += 1
             behind = maker or in_the_way[lane]
@@ -49,10 +50,10 @@ class Line:
                 seconds = left.get(behind.id) if maker or places[lane] == 1 else None
                 yield job, Waiting(places[lane], behind.id, behind.verb, seconds)
 
-    def _queued(self) -> Iterator[tuple[Job, Job | None]]:
+    def _queued(self, limit: int = -1) -> Iterator[tuple[Job, Job | None]]:
         """Every queued job, in order, and the one before it whose result it corrects, where that has not ended."""
         makers: dict[Any, Job] = {}
-        for job in self._store.active():
+        for job in self._store.active(limit):
             if job.state is State.QUEUED:
                 yield job, makers.get(job.request.get("session"))
             makers |= dict.fromkeys(_names(job), job)

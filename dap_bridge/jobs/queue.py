@@ -35,6 +35,8 @@ RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
 TIDY_S = 3600.0
 # Between two looks at what waits, and of each lane's first so many are told where their place changes; of others, once.
 LINE_S, MOST_TOLD = 1.0, 16
+# A look goes no further, and tells no more for the first time: behind them there may be a hundred thousand.
+LOOKED_AT, FIRST_TOLD = 1000, 50
 # A worker of the interactive lane is kept for so long after it was wanted, or a correction was to be expected.
 KEPT_S = 600.0
 # One that cannot be had is tried again after so long; the others do its jobs.
@@ -270,7 +272,9 @@ class JobQueue:
         while True:
             await asyncio.sleep(LINE_S)
             try:
-                line = list(self._waiting())
+                line = list(self._waiting(LOOKED_AT))
+                new = [job.id for job, _ in line if job.id not in told]
+                line = [(job, waiting) for job, waiting in line if job.id not in new[FIRST_TOLD:]]
                 for job, waiting in line:
                     if job.id not in told or (waiting.place <= MOST_TOLD and waiting != told[job.id]):
                         self._announce(job, waiting)
@@ -280,11 +284,11 @@ class JobQueue:
             except Exception:
                 log.exception("what waits could not be told where it stands")
 
-    def _waiting(self) -> Iterator[tuple[Job, Waiting]]:
+    def _waiting(self, limit: int = -1) -> Iterator[tuple[Job, Waiting]]:
         if not self._watches:
             return iter(())
         left = {name: watch.seconds_left for name, watch in self._watches.items()}
-        return self._line.waiting({lane: self._in_the_way(lane) for lane in Lane}, left)
+        return self._line.waiting({lane: self._in_the_way(lane) for lane in Lane}, left, limit)
 
     def _in_the_way(self, lane: Lane) -> Job | None:
         """Of the jobs that run in the workers of a lane the one that ends first; None where one is about to be free."""
