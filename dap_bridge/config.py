@@ -27,6 +27,7 @@ WORKERS = r"^(?:[1-9][0-9]{0,2}|dask:local:[1-9][0-9]{0,2}|dask:(?:tcp|tls)://[^
 _DAMAGE = (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError)
 
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+File = Folder
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -76,6 +77,11 @@ class Settings(BaseSettings):
             "and GPUs; `dask:tls://HOST:PORT`, those of a cluster; `dask:local:2`, such a one on this machine.",
         ),
     ] = "1"
+    workers_tls_ca: Annotated[
+        File | None, Field(description="Of a cluster: the certificate, in PEM, of whoever signed all others.")
+    ] = None
+    workers_tls_cert: Annotated[File | None, Field(description="This machine's certificate, in PEM.")] = None
+    workers_tls_key: Annotated[File | None, Field(description="The key of that, in PEM.")] = None
     interactive: Annotated[
         bool,
         Field(

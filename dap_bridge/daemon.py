@@ -16,7 +16,7 @@ from typing import Any
 
 from . import __version__, atomic, console, logs, private
 from .config import Settings
-from .domain import Job, Lane, Progress, Standing, State, Waiting
+from .domain import Job, Progress, Standing, State, Waiting
 from .errors import BadSettings, DapError, StoreUnavailable, UnknownJob, UnknownSession
 from .jobs.lock import FolderLock
 from .jobs.queue import JobQueue
@@ -119,9 +119,10 @@ class Daemon:
         locks = [self._lock(settings.data), self._lock(settings.spool)]
         store = Store(settings.data / "jobs.sqlite")
         self._cleanup.callback(store.close)
+        kinds.end_predecessors(settings.data)
         self._queue = JobQueue(
             store,
-            self._serving(),
+            self._workers,
             settings.data / "jobs",
             self._announce,
             self._forget,
@@ -152,11 +153,6 @@ class Daemon:
         if settings.open_osc:
             log.warning("open_osc is set: any user of this machine may have this user's files read over OSC")
         log.info("listening on OSC port %d, TCP port %d and in %s", self._osc.port, self._http.port, settings.spool)
-
-    def _serving(self) -> list[Worker]:
-        """The workers that the settings let serve; what a killed daemon left of any ends."""
-        kinds.end_predecessors(self._settings.data)
-        return [one for one in self._workers if self._settings.interactive or one.lane is not Lane.INTERACTIVE]
 
     def _lock(self, folder: Path) -> FolderLock:
         lock = FolderLock(folder)

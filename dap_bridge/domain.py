@@ -191,7 +191,8 @@ class Job:
     """A request and what became of it. `request` is what the protocol validated, as plain JSON values.
 
     stems: those that the manifest tells of, each as `Stem.as_text`; about: what a list of results says of them, see
-    `results.Told`. title: what a person has called the result.
+    `results.Told`. title: what a person has called the result. notes: what its manifest is to tell of the way there,
+    beside what comes up in the making.
     """
 
     id: str
@@ -205,6 +206,7 @@ class Job:
     stems: tuple[str, ...] = ()
     about: dict[str, Any] = field(default_factory=dict)
     title: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _means(text: str, **options: Any) -> Any:

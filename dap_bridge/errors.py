@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping
 
 
 class DapError(Exception):
@@ -18,12 +19,6 @@ class DapError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = self.default_hint if hint is None else hint
-
-    @classmethod
-    def of(cls, code: str, message: str, hint: str) -> DapError:
-        """The error that `as_dict` told of."""
-        kinds = {kind.code: kind for kind in cls.__subclasses__()}
-        return kinds.get(code, cls)(message, hint)
 
     def as_dict(self) -> dict[str, str]:
         return {"code": self.code, "message": self.message, "hint": self.hint}
@@ -158,6 +153,20 @@ class WorkerStuck(DapError):
     default_hint = "See that the clip's drive and the GPU answer, and send the job again; `stall_s` sets the limit."
 
 
+class WorkersUnreachable(DapError):
+    """The cluster of the setting `workers` does not answer, does not let this machine in, or has no worker for it."""
+
+    code = "workers_unreachable"
+    default_hint = "See that its scheduler and workers run, and the certificates (docs/cluster.md)."
+
+
+class WorkerRefused(DapError):
+    """A worker of the cluster is given no jobs: it would compute something else than this machine, or cannot."""
+
+    code = "worker_refused"
+    default_hint = "docs/cluster.md says how a worker is started."
+
+
 class StoreUnavailable(DapError):
     """The table of jobs cannot be read or written for now (locked by another program, disk full)."""
 
@@ -226,6 +235,12 @@ class HostRefused(DapError):
 
     code = "host_refused"
     default_hint = "Import the stems by hand."
+
+
+def restored(said: Mapping[str, str]) -> DapError:
+    """The error that said so of itself by `as_dict`."""
+    kinds = {kind.code: kind for kind in DapError.__subclasses__()}
+    return kinds.get(said["code"], DapError)(said["message"], said["hint"])
 
 
 class Cancelled(Exception):

@@ -7,6 +7,7 @@ its `silence` it may name another that has such a table, too.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tomllib
 from dataclasses import dataclass, fields
 from functools import cache
@@ -79,6 +80,11 @@ def folders() -> list[Path]:
 
 def names() -> list[str]:
     return sorted({path.stem for folder in folders() if folder.is_dir() for path in folder.glob("*.toml")})
+
+
+def digests() -> dict[str, str]:
+    """SHA-256 of each preset's file, by its name."""
+    return {name: hashlib.sha256(_find(name).read_bytes()).hexdigest() for name in names()}
 
 
 def load(name: str) -> Preset[Section]:

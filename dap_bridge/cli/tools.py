@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,35 @@ def serve(**flags: Any) -> None:
 
     config.mend()
     sys.exit(run(settings(**flags)))
+
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@main.command()
+@click.argument("address")
+@click.option("--tls-ca", type=FILE, help="The certificate, in PEM, of whoever signed all others.")
+@click.option("--tls-cert", type=FILE, help="This machine's certificate, in PEM.")
+@click.option("--tls-key", type=FILE, help="The key of that, in PEM.")
+@click.option("--name", help="What results call it; left out: its address.")
+@click.option("--gpus", help="The GPU that it uses, as CUDA_VISIBLE_DEVICES has it: 0.")
+@click.option("--once", is_flag=True, help="End with the scheduler; left out: wait for the next one.")
+def worker(address: str, name: str | None, gpus: str | None, once: bool, **files: Path | None) -> None:
+    """Do the jobs of daemons elsewhere, for the Dask scheduler at ADDRESS (tls://HOST:PORT), until ctrl-C.
+
+    One job at a time; start it once for each GPU. See docs/cluster.md.
+    """
+    from .. import logs
+    from ..jobs.workers.dask.address import Address, require_extra
+
+    require_extra()
+    logs.start()
+    where = Address.of(address, settings(**{f"workers_{option}": file for option, file in files.items()}))
+    if gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    from ..jobs.workers.dask.serve import serve
+
+    serve(where, name, gpus is not None, once)
 
 
 browser_option = click.option(

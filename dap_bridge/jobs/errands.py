@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..config import Settings
 from ..domain import Job, Progress, Standing, State
-from ..errors import Cancelled, DapError
+from ..errors import Cancelled, restored
 from .queue import JobQueue
 from .store import Store
 from .watch import Limits
@@ -87,7 +87,7 @@ class Errands:
 def _manifest(job: Job) -> Path:
     """Raises what there is instead of one."""
     if job.error is not None:
-        raise DapError.of(**job.error)
+        raise restored(job.error)
     if job.state is not State.DONE or job.manifest is None:
         raise Cancelled
     return Path(job.manifest)

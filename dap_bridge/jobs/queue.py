@@ -10,6 +10,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -81,6 +82,8 @@ class JobQueue:
         # until when a correction is expected, and the interactive lane's workers are kept; time.monotonic
         self._expected_until = self._kept_until = -math.inf
         self._absent: set[Worker] = set()
+        # of jobs that are to run again, why
+        self._notes: dict[str, tuple[str, ...]] = {}
         self._last: dict[Worker, Lane] = {}
         self._stopping = False
 
@@ -218,10 +221,15 @@ class JobQueue:
 
     async def _turn(self, worker: Worker) -> None:
         """One job, or a wait for one."""
+        self._absent.add(worker)
         trouble = await _warmed(worker)
-        job = self._next(worker)
+        self._absent.discard(worker)
+        await self._take(worker, self._next(worker), trouble, TIDY_S)
+
+    async def _take(self, worker: Worker, job: Job | None, trouble: DapError | None, wait_s: float) -> None:
+        """Run the job, unless something keeps the worker from it; where there is none, wait for one."""
         if job is None:
-            await self._woken(TIDY_S)
+            await self._woken(wait_s)
             self._tidy()
         elif trouble is not None:
             self._tell_end(self._store.end(job.id, State.FAILED, error=trouble.as_dict()))
@@ -233,29 +241,35 @@ class JobQueue:
         if not self._is_wanted():
             worker.kill()
             await self._woken(TIDY_S)
-        elif await _warmed(worker) is not None or not worker.device.name:
+            return
+        trouble = await _warmed(worker)
+        if (trouble or not worker.device.name) and self._correcting():
             self._absent.add(worker)
             await asyncio.sleep(ABSENT_S)
-        else:
-            self._absent.discard(worker)
-            job = self._line.next(Lane.INTERACTIVE)
-            if job is None:
-                await self._woken(self._kept_until - time.monotonic())
-            else:
-                await self._run(worker, job)
-                self._kept_until = time.monotonic() + KEPT_S
+            return
+        self._absent.discard(worker)
+        job = self._line.next(Lane.INTERACTIVE)
+        await self._take(worker, job, trouble, self._kept_until - time.monotonic())
+        if job is not None:
+            self._kept_until = time.monotonic() + KEPT_S
+
+    def _correcting(self) -> list[Worker]:
+        """The workers of the batch lane that take corrections, too."""
+        return [worker for worker in self._workers if worker.lane is Lane.BATCH and worker.corrects]
 
     def _is_wanted(self) -> bool:
         """Whether a worker of the interactive lane is worth its memory."""
         now = time.monotonic()
         busy = {watch.worker for watch in self._watches.values()}
-        others_busy = all(worker in busy for worker in self._workers if worker.lane is Lane.BATCH)
+        others_busy = all(worker in busy for worker in self._correcting())
         if others_busy and (now < self._expected_until or self._line.next(Lane.INTERACTIVE)):
             self._kept_until = now + KEPT_S
         return now < self._kept_until
 
     def _next(self, worker: Worker) -> Job | None:
         """What a person waits for goes first, but in turn with the rest, so that neither lane waits for ever."""
+        if not worker.corrects:
+            return self._line.next(Lane.BATCH)
         interactive_last = self._last.get(worker) is Lane.INTERACTIVE
         lanes = (Lane.BATCH, Lane.INTERACTIVE) if interactive_last else (Lane.INTERACTIVE, Lane.BATCH)
         return next((job for lane in lanes if (job := self._line.next(lane))), None)
@@ -292,14 +306,16 @@ class JobQueue:
 
     def _in_the_way(self, lane: Lane) -> Job | None:
         """Of the jobs that run in the workers of a lane the one that ends first; None where one is about to be free."""
-        takers = [one for one in self._workers if one.lane in (lane, Lane.BATCH) and one not in self._absent]
+        able = self._correcting() if lane is Lane.INTERACTIVE else []
+        takers = [one for one in self._workers if (one.lane is lane or one in able) and one not in self._absent]
         watches = {watch.worker: watch for watch in self._watches.values()}
-        if not all(worker in watches for worker in takers):
+        if not takers or not all(worker in watches for worker in takers):
             return None
         return min((watches[worker] for worker in takers), key=_ends_in).job
 
     async def _run(self, worker: Worker, job: Job) -> None:
         attempt = self._store.start(job.id)
+        job = replace(job, notes=self._notes.get(job.id, ()))
         self._last[worker] = table.lane(job.verb)
         folder = self._folder(job.id)
         watch = self._watches[job.id] = Watch(job, worker, folder, self._announce, self._limits)
@@ -320,12 +336,16 @@ class JobQueue:
         if not done:
             _close(folder, keep_output=False)
         if outcome.state is State.QUEUED:
+            if outcome.note:
+                self._notes[job_id] = (*self._notes.get(job_id, ()), outcome.note)
             await self._persist(lambda: self._store.requeue(job_id))
             self._wake.set()  # whichever worker is idle
             return
         # in a thread: the manifest may lie where nobody answers for a while
         told = await asyncio.to_thread(results.told, Path(outcome.manifest)) if outcome.manifest else results.Told()
-        job = await self._persist(lambda: self._store.end(job_id, *outcome, *told))
+        end = (outcome.state, outcome.manifest, outcome.error, *told)
+        job = await self._persist(lambda: self._store.end(job_id, *end))
+        self._notes.pop(job_id, None)
         if done:
             _close(folder, keep_output=True)
         self._tell_end(job)

@@ -30,6 +30,23 @@ def write(folder: Path, manifest: Manifest) -> None:
     atomic.write_json(folder / MANIFEST, manifest.as_dict(), indent=1)
 
 
+def placed(manifest: Manifest, folder: Path) -> Manifest:
+    """The same with the way to each file that was read, from the folder, where the manifest will lie."""
+
+    def ways(files: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+        return tuple(file | {"relative": _relative(file["path"], folder)} for file in files)
+
+    return replace(manifest, inputs=ways(manifest.inputs), examples=ways(manifest.examples))
+
+
+def _relative(path: str, folder: Path) -> str | None:
+    """The way from the folder to the file, which holds where both are moved; None to another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return None
+
+
 def read(path: Path) -> Manifest:
     """The manifest at `path`, or in the folder there. Raises NoResultError."""
     try:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -76,7 +74,7 @@ class JobRun:
         self.device: Device = devices.probe(job.request["device"])
         self.sessions = control.sessions
         self.iterations = 0
-        self.notes: list[str] = []
+        self.notes = list(job.notes)
         self._control = control
         self._began = time.monotonic()
 
@@ -144,11 +142,10 @@ class JobRun:
         try:
             with writing_to(stage, called=stage.parent):
                 manifest = make(stage)
-                inputs, examples = (_placed(files, stage.parent) for files in (manifest.inputs, manifest.examples))
-                manifest = replace(manifest, inputs=inputs, examples=examples)
+                manifest = results.placed(manifest, stage.parent)
                 self.stop_if_cancelled()
                 results.write(stage, manifest)
-            clips = [Path(entry["path"]) for entry in inputs]
+            clips = [Path(entry["path"]) for entry in manifest.inputs]
             # what nobody named a folder for is nobody else's to read
             return output.publish(last=results.MANIFEST, like=clips if out else ())
         except BaseException:
@@ -183,16 +180,3 @@ class JobRun:
             device=self.device.name,
             device_reason=self.device.reason,
         )
-
-
-def _placed(files: Iterable[dict[str, Any]], folder: Path) -> tuple[dict[str, Any], ...]:
-    """What a manifest says of files, with the way to each from the manifest's folder."""
-    return tuple(file | {"relative": _relative(file["path"], folder)} for file in files)
-
-
-def _relative(path: str, folder: Path) -> str | None:
-    """The way from the folder to the file, which holds where both are moved; None to another drive."""
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:
-        return None

@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # A worker that dies once may have been unlucky; twice is the job's fault.
 ATTEMPTS = 2
+# The same of machines that were lost: a job that takes one after the other with it ends some time, too.
+LOSSES = 8
 # How often the job is looked at. Silence is counted in polls: no time passes while the daemon is stopped or the machine
 # sleeps, so that neither is held against the worker.
 POLL_S = 0.1
@@ -42,11 +44,12 @@ class Limits:
 
 
 class Outcome(NamedTuple):
-    """How a job's stay in a worker ended; QUEUED where it is to run once more."""
+    """How a job's stay in a worker ended; QUEUED where it is to run once more. note: what its manifest then says."""
 
     state: State
     manifest: str | None = None
     error: dict[str, str] | None = None
+    note: str = ""
 
 
 class Watch:
@@ -92,9 +95,9 @@ class Watch:
         if isinstance(failure, WorkerGone):
             if self._stopping:
                 return Outcome(State.INTERRUPTED)
-            log.warning("the worker died during job %s, attempt %d", self.job.id, attempt)
-            if attempt < ATTEMPTS:
-                return Outcome(State.QUEUED)
+            log.warning("the worker died during job %s, attempt %d. %s", self.job.id, attempt, failure.lost)
+            if attempt < (LOSSES if failure.lost else ATTEMPTS):
+                return Outcome(State.QUEUED, note=failure.lost)
             failure = _death(failure, attempt)
         if not isinstance(failure, DapError):
             log.error("job %s failed in a way that was not foreseen", self.job.id, exc_info=failure)

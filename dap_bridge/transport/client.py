@@ -21,6 +21,7 @@ from ..errors import (
     JobConflict,
     StoreUnavailable,
     UnknownJob,
+    restored,
 )
 from ..verbs.request import JobVerb, Verb
 from . import control, events, heartbeat, osc, protocol
@@ -213,4 +214,4 @@ def _progress(event: events.Progressed) -> Progress:
 
 def as_error(event: events.Failed) -> DapError:
     """The error as it was raised over there."""
-    return DapError.of(event.code, event.message, event.hint)
+    return restored({"code": event.code, "message": event.message, "hint": event.hint})

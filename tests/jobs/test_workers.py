@@ -28,7 +28,7 @@ class Far:
     """
 
     def __init__(self, name: str = "far", refusal: DapError | None = None) -> None:
-        self.name, self.lane = name, Lane.BATCH
+        self.name, self.lane, self.corrects = name, Lane.BATCH, True
         self.device = Device("", "Nobody has asked yet.")
         self.ran: list[str] = []
         self._refusal = refusal

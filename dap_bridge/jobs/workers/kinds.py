@@ -16,6 +16,10 @@ from .worker import Worker
 NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
 # The same of all its workers.
 ANY_NOTE = "worker*.json"
+# A cluster that ends with the daemon.
+OWN = "local:"
+# Jobs of a daemon in a cluster at once: each is looked at ten times a second, in one thread.
+MOST = 128
 
 
 def made(
@@ -24,15 +28,39 @@ def made(
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
     run, probe: see `LocalWorker`. notes: the folder to remember processes in; left out: the data folder, a daemon's.
+    Raises BadSettings, and MissingExtra where it is a cluster and Dask is not installed.
     """
     notes = notes or settings.data
     local = partial(LocalWorker, settings.device, settings.data, run=run, probe=probe, stall_s=settings.stall_s)
+    beside = local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
+    kind, _, where = workers.partition(":")
+    if kind == "dask":
+        reserve = local(note=notes / NOTES[Lane.BATCH])
+        return [*_of_cluster(where, settings, run, probe, reserve), beside]
     count = int(workers)
     batch = [
         local(note=notes / _note(number), executor=partial(process.pool, share=Share(number, count)))
         for number in range(1, count + 1)
     ]
-    return [*batch, local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)]
+    return [*batch, *([beside] if settings.interactive else [])]
+
+
+def _of_cluster(where: str, settings: Settings, run: str, probe: str, local: Worker) -> list[Worker]:
+    """Room for so many jobs as the cluster may have processes, and `local` in reserve."""
+    from .dask import address
+    from .dask import local as own
+    from .dask.cluster import Cluster
+    from .dask.reserve import Reserve
+    from .dask.slot import Slot
+
+    address.require_extra()
+    if where.startswith(OWN):
+        count = int(where.removeprefix(OWN))
+        cluster = Cluster(partial(own.begin, count=count), f"this machine's cluster of {count}", settings, run, probe)
+    else:
+        found, count = address.Address.of(where, settings), MOST
+        cluster = Cluster(found.told, f"the cluster at {where}", settings, run, probe)
+    return [*(Slot(cluster, number) for number in range(1, count + 1)), Reserve(cluster, local)]
 
 
 def end_predecessors(data: Path) -> None:

@@ -22,19 +22,21 @@ Tell = Callable[[Progress | None], None]
 class WorkerGone(Exception):
     """What ran the job has ended without an answer, by itself or because it was killed.
 
-    by_system: as a system does where memory runs out.
+    by_system: as a system does where memory runs out. lost: where it was a machine that went, or was no good, and the
+    job had no part in that: what its manifest then says, in a sentence.
     """
 
-    def __init__(self, *, by_system: bool = False) -> None:
-        super().__init__()
-        self.by_system = by_system
+    def __init__(self, *, by_system: bool = False, lost: str = "") -> None:
+        super().__init__(lost)
+        self.by_system, self.lost = by_system, lost
 
 
 class Worker(Protocol):
     """One device and whoever computes on it, a job at a time; to be used from the event loop's thread.
 
     name: what the log calls it. lane: one of `batch` takes every job; one of `interactive` only the jobs of that lane,
-    beside the others: it is warmed when they are busy, and killed after it has idled for long. device: what `warm` has
+    beside the others: it is warmed when they are busy, and killed after it has idled for long. corrects: whether one of
+    `batch` takes the jobs of `interactive`, too; one elsewhere has not what they go back to. device: what `warm` has
     found; until then, and where there is none, its name is empty and its reason says why.
     """
 
@@ -45,13 +47,16 @@ class Worker(Protocol):
     def lane(self) -> Lane: ...
 
     @property
+    def corrects(self) -> bool: ...
+
+    @property
     def device(self) -> Device: ...
 
     def end_predecessor(self) -> None:
         """End what a killed daemon's worker of that name still computes. Called once, before anything else."""
 
     async def warm(self) -> None:
-        """Come back when a job would begin at once; again where that is so already.
+        """Come back when a job would begin at once, however long that takes; again where that is so already.
 
         Raises DapError where no job can be run for now: the one that is next in line fails with it.
         """

@@ -41,14 +41,18 @@ class Share:
     number: int = 1
     of: int = 1
 
+    @property
+    def threads(self) -> int:
+        threads = max(1, (os.cpu_count() or 1) // self.of)
+        with contextlib.suppress(KeyError, ValueError):  # whoever set a limit wants no more
+            threads = min(threads, int(os.environ["OMP_NUM_THREADS"]))
+        return threads
+
     def take(self) -> None:
         """In a new process, before anything computes: threads are shared out, and GPUs where there are several."""
         if self.of == 1:
             return
-        threads = max(1, (os.cpu_count() or 1) // self.of)
-        with contextlib.suppress(KeyError, ValueError):  # whoever set a limit wants no more
-            threads = min(threads, int(os.environ["OMP_NUM_THREADS"]))
-        os.environ["OMP_NUM_THREADS"] = str(threads)
+        os.environ["OMP_NUM_THREADS"] = str(self.threads)
         import torch
 
         if (gpus := torch.cuda.device_count()) > 1:

@@ -78,6 +78,7 @@ class LocalWorker:
         stall_s: float,
     ) -> None:
         self.name, self.lane = f"local:{wanted}:{note.stem}", lane
+        self.corrects = True
         self.device = Device("", "The device is being probed.")
         self._wanted, self._data, self._note = wanted, data, note
         self._run, self._probe = run, probe

@@ -1,0 +1,303 @@
+"""A daemon's way to a cluster: found again and again; its processes are handed out, and missed where they go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ....config import Settings
+from ....domain import Progress
+from ....errors import DapError, WorkerRefused, WorkersUnreachable
+from ...device import Device
+from ...watch import Limits
+from ..worker import Tell
+from .address import Address
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    from .station import Doing
+
+log = logging.getLogger(__name__)
+
+# Between two looks at who is there.
+LOOK_S = 1.0
+# For the scheduler to answer; for a process to, that should.
+CONNECT_S, ANSWER_S = 10.0, 10.0
+# A process that has said nothing for so long is asked whether it lives.
+QUIET_S = 5.0
+# Without any process of the cluster for so long, this machine does the jobs itself.
+AWAY_S = 10.0
+# The same where there is one that has still to say who it is: it loads torch first.
+INTRODUCED_S = 60.0
+# A process that was refused is asked again after so long: a disk may have room again.
+REFUSED_S = 60.0
+TOPIC = "dap-bridge"
+
+
+NOBODY = Device("", "")
+
+
+class Lost(Exception):
+    """A process, or the way to it, is gone."""
+
+
+class Unfit(Exception):
+    """A process cannot do what others could, for the reason `why`."""
+
+    def __init__(self, why: DapError) -> None:
+        super().__init__(why.message)
+        self.why = why
+
+
+Where = Callable[[AsyncExitStack], Awaitable[Address]]
+
+
+@dataclass(eq=False)
+class Remote:
+    """A process of the cluster in the hands of one worker of the daemon. gone: set once it is lost."""
+
+    address: str
+    name: str = ""
+    device: Device = NOBODY
+    gpus: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Cluster:
+    """To be used from the event loop's thread; all its waiting ends with the loop.
+
+    where: finds the scheduler, or begins one that ends with the stack; called: what people are told it is; run, probe:
+    see `LocalWorker`.
+    """
+
+    def __init__(self, where: Where, called: str, settings: Settings, run: str, probe: str) -> None:
+        self.called, self.settings = called, settings
+        self.trouble: DapError = WorkersUnreachable(f"{called} is being looked for.")
+        self._where, self._run, self._probe = where, run, probe
+        self._client: Client | None = None
+        self._free: asyncio.Queue[str] = asyncio.Queue()
+        self._seen: set[str] = set()
+        self._remotes: dict[str, Remote] = {}
+        self._hearers: dict[str, Tell] = {}
+        self._away_s = 0.0
+        self._closing: set[asyncio.Task[None]] = set()
+        self._keeping: asyncio.Task[None] | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """As the daemon's, kept over there."""
+        settings = self.settings
+        return Limits(settings.progress_s, settings.cancel_grace_s, settings.stall_s)
+
+    @property
+    def doing(self) -> Doing:
+        from .station import Doing
+
+        return Doing(self._run, self._probe)
+
+    async def claim(self) -> Remote:
+        """A process that nobody else of this daemon has, ready for a job: waits for one."""
+        self._keep()
+        while True:
+            address = await self._free.get()
+            if address not in self._seen:
+                continue
+            remote = self._remotes[address] = Remote(address)
+            try:
+                return await self._introduced(remote)
+            except DapError as refusal:
+                self.refuse(remote, refusal)
+            except Lost as error:
+                log.warning("%s of %s was lost: %s", address, self.called, error)
+                self.release(remote)
+            except BaseException:
+                self._remotes.pop(address, None)
+                raise
+
+    def holds(self, remote: Remote) -> bool:
+        """Whether it is there still."""
+        return self._remotes.get(remote.address) is remote and not remote.gone.is_set()
+
+    def refuse(self, remote: Remote, why: DapError) -> None:
+        """Give the process no more jobs for a while."""
+        if self._remotes.pop(remote.address, None) is not remote:
+            return
+        self.trouble = WorkerRefused(f"{remote.name or remote.address} is given no jobs: {why.message}", why.hint)
+        log.warning("%s is given no jobs (%s): %s", remote.name or remote.address, why.code, why.message)
+        asyncio.get_running_loop().call_later(REFUSED_S, self._free.put_nowait, remote.address)
+
+    def release(self, remote: Remote) -> None:
+        """Let go of a process, for whoever claims it next."""
+        if self._remotes.pop(remote.address, None) is remote:
+            self._free.put_nowait(remote.address)
+
+    async def away(self) -> None:
+        """Come back when the cluster has had no process for this daemon for a while."""
+        self._keep()
+        while self._away_s < (INTRODUCED_S if self._remotes else AWAY_S):
+            await asyncio.sleep(LOOK_S)
+
+    async def call(self, remote: Remote, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function answers over there, at once, whatever else is done there.
+
+        Raises DapError where it did, and Lost.
+        """
+        client = self._client
+        if client is None:
+            raise Lost("there is no scheduler")
+        try:
+            answers = await asyncio.wait_for(client.run(function, *arguments, workers=[remote.address]), ANSWER_S)
+            return answers[remote.address]
+        except DapError:
+            raise
+        except Exception as error:  # of networks, of Dask, of what lies between
+            raise Lost(f"{type(error).__name__}: {error}") from error
+
+    async def task(self, remote: Remote, token: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """What the function answers over there, done as a task: when it is its turn; given up where nobody waits.
+
+        Raises DapError where it did, and Lost.
+        """
+        client = self._client
+        if client is None:
+            raise Lost("there is no scheduler")
+        client.subscribe_topic(self.topic, self._hear)
+        future: Future[Any] = client.submit(
+            function,
+            *arguments,
+            key=f"{TOPIC}-{token}",
+            workers=[remote.address],
+            allow_other_workers=False,
+            retries=0,
+            resources={"GPU": 1} if remote.gpus else None,
+            pure=False,
+        )
+        try:
+            return await future
+        except DapError:
+            raise
+        except Exception as error:
+            raise Lost(f"{type(error).__name__}: {error}") from error
+        finally:
+            future.release()
+
+    @property
+    def topic(self) -> str:
+        """Where this daemon is told how its jobs go."""
+        return f"{TOPIC}-{self._client.id if self._client else ''}"
+
+    def forget(self, remote: Remote, token: str) -> None:
+        """Have all that belongs to a job removed over there; where nobody hears it, it goes by itself."""
+        task = asyncio.create_task(self._forgotten(remote, token))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _forgotten(self, remote: Remote, token: str) -> None:
+        from . import station
+
+        with contextlib.suppress(Lost, DapError):
+            await self.call(remote, station.forget, token)
+
+    @contextlib.contextmanager
+    def hearing(self, token: str, tell: Tell) -> Iterator[None]:
+        """Meanwhile `tell` is told how the job of that token goes."""
+        self._hearers[token] = tell
+        try:
+            yield
+        finally:
+            del self._hearers[token]
+
+    def _hear(self, event: tuple[float, dict[str, Any]]) -> None:
+        _, said = event
+        if tell := self._hearers.get(said["token"]):
+            tell(Progress(**said["progress"]))
+
+    async def _introduced(self, remote: Remote) -> Remote:
+        """Raises DapError where the process may be given no jobs, and Lost."""
+        from . import station
+        from .identity import Identity
+
+        here = await asyncio.to_thread(Identity.here)
+        asking = asyncio.ensure_future(self.task(remote, secrets.token_hex(8), station.introduce, here, self.doing))
+        gone = asyncio.ensure_future(remote.gone.wait())
+        try:
+            await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not asking.done():
+                raise Lost("it went before it said who it is")
+            found: station.Introduction = asking.result()
+        finally:
+            asking.cancel()
+            gone.cancel()
+        remote.name, remote.gpus = found.name, found.gpus
+        remote.device = found.device
+        log.info("%s of %s: %s", remote.name, self.called, remote.device.reason)
+        return remote
+
+    def _keep(self) -> None:
+        if self._keeping is None:
+            self._keeping = asyncio.create_task(self._kept())
+
+    async def _kept(self) -> None:
+        """Look for the scheduler, and who is there, for ever."""
+        while True:
+            try:
+                async with self._connected() as client:
+                    self._client = client
+                    while client.status == "running":
+                        self._see(set(await asyncio.wait_for(client.nthreads(), CONNECT_S)))
+                        await self._look()
+                    raise OSError("The connection was lost.")
+            except DapError as error:
+                self._trouble(error)
+            except Exception as error:  # noqa: BLE001 - of networks, of Dask: the next try may do
+                self._trouble(WorkersUnreachable(f"{self.called} cannot be reached: {error}"))
+            finally:
+                self._client = None
+                self._see(set())
+            await self._look()
+
+    async def _look(self) -> None:
+        await asyncio.sleep(LOOK_S)
+        self._away_s = 0.0 if any(remote.name for remote in self._remotes.values()) else self._away_s + LOOK_S
+
+    def _trouble(self, error: DapError) -> None:
+        if error.message != self.trouble.message:
+            log.warning("%s (%s)", error.message, error.code)
+        self.trouble = error
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Client]:
+        await asyncio.to_thread(import_module, f"{__package__}.quiet")
+        from distributed import Client
+
+        async with AsyncExitStack() as stack:
+            where: Address = await self._where(stack)
+            client = Client(
+                where.url,
+                security=where.security(),
+                asynchronous=True,
+                timeout=CONNECT_S,
+                set_as_default=False,
+                name=TOPIC,
+            )
+            yield await stack.enter_async_context(client)
+
+    def _see(self, found: set[str]) -> None:
+        for address in found - self._seen:
+            self._free.put_nowait(address)
+        for address in self._seen - found:
+            if remote := self._remotes.pop(address, None):
+                remote.gone.set()
+        if found and not self._seen:
+            self.trouble = WorkersUnreachable(f"{self.called} has no process that is free.")
+        elif not found and self._client is not None:
+            self._trouble(WorkersUnreachable(f"{self.called} has no processes."))
+        self._seen = found
