@@ -162,7 +162,7 @@ class Batch:
         except Exception as error:  # whatever it is, others may be well
             log.exception("%s", clip)
             return _failed(clip, began, DapError(f"{type(error).__name__}: {error}"))
-        return Outcome(clip, "done", time.monotonic() - began, manifest)
+        return Outcome(clip, "done", results.read(manifest).elapsed_s, manifest)
 
     def _job(self, clip: Path) -> tuple[Job, Path]:
         """The job that a clip is, named after all that its result depends on, and the folder that this goes to.

@@ -36,7 +36,9 @@ async def hired(settings: Settings, place: Path) -> AsyncIterator[Crew]:
     from ..jobs.errands import Errands
     from ..jobs.workers import kinds
 
-    workers = [one for one in kinds.made(settings.workers, settings, notes=place) if one.lane is Lane.BATCH]
+    # each has a clip, and so none of them any help
+    made = kinds.made(settings.workers, settings, notes=place, chunk_processes=1)
+    workers = [one for one in made if one.lane is Lane.BATCH]
     errands = Errands(workers, place, settings)
 
     async def do(job: Job, show: here.Show) -> Path:

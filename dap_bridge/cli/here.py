@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import console, times
 from ..domain import Job, Progress
@@ -16,21 +17,26 @@ from ..jobs.sessions import Sessions
 from . import sessions
 from .root import settings
 
+if TYPE_CHECKING:
+    from ..engine.spread import Executor
+
 Show = Callable[[Progress], None]
 
 
-def run(job: Job, folder: JobFolder, show: Show) -> Path:
+def run(job: Job, folder: JobFolder, show: Show, workers: str = "1") -> Path:
     """Run a job; returns its manifest's path. ctrl-C and its kind cancel it. Raises DapError, Cancelled.
 
     folder: what it needs meanwhile, and its output's ledger, which undoes what a run that was killed has left.
+    workers: who computes a long clip, as in the settings.
     """
     show(Progress(stage="loading"))
     from ..jobs import worker
+    from ..jobs.workers import kinds
 
     folder.open()
     done = False
     try:
-        with _Control(folder, show) as control:
+        with kinds.executor(workers) as executor, _Control(folder, show, executor) as control:
             manifest = worker.run(job, control, Path.cwd())
         done = True
         return manifest
@@ -41,9 +47,10 @@ def run(job: Job, folder: JobFolder, show: Show) -> Path:
 class _Control:
     """Progress goes to whoever shows it; the first ctrl-C or its kind asks the job to stop, between two iterations."""
 
-    def __init__(self, folder: JobFolder, show: Show) -> None:
+    def __init__(self, folder: JobFolder, show: Show, executor: Executor | None) -> None:
         self.output = folder.output
         self.sessions = Sessions.below(settings().data)
+        self.executor = executor
         self._show = show
         self._stop = False
 

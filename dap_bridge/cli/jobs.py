@@ -21,6 +21,7 @@ from .batch import Batch
 from .root import json_option, main, port_option, settings, workers_option
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from ..transport.client import Client
     from ..transport.control import Resume
     from ..verbs.request import JobVerb
@@ -86,7 +87,9 @@ def add(verb: str) -> None:
         chosen = settings(workers=workers)
         found, several = clips.find(names, recursive)
         if projects.is_project(found):
-            projects.separate(found[0], track, out, dawproject, as_json, lambda **more: _do(message(**(values | more))))
+            projects.separate(
+                found[0], track, out, dawproject, as_json, lambda **more: _do(message(**(values | more)), chosen)
+            )
             return
         projects.require_writable(dawproject, several, track)
         if several:
@@ -95,7 +98,7 @@ def add(verb: str) -> None:
             batch.run(list(dict.fromkeys(found)), as_json)
         else:
             asked = message(out or clips.free(clips.beside(found[0])), clip=found[0], **values)
-            _finish_here(asked, as_json, dawproject)
+            _finish_here(asked, as_json, dawproject, chosen)
 
     def sent(osc_port: int | None, wait: bool, as_json: bool, **values: Any) -> None:
         asked = message(**values)
@@ -196,17 +199,18 @@ def send_status(osc_port: int | None, as_json: bool) -> None:
     console.answer({"jobs": [job.model_dump(mode="json") for job in jobs]}, as_json, "\n".join(lines) or "No jobs.")
 
 
-def _finish_here(asked: JobVerb, as_json: bool, dawproject: Path | None) -> None:
-    manifest = _do(asked)
+def _finish_here(asked: JobVerb, as_json: bool, dawproject: Path | None, chosen: Settings | None = None) -> None:
+    manifest = _do(asked, chosen or settings())
     here.finish(manifest, as_json)
     if dawproject is not None:
         projects.save(manifest, dawproject, as_json)
 
 
-def _do(asked: JobVerb) -> Path:
-    """The manifest of what is asked, done here and now."""
+def _do(asked: JobVerb, chosen: Settings) -> Path:
+    """The manifest of what is asked, done here and now, a long clip by the workers that were chosen."""
+    job = Job(uuid.uuid4().hex[:12], asked.name, asked.request())
     with console.progress_bar(asked.name) as show, tempfile.TemporaryDirectory() as place:
-        return here.run(Job(uuid.uuid4().hex[:12], asked.name, asked.request()), JobFolder(Path(place) / "job"), show)
+        return here.run(job, JobFolder(Path(place) / "job"), show, chosen.workers)
 
 
 def _client(osc_port: int | None) -> Client:

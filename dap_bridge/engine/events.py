@@ -32,6 +32,11 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Alive:
+    """A sign of life: others compute, and there is nothing to tell of it."""
+
+
+@dataclass(frozen=True)
 class Guidance:
     """What an example of a source, from 0, is worth. distance: by kinship, squared, from what is the source's in the
     clip; trusted: whether that is little enough.
@@ -99,7 +104,7 @@ class Made:
     audio: Tensor
 
 
-Event = Step | Note | ChunkMasks
+Event = Step | Note | Alive | ChunkMasks
 
 
 @dataclass
@@ -108,6 +113,12 @@ class StepCounter:
 
     total: int
     done: int = 0
+
+    def part(self, units: int) -> StepCounter:
+        """What counts so many units that follow, which are done from here on as far as this one knows."""
+        own = replace(self)
+        self.done += units
+        return own
 
     def step(
         self,

@@ -13,7 +13,8 @@ import torch
 
 from .. import config
 from ..domain import Format, Job, Manifest, Progress
-from ..engine.events import Note, Step
+from ..engine.events import Alive, Note, Step
+from ..engine.spread import Executor
 from ..errors import Cancelled, OutputUnwritable
 from ..names import file_names
 from . import device as devices
@@ -32,13 +33,17 @@ Result = TypeVar("Result")
 class Control(Protocol):
     """How a running job talks to whoever runs it.
 
-    output: where it writes; sessions: where what it learned is kept for corrections, None for nowhere.
+    output: where it writes; sessions: where what it learned is kept for corrections, None for nowhere. executor: who
+    computes chunks of a long clip beside the job's own process, which needs nobody where it is None.
     """
 
     output: Output
 
     @property
     def sessions(self) -> Sessions | None: ...
+
+    @property
+    def executor(self) -> Executor | None: ...
 
     def report(self, progress: Progress) -> None:
         """Where the job stands."""
@@ -105,20 +110,27 @@ class JobRun:
         self.stop_if_cancelled()
         self._control.report(Progress(stage="reading", device=self.device.name, device_reason=self.device.reason))
 
-    def follow(self, events: Iterable[Step | Note | Answer]) -> Iterator[Answer]:
+    def executor(self, device: torch.device) -> Executor | None:
+        """Who computes chunks in this process's place; nobody does who would have to share its GPU."""
+        return self._control.executor if device.type == "cpu" else None
+
+    def follow(self, events: Iterable[Step | Note | Alive | Answer]) -> Iterator[Answer]:
         """Pass on what the engine answers; its steps are reported on the way, its notes kept.
 
         Raises Cancelled between two events.
         """
         self.stop_if_cancelled()
         for event in events:
-            if isinstance(event, Step):
-                self.iterations += 1
-                self._control.report(self._progress(event))
-            elif isinstance(event, Note):
-                self.notes.append(event.message)
-            else:
-                yield event
+            match event:
+                case Step():
+                    self.iterations += 1
+                    self._control.report(self._progress(event))
+                case Note():
+                    self.notes.append(event.message)
+                case Alive():
+                    pass
+                case _:
+                    yield event
             self.stop_if_cancelled()
 
     def compute(self, attempt: Callable[[torch.device], Result]) -> Result:

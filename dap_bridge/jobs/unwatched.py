@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..domain import Progress
+from ..engine.spread import Executor
 from .output import Output
 from .sessions import Sessions
 
@@ -12,10 +13,11 @@ from .sessions import Sessions
 class Unwatched:
     """A Control for a job that is run here and now; the ledger of its output lies in `folder`, which is made."""
 
-    def __init__(self, folder: Path, sessions: Sessions | None = None) -> None:
+    def __init__(self, folder: Path, sessions: Sessions | None = None, executor: Executor | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.output = Output(folder / "output.json")
         self.sessions = sessions
+        self.executor = executor
 
     def report(self, progress: Progress) -> None:
         """Nobody listens."""

@@ -28,6 +28,7 @@ class Instant:
 
     lane = Lane.BATCH
     device = Device("cpu", "Nothing is computed.")
+    corrects = False
 
     def __init__(self, number: int, size: int, gate: Path) -> None:
         self.name = f"instant:{number}"

@@ -15,10 +15,11 @@ from typing import Generic, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from ..events import ChunkMasks, Corrected, Event, Note, Speech, Step
+from ..events import Alive, ChunkMasks, Corrected, Event, Note, Speech, Step
 from ..recipe import Front, Holding, MaskRecipe, Section, Stems
 from ..signal.boxes import ChunkBox
 from ..signal.rows import Heard
+from ..spread import Executor
 
 Read = Callable[[int], Heard]
 M = TypeVar("M", bound=MaskRecipe, covariant=True)
@@ -94,9 +95,20 @@ class Separator(ABC, Generic[M]):
 
     @abstractmethod
     def separate(
-        self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device, known: Known
+        self,
+        read: Read,
+        chunks: int,
+        *,
+        sources: int,
+        seed: int,
+        device: torch.device,
+        known: Known,
+        executor: Executor | None = None,
     ) -> Iterator[Event]:
-        """One ChunkMasks a chunk and alternative; source k is the same sound in all chunks of one."""
+        """One ChunkMasks a chunk and alternative; source k is the same sound in all chunks of one.
+
+        executor: who may compute chunks in this process's place, with the same result.
+        """
 
     @property
     def basis(self) -> str:
@@ -190,9 +202,10 @@ class Denoiser(ABC, Generic[R]):
         device: torch.device,
         check: Callable[[], None],
         hints: Hints,
-    ) -> Iterator[Step | Note | Speech]:
+        executor: Executor | None = None,
+    ) -> Iterator[Step | Note | Alive | Speech]:
         """The speech of every chunk, in order. check: called often; what it raises ends the work. hints: nothing for a
-        method that takes none.
+        method that takes none. executor: as for a separation.
         """
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ...config import Settings
 from ...domain import Lane
 from .local import process
 from .local.process import Share
+from .local.processes import Processes, offered
 from .local.worker import PROBE, RUN, LocalWorker, end_noted
 from .worker import Worker
 
@@ -23,21 +25,35 @@ MOST = 128
 
 
 def made(
-    workers: str, settings: Settings, run: str = RUN, probe: str = PROBE, *, notes: Path | None = None
+    workers: str,
+    settings: Settings,
+    run: str = RUN,
+    probe: str = PROBE,
+    *,
+    notes: Path | None = None,
+    chunk_processes: int | None = None,
 ) -> list[Worker]:
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
     run, probe: see `LocalWorker`. notes: the folder to remember processes in; left out: the data folder, a daemon's.
-    Raises BadSettings, and MissingExtra where it is a cluster and Dask is not installed.
+    chunk_processes: how many compute a long clip; left out: as many as there are workers. Raises BadSettings, and MissingExtra where it is a cluster and Dask is not installed.
     """
     notes = notes or settings.data
-    local = partial(LocalWorker, settings.device, settings.data, run=run, probe=probe, stall_s=settings.stall_s)
-    beside = local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
     kind, _, where = workers.partition(":")
+    count = 1 if kind == "dask" else int(workers)
+    local = partial(
+        LocalWorker,
+        settings.device,
+        settings.data,
+        run=run,
+        probe=probe,
+        stall_s=settings.stall_s,
+        chunk_processes=chunk_processes or count,
+    )
+    beside = local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
     if kind == "dask":
         reserve = local(note=notes / NOTES[Lane.BATCH])
         return [*_of_cluster(where, settings, run, probe, reserve), beside]
-    count = int(workers)
     batch = [
         local(note=notes / _note(number), executor=partial(process.pool, share=Share(number, count)))
         for number in range(1, count + 1)
@@ -72,3 +88,8 @@ def end_predecessors(data: Path) -> None:
 def _note(number: int) -> str:
     first = Path(NOTES[Lane.BATCH])
     return first.name if number == 1 else f"{first.stem}-{number}{first.suffix}"
+
+
+def executor(workers: str) -> AbstractContextManager[Processes | None]:
+    """Who computes the chunks of a long clip for a job that is run here and now, for as long as that takes."""
+    return offered(int(workers) if workers.isdecimal() else 1)

@@ -113,6 +113,7 @@ class Denoising:
             device=device,
             check=clip.run.stop_if_cancelled,
             hints=self.hints,
+            executor=clip.run.executor(device),
         )
         with clip.writer(paths) as writer:
             # nobody speaks in silence

@@ -194,7 +194,13 @@ class Separation:
         self._what, self._confidences, self.kept = [], [], []
         clip = self.clip
         events = clip.method.separate(
-            clip.seen, len(clip.chunks), sources=clip.sources, seed=self.seed, device=device, known=self.known
+            clip.seen,
+            len(clip.chunks),
+            sources=clip.sources,
+            seed=self.seed,
+            device=device,
+            known=self.known,
+            executor=clip.run.executor(device),
         )
         for answer in clip.run.follow(events):
             if answer.alternative > len(self._what):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...events import ChunkMasks, Corrected, Event, Step
 from ...signal.boxes import ChunkBox
+from ...spread import Executor
 from ..method import Known, Read, Separator
 from . import boxes as correcting
 from . import drawing, separation
@@ -21,7 +22,15 @@ class Consensus(Separator[ConsensusRecipe]):
     """Many small components, grouped, and redrawn by networks."""
 
     def separate(
-        self, read: Read, chunks: int, *, sources: int, seed: int, device: torch.device, known: Known
+        self,
+        read: Read,
+        chunks: int,
+        *,
+        sources: int,
+        seed: int,
+        device: torch.device,
+        known: Known,
+        executor: Executor | None = None,
     ) -> Iterator[Event]:
         return separation.separate(
             read,
@@ -31,6 +40,7 @@ class Consensus(Separator[ConsensusRecipe]):
             seed=seed,
             device=device,
             known=known,
+            executor=executor,
         )
 
     @property

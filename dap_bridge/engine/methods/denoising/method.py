@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ... import seeds
-from ...events import ChunkMasks, Note, Speech, Step
+from ...events import Alive, ChunkMasks, Note, Speech, Step
 from ...recipe import Front, Holding, Stems
 from ...signal.rows import see
 from ...signal.stems import apply_masks
+from ...spread import Executor
 from ..consensus.separation import separate
 from ..method import Denoiser, Hints, Read, Shelf
 from .cleaning import Evidence, clean, cleaned_levels, filled_db, speech_evidence, speech_likeness
@@ -50,14 +51,15 @@ class Denoising(Denoiser[DenoisingRecipe]):
         device: torch.device,
         check: Callable[[], None],
         hints: Hints,
-    ) -> Iterator[Step | Note | Speech]:
+        executor: Executor | None = None,
+    ) -> Iterator[Step | Note | Alive | Speech]:
         recipe = self.recipe
         profile = Profile.of(read, hints, recipe, seed, device)
         views = (read(index).view.mean(0).to(device) for index in range(chunks))
         levels = [cleaned_levels(view, self.front.rate, recipe, profile.of_view).cpu() for view in views]
         left = filled_db(torch.cat(levels), profile.left, recipe.speech)
         filled = left > recipe.speech.filled_db
-        masks = _Masks(self, read, chunks, shelf, seed, device, hints, profile)
+        masks = _Masks(self, read, chunks, shelf, seed, device, hints, profile, executor)
         if filled:
             yield from masks.make()
         for index in range(chunks):
@@ -83,14 +85,23 @@ class _Masks:
     device: torch.device
     hints: Hints
     profile: Profile
+    executor: Executor | None
     likely: tuple[list[Evidence], list[Evidence]] = field(default_factory=lambda: ([], []))
     belief: Belief = field(default_factory=Belief)
     speech: int = field(default=0, init=False)
 
-    def make(self) -> Generator[Step | Note]:
+    def make(self) -> Generator[Step | Note | Alive]:
         """Separate the clip, and find which of the two sounds, 0 or 1, is the speech."""
         recipe, read = self.method.recipe, self.read
-        for event in separate(read, self.chunks, recipe.separation, sources=2, seed=self.seed, device=self.device):
+        for event in separate(
+            read,
+            self.chunks,
+            recipe.separation,
+            sources=2,
+            seed=self.seed,
+            device=self.device,
+            executor=self.executor,
+        ):
             if not isinstance(event, ChunkMasks):
                 yield event
                 continue

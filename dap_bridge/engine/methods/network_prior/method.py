@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from ...events import ChunkMasks, Note, Speech, Step
+from ...events import Alive, ChunkMasks, Note, Speech, Step
 from ...recipe import Front
 from ...signal.stems import apply_masks
+from ...spread import Executor
 from ..method import Denoiser, Hints, Read, Shelf
 from .fluctuations import denoise
 from .recipe import NetworkPriorRecipe
@@ -41,7 +42,8 @@ class NetworkPrior(Denoiser[NetworkPriorRecipe]):
         device: torch.device,
         check: Callable[[], None],
         hints: Hints,
-    ) -> Iterator[Step | Note | Speech]:
+        executor: Executor | None = None,
+    ) -> Iterator[Step | Note | Alive | Speech]:
         recipe = self.recipe
         for event in denoise(read, chunks, recipe, seed=seed, device=device):
             if isinstance(event, ChunkMasks):

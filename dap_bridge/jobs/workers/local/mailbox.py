@@ -9,6 +9,7 @@ import math
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter
 
@@ -16,6 +17,9 @@ from .... import atomic
 from ....domain import Progress
 from ...folder import JobFolder
 from ...sessions import Sessions
+
+if TYPE_CHECKING:
+    from ....engine.spread import Executor
 
 # A report is a file written and renamed; nobody looks more often than this.
 REPORT_S = 0.1
@@ -30,9 +34,10 @@ log = logging.getLogger(__name__)
 class Mailbox:
     """One job's mailbox, in a folder that is open. The process holds it as the job's Control; the daemon reads it."""
 
-    def __init__(self, folder: JobFolder, sessions: Sessions | None = None) -> None:
+    def __init__(self, folder: JobFolder, sessions: Sessions | None = None, executor: Executor | None = None) -> None:
         self.output = folder.output
         self.sessions = sessions
+        self.executor = executor
         self._progress = folder.scratch / "progress.json"
         self._cancel = folder.scratch / "cancel"
         self._alive = folder.scratch / "alive"

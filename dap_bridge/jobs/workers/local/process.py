@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import multiprocessing.connection
 import os
 import pkgutil
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -27,11 +24,11 @@ from ....domain import Job, Lane
 from ...folder import JobFolder
 from ...sessions import Sessions
 from .mailbox import Mailbox
+from .processes import offered
+from .spawned import end_with_parent
 
 # Below the DAW and the daemon; what a person waits for gets most of the cores, beside a long job.
 NICENESS = {Lane.BATCH: 10, Lane.INTERACTIVE: 2}
-# What reaches every process of a terminal is the daemon's to handle.
-_FROM_TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
 
 
 @dataclass(frozen=True)
@@ -69,28 +66,15 @@ def call(name: str, *arguments: Any) -> Any:
     return pkgutil.resolve_name(name)(*arguments)
 
 
-def run(name: str, job: Job, folder: Path, data: Path) -> Path:
+def run(name: str, job: Job, folder: Path, data: Path, chunk_processes: int = 1) -> Path:
     """The manifest of a job that "module:function" does, which takes the job, its Control and a place for results.
 
-    folder: the job's; data: the daemon's, where sessions are kept.
+    folder: the job's; data: the daemon's, where sessions are kept; chunk_processes: see `LocalWorker`.
     """
     place = JobFolder(folder)
-    with _temporary_files_in(place.scratch):
-        manifest: Path = call(name, job, Mailbox(place, Sessions.below(data)), place.results())
+    with _temporary_files_in(place.scratch), offered(chunk_processes) as executor:
+        manifest: Path = call(name, job, Mailbox(place, Sessions.below(data), executor), place.results())
     return manifest
-
-
-@contextlib.contextmanager
-def interrupt_blocked() -> Iterator[None]:
-    """A process started in here inherits the mask: no ctrl-C can reach it before `_begin` sees to that."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def all_ended(within_s: float) -> bool:
@@ -103,12 +87,8 @@ def all_ended(within_s: float) -> bool:
 
 def _begin(lane: Lane, share: Share) -> None:
     """First thing in a new process."""
-    for number in _FROM_TERMINAL:
-        signal.signal(number, signal.SIG_IGN)
+    end_with_parent()
     _give_way(lane)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     share.take()
 
 
@@ -118,12 +98,6 @@ def _give_way(lane: Lane) -> None:
         process.nice(max(process.nice(), NICENESS[lane]))  # nobody may raise what the daemon was started with
     elif lane is Lane.BATCH:
         process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
-
-
-def _end_with(sentinel: int) -> None:
-    """Nobody waits for the results of a daemon that is gone, and its successor wants the device."""
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)
 
 
 @contextlib.contextmanager
