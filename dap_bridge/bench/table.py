@@ -27,6 +27,7 @@ TITLES = {
     "watermark": "Clips that share a sound (Fig. 7)",
     "kinship": "What varies within sounds and what between them",
     "speed": "Speed",
+    "scale": "Many clips, and long ones, on several workers",
 }
 
 

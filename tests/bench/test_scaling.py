@@ -1,13 +1,19 @@
-"""The simulation of many workers: clips are kept, and what queueing theory says of simple cases comes out."""
+"""Workers measured, and many simulated: clips are kept, and what queueing theory says of simple cases comes out."""
 
 from __future__ import annotations
 
+import json
 import math
 from itertools import product
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from dap_bridge.bench.benchmarks import scale
+from dap_bridge.bench.benchmarks.scale import capacity, simulated, workers
 from dap_bridge.bench.scaling.simulation import Costs, simulate
+from dap_bridge.cli import main
 
 CLIPS = 1000
 
@@ -59,3 +65,37 @@ def test_with_workers_enough_what_serves_one_at_a_time_is_always_busy_and_sets_t
     beside = costs.start_s + costs.conclude_s + costs.publish_s + (costs.bytes_in + costs.bytes_out) / costs.bytes_s
     assert few.bound_by == "workers"
     assert few.used["workers"] == pytest.approx(1 / (1 + beside), rel=0.02)
+
+
+def test_scale_measures_workers_and_a_daemon_and_simulates_more_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = {
+        "LENGTHS_S": (0.5,),
+        "REPETITIONS": 1,
+        "WAYS": ("1",),
+        "CLIPS": 2,
+        "CLIP_S": 0.5,
+        "ROUNDS": 1,
+        "LONG_S": 0.5,
+    }
+    for name, value in tiny.items():
+        monkeypatch.setattr(workers, name, value)
+    monkeypatch.setattr(capacity, "SENT", 20)
+    monkeypatch.setattr(scale, "BACKLOGS", (0,))
+    monkeypatch.setattr(scale, "COUNTS", (1, 10))
+    monkeypatch.setattr(simulated, "CLIPS", 100)
+    run = CliRunner().invoke(main, ["bench", "scale", "--preset", "quick", "--out", str(tmp_path), "--json"])
+    assert run.exit_code == 0, (run.output, run.exception)
+    overhead, throughput, long, daemon, many = json.loads(run.stdout)["tables"]
+    assert [line["by"] for line in overhead] == ["no worker", "1 local process"]
+    assert float(overhead[1]["s"]) >= float(overhead[1]["of which its own"]) > 0
+    assert float(throughput[0]["times as fast"]) > 0
+    assert float(long[0]["times as fast"]) > 0
+    assert [line["MB of stems"] for line in daemon] == ["0.0", "8.5"]
+    assert all(float(line["jobs a second"]) > 0 for line in daemon)
+    assert [(line["workers"][0], line["Gbit/s"]) for line in many]
+    rows = json.loads((tmp_path / "scale" / "results.json").read_text())["rows"]
+    played = [row for row in rows if row["kind"] == "simulated"]
+    assert [row["workers"] for row in played] == [1, 10] * 2
+    assert all(row["elapsed_s"] >= 100 / row["workers"] for row in played), "a clip takes its worker a second"

@@ -167,7 +167,7 @@ class Preview:
             process.pool(Lane.BATCH) as batch,
         ):
             for name, seconds in (("clip.wav", CLIP_S), ("long.wav", LONGER * CLIP_S)):
-                _write_clip(place / name, seconds)
+                write_clip(place / name, seconds)
 
             def preview(number: int) -> float:
                 return interactive.submit(_preview, place, f"preview-{number}", CLIP_S).result()
@@ -214,7 +214,7 @@ def _in_own_process(
 ) -> tuple[list[Manifest], int | None]:
     with jobs.scratch() as folder:
         clip = folder / "clip.wav"
-        _write_clip(clip, seconds)
+        write_clip(clip, seconds)
         fields = {"clip": str(clip), "preset": preset, "seed": seed, "device": device, "alternatives": 1}
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -243,7 +243,7 @@ def peak_memory() -> int | None:
     return None
 
 
-def _write_clip(path: Path, seconds: float) -> None:
+def write_clip(path: Path, seconds: float) -> None:
     """The demo recording, over and over, as a stereo file of so many seconds."""
     sound = demo().read()
     left = round(seconds * sound.rate)

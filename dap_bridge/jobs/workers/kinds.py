@@ -36,7 +36,8 @@ def made(
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
     run, probe: see `LocalWorker`. notes: the folder to remember processes in; left out: the data folder, a daemon's.
-    chunk_processes: how many compute a long clip; left out: as many as there are workers. Raises BadSettings, and MissingExtra where it is a cluster and Dask is not installed.
+    chunk_processes: how many compute a long clip; left out: as many as there are workers. Raises BadSettings, and
+    MissingExtra where it is a cluster and Dask is not installed.
     """
     notes = notes or settings.data
     kind, _, where = workers.partition(":")

@@ -22,6 +22,7 @@ from ....transport.heartbeat import HEARTBEAT
 from ....verbs.separate.request import Separate
 from ...methods import jobs
 from ...store import Row
+from . import ways
 
 # Jobs that are sent, and jobs that are seen to their end.
 SENT, ENDED = 500, 500
@@ -71,6 +72,7 @@ class Capacity:
             "longest_accept_s": round(longest, 3),
             "conclude_s": round(ending[0], 6),
             "conclude_cpu_s": round(ending[1], 6),
+            "load": ways.load(),
         }
 
     @contextlib.contextmanager
