@@ -87,14 +87,14 @@ def test_scale_measures_workers_and_a_daemon_and_simulates_more_of_them(
     monkeypatch.setattr(simulated, "CLIPS", 100)
     run = CliRunner().invoke(main, ["bench", "scale", "--preset", "quick", "--out", str(tmp_path), "--json"])
     assert run.exit_code == 0, (run.output, run.exception)
-    overhead, throughput, long, daemon, many = json.loads(run.stdout)["tables"]
+    overhead, throughput, whole, daemon, many = json.loads(run.stdout)["tables"]
     assert [line["by"] for line in overhead] == ["no worker", "1 local process"]
     assert float(overhead[1]["s"]) >= float(overhead[1]["of which its own"]) > 0
     assert float(throughput[0]["times as fast"]) > 0
-    assert float(long[0]["times as fast"]) > 0
+    assert [line["times as fast"] for line in whole] == ["1.60"]
     assert [line["MB of stems"] for line in daemon] == ["0.0", "8.5"]
     assert all(float(line["jobs a second"]) > 0 for line in daemon)
-    assert [(line["workers"][0], line["Gbit/s"]) for line in many]
+    assert len(many) == 4
     rows = json.loads((tmp_path / "scale" / "results.json").read_text())["rows"]
     played = [row for row in rows if row["kind"] == "simulated"]
     assert [row["workers"] for row in played] == [1, 10] * 2
