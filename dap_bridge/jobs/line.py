@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,12 @@ from ..domain import Job, Lane, State, Waiting
 from ..verbs import table
 from . import results
 from .store import Store
+
+# Of what waits so many at most are seen to, and so many told at once for the first time: behind them there may be a
+# hundred thousand.
+MOST_SEEN, MOST_NEW = 1000, 50
+# Of each lane's first so many are told where their place changes; of others, once.
+MOST_TOLD = 16
 
 
 class Line:
@@ -57,6 +63,24 @@ class Line:
             if job.state is State.QUEUED:
                 yield job, makers.get(job.request.get("session"))
             makers |= dict.fromkeys(_names(job), job)
+
+
+class Told:
+    """What queued jobs were told of where they stand."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Waiting] = {}
+
+    def news(self, line: Iterable[tuple[Job, Waiting]]) -> list[tuple[Job, Waiting]]:
+        """Of these, in order, who is to be told now."""
+        standing = {job.id: (job, waiting) for job, waiting in line}
+        late = [name for name in standing if name not in self._told][MOST_NEW:]
+        known, self._told = self._told, {name: standing[name][1] for name in standing.keys() - set(late)}
+        return [
+            (job, waiting)
+            for name, (job, waiting) in standing.items()
+            if name in self._told and (name not in known or (waiting.place <= MOST_TOLD and waiting != known[name]))
+        ]
 
 
 def _names(job: Job) -> list[str]:

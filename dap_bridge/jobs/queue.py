@@ -20,7 +20,7 @@ from ..errors import BadRequest, DapError, StoreUnavailable, UnknownJob
 from ..verbs import table
 from . import results
 from .folder import JobFolder
-from .line import Line
+from .line import MOST_SEEN, Line, Told
 from .sessions import DAY_S
 from .store import Store
 from .watch import Announce, Limits, Outcome, Watch
@@ -32,12 +32,8 @@ log = logging.getLogger(__name__)
 PAUSE_S = 1.0
 # Between two tries to write to the table: at first, and at most.
 RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
-# Between two polls for what is to be forgotten, where no job ends.
-TIDY_S = 3600.0
-# Between two looks at what waits, and of each lane's first so many are told where their place changes; of others, once.
-LINE_S, MOST_TOLD = 1.0, 16
-# A look goes no further, and tells no more for the first time: behind them there may be a hundred thousand.
-LOOKED_AT, FIRST_TOLD = 1000, 50
+# Between two polls for what is to be forgotten, where no job ends; and of where what waits stands.
+TIDY_S, LINE_S = 3600.0, 1.0
 # A worker of the interactive lane is kept for so long after it was wanted, or a correction was to be expected.
 KEPT_S = 600.0
 # One that cannot be had is tried again after so long; the others do its jobs.
@@ -282,17 +278,12 @@ class JobQueue:
 
     async def _tell_line(self) -> None:
         """Tell what waits where it stands, as that changes."""
-        told: dict[str, Waiting] = {}
+        told = Told()
         while True:
             await asyncio.sleep(LINE_S)
             try:
-                line = list(self._waiting(LOOKED_AT))
-                new = [job.id for job, _ in line if job.id not in told]
-                line = [(job, waiting) for job, waiting in line if job.id not in new[FIRST_TOLD:]]
-                for job, waiting in line:
-                    if job.id not in told or (waiting.place <= MOST_TOLD and waiting != told[job.id]):
-                        self._announce(job, waiting)
-                told = {job.id: waiting for job, waiting in line}
+                for job, waiting in told.news(self._waiting(MOST_SEEN)):
+                    self._announce(job, waiting)
             except StoreUnavailable:
                 continue  # whoever serves says so
             except Exception:

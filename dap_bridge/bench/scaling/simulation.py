@@ -87,7 +87,7 @@ class _Play:
 
 def simulate(clips: int, workers: int, costs: Costs, seed: int = 0) -> Outcome:
     """Until all clips are done."""
-    chance = random.Random(seed)
+    generator = random.Random(seed)
     play = _Play()
     daemon, into, out, disk = _Server(), _Server(), _Server(), _Server()
     left = deque(range(clips))
@@ -111,7 +111,7 @@ def simulate(clips: int, workers: int, costs: Costs, seed: int = 0) -> Outcome:
     def compute(now: float, job: int) -> None:
         nonlocal computed
         service = costs.service_s[job % len(costs.service_s)]
-        dies_after = chance.expovariate(costs.deaths_h / HOUR_S) if costs.deaths_h else float("inf")
+        dies_after = generator.expovariate(costs.deaths_h / HOUR_S) if costs.deaths_h else float("inf")
         computed += min(service, dies_after)
         if dies_after < service:
             play.at(now + dies_after, lambda now: die(now, job, dies_after))

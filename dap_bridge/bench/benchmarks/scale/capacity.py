@@ -28,7 +28,7 @@ from . import ways
 SENT, ENDED = 500, 500
 WORKERS = 16
 START_S = 60.0
-LOOK_S = 0.05
+POLL_S = 0.05
 CLIP = "/nowhere/clip.wav"
 
 
@@ -116,13 +116,13 @@ def _port(place: Path) -> int:
     return int(_until(told))
 
 
-def _until(look: Callable[[], Any]) -> Any:
-    """What `look` gives, once that is something. Raises WorkerDied where it never is."""
+def _until(condition: Callable[[], Any]) -> Any:
+    """What `condition` gives, once that is something. Raises WorkerDied where it never is."""
     deadline = time.monotonic() + 10 * START_S
-    while not (found := look()):
+    while not (found := condition()):
         if time.monotonic() > deadline:
             raise WorkerDied("The daemon that was measured stood still.")
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)
     return found
 
 
