@@ -17,8 +17,8 @@ CLIPS = 100_000
 SECONDS = 12.0
 FRAME_BYTES, STEM_FRAME_BYTES, RATE = 4, 16, 44_100
 BYTES_IN, BYTES_OUT = round(SECONDS * RATE * FRAME_BYTES), round(SECONDS * RATE * STEM_FRAME_BYTES)
-# Assumed of every worker: it dies once in a hundred hours, and is there again after a minute.
-DEATHS_H, BACK_S = 0.01, 60.0
+# Assumed of every worker: it dies once in an hour of computing, and is there again after five minutes.
+DEATHS_H, BACK_S = 1.0, 300.0
 GIGABIT_BYTES_S = 125e6
 # What a result of next to nothing consists of.
 LEAST_BYTES = 1000
