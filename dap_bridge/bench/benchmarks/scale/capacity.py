@@ -55,11 +55,10 @@ class Capacity:
             longest = max(_accepted(client, number) for number in range(SENT))
             accepting = (time.perf_counter() - began) / SENT, (_computed(process) - before) / SENT
             table = place / "data" / "jobs.sqlite"
+            began, before = time.perf_counter(), _computed(process)
             (place / "gate").touch()
-            _until(lambda: _ended(table) >= WORKERS)
-            began, before, first = time.perf_counter(), _computed(process), _ended(table)
-            _until(lambda: _ended(table) >= first + min(ENDED, SENT + self.backlog - first))
-            count = _ended(table) - first
+            _until(lambda: _ended(table) >= min(ENDED, SENT + self.backlog))
+            count = _ended(table)
             ending = (time.perf_counter() - began) / count, (_computed(process) - before) / count
         return {
             "kind": "capacity",
