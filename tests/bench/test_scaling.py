@@ -70,17 +70,12 @@ def test_with_workers_enough_what_serves_one_at_a_time_is_always_busy_and_sets_t
 def test_scale_measures_workers_and_a_daemon_and_simulates_more_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tiny = {
-        "LENGTHS_S": (0.5,),
-        "REPETITIONS": 1,
-        "WAYS": ("1",),
-        "CLIPS": 2,
-        "CLIP_S": 0.5,
-        "ROUNDS": 1,
-        "LONG_S": 0.5,
-    }
+    tiny = {"LENGTHS_S": (0.5,), "REPETITIONS": 1, "WAYS": ("1",), "CLIPS": 2, "CLIP_S": 0.5, "ROUNDS": 1}
     for name, value in tiny.items():
         monkeypatch.setattr(workers, name, value)
+    long = {"kind": "long", "preset": "quick", "seconds": 9.0, "seed": 0, "device": "cpu", "load": 0.0}
+    took = {"took_s": {"1": 8.0, "2": 5.0}, "ratio": 1.6}
+    monkeypatch.setattr(workers.Long, "run", lambda *_: long | took)
     monkeypatch.setattr(capacity, "SENT", 20)
     monkeypatch.setattr(scale, "BACKLOGS", (0,))
     monkeypatch.setattr(scale, "COUNTS", (1, 10))
