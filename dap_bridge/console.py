@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import shlex
@@ -51,6 +52,25 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, handler)
     if came:
         raise KeyboardInterrupt
+
+
+@contextmanager
+def told_of_endings(tell: Callable[[], object]) -> Iterator[None]:
+    """In an event loop: what would end the command calls `tell` instead, in the loop's thread."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in endings()}
+    for number in before:
+        try:
+            loop.add_signal_handler(number, tell)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(tell))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def forgive_encoding() -> None:

@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import secrets
-import signal
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -67,15 +66,11 @@ async def _serve(daemon: Daemon) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_unforeseen)
     end = asyncio.Event()
-    for number in console.endings():
-        try:
-            loop.add_signal_handler(number, end.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.set))
-    await daemon.start()
-    await end.wait()
-    log.info("ending")
-    await daemon.stop()
+    with console.told_of_endings(end.set):
+        await daemon.start()
+        await end.wait()
+        log.info("ending")
+        await daemon.stop()
 
 
 def _log_unforeseen(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

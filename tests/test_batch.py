@@ -8,12 +8,14 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
+import torch
 
 from tests.processes import until
 from tests.terminal import dap
@@ -39,6 +41,16 @@ def write(write_clip: Callable[..., Path], noise: Callable[..., np.ndarray]) -> 
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Here and in workers: by another number of threads sums come out otherwise in their last bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    torch.set_num_threads(before)
 
 
 def begin(*arguments: object) -> subprocess.Popen[bytes]:
@@ -97,6 +109,47 @@ def test_a_run_that_is_killed_or_stopped_goes_on_and_does_nothing_twice(here: Pa
     assert "done before" in said.stdout
     assert "bad.wav: failed: clip_unreadable" in said.stdout
     assert written(here) == after
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals for one process")
+def test_workers_make_what_one_process_makes_also_when_they_are_killed_or_stopped(
+    here: Path, write: Write, one_thread: None
+) -> None:
+    for name in ("a.wav", "b.wav", "more/a.wav"):
+        write(name, 0.3)
+    long = write("long.wav", LONG_S)
+    (here / "bad.wav").write_bytes(b"RIFF is all that it has of a WAV")
+    asked = ("*.wav", "more", "-o", "all")
+    folder = here / "all" / "long-stems"
+    begun = begin("separate", *asked, "-p", "quick", "--workers", 2)
+    until(lambda: list(folder.glob(".dap-*")))
+    begun.kill()
+    begun.wait(60)
+    again = begin("separate", *asked, "-p", "quick", "--workers", 2)
+    until(psutil.Process(again.pid).children)
+    again.send_signal(signal.SIGINT)
+    assert again.wait(60) == 130
+    assert not folder.exists(), "what was begun is undone, by whoever comes next if need be"
+
+    long.unlink()
+    write("long.wav", 0.3)
+    status, answer = separate(*asked, "--workers", 2)
+    assert status == 1
+    assert [Path(one["clip"]).name for one in answer["clips"]] == ["a.wav", "b.wav", "bad.wav", "long.wav", "a.wav"]
+    assert answer["counts"]["failed: clip_unreadable"] == 1
+    assert sum(answer["counts"].get(state, 0) for state in ("done", "done before")) == 4
+    assert separate(*asked, "--workers", 3)[1]["counts"] == {"done before": 4, "failed: clip_unreadable": 1}
+
+    (here / "all").rename(here / "by workers")
+    alone = separate(*asked)[1]
+    assert [one["manifest"] for one in alone["clips"]] == [one["manifest"] for one in answer["clips"]]
+    assert len(sounds(here / "all")) == 8
+    assert sounds(here / "all") == sounds(here / "by workers")
+
+
+def sounds(folder: Path) -> dict[Path, bytes]:
+    """Every file of sound in results."""
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.wav")}
 
 
 def test_what_is_another_clip_or_asked_otherwise_is_done_beside_what_is_there(here: Path, write: Write) -> None:

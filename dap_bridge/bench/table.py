@@ -29,6 +29,7 @@ TITLES = {
     "kinship": "What varies within sounds and what between them",
     "speed": "Speed",
     "gpu": "What a GPU makes of it",
+    "scale": "Many clips, and long ones, on several workers",
 }
 
 

@@ -1,4 +1,5 @@
-"""One verb done with many clips, one after another: what fails stops nothing, what is done already is not done again.
+"""One verb done with many clips, as many at a time as there are workers: what fails stops none of the others, and what
+is done already is not done again.
 
 A job is named after all that its result depends on, and a result says which job made it: so the same command, typed
 again, finds what it has done by looking where the results go, and needs no list of its own. What a killed run had begun
@@ -7,8 +8,10 @@ is told by the ledger of its output, which lies in a folder of the command's, an
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
+import itertools
 import logging
 import os
 import shutil
@@ -23,16 +26,16 @@ from typing import Any
 import click
 
 from .. import console, times
+from ..config import Settings
 from ..domain import Job, Progress
 from ..errors import AlreadyRunning, Cancelled, ClipUnreadable, DapError
 from ..jobs import results
-from ..jobs.folder import JobFolder
 from ..jobs.lock import FolderLock
 from ..jobs.results import NoResultError
 from ..jobs.sessions import stamp
 from ..verbs.request import JobVerb
-from . import clips, here
-from .root import CANCELLED, DONE, FAILED, settings
+from . import clips, crew, here
+from .root import CANCELLED, DONE, FAILED
 
 log = logging.getLogger(__name__)
 
@@ -84,27 +87,49 @@ class Batch:
     options: str
     out: Path | None
     ask: Callable[[Path], JobVerb]
+    settings: Settings
 
     def run(self, found: Sequence[Path], as_json: bool) -> None:
         """Do all, say how it went, and end with the status.
 
         Raises BadRequest and its kind where what is asked is wrong for every clip, and AlreadyRunning.
         """
-        outcomes: list[Outcome] = []
-        with self._place() as place, console.progress_bar(self.verb) as show:
-            began = time.monotonic()
-            with contextlib.suppress(Cancelled, KeyboardInterrupt):
-                for number, clip in enumerate(found):
-                    outcomes.append(self._one(clip, place, _of_all(show, began, clip, number, len(found))))
-                    console.stderr.print(str(outcomes[-1]), markup=False, soft_wrap=True)
-        left = len(found) - len(outcomes)
-        _summarise(outcomes, left, as_json)
-        sys.exit(CANCELLED if left else FAILED if any(one.error for one in outcomes) else DONE)
+        outcomes: dict[Path, Outcome] = {}
+        stopped = contextlib.suppress(Cancelled, KeyboardInterrupt)
+        with self._place() as place, console.progress_bar(self.verb) as show, stopped:
+            asyncio.run(self._all(found, place, _Line(show, len(found)), outcomes))
+        told = [outcomes[clip] for clip in found if clip in outcomes]
+        left = len(found) - len(told)
+        _summarise(told, left, as_json)
+        sys.exit(CANCELLED if left else FAILED if any(one.error for one in told) else DONE)
+
+    async def _all(self, found: Sequence[Path], place: Path, line: _Line, outcomes: dict[Path, Outcome]) -> None:
+        """As many at a time as there are workers; those whose folders would have one name one after another, so that
+        they are called the same however many workers there are.
+
+        Raises as `run`, and Cancelled, once nothing is under way any more.
+        """
+        namesakes: dict[str, list[Path]] = defaultdict(list)
+        for clip in found:
+            namesakes[str(self._base(clip)).casefold()].append(clip)
+        left = iter(namesakes.values())
+        async with crew.hired(self.settings, place) as workers:
+
+            async def work() -> None:
+                for clip in itertools.chain.from_iterable(left):
+                    with line.of(clip) as show:
+                        outcomes[clip] = await self._one(clip, workers, show)
+                    console.stderr.print(str(outcomes[clip]), markup=False, soft_wrap=True)
+                    await asyncio.sleep(0)  # of many that are done already others have their turn
+
+            ended = await asyncio.gather(*(work() for _ in range(workers.size)), return_exceptions=True)
+        for trouble in filter(None, ended):
+            raise trouble
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[Path]:
         """A folder for what is needed meanwhile, this command's alone. Raises AlreadyRunning."""
-        place = settings().data / BATCHES / _digest(self.verb, self.options, self.out)
+        place = self.settings.data / BATCHES / _digest(self.verb, self.options, self.out)
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             lock = FolderLock(place)
@@ -112,14 +137,13 @@ class Batch:
             hint = "Wait until it has ended, or end it: what it has done stays done."
             raise AlreadyRunning("The same command is under way already.", hint) from error
         try:
-            for left in JobFolder.left(place):
-                left.close(keep_output=left.published() is not None)
+            crew.settle(place)
             yield place
         finally:
             shutil.rmtree(place, ignore_errors=True)
             lock.release()
 
-    def _one(self, clip: Path, place: Path, show: here.Show) -> Outcome:
+    async def _one(self, clip: Path, workers: crew.Crew, show: here.Show) -> Outcome:
         """Do a clip, unless its result is there. Raises Cancelled, and as `run` does."""
         began = time.monotonic()
         try:
@@ -130,7 +154,7 @@ class Batch:
             return Outcome(clip, "done before", manifest=manifest)
         job = replace(job, request=job.request | {"out": str(clips.free(base))})
         try:
-            manifest = here.run(job, JobFolder(place / job.id), show)
+            manifest = await workers.do(job, show)
         except Cancelled:
             raise
         except DapError as error:
@@ -138,7 +162,7 @@ class Batch:
         except Exception as error:  # whatever it is, others may be well
             log.exception("%s", clip)
             return _failed(clip, began, DapError(f"{type(error).__name__}: {error}"))
-        return Outcome(clip, "done", time.monotonic() - began, manifest)
+        return Outcome(clip, "done", results.read(manifest).elapsed_s, manifest)
 
     def _job(self, clip: Path) -> tuple[Job, Path]:
         """The job that a clip is, named after all that its result depends on, and the folder that this goes to.
@@ -157,9 +181,13 @@ class Batch:
             raise ClipUnreadable(f"{clip} cannot be read: {error.strerror}.") from error
         request = asked.request()
         preset = presets.load(request["preset"]) if "preset" in request else None
-        base = clips.beside(clip if self.out is None else self.out / clip.name)
-        form = asked.format or settings().format
+        base = self._base(clip)
+        form = asked.format or self.settings.format
         return Job(_digest(asked.name, request, form, preset, base, seen), asked.name, request), base
+
+    def _base(self, clip: Path) -> Path:
+        """The folder for the clip's results, where it is free."""
+        return clips.beside(clip if self.out is None else self.out / clip.name)
 
 
 def _digest(*of: object) -> str:
@@ -183,16 +211,34 @@ def _result(job: str, base: Path) -> Path | None:
     raise AssertionError("folders are numbered without end")
 
 
-def _of_all(show: here.Show, began: float, clip: Path, number: int, count: int) -> here.Show:
-    """Shows the progress of one of so many clips as that of all."""
+class _Line:
+    """The progress of all clips, in one line."""
 
-    def shown(progress: Progress) -> None:
-        fraction = (number + progress.fraction) / count
-        left = (time.monotonic() - began) * (1 - fraction) / fraction if number else None
-        stage = f"{number + 1} of {count}, {clip.name}: {progress.stage}"
-        show(replace(progress, fraction=fraction, stage=stage, seconds_left=left))
+    def __init__(self, show: here.Show, count: int) -> None:
+        self._show, self._count = show, count
+        self._ended = 0
+        self._under_way: dict[Path, float] = {}
+        self._began = time.monotonic()
 
-    return shown
+    @contextlib.contextmanager
+    def of(self, clip: Path) -> Iterator[here.Show]:
+        """While a clip is under way: what its own progress is told to."""
+        self._under_way[clip] = 0.0
+        try:
+            yield lambda progress: self._tell(clip, progress)
+        finally:
+            del self._under_way[clip]
+            self._ended += 1
+
+    def _tell(self, clip: Path, progress: Progress) -> None:
+        self._under_way[clip] = progress.fraction
+        fraction = (self._ended + sum(self._under_way.values())) / self._count
+        left = (time.monotonic() - self._began) * (1 - fraction) / fraction if self._ended else None
+        stage = f"{self._ended + 1} of {self._count}, {clip.name}: {progress.stage}"
+        if (several := len(self._under_way)) > 1:
+            stage = f"{self._ended} of {self._count} ended, {several} under way"
+            progress = Progress(device=progress.device)
+        self._show(replace(progress, fraction=fraction, stage=stage, seconds_left=left))
 
 
 def _summarise(outcomes: Sequence[Outcome], left: int, as_json: bool) -> None:

@@ -97,7 +97,8 @@ def add(verb: str) -> None:
             return
         projects.require_writable(dawproject, several, track)
         if several:
-            batch = Batch(verb, repr(values), out and out.absolute(), lambda clip: message(None, clip=clip, **values))
+            place = out and out.absolute()
+            batch = Batch(verb, repr(values), place, lambda clip: message(None, clip=clip, **values), chosen)
             batch.run(list(dict.fromkeys(found)), as_json)
         else:
             asked = message(out or clips.free(clips.beside(found[0])), clip=found[0], **values)

@@ -20,7 +20,7 @@ from ..errors import BadRequest, DapError, StoreUnavailable, UnknownJob
 from ..verbs import table
 from . import results
 from .folder import JobFolder
-from .line import Line
+from .line import MOST_SEEN, Line, Told
 from .sessions import DAY_S
 from .store import Store
 from .watch import Announce, Limits, Outcome, Watch
@@ -32,10 +32,8 @@ log = logging.getLogger(__name__)
 PAUSE_S = 1.0
 # Between two tries to write to the table: at first, and at most.
 RETRY_S, LONGEST_RETRY_S = 0.1, 2.0
-# Between two polls for what is to be forgotten, where no job ends.
-TIDY_S = 3600.0
-# Between two looks at what waits, and of each lane's first so many are told where their place changes; of others, once.
-LINE_S, MOST_TOLD = 1.0, 16
+# Between two polls for what is to be forgotten, where no job ends; and of where what waits stands.
+TIDY_S, LINE_S = 3600.0, 1.0
 # A worker of the interactive lane is kept for so long after it was wanted, or a correction was to be expected.
 KEPT_S = 600.0
 # One that cannot be had is tried again after so long; the others do its jobs.
@@ -276,25 +274,22 @@ class JobQueue:
 
     async def _tell_line(self) -> None:
         """Tell what waits where it stands, as that changes."""
-        told: dict[str, Waiting] = {}
+        told = Told()
         while True:
             await asyncio.sleep(LINE_S)
             try:
-                line = list(self._waiting())
-                for job, waiting in line:
-                    if job.id not in told or (waiting.place <= MOST_TOLD and waiting != told[job.id]):
-                        self._announce(job, waiting)
-                told = {job.id: waiting for job, waiting in line}
+                for job, waiting in told.news(self._waiting(MOST_SEEN)):
+                    self._announce(job, waiting)
             except StoreUnavailable:
                 continue  # whoever serves says so
             except Exception:
                 log.exception("what waits could not be told where it stands")
 
-    def _waiting(self) -> Iterator[tuple[Job, Waiting]]:
+    def _waiting(self, limit: int = -1) -> Iterator[tuple[Job, Waiting]]:
         if not self._watches:
             return iter(())
         left = {name: watch.seconds_left for name, watch in self._watches.items()}
-        return self._line.waiting({lane: self._in_the_way(lane) for lane in Lane}, left)
+        return self._line.waiting({lane: self._in_the_way(lane) for lane in Lane}, left, limit)
 
     def _in_the_way(self, lane: Lane) -> Job | None:
         """Of the jobs that run in the workers of a lane the one that ends first; None where one is about to be free."""

@@ -37,6 +37,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     title TEXT                 -- what a person has called the result
 );
 CREATE INDEX IF NOT EXISTS by_state ON jobs (state, place);
+CREATE INDEX IF NOT EXISTS by_verb ON jobs (state, verb, place);
+CREATE INDEX IF NOT EXISTS by_place ON jobs (place);
 """
 COLUMNS = "id, verb, request, state, manifest, error, created, updated, stems, about, title"
 # Of tables that an earlier version made.
@@ -186,7 +188,8 @@ class Store:
     def queued(self, verbs: Sequence[str]) -> list[Job]:
         """The queued jobs of these verbs, in order."""
         slots = ", ".join("?" * len(verbs))
-        return self._select(f"WHERE state = ? AND verb IN ({slots}) ORDER BY place", (State.QUEUED, *verbs))
+        # +: by the verbs' index, not through all that wait
+        return self._select(f"WHERE state = ? AND verb IN ({slots}) ORDER BY +place", (State.QUEUED, *verbs))
 
     def active(self, limit: int = -1) -> list[Job]:
         """Those that are queued or running, in order; the first `limit` of them, or all."""

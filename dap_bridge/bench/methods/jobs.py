@@ -19,6 +19,7 @@ from ...transport import protocol
 from ...verbs.request import JobVerb
 
 if TYPE_CHECKING:
+    from ...engine.spread import Executor
     from ...jobs.sessions import Sessions
 
 
@@ -49,11 +50,18 @@ def scratch() -> Iterator[Path]:
 
 
 def do(
-    place: Path, verb: str, fields: dict[str, Any], *, name: str = "bench", sessions: Sessions | None = None
+    place: Path,
+    verb: str,
+    fields: dict[str, Any],
+    *,
+    name: str = "bench",
+    sessions: Sessions | None = None,
+    executor: Executor | None = None,
 ) -> Answer:
     """Do a job here and now, all that it makes in `place`. Raises DapError.
 
-    name: of the job. sessions: where it keeps what can be corrected, and finds what it corrects.
+    name: of the job. sessions: where it keeps what can be corrected, and finds what it corrects. executor: who computes
+    chunks beside this process.
     """
     # torch is loaded here, so that a command that only reads cached results starts at once
     from ...jobs import worker
@@ -61,6 +69,6 @@ def do(
 
     message = protocol.parse(verb, fields | {"out": str(place / "out")})
     assert isinstance(message, JobVerb)
-    control = Unwatched(place / "job", sessions)
+    control = Unwatched(place / "job", sessions, executor)
     path = worker.run(Job(name, message.name, message.request()), control, place)
     return Answer(results.read(path), path)

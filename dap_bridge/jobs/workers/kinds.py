@@ -25,11 +25,22 @@ OWN = "local:"
 MOST = 128
 
 
-def made(workers: str, settings: Settings, run: str = RUN, probe: str = PROBE) -> list[Worker]:
+def made(
+    workers: str,
+    settings: Settings,
+    run: str = RUN,
+    probe: str = PROBE,
+    *,
+    notes: Path | None = None,
+    chunk_processes: int | None = None,
+) -> list[Worker]:
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
-    run, probe: see `LocalWorker`. Raises BadSettings, and MissingExtra where it is a cluster and Dask is not installed.
+    run, probe: see `LocalWorker`. notes: the folder to remember processes in; left out: the data folder, a daemon's.
+    chunk_processes: how many compute a long clip; left out: as many as there are workers. Raises BadSettings, and
+    MissingExtra where it is a cluster and Dask is not installed.
     """
+    notes = notes or settings.data
     kind, _, where = workers.partition(":")
     count = 1 if kind == DASK else int(workers)
     local = partial(
@@ -39,15 +50,15 @@ def made(workers: str, settings: Settings, run: str = RUN, probe: str = PROBE) -
         run=run,
         probe=probe,
         stall_s=settings.stall_s,
-        chunk_processes=count,
+        chunk_processes=chunk_processes or count,
     )
-    interactive = local(note=settings.data / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
+    interactive = local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
     beside = [interactive] if settings.interactive else []
     if kind == DASK:
-        reserve = local(note=settings.data / NOTES[Lane.BATCH])
+        reserve = local(note=notes / NOTES[Lane.BATCH])
         return [*_of_cluster(where, settings, run, probe, reserve), *beside]
     batch = [
-        local(note=settings.data / _note(number), executor=partial(process.pool, share=Share(number, count)))
+        local(note=notes / _note(number), executor=partial(process.pool, share=Share(number, count)))
         for number in range(1, count + 1)
     ]
     return [*batch, *beside]

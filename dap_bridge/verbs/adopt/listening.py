@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...engine.events import Listened, Moved, Note, Step
+from ...engine.events import Alive, Listened, Moved, Note, Step
 from ...engine.methods.method import Adopter
 from ...engine.recipe import Section
 from ...engine.signal.rows import Heard
