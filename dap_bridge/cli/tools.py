@@ -196,7 +196,8 @@ def audacity(once: bool, as_json: bool) -> None:
     from ..audacity import programs
     from ..audacity.follow import follow
 
-    for program in programs.found():
+    known = programs.found()
+    for program in known if programs.take_no_commands(known) else ():
         console.stderr.print(f"{program}.", markup=False, soft_wrap=True)
     outcomes = []
     for outcome in follow(settings().spool, once or as_json, console.stderr.print):

@@ -59,6 +59,9 @@ def done_by_hand(first_started: Audacity, daemon: Process, song: Path) -> ByHand
         return by_hand(first_started, song, daemon.data)
     except AssertionError as error:
         return error
+    finally:
+        for path in (daemon.spool / "clips").iterdir():
+            path.unlink()
 
 
 @pytest.fixture(scope="package")

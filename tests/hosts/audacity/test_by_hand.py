@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from dap_bridge.audacity import pipe, selections
 from dap_bridge.audacity.answers import Answers
 from dap_bridge.audacity.follow import follow
 from tests.hosts.audacity.by_hand import ByHand
+from tests.hosts.audacity.conftest import Left
 from tests.hosts.audacity.host import END, FIRST, LAST, NAMES, NEXT, RATE, SECONDS, START, Audacity
 from tests.hosts.sound import NULL_DB, null_db
 from tests.processes import Process
@@ -21,10 +23,18 @@ DEACTIVATE = "DAP Deactivate mask in selection"
 
 
 @pytest.fixture
-def nothing_waits(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
-    """Whatever other tests have left."""
+def left_as_it_was(audacity: Audacity, project: dict[str, np.ndarray], left: Left) -> Iterator[None]:
+    """Nothing waits before; afterwards tracks and files that came are taken away again."""
     for selection in selections.waiting(audacity.spool):
         selection.remove()
+    before = len(audacity.tracks())
+    yield
+    for path in left():
+        path.unlink()
+    came = len(audacity.tracks()) - before
+    if came:
+        audacity.select(before, came, START, END)
+        audacity.pipe.command("RemoveTracks")
 
 
 def next_stem(audacity: Audacity, start: float, end: float) -> None:
@@ -56,7 +66,7 @@ def test_by_keys_and_clicks_alone_and_without_the_pipe(done_by_hand: ByHand | As
     np.testing.assert_array_equal(done_by_hand.samples, done_by_hand.clip_and_stems)
 
 
-@pytest.mark.usefixtures("nothing_waits")
+@pytest.mark.usefixtures("left_as_it_was")
 def test_each_of_the_selected_tracks_gets_a_stem(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
     sent(audacity, 0)
     before = len(audacity.tracks())
@@ -68,7 +78,7 @@ def test_each_of_the_selected_tracks_gets_a_stem(audacity: Audacity, project: di
     require_sum(audacity, range(before, before + 2), project[NAMES[0]])
 
 
-@pytest.mark.usefixtures("nothing_waits")
+@pytest.mark.usefixtures("left_as_it_was")
 def test_stems_stand_where_the_selection_was_wherever_the_cursor_is_before_it(
     audacity: Audacity, project: dict[str, np.ndarray]
 ) -> None:
@@ -82,7 +92,7 @@ def test_stems_stand_where_the_selection_was_wherever_the_cursor_is_before_it(
     require_sum(audacity, range(before, before + 2), project[NAMES[1]])
 
 
-@pytest.mark.usefixtures("nothing_waits")
+@pytest.mark.usefixtures("left_as_it_was")
 def test_nothing_is_pushed_aside_or_put_elsewhere(audacity: Audacity) -> None:
     sent(audacity, 0)
     audacity.select(0, 1, START, END)
@@ -99,7 +109,7 @@ def test_nothing_is_pushed_aside_or_put_elsewhere(audacity: Audacity) -> None:
     assert waiting(audacity) == [0]
 
 
-@pytest.mark.usefixtures("nothing_waits")
+@pytest.mark.usefixtures("left_as_it_was")
 def test_what_waits_is_said_and_may_be_left_out(audacity: Audacity) -> None:
     sent(audacity, 1)
     for what, left in (("Say what waits", [0]), ("Leave the next one out", [1]), ("Leave all out", [])):
@@ -108,7 +118,7 @@ def test_what_waits_is_said_and_may_be_left_out(audacity: Audacity) -> None:
         assert waiting(audacity) == left
 
 
-@pytest.mark.usefixtures("nothing_waits")
+@pytest.mark.usefixtures("left_as_it_was")
 def test_what_was_brought_by_hand_is_not_brought_again(audacity: Audacity, project: dict[str, np.ndarray]) -> None:
     sent(audacity, 1)
     before = len(audacity.tracks())
@@ -118,7 +128,7 @@ def test_what_was_brought_by_hand_is_not_brought_again(audacity: Audacity, proje
     require_sum(audacity, range(before, before + 2), project[NAMES[1]])
 
 
-@pytest.mark.usefixtures("nothing_waits")
+@pytest.mark.usefixtures("left_as_it_was")
 def test_refined_stems_wait_as_well(
     audacity: Audacity,
     daemon: Process,
