@@ -49,6 +49,7 @@ def examine(settings: Settings) -> list[Check]:
         *(_codec(name, kind, subtype) for name, (kind, subtype) in CODECS.items()),
         _ffmpeg(),
         _pedalboard(),
+        _audacity(),
     ]
 
 
@@ -177,6 +178,13 @@ def _ffmpeg() -> Check:
 
     found = ffmpeg.command()
     return Check("ffmpeg", True, found or f"not there. {ffmpeg.INSTALL}")
+
+
+def _audacity() -> Check:
+    """Which there are, and how stems come into them. Not needed, so never wrong."""
+    from .audacity import programs
+
+    return Check("Audacity", True, "; ".join(map(str, programs.found())) or "not there, or never started")
 
 
 def _pedalboard() -> Check:

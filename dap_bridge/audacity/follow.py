@@ -11,30 +11,36 @@ from pathlib import Path
 from ..errors import DaemonUnreachable, DapError, HostUnreachable
 from ..transport import protocol
 from ..transport.dropfolder import CHOICE, STATUS
-from . import corrections, selections
+from . import corrections, programs, selections
 from .answers import Answers
 from .corrections import Correction
 from .pipe import Pipe
-from .place import place, read_manifest
+from .place import place, read_manifest, require_stems
 from .revise import revise
 from .selections import Selection
 
 POLL_S = 0.3
+BY_HAND = "Stems are ready: Generate > DAP Next stem brings them, for this Audacity takes no commands."
+Revise = Callable[[Correction, Path, str, Path], "Outcome"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a selection: the tracks that were made, or a sentence and a hint."""
+    """What became of a selection: the tracks that were made, or a sentence and a hint.
+
+    waits: for the user to bring it in.
+    """
 
     job: str
     track: str
     tracks: tuple[str, ...] = ()
     message: str = ""
     hint: str = ""
+    waits: bool = False
 
     @property
     def ok(self) -> bool:
-        return bool(self.tracks)
+        return bool(self.tracks) or self.waits
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
@@ -43,20 +49,29 @@ class Outcome:
 def follow(spool: Path, once: bool, say: Callable[[str], None]) -> Iterator[Outcome]:
     """What becomes of each selection and each edit of a mask, as it happens; ends when none is waiting, if `once`.
 
-    Where Audacity cannot be reached `say` is told, and it is tried again: the stems lie where the sentence says.
+    Where Audacity cannot be reached `say` is told, and it is tried again: the stems lie where the sentence says. Where
+    none has a scripting pipe, what was separated is left to DAP Next stem, and so is what comes of edits.
     """
     said: set[str] = set()
+    by_hand = False
+
+    def say_once(sentence: str) -> None:
+        if sentence not in said:
+            said.add(sentence)
+            say(sentence)
+
     with Answers(spool):
         while True:
-            polls = list(_polls(spool))
+            polls = list(_polls(spool, by_hand))
             for poll in polls:
                 try:
                     outcome = poll()
-                except (HostUnreachable, DaemonUnreachable) as error:
-                    sentence = f"{error.message} {error.hint}"
-                    if sentence not in said:
-                        said.add(sentence)
-                        say(sentence)
+                except HostUnreachable as error:
+                    by_hand = programs.take_no_commands(programs.found())
+                    say_once(BY_HAND if by_hand else f"{error.message} {error.hint}")
+                    continue
+                except DaemonUnreachable as error:
+                    say_once(f"{error.message} {error.hint}")
                     continue
                 if outcome is not None:
                     said.clear()
@@ -66,15 +81,16 @@ def follow(spool: Path, once: bool, say: Callable[[str], None]) -> Iterator[Outc
             time.sleep(POLL_S)
 
 
-def _polls(spool: Path) -> Iterator[Callable[[], Outcome | None]]:
+def _polls(spool: Path, by_hand: bool) -> Iterator[Callable[[], Outcome | None]]:
     """For all that is waited for, what asks how its job ended; None while it runs. Raise HostUnreachable."""
-    for selection in selections.waiting(spool):
+    for selection in () if by_hand else selections.waiting(spool):
         yield partial(_poll, selection, spool)
+    revise_stems = _hand_over if by_hand else _revise
     for correction in corrections.waiting(spool, corrections.OF_BOX):
-        yield partial(_poll_correction, correction, spool)
+        yield partial(_poll_correction, correction, spool, revise_stems)
     for correction in corrections.waiting(spool, corrections.OF_EDITOR):
         if _event(spool, correction.job, CHOICE):
-            yield partial(_take_choice, correction, spool)
+            yield partial(_take_choice, correction, spool, revise_stems)
 
 
 def _poll(selection: Selection, spool: Path) -> Outcome | None:
@@ -102,10 +118,10 @@ def _bring(selection: Selection, manifest: Path) -> Outcome:
     return Outcome(selection.job, selection.track, tracks)
 
 
-def _poll_correction(correction: Correction, spool: Path) -> Outcome | None:
+def _poll_correction(correction: Correction, spool: Path, revise_stems: Revise) -> Outcome | None:
     event = _event(spool, correction.job, STATUS)
     if event.get("event") == "done":
-        outcome = _revise(correction, spool, Path(event.get("manifest", "")))
+        outcome = revise_stems(correction, spool, correction.job, Path(event.get("manifest", "")))
     else:
         reason = _failure(event)
         if reason is None:
@@ -115,14 +131,16 @@ def _poll_correction(correction: Correction, spool: Path) -> Outcome | None:
     return outcome
 
 
-def _take_choice(correction: Correction, spool: Path) -> Outcome:
+def _take_choice(correction: Correction, spool: Path, revise_stems: Revise) -> Outcome:
     """What the mask editor has sent."""
-    outcome = _revise(correction, spool, Path(_event(spool, correction.job, CHOICE).get("manifest", "")))
+    event = _event(spool, correction.job, CHOICE)
+    outcome = revise_stems(correction, spool, event.get("session", ""), Path(event.get("manifest", "")))
     (spool / "outbox" / f"{correction.job}{CHOICE}").unlink(missing_ok=True)
     return outcome
 
 
-def _revise(correction: Correction, spool: Path, manifest: Path) -> Outcome:
+def _revise(correction: Correction, spool: Path, job: str, manifest: Path) -> Outcome:
+    """The stems that a job made, into the place of those that stand there."""
     with Pipe() as pipe:
         try:
             tracks, missing = revise(pipe, spool, correction, manifest)
@@ -132,6 +150,17 @@ def _revise(correction: Correction, spool: Path, manifest: Path) -> Outcome:
             return _useless(correction, error, manifest)
     absent = f"Stem {', '.join(map(str, missing))} did not stand there, and is as it was." if missing else ""
     return Outcome(correction.job, correction.track, tuple(tracks), message=absent)
+
+
+def _hand_over(correction: Correction, spool: Path, job: str, manifest: Path) -> Outcome:
+    """The stems that a job made are what DAP Next stem brings, to where the old ones begin."""
+    try:
+        made = require_stems(manifest)
+    except DapError as error:
+        return _useless(correction, error, manifest)
+    start = correction.position / made.rate
+    selections.write(spool, job, correction.track, start, start + made.frames / made.rate)
+    return Outcome(correction.job, correction.track, message=BY_HAND, waits=True)
 
 
 def _failure(event: dict[str, str]) -> tuple[str, str] | None:

@@ -31,6 +31,8 @@ class Track:
 def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
     """Import the stems of a finished job, those of further answers on muted tracks; the names of the new tracks.
 
+    What DAP Next stem has brought already is left out.
+
     Raises HostRefused where the result cannot be used or Audacity does not import it, HostUnreachable where it does
     not answer.
     """
@@ -38,7 +40,7 @@ def place(pipe: Pipe, selection: Selection, manifest: Path) -> list[str]:
     # Audacity cuts at whole samples.
     start = round(selection.start * made.rate) / made.rate
     further = [stem for other in made.alternatives if other.index > 1 for stem in other.stems]
-    audible = [_import(pipe, stem, manifest.parent, start, "UnmuteTracks") for stem in made.stems]
+    audible = [_import(pipe, stem, manifest.parent, start, "UnmuteTracks") for stem in made.stems[selection.taken :]]
     return audible + [_import(pipe, stem, manifest.parent, start, "MuteTracks") for stem in further]
 
 

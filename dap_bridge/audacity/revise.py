@@ -71,7 +71,7 @@ def _replace(pipe: Pipe, spool: Path, audio: dict[Track, Path], start: float, en
     for track in others:
         pipe.command("SelectTracks", Track=track.position, TrackCount=1, Mode="Add")
     with _plan(spool, {str(number): path.as_posix() for number, path in enumerate(audio.values(), 1)}):
-        _carry_out(pipe, REPLACE, _menu_entry(pipe, REPLACE))
+        _carry_out(pipe, REPLACE, menu_entry(pipe, REPLACE))
 
 
 def _carry_out(pipe: Pipe, plugin: str, command: str) -> None:
@@ -84,7 +84,7 @@ def _carry_out(pipe: Pipe, plugin: str, command: str) -> None:
         ) from error
 
 
-def _menu_entry(pipe: Pipe, plugin: str) -> str:
+def menu_entry(pipe: Pipe, plugin: str) -> str:
     """The command that runs a plug-in as a click in the menu does: as a step of undo. By its short name it is none.
 
     It holds the plug-in's path. Where that has a colon (Windows), which ends a command, the short name must do.

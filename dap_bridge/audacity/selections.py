@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import atomic
 from ..transport import protocol
 
 FOLDER = "clips"
@@ -16,7 +17,7 @@ SUFFIX = ".selection"
 
 @dataclass(frozen=True)
 class Selection:
-    """Seconds of the project; hertz where it was a spectral selection."""
+    """Seconds of the project; hertz where it was a spectral selection; taken: of its stems, those that were brought."""
 
     path: Path
     job: str
@@ -25,6 +26,7 @@ class Selection:
     end: float
     low: float | None = None
     high: float | None = None
+    taken: int = 0
 
     def forget(self) -> None:
         """Not wait for it any more."""
@@ -45,12 +47,19 @@ def waiting(spool: Path) -> Iterator[Selection]:
             yield selection
 
 
+def write(spool: Path, job: str, track: str, start: float, end: float) -> None:
+    """Wait for a job as if it had been sent by a plug-in. Raises OSError."""
+    text = protocol.lines({"track": track, "start": start, "end": end, "job": job})
+    atomic.write_text(spool / FOLDER / f"{job}{SUFFIX}", text)
+
+
 def _read(path: Path) -> Selection | None:
     fields = protocol.parse_lines(path.read_text(encoding="utf-8", errors="replace"))
     try:
         numbers = {name: float(fields[name]) for name in ("start", "end", "low", "high") if name in fields}
         if not all(map(math.isfinite, numbers.values())):
             return None
-        return Selection(path, fields["job"], fields.get("track", ""), **numbers)
+        taken = int(fields.get("taken", "0"))
+        return Selection(path, fields["job"], fields.get("track", ""), **numbers, taken=taken)
     except (KeyError, ValueError, TypeError):
         return None

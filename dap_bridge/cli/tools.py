@@ -206,12 +206,17 @@ def install_ardour(resource_path: Path | None, uninstall: bool, as_json: bool) -
 @install.command("audacity")
 @place_options("Audacity's folder for plug-ins")
 def install_audacity(resource_path: Path | None, uninstall: bool, as_json: bool) -> None:
-    """Copy the plug-ins into Audacity's folder."""
+    """Copy the plug-ins into the folder of each Audacity."""
     from ..install import audacity
 
-    folder = (resource_path or audacity.plugin_path()).absolute()
-    done = audacity.uninstall(folder) if uninstall else audacity.install(folder, settings())
-    _say(folder, done, "Audacity looks for plug-ins when it starts.", as_json)
+    folders = [resource_path.absolute()] if resource_path else audacity.plugin_paths()
+    done = [
+        sentence
+        for folder in folders
+        for sentence in (audacity.uninstall(folder) if uninstall else audacity.install(folder, settings()))
+    ]
+    done += [] if uninstall or resource_path else audacity.advice()
+    _say(folders[0], done, "Audacity looks for plug-ins when it starts.", as_json)
 
 
 @main.command()
@@ -219,8 +224,12 @@ def install_audacity(resource_path: Path | None, uninstall: bool, as_json: bool)
 @json_option
 def audacity(once: bool, as_json: bool) -> None:
     """Bring what came of Audacity's plug-ins there, onto new tracks or into those of refined stems, until ctrl-C."""
+    from ..audacity import programs
     from ..audacity.follow import follow
 
+    known = programs.found()
+    for program in known if programs.take_no_commands(known) else ():
+        console.stderr.print(f"{program}.", markup=False, soft_wrap=True)
     outcomes = []
     for outcome in follow(settings().spool, once or as_json, console.stderr.print):
         outcomes.append(outcome)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 
 from .. import assets, private
+from ..audacity import programs
 from ..config import Settings
 from ..errors import InstallFailed
 from . import folders
@@ -14,29 +13,20 @@ from . import folders
 SPOOL = '(setf dap-spool "")'
 
 
-def plugin_path() -> Path:
-    """Audacity's folder for a user's plug-ins on this system. Raises InstallFailed where there is no Audacity."""
-    home = Path.home()
-    if sys.platform == "win32":
-        places = [Path(os.environ.get("APPDATA", home / "AppData" / "Roaming")) / "audacity" / "Plug-Ins"]
-    elif sys.platform == "darwin":
-        places = [home / "Library" / "Application Support" / "audacity" / "Plug-Ins"]
-    else:
-        data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-        flatpak = home / ".var" / "app" / "org.audacityteam.Audacity" / "data"
-        # Where the oldest of these folders is, Audacity uses that one.
-        places = [
-            home / ".audacity-data" / "Plug-Ins",
-            data / "audacity" / "Plug-Ins",
-            flatpak / "audacity" / "Plug-Ins",
-        ]
-    for place in places:
-        if place.parent.is_dir():
-            return place
-    raise InstallFailed(
-        f"Audacity's folder was not found in {' or '.join(str(place.parent) for place in places)}.",
-        "Start Audacity once, or name its plug-in folder: --resource-path DIR.",
-    )
+def plugin_paths() -> list[Path]:
+    """The folders for a user's plug-ins of the Audacitys that are here. Raises InstallFailed where there is none."""
+    places = [program.plugins for program in programs.found()]
+    if not places:
+        raise InstallFailed(
+            "No folder of Audacity's was found.",
+            "Start Audacity once, or name its plug-in folder: --resource-path DIR.",
+        )
+    return places
+
+
+def advice() -> list[str]:
+    """How stems come back into each of them, in sentences."""
+    return [f"{program}." for program in programs.found()]
 
 
 def sources() -> list[Path]:

@@ -25,6 +25,7 @@ class Plugin:
 
 
 _REQUEST, _MASK, _WORK = ("folder", "common"), ("folder", "mask", "common"), ("folder", "run")
+_WAITING = ("folder", "waiting", "run")
 # By the part that is its own.
 PLUGINS = {
     "separate": Plugin("Separate selection", ("known", "track", *_REQUEST), "separate"),
@@ -40,6 +41,8 @@ PLUGINS = {
     "edit": Plugin("Open mask editor", _MASK),
     "read": Plugin("Read stems", _WORK),
     "replace": Plugin("Replace stems", _WORK),
+    "next": Plugin("Next stem", _WAITING),
+    "waits": Plugin("Stems that wait", _WAITING),
 }
 
 

@@ -18,7 +18,7 @@ function factory()
     if gone then return end
     if not tick then
       local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
-      local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+      local start = loadfile and loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
       gone = not start
       if gone then return end
       tick = start(folder, "follow")

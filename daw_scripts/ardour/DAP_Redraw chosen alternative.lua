@@ -9,9 +9,10 @@ ardour {
 function factory()
   return function()
     local folder = ARDOUR.LuaAPI.build_filename(ARDOUR.user_config_directory(-1), "dap-bridge")
-    local start = loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
+    local start = loadfile and loadfile(ARDOUR.LuaAPI.build_filename(folder, "start.lua"))
     if start then return start(folder, "choose") end
-    LuaDialog.Message("dap-bridge", "The rest of it is missing. In a terminal:\n\n    dap-bridge install ardour",
+    LuaDialog.Message("dap-bridge", "The rest of it is missing, or scripts are sandboxed (a preference of Ardour).\n\n" ..
+      "In a terminal:\n\n    dap-bridge install ardour",
       LuaDialog.MessageType.Error, LuaDialog.ButtonType.Close):run()
   end
 end

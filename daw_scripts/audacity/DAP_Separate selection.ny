@@ -93,16 +93,20 @@
         ((char= character (char text i)) i)
         (t (dap-find character text (1+ i)))))
 
-; What stands behind `key<TAB>` in a file of such lines, or nil.
-(defun dap-value (path key)
+; What stands behind `key<TAB>` in each such line of a file, in their order.
+(defun dap-values (path key)
   (let ((file (open path)) (found nil) tab)
     (when file
-      (do ((line (read-line file) (read-line file))) ((or found (null line)))
+      (do ((line (read-line file) (read-line file))) ((null line))
         (setf tab (dap-find (int-char 9) line 0))
         (when (and tab (string= key (subseq line 0 tab)))
-          (setf found (subseq line (1+ tab)))))
+          (setf found (cons (subseq line (1+ tab)) found))))
       (close file))
-    found))
+    (reverse found)))
+
+; The first of these, or nil.
+(defun dap-value (path key)
+  (car (dap-values path key)))
 
 ; Saves the selected part of the track at hand; nil where nothing can be written there.
 (defun dap-save (audio)
@@ -123,6 +127,16 @@
 
 (defun dap-number (text)
   (read (make-string-input-stream text)))
+
+; Texts with commas between.
+(defun dap-listed (texts)
+  (let ((listed (car texts)))
+    (dolist (text (cdr texts) listed)
+      (setf listed (strcat listed ", " text)))))
+
+(defun dap-unwritable ()
+  (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
+          (dap-path "" "")))
 
 ; Writes the selection and a request into the daemon's drop folder. `dap-bridge audacity` puts the stems on new tracks.
 
@@ -155,12 +169,6 @@
 
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
-
-; Texts with commas between.
-(defun dap-listed (texts)
-  (let ((listed (car texts)))
-    (dolist (text (cdr texts) listed)
-      (setf listed (strcat listed ", " text)))))
 
 ; Where it is kept what was noted of a sound that is heard alone.
 (defun dap-known (sound)
@@ -231,10 +239,6 @@
           ((string= event "failed")
            (format nil "~a~%~%~a" (dap-value path "message") (dap-value path "hint")))
           (t ""))))
-
-(defun dap-unwritable ()
-  (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
-          (dap-path "" "")))
 
 ; Writes the note and the request of a job whose audio is saved; says what is the matter, or "".
 (defun dap-ask (name track-name clips)

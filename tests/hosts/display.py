@@ -66,8 +66,11 @@ class Display:
         found = self._xdotool("search", "--onlyvisible", "--name", title)
         return found.stdout.split()
 
-    def press(self, key: str) -> None:
-        self._xdotool("key", key)
+    def press(self, *keys: str) -> None:
+        self._xdotool("key", *keys)
+
+    def click(self, x: int, y: int) -> None:
+        self._xdotool("mousemove", str(x), str(y), "click", "1")
 
     def _xdotool(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {"DISPLAY": self.name}

@@ -42,15 +42,24 @@ end
 -- Tracks that share a colour and a selection, and nothing that changes how they sound, but mute where there are other answers to
 -- compare with: one click lets an answer be heard.
 local function group(name, tracks, mute)
-  local made = Session:new_route_group(name)
-  for _, set in ipairs({ "set_gain", "set_solo", "set_recenable", "set_monitoring" }) do made[set](made, false) end
-  made:set_mute(mute)
-  for _, track in ipairs(tracks) do made:add(track) end
+  local route_group = Session:new_route_group(name)
+  route_group:set_gain(false)
+  route_group:set_solo(false)
+  route_group:set_recenable(false)
+  route_group:set_monitoring(false)
+  route_group:set_mute(mute)
+  for _, track in ipairs(tracks) do route_group:add(track) end
+end
+
+-- What says that a new track is in no group: Ardour 9 has an empty one for that, which earlier versions cannot make.
+local function no_group()
+  local fine, none = pcall(function() return ARDOUR.RouteGroup() end)
+  return fine and none or nil
 end
 
 local function new_track(name, channels, order)
-  local made = Session:new_audio_track(channels, channels, nil, 1, name, order, ARDOUR.TrackMode.Normal, true)
-  local step, list, before = made:iter()
+  local created = Session:new_audio_track(channels, channels, no_group(), 1, name, order, ARDOUR.TrackMode.Normal, true, false)
+  local step, list, before = created:iter()
   return step(list, before) or error("Ardour made no track.", 0)
 end
 
@@ -95,8 +104,8 @@ end
 
 -- Tracks for `parts` below a region's track, and below the `taken` tracks that stand there already.
 local function build_below(clip, parts, taken)
-  local source = source_track(clip)
-  local order = source and source:presentation_info_ptr():order() + 1 + taken
+  local route = source_track(clip)
+  local order = route and route:presentation_info_ptr():order() + 1 + taken
   local tracks = {}
   for index, part in ipairs(parts) do
     tracks[index] = build(part, order and order + index - 1 or ARDOUR.PresentationInfo.max_order)

@@ -65,7 +65,7 @@ end
 local function add(place, region)
   local playlist, position = place.track:playlist(), places.current(place).region:position()
   playlist:to_stateful():clear_changes()
-  playlist:add_region(region, position, 1, false, 0, 0, false)
+  playlist:add_region(region, position, 1, false)
   playlist:raise_region_to_top(region)
   Session:add_stateful_diff_command(playlist:to_statefuldestructible())
 end

@@ -41,7 +41,7 @@ end
 local function neutral(region, state)
   if region:scale_amplitude() ~= 1 then return false end
   if region:envelope_active() then
-    for event in region:envelope():list():events():iter() do
+    for event in region:envelope():events():iter() do
       if event.value ~= 1 then return false end
     end
   end
@@ -78,8 +78,11 @@ local function bounced(region, track, name)
     end
   end
   region:set_muted(false)
-  local fine, bounce = pcall(track.bounce_range, track, first, first + length, ARDOUR.InterThreadInfo(),
-    ARDOUR.LuaAPI.nil_proc(), false, name .. " as heard")
+  local fine, bounce = pcall(function()
+    -- The last one counts from Ardour 8.4 on: whether the track's name goes before this.
+    return track:bounce_range(first, first + length, ARDOUR.InterThreadInfo(), ARDOUR.LuaAPI.nil_proc(), false,
+      name .. " as heard", false)
+  end)
   region:set_muted(muted)
   for _, other in ipairs(silenced) do other:set_muted(false) end
   if not fine or bounce:isnil() then return nil end

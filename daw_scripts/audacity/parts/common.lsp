@@ -30,12 +30,6 @@
 (defun dap-line-character (character)
   (if (< -1 (char-code character) 32) " " (string character)))
 
-; Texts with commas between.
-(defun dap-listed (texts)
-  (let ((listed (car texts)))
-    (dolist (text (cdr texts) listed)
-      (setf listed (strcat listed ", " text)))))
-
 ; Where it is kept what was noted of a sound that is heard alone.
 (defun dap-known (sound)
   (dap-path "/clips/" (strcat "alone-" sound ".known")))
@@ -105,10 +99,6 @@
           ((string= event "failed")
            (format nil "~a~%~%~a" (dap-value path "message") (dap-value path "hint")))
           (t ""))))
-
-(defun dap-unwritable ()
-  (format nil "The drop folder cannot be written:~%~a~%~%Install the plug-in again in a terminal:~%~%dap-bridge install audacity"
-          (dap-path "" "")))
 
 ; Writes the note and the request of a job whose audio is saved; says what is the matter, or "".
 (defun dap-ask (name track-name clips)

@@ -181,9 +181,9 @@ class Ardour:
         self.do(f"LuaAction/script-{REMOTE_SLOT}")
 
     def select(self, *names: str) -> None:
-        """Select the regions of these names, and nothing else."""
+        """Select the regions of these names, and nothing else, once all of them are drawn."""
         wanted = ", ".join(map(quoted, names))
-        assert self.lua(f"return select_regions({{{wanted}}})") == len(names)
+        until(lambda: self.lua(f"return select_regions({{{wanted}}})") == len(names), ANSWER_S)
 
     def bring_in(self, name: str, audio: np.ndarray, position: int) -> np.ndarray:
         """Import audio (frames, channels) onto a new track of this name."""

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from dap_bridge.audacity import selections
+from tests.hosts.audacity.by_hand import ByHand, by_hand
 from tests.hosts.audacity.host import END, MODULE, NAMES, RATE, SECONDS, START, Audacity
 from tests.hosts.conftest import missing, needed, serving
 from tests.hosts.display import Display
@@ -27,7 +29,15 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, quick_presets: Path) -> Ite
 
 
 @pytest.fixture(scope="package")
-def audacity(tmp_path_factory: pytest.TempPathFactory, daemon: Process) -> Iterator[Audacity]:
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clips") / "song.wav"
+    soundfile.write(path, recording(RATE, 1, SECONDS), RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.fixture(scope="package")
+def first_started(tmp_path_factory: pytest.TempPathFactory, daemon: Process, song: Path) -> Iterator[Audacity]:
+    """Audacity without its pipe, and with the song."""
     for program in ("audacity", "Xvfb", "xdotool"):
         needed(program)
     if not MODULE.exists():
@@ -35,11 +45,30 @@ def audacity(tmp_path_factory: pytest.TempPathFactory, daemon: Process) -> Itera
     folder = tmp_path_factory.mktemp("audacity")
     display = Display(folder)
     try:
-        host = Audacity(folder, daemon.spool, display)
+        host = Audacity(folder, daemon.spool, display, song)
         yield host
         host.close()
     finally:
         display.close()
+
+
+@pytest.fixture(scope="package")
+def done_by_hand(first_started: Audacity, daemon: Process, song: Path) -> ByHand | AssertionError:
+    """What comes of the first start; why it comes to nothing, which is the business of one test alone."""
+    try:
+        return by_hand(first_started, song, daemon.data)
+    except AssertionError as error:
+        return error
+    finally:
+        for path in (daemon.spool / "clips").iterdir():
+            path.unlink()
+
+
+@pytest.fixture(scope="package")
+def audacity(first_started: Audacity, done_by_hand: ByHand | AssertionError) -> Audacity:
+    """Audacity with its pipe."""
+    first_started.offer_pipe()
+    return first_started
 
 
 @pytest.fixture(scope="package")

@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import re
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -19,8 +20,10 @@ import numpy as np
 import soundfile
 from click.testing import CliRunner
 
+from dap_bridge.audacity import selections
 from dap_bridge.audacity.answers import ALIVE
 from dap_bridge.audacity.pipe import Pipe, pipe_names
+from dap_bridge.audacity.revise import menu_entry
 from dap_bridge.cli import main
 from dap_bridge.errors import HostUnreachable
 from tests.hosts.conftest import needed
@@ -28,13 +31,15 @@ from tests.hosts.display import Display
 from tests.processes import CHECKOUT, until
 
 MODULE = Path("/usr/lib/audacity/modules/mod-script-pipe.so")
-PLUGIN = "DAP Separate selection"
+PLUGIN, NEXT = "DAP Separate selection", "DAP Next stem"
 COMMAND = "DapSeparateSelection"
 # What the tests put on its tracks, and select of it.
 RATE, SECONDS = 48000, 2.0
 START, END = 0.40003, 1.7
 FIRST, LAST = round(START * RATE), round(END * RATE)
 NAMES = ('stereo "quoted" \\ 🎹', "mono")
+# How long a key may take to have its effect before it is pressed once more.
+KEY_S = 8.0
 # Generous: the machine may be busy.
 SCAN_S, START_S, ANSWER_S, SAID_S, STARTS = 120.0, 40.0, 60.0, 240.0, 4
 
@@ -50,7 +55,7 @@ ShowSplashScreen=0
 UpdateNoticeShown=1
 DefaultUpdatesChecking=0
 [Module]
-mod-script-pipe=1
+mod-script-pipe={pipe}
 [ModulePath]
 mod-script-pipe={module}
 [ModuleDateTime]
@@ -60,6 +65,13 @@ TempDir={temporary}
 [FileFormats/ExportFormat_SF1_Type]
 WAV_10000=6
 """  # 6: 32-bit float, in libsndfile's numbers
+KEY = r"""[NewKeys/Effect_Nyquist_dap-bridge_{plugin}_{folder}]
+{file}={key}
+"""
+# What runs plug-ins where no pipe does.
+KEYS = {PLUGIN: "Ctrl+Alt+1", NEXT: "Ctrl+Alt+2"}
+# Where nothing is on the screen but the space below a track.
+BELOW = (680, 700)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -68,9 +80,13 @@ def environment(home: Path) -> dict[str, str]:
 
 
 class Audacity:
-    """The program itself, with the plug-in as `dap-bridge install audacity` leaves it."""
+    """The program itself, with the plug-in as `dap-bridge install audacity` leaves it.
 
-    def __init__(self, folder: Path, spool: Path, display: Display) -> None:
+    It looks at its new plug-ins when it starts for the first time, which breaks its pipe; so it has none then, and
+    `clip` on a track.
+    """
+
+    def __init__(self, folder: Path, spool: Path, display: Display, clip: Path) -> None:
         self.folder, self.spool, self.display = folder, spool, display
         self.home = folder / "home"
         self._config = self.home / ".config" / "audacity"
@@ -79,8 +95,11 @@ class Audacity:
         self._temporary = folder / "temporary"
         self._temporary.mkdir()
         assert self.dap_bridge("install", "audacity").returncode == 0
-        self._start()
+        self._start(0, str(clip))
         until(self._scanned, SCAN_S)
+
+    def offer_pipe(self) -> None:
+        """Start it anew, with its pipe."""
         self._stop()
         for _ in range(STARTS):  # a look at plug-ins by a second process breaks the pipe for good
             self._start()
@@ -143,6 +162,17 @@ class Audacity:
         words = "".join(word.capitalize() for word in plugin.split())
         self.pipe.command(words, **parameters)
 
+    def run_from_menu(self, plugin: str) -> None:
+        """As a click in the menu does: nothing need be selected."""
+        self.pipe.command(f"{menu_entry(self.pipe, plugin)}:")
+
+    def job_done(self) -> str:
+        """The job of the one selection that waits, once its stems are there."""
+        (selection,) = selections.waiting(self.spool)
+        status = self.spool / "outbox" / f"{selection.job}.status"
+        until(lambda: status.exists() and "event\tdone" in status.read_text(encoding="utf-8"), ANSWER_S)
+        return selection.job
+
     def bring_in(self, name: str, audio: np.ndarray, rate: int) -> None:
         """Import audio (frames, channels) to a new track of this name."""
         path = self.folder / "clip.wav"
@@ -181,13 +211,14 @@ class Audacity:
         until(lambda: len(self.display.windows(plugin)) == 2, ANSWER_S)
         self.display.picture(picture)
 
-        def gone() -> bool:
+        def closed() -> bool:
+            # A key too many would be heeded by the tracks, or close the next box.
             self.display.press("Return")
-            return not self.display.windows(plugin)
+            asked.join(KEY_S)
+            return not asked.is_alive()
 
-        until(gone, ANSWER_S)
-        asked.join(ANSWER_S)
-        assert not asked.is_alive()
+        until(closed, ANSWER_S)
+        until(lambda: not self.display.windows(plugin), ANSWER_S)
         assert self.tracks()
 
     def tracks(self) -> list[dict[str, Any]]:
@@ -204,25 +235,44 @@ class Audacity:
         audio, _ = soundfile.read(path, dtype="float64", always_2d=True)
         return np.asarray(audio)
 
+    def end(self) -> np.ndarray:
+        """Have it end; the samples that the project holds, which was never saved, in the order they came."""
+        self._stop()
+        (project,) = self._temporary.rglob("*.aup3unsaved")
+        with contextlib.closing(sqlite3.connect(project)) as database:
+            rows = database.execute("SELECT samples FROM sampleblocks ORDER BY blockid").fetchall()
+        return np.concatenate([np.frombuffer(samples, np.float32) for (samples,) in rows])
+
     def close(self) -> None:
         if hasattr(self, "pipe"):
             self.pipe.close()
         self._stop()
 
-    def _configure(self) -> None:
+    def _configure(self, pipe: int) -> None:
         """What it is to do, said anew: ended while it writes its settings, it begins with none of them."""
         module_time = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(MODULE.stat().st_mtime))
-        names = {"module": MODULE, "module_time": module_time, "temporary": self._temporary}
-        (self._config / "audacity.cfg").write_text(CONFIG.format(**names))
+        names = {"module": MODULE, "module_time": module_time, "temporary": self._temporary, "pipe": pipe}
+        folder = self.home / ".local" / "share" / "audacity" / "Plug-Ins"
+        keys = [
+            # spaces and backslashes are escaped, and of a plug-in's file underscores are before that
+            KEY.format(
+                plugin=plugin.replace(" ", r"\ "),
+                folder=folder,
+                file=f"DAP\\\\_{plugin.removeprefix('DAP ')}.ny".replace(" ", r"\ "),
+                key=key,
+            )
+            for plugin, key in KEYS.items()
+        ]
+        (self._config / "audacity.cfg").write_text(CONFIG.format(**names) + "".join(keys))
 
-    def _start(self) -> None:
-        self._configure()
+    def _start(self, pipe: int = 1, *files: str) -> None:
+        self._configure(pipe)
         for path in (*self._temporary.rglob("*"), *map(Path, pipe_names())):  # else it offers to recover, or hangs
             if not path.is_dir():
                 path.unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [needed("audacity")],
+                [needed("audacity"), *files],
                 env=environment(self.home) | {"DISPLAY": self.display.name},
                 stdout=log,
                 stderr=log,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ MASKS = {
     "redraw": "DAP_Redraw chosen alternative.ny",
     "edit": "DAP_Open mask editor.ny",
 }
-OTHERS = ("DAP_Read stems.ny", "DAP_Replace stems.ny")
+OTHERS = ("DAP_Read stems.ny", "DAP_Replace stems.ny", "DAP_Next stem.ny", "DAP_Stems that wait.ny")
 SHIPPED = {*VERBS.values(), *NOTES.values(), *MASKS.values(), *OTHERS}
 
 
@@ -80,15 +81,54 @@ def test_what_is_not_ours_is_not_written_over(tmp_path: Path) -> None:
         ("linux", ".var/app/org.audacityteam.Audacity/data/audacity/Plug-Ins"),
         ("darwin", "Library/Application Support/audacity/Plug-Ins"),
         ("win32", "AppData/Roaming/audacity/Plug-Ins"),
+        ("linux", ".local/share/audacity4/Plug-Ins"),
+        ("linux", ".var/app/org.audacityteam.Audacity/data/audacity4/Plug-Ins"),
+        ("darwin", "Library/Application Support/Audacity/Audacity4/Plug-Ins"),
+        ("win32", "AppData/Roaming/Audacity/Audacity4/Plug-Ins"),
     ],
 )
 def test_the_folder_of_each_system(platform: str, place: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.delenv("APPDATA", raising=False)
     with pytest.raises(InstallFailed, match="Audacity"):
-        audacity.plugin_path()
+        audacity.plugin_paths()
     (home / place).parent.mkdir(parents=True)
-    assert audacity.plugin_path() == home / place
+    assert audacity.plugin_paths() == [home / place]
+
+
+SETTINGS = "[Version]\nMajor=3\nMinor=7\nMicro=5\n[Module]\nmod-script-pipe={}\n[NewKeys/x\\ y]\nMajor=9\n"
+PLACED, BROUGHT = "`dap-bridge audacity` places the stems", "Generate > DAP Next stem brings the stems"
+
+
+@pytest.mark.parametrize(
+    ("pipe", "newer", "told"),
+    [
+        ("1", False, [f"Audacity 3.7.5, scripting pipe on: {PLACED}"]),
+        ("0", False, [f"Audacity 3.7.5, no scripting pipe: {BROUGHT}"]),
+        (None, False, [f"Audacity 3, no scripting pipe: {BROUGHT}"]),
+        (None, True, [f"Audacity 4, no scripting pipe: {BROUGHT}"]),
+        ("1", True, [f"Audacity 3.7.5, scripting pipe on: {PLACED}", f"Audacity 4, no scripting pipe: {BROUGHT}"]),
+    ],
+)
+def test_it_says_how_stems_come_into_which_audacity(
+    pipe: str | None, newer: bool, told: list[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    places = [home / ".local" / "share" / name for name in ("audacity", "audacity4")[: 1 + newer]]
+    for place in places:
+        place.mkdir(parents=True)
+    if pipe is not None:
+        (home / ".config" / "audacity").mkdir(parents=True)
+        (home / ".config" / "audacity" / "audacity.cfg").write_text(SETTINGS.format(pipe))
+    checks = json.loads(CliRunner().invoke(main, ["doctor", "--json"]).stdout)["checks"]
+    assert next(check["found"] for check in checks if check["name"] == "Audacity") == "; ".join(told)
+    done = CliRunner().invoke(main, ["install", "audacity"])
+    assert done.exit_code == 0, done.output
+    assert [f"{sentence}." in done.stdout for sentence in told] == [True] * len(told)
+    used = places if pipe else places[-1:]
+    assert [(place / "Plug-Ins" / "DAP_Next stem.ny").exists() for place in places] == [p in used for p in places]
+    assert CliRunner().invoke(main, ["install", "audacity", "--uninstall"]).exit_code == 0
+    assert not list(home.rglob("*.ny"))
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -87,7 +87,8 @@ def test_a_box_leaves_a_stem_for_the_other_and_comes_back(
 
     line = run(audacity, said, DEACTIVATE, strength=1, carry="No")
     assert line == f"renamed: renamed, {NAMES[0]} - stem 2\n"
-    manifests = [Path(session.manifest) for session in daemon.client.sessions() if session.boxes]
+    sessions = [one for one in daemon.client.sessions() if one.boxes and one.label == NAMES[0]]
+    manifests = [Path(session.manifest) for session in sessions]
     assert [json.loads(path.read_text(encoding="utf-8"))["carry"] for path in manifests] == [False]
     audacity.pipe.command("FitV")
     audacity.display.picture("audacity-mask")

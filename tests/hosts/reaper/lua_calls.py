@@ -23,21 +23,27 @@ class Use:
     line: int
 
 
-def uses(text: str) -> Iterator[Use]:
+def tokens_of(text: str) -> list[tuple[str, int]]:
+    """The words and signs of a Lua text, and the line that each stands in; without space and comments."""
     tokens, line = [], 1
     for match in TOKEN.finditer(text):
         token = match.group()
         if not token.isspace() and not token.startswith("--"):
             tokens.append((token, line))
         line += token.count("\n")
+    return tokens
+
+
+def uses(text: str) -> Iterator[Use]:
+    tokens = tokens_of(text)
     words = [token for token, _ in tokens]
     for index in range(len(words) - 2):
         if words[index] == "reaper" and words[index + 1] == "." and (index == 0 or words[index - 1] != "."):
             called = words[index + 3 : index + 4] == ["("]
-            yield Use(words[index + 2], _arguments(words, index + 4) if called else None, tokens[index][1])
+            yield Use(words[index + 2], arguments(words, index + 4) if called else None, tokens[index][1])
 
 
-def _arguments(words: list[str], at: int) -> int:
+def arguments(words: list[str], at: int) -> int:
     """How many arguments stand between the bracket before `at` and the one that closes it."""
     if words[at] == ")":
         return 0
