@@ -23,7 +23,7 @@ Run = Callable[..., Generator[Told, None, Result]]
 
 # Between two signs of life, while others compute.
 POLL_S = 0.1
-FAILED = "A process that computed chunks of the clip failed ({}): the job's own computed those that were left."
+FAILED = "Whoever computed chunks of the clip failed ({}): the job's own process computed those that were left."
 # Calls beyond those that are computed, so that nobody waits for the next one.
 AHEAD = 2
 
