@@ -64,7 +64,7 @@ class Spread:
         under_way: deque[tuple[Call, Future[bytes]]] = deque()
         found: list[Result] = []
         try:
-            while self.executor is not None and self.executor.at_once:
+            while self.executor is not None and (under_way or self.executor.at_once):
                 for call in islice(left, max(0, self.executor.at_once + AHEAD - len(under_way))):
                     under_way.append((call, _submitted(self.executor, run, call)))
                 if not under_way:
