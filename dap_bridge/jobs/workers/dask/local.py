@@ -52,7 +52,7 @@ def _certificates(folder: Path) -> tuple[Path, Path, Path]:
         made = Security.temporary()
     except ImportError as error:
         raise MissingExtra(
-            "A cluster on this machine needs `cryptography`.", "Install it with: pip install cryptography"
+            "A cluster on this machine needs `cryptography`.", "Install it with: pip install 'dap-bridge[cluster]'"
         ) from error
     files = {"ca": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
     for name, content in files.items():
