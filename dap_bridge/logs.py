@@ -19,11 +19,11 @@ LONGEST_LINE = 500
 REMEMBERED = 256
 
 
-def start() -> None:
+def start(level: int = logging.INFO) -> None:
     """Log to stderr from now on."""
     handler = logging.StreamHandler()
     handler.addFilter(Brief())
-    logging.basicConfig(level=logging.INFO, format=FORMAT, handlers=[handler])
+    logging.basicConfig(level=level, format=FORMAT, handlers=[handler])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

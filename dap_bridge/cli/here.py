@@ -36,7 +36,7 @@ def run(job: Job, folder: JobFolder, show: Show, workers: str = "1") -> Path:
     folder.open()
     done = False
     try:
-        with kinds.executor(workers) as executor, _Control(folder, show, executor) as control:
+        with kinds.executor(workers, settings()) as executor, _Control(folder, show, executor) as control:
             manifest = worker.run(job, control, Path.cwd())
         done = True
         return manifest

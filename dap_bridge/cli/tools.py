@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -109,7 +110,7 @@ def worker(address: str, name: str | None, gpus: str | None, once: bool, **files
     from ..jobs.workers.dask.address import Address, require_extra
 
     require_extra()
-    logs.start()
+    logs.start(logging.WARNING if once else logging.INFO)  # whoever began the scheduler says who is there
     where = Address.of(address, settings(**{f"workers_{option}": file for option, file in files.items()}))
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus

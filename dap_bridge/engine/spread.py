@@ -23,7 +23,7 @@ Run = Callable[..., Generator[Told, None, Result]]
 
 # Between two signs of life, while others compute.
 POLL_S = 0.1
-FAILED = "A process that computed chunks of the clip failed ({}): the job's own computed those that were left."
+FAILED = "Whoever computed chunks of the clip failed ({}): the job's own process computed those that were left."
 # Calls beyond those that are computed, so that nobody waits for the next one.
 AHEAD = 2
 
@@ -64,7 +64,7 @@ class Spread:
         under_way: deque[tuple[Call, Future[bytes]]] = deque()
         found: list[Result] = []
         try:
-            while self.executor is not None and self.executor.at_once:
+            while self.executor is not None and (under_way or self.executor.at_once):
                 for call in islice(left, max(0, self.executor.at_once + AHEAD - len(under_way))):
                     under_way.append((call, _submitted(self.executor, run, call)))
                 if not under_way:

@@ -24,22 +24,26 @@ import tomli_w
 from dap_bridge import config
 from dap_bridge.cli.root import CANCELLED
 from dap_bridge.domain import Job, State
+from dap_bridge.engine import spread
 from dap_bridge.engine.spread import Executor, one_thread
 from dap_bridge.jobs import worker
 from dap_bridge.jobs.sessions import Sessions
 from dap_bridge.jobs.unwatched import Unwatched
 from dap_bridge.jobs.workers import kinds
+from dap_bridge.jobs.workers.dask import cluster as dask
 from dap_bridge.jobs.workers.local import processes
 from dap_bridge.jobs.workers.local.processes import Processes, offered
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 from tests.jobs.refining import RATE
 from tests.jobs.rig import STUB, Rig, play
-from tests.processes import CHECKOUT
+from tests.processes import CHECKOUT, until
 
 # What no two runs of a job have in common.
 OWN = ("elapsed_s", "inputs", "examples")
 PATHS = {"PYTHONPATH": str(CHECKOUT)}
+# Where processes of a cluster leave word.
+HERE = "TEST_CLUSTER"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="sends signals as POSIX does")
 Run = Callable[..., tuple[dict[str, Any], dict[str, str]]]
 
@@ -50,6 +54,18 @@ def two() -> Iterator[Processes]:
     with offered(2) as executor:
         assert executor is not None
         yield executor
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Executor]:
+    """Two processes of Dask's on this machine, which find their way to this module and to its folder."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in (PATHS | {HERE: str(folder)}).items():
+            environment.setenv(name, value)
+        with kinds.executor("dask:local:2", config.load(data=folder, device="cpu")) as executor:
+            assert executor is not None
+            yield executor
 
 
 @pytest.fixture
@@ -94,10 +110,13 @@ def fields(clip: Path, three_chunks: str, write_clip: Callable[..., Path]) -> di
 class Counted:
     """Another executor, and how much it was asked to do; what is done in the place of some of it."""
 
-    def __init__(self, by: Processes, instead: dict[int, Callable[[bytes], bytes]] | None = None) -> None:
-        self.at_once = by.at_once
+    def __init__(self, by: Executor, instead: dict[int, Callable[[bytes], bytes]] | None = None) -> None:
         self.count = 0
         self._by, self._instead = by, instead or {}
+
+    @property
+    def at_once(self) -> int:
+        return self._by.at_once
 
     def submit(self, function: Callable[[bytes], bytes], packed: bytes, /) -> Future[bytes]:
         self.count += 1
@@ -106,6 +125,22 @@ class Counted:
 
 def die(_: bytes) -> bytes:
     os.kill(os.getpid(), signal.SIGKILL)
+    return b""
+
+
+def die_once(packed: bytes) -> bytes:
+    """The first time with the worker that it is done by."""
+    died = Path(os.environ[HERE]) / "died"
+    if not died.exists():
+        died.touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
+    return spread._done(packed)
+
+
+def endless(_: bytes) -> bytes:
+    (Path(os.environ[HERE]) / f"{os.getpid()}.pid").touch()
+    time.sleep(600)
     return b""
 
 
@@ -131,6 +166,37 @@ def test_a_separation_is_the_same_whoever_computes_it(run: Run, fields: dict[str
     (warning,) = set(manifest.pop("warnings")) - set(alone["warnings"])
     assert "status -9" in warning
     assert manifest == {key: value for key, value in alone.items() if key != "warnings"}
+
+
+@posix
+def test_a_chunk_that_nobody_waits_for_is_ended_in_a_cluster(cluster: Executor) -> None:
+    folder = Path(os.environ[HERE])
+    chunk = cluster.submit(endless, b"")
+    until(lambda: any(folder.glob("*.pid")) or chunk.done(), 120)
+    (computing,) = (psutil.Process(int(note.stem)) for note in folder.glob("*.pid"))
+    chunk.cancel()
+    assert psutil.wait_procs([computing], timeout=10)[1] == []
+
+
+@posix
+def test_a_separation_is_the_same_by_a_cluster_that_loses_a_worker(
+    run: Run, fields: dict[str, Any], cluster: Executor
+) -> None:
+    alone = run("separate", "alone", None, **fields)
+    executor = Counted(cluster, {2: die_once})
+    assert run("separate", "cluster", executor, **fields) == alone
+    assert executor.count == 2 * 3, "nothing of it was left to the job's own process"
+
+
+def test_a_cluster_without_anybody_leaves_it_to_the_jobs_own_process(
+    run: Run, clip: Path, three_chunks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask, "AWAY_S", 0.5)
+    with kinds.executor("dask:tcp://127.0.0.1:1", config.load(data=tmp_path)) as nobody:
+        assert nobody is not None
+        manifest, _ = run("separate", "nobody", nobody, clip=str(clip), preset=three_chunks)
+        assert nobody.at_once == 0
+    assert any("tcp://127.0.0.1:1 cannot be reached" in warning for warning in manifest["warnings"])
 
 
 def test_one_chunk_and_little_memory_start_nothing(

@@ -5,14 +5,19 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...config import Settings
 from ...domain import Lane
 from .local import process
 from .local.process import Share
-from .local.processes import Processes, offered
+from .local.processes import offered
 from .local.worker import PROBE, RUN, LocalWorker, end_noted
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from ...engine.spread import Executor
+    from .dask.cluster import Cluster
 
 # What the processes of a daemon's first worker of a lane are remembered by, in the data folder.
 NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
@@ -66,20 +71,26 @@ def made(
 
 def _of_cluster(where: str, settings: Settings, run: str, probe: str, local: Worker) -> list[Worker]:
     """Room for so many jobs as the cluster may have processes, and `local` in reserve."""
+    cluster, count = _cluster(where, settings, run, probe)
+    from .dask.reserve import Reserve
+    from .dask.slot import Slot
+
+    return [*(Slot(cluster, number) for number in range(1, count + 1)), Reserve(cluster, local)]
+
+
+def _cluster(where: str, settings: Settings, run: str = RUN, probe: str = PROBE) -> tuple[Cluster, int]:
+    """And how many of its processes are used at once."""
     from .dask import address
     from .dask import local as own
     from .dask.cluster import Cluster
-    from .dask.reserve import Reserve
-    from .dask.slot import Slot
 
     address.require_extra()
     if where.startswith(OWN):
         count = int(where.removeprefix(OWN))
-        cluster = Cluster(partial(own.begin, count=count), f"this machine's cluster of {count}", settings, run, probe)
-    else:
-        found, count = address.Address.of(where, settings), MOST
-        cluster = Cluster(found.told, f"the cluster at {where}", settings, run, probe)
-    return [*(Slot(cluster, number) for number in range(1, count + 1)), Reserve(cluster, local)]
+        begin = partial(own.begin, count=count)
+        return Cluster(begin, f"this machine's cluster of {count}", settings, run, probe), count
+    found = address.Address.of(where, settings)
+    return Cluster(found.told, f"the cluster at {where}", settings, run, probe), MOST
 
 
 def end_predecessors(data: Path) -> None:
@@ -93,6 +104,15 @@ def _note(number: int) -> str:
     return first.name if number == 1 else f"{first.stem}-{number}{first.suffix}"
 
 
-def executor(workers: str) -> AbstractContextManager[Processes | None]:
-    """Who computes the chunks of a long clip for a job that is run here and now, for as long as that takes."""
-    return offered(int(workers) if workers.isdecimal() else 1)
+def executor(workers: str, settings: Settings) -> AbstractContextManager[Executor | None]:
+    """Who computes the chunks of a long clip for a job that is run here and now, for as long as that takes.
+
+    settings: how a cluster is entered. Raises as `made` does.
+    """
+    kind, _, where = workers.partition(":")
+    if kind != DASK:
+        return offered(int(workers))
+    cluster, count = _cluster(where, settings)
+    from .dask import chunks
+
+    return chunks.offered(cluster, count)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .... import config
 from ....domain import Lane
 from ....errors import MissingExtra
 from ....jobs.workers import kinds
@@ -128,7 +129,7 @@ class Long(_Trial):
 
 
 def _long(place: Path, fields: dict[str, Any], workers: str) -> float:
-    with kinds.executor(workers) as executor:
+    with kinds.executor(workers, config.load()) as executor:
         return jobs.do(place, "separate", fields, executor=executor).manifest.elapsed_s
 
 

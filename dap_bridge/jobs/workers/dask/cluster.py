@@ -110,6 +110,16 @@ class Cluster:
             continue
         return remote
 
+    def give_back(self, remote: Remote) -> None:
+        """Let whoever claims one next have it, where it is there still."""
+        if self.holds(remote):
+            self._free.put_nowait(remote)
+
+    @property
+    def size(self) -> int:
+        """How many processes may be given jobs now; also from other threads."""
+        return sum(bool(remote.name) for remote in tuple(self._remotes.values()))
+
     def holds(self, remote: Remote) -> bool:
         """Whether it is there still."""
         return self._remotes.get(remote.address) is remote and not remote.gone.is_set()
@@ -177,6 +187,24 @@ class Cluster:
         finally:
             future.release()
 
+    async def answer(self, remote: Remote, function: Callable[..., Any], *arguments: Any) -> Any:
+        """As `submit`, and Lost also where the process goes, or is stopped, meanwhile."""
+        from . import station
+
+        asking = asyncio.ensure_future(self.submit(remote, secrets.token_hex(8), function, *arguments))
+        gone = asyncio.ensure_future(remote.gone.wait())
+        try:
+            while not asking.done():
+                await asyncio.wait({asking, gone}, timeout=QUIET_S, return_when=asyncio.FIRST_COMPLETED)
+                if gone.done():
+                    raise Lost("its process is gone")
+                if not asking.done():
+                    await self.call(remote, station.ping)
+            return asking.result()
+        finally:
+            asking.cancel()
+            gone.cancel()
+
     @property
     def topic(self) -> str:
         """Where this daemon is told how its jobs go."""
@@ -240,17 +268,8 @@ class Cluster:
         from .identity import Identity
 
         here = await asyncio.to_thread(Identity.here)
-        asking = asyncio.ensure_future(self.submit(remote, secrets.token_hex(8), station.introduce, here, self.doing))
-        gone = asyncio.ensure_future(remote.gone.wait())
-        try:
-            await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise Lost("it went before it said who it is")
-            found: Introduction = asking.result()
-            return found
-        finally:
-            asking.cancel()
-            gone.cancel()
+        found: Introduction = await self.answer(remote, station.introduce, here, self.doing)
+        return found
 
     def _keep(self) -> None:
         if self._keeping is None:

@@ -16,12 +16,12 @@ from ..local.process import Share
 from .address import Address
 
 HOST = "127.0.0.1"
-# For the processes to end by themselves.
-END_S = 3.0
+# For the processes to end by themselves; between two looks at them.
+END_S, POLL_S = 3.0, 0.05
 
 
 async def begin(stack: AsyncExitStack, count: int) -> Address:
-    """The address of a scheduler with so many processes, which end with the stack.
+    """The address of a scheduler with so many processes, which end with the stack; the first of them is there.
 
     Other users of the machine may connect to what listens on it, so that it is entered by a certificate made for it.
     """
@@ -32,12 +32,15 @@ async def begin(stack: AsyncExitStack, count: int) -> Address:
     await stack.enter_async_context(scheduler)
     files = [f"--tls-{name}={getattr(where, name)}" for name in ("ca", "cert", "key")]
     threads = {"OMP_NUM_THREADS": str(Share(1, count).threads)}
+    processes: list[subprocess.Popen[bytes]] = []
+    stack.push_async_callback(_end, processes)
     for number in range(1, count + 1):
         command = [sys.executable, "-m", "dap_bridge", "worker", scheduler.address, "--once", f"--name=local-{number}"]
-        process = subprocess.Popen(
-            [*command, *files], env=os.environ | threads, stdin=subprocess.DEVNULL, process_group=0
+        processes.append(
+            subprocess.Popen([*command, *files], env=os.environ | threads, stdin=subprocess.DEVNULL, process_group=0)
         )
-        stack.push_async_callback(_end, process)
+    while not scheduler.workers and any(process.poll() is None for process in processes):
+        await asyncio.sleep(POLL_S)
     return Address(scheduler.address, where.ca, where.cert, where.key)
 
 
@@ -49,7 +52,7 @@ def _certificates(folder: Path) -> tuple[Path, Path, Path]:
         made = Security.temporary()
     except ImportError as error:
         raise MissingExtra(
-            "A cluster on this machine needs `cryptography`.", "Install it with: pip install cryptography"
+            "A cluster on this machine needs `cryptography`.", "Install it with: pip install 'dap-bridge[cluster]'"
         ) from error
     files = {"ca": made.tls_ca_file, "cert": made.tls_client_cert, "key": made.tls_client_key}
     for name, content in files.items():
@@ -59,11 +62,13 @@ def _certificates(folder: Path) -> tuple[Path, Path, Path]:
     return folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
 
 
-async def _end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        process.send_signal(signal.SIGTERM)
-    for _ in range(round(END_S / 0.05)):
-        if process.poll() is not None:
+async def _end(processes: list[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+    for _ in range(round(END_S / POLL_S)):
+        if all(process.poll() is not None for process in processes):
             return
-        await asyncio.sleep(0.05)
-    process.kill()
+        await asyncio.sleep(POLL_S)
+    for process in processes:
+        process.kill()

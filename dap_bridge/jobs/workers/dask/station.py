@@ -26,13 +26,14 @@ from distributed import Status, Worker, get_worker
 
 from .... import config
 from ....domain import Job, Manifest, Progress, Standing
-from ....errors import DapError, OutOfMemory, OutputUnwritable, UnknownSession, WorkerRefused
+from ....errors import DapError, OutOfMemory, OutputUnwritable, UnknownSession, WorkerDied, WorkerRefused
 from ... import results
 from ...device import Device
 from ...folder import JobFolder
 from ...sessions import Session, Sessions
 from ...watch import Limits, Outcome, Watch
 from ..local.worker import LocalWorker
+from ..worker import WorkerGone
 from . import parcel
 from .identity import Identity
 from .parcel import Packed
@@ -177,6 +178,26 @@ async def _watched(order: Order, job: Job, local: LocalWorker, place: JobFolder,
     if found.error and found.error["code"] == OutOfMemory.code:
         local.kill()  # the next one starts clean
     return found
+
+
+def compute(doing: Doing, name: str, packed: bytes) -> bytes:
+    """What "module:function" makes of the bytes, in the process that does jobs, which is ended where nobody waits.
+
+    Raises WorkerDied.
+    """
+    return asyncio.run(_computed(_local(doing), name, packed, get_worker()))
+
+
+async def _computed(local: LocalWorker, name: str, packed: bytes, worker: Worker) -> bytes:
+    key, answer = worker.get_current_task(), asyncio.ensure_future(local.call(name, packed))
+    while not (await asyncio.wait({answer}, timeout=POLL_S))[0]:
+        if not _is_wanted(worker, key):
+            local.kill()
+    try:
+        made: bytes = answer.result()
+    except WorkerGone as error:
+        raise WorkerDied("The process that computed the chunk ended.") from error
+    return made
 
 
 def _is_wanted(worker: Worker, key: Any) -> bool:

@@ -122,7 +122,7 @@ class LocalWorker:
         return Device("", "The worker process ended while it probed the device.")
 
     async def _answer_of_probe(self) -> Device:
-        answer = asyncio.ensure_future(self._submit(over_there.call, self._probe, self._wanted))
+        answer = asyncio.ensure_future(self.call(self._probe, self._wanted))
         try:
             for _ in range(math.ceil(self._stall_s / POLL_S)):
                 if (await asyncio.wait({answer}, timeout=POLL_S))[0]:
@@ -151,6 +151,10 @@ class LocalWorker:
             listening.cancel()
             if self._mailbox is mailbox:
                 self._mailbox = None
+
+    async def call(self, name: str, *arguments: Any) -> Any:
+        """What "module:function" answers in the process, beside the jobs. Raises WorkerGone where that ends."""
+        return await self._submit(over_there.call, name, *arguments)
 
     def cancel(self) -> None:
         """Leave word in the mailbox."""
