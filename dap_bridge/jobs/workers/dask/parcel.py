@@ -23,8 +23,8 @@ FIELDS = frozenset(
     {"clip", "channel", "item", "like", "like_channel", "noise_like", "noise_like_channel", "after", "after_channel"}
 )
 _PLACED = re.compile("((?:[0-9]*:)*)(.+)", re.DOTALL)
-# Of a file as it travels.
-PIECE_BYTES = 1 << 22
+# Of a file as it travels: a stem of twelve seconds, stereo, is one.
+PIECE_BYTES = 1 << 23
 # A stretch goes without the rest where that is so many times as long.
 MUCH_LONGER = 2.0
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE
