@@ -10,23 +10,24 @@ from torch import Tensor
 
 from ...events import Alive, ChunkMasks, Corrected, Listened, Moved, Note, Step
 from ...recipe import Front, Holding, Stems
-from ...signal.boxes import ChunkBox, on_front
+from ...signal.boxes import ChunkBox, fill, on_front
 from ...signal.rows import Heard, see
 from ...tiny import TINY
 from ..consensus.boxes import correct
 from ..consensus.grouping import best_overlap, renamings
 from ..consensus.separation import separate
-from ..method import Adopter, Read, ReadStems
+from ..method import Adopter, Known, Read, ReadStems
 from .recipe import AdoptionRecipe
 
-# What is learned of a chunk, beside what the separation learned: its masks, and how much of the energy each of its
-# sources has shared with each stem so far.
-_MASKS, _OVERLAP = "own.masks", "own.overlap"
+# What is learned of a chunk, beside what the separation learned: the masks of our answer, what its other groupings made
+# different in them, the energy that each source has shared with each stem so far, and how sure it is.
+_MASKS, _BESIDE, _OVERLAP, _CONFIDENCE = "own.masks", "own.beside", "own.overlap", "own.confidence"
 
 
 class Adoption(Adopter[AdoptionRecipe]):
-    """An answer of our own is kept beside the given one. Where boxes are drawn the truth is known: how much more of it
-    our answer had right is how far it is believed elsewhere, corrected by the same boxes.
+    """An answer of our own is kept beside the given one. Where boxes are drawn the truth is known: how wrong the stems
+    were there is how far they and our answer, corrected by the same boxes, are averaged elsewhere; and it is believed
+    beyond that by how much more of the truth it had right.
     """
 
     @property
@@ -42,17 +43,32 @@ class Adoption(Adopter[AdoptionRecipe]):
     def listen(
         self, read: Read, stems: ReadStems, chunks: int, *, parts: int, seed: int, device: torch.device
     ) -> Iterator[Step | Alive | Note | Listened]:
+        recipe, beside = self.recipe.separation, self.recipe.beside
+        if recipe.alternatives is not None:
+            recipe = replace(recipe, alternatives=replace(recipe.alternatives, order=beside))
+        known = Known(alternatives=1 + len(beside))
         overlap = torch.zeros(parts, parts)
-        for event in separate(read, chunks, self.recipe.separation, sources=parts, seed=seed, device=device):
+        answers: list[ChunkMasks] = []
+
+        def listened() -> Listened:
+            nonlocal overlap
+            index, first = answers[0].index, answers[0]
+            masks = torch.stack([answer.masks for answer in answers]).mean(0)
+            energy = see(read(index), self.front).square().sum(0)
+            given = _shares(stems(index), self.front)[:parts]
+            overlap = overlap + torch.einsum("irt,jrt->ij", masks * energy, given)
+            own = {_MASKS: masks.half(), _BESIDE: (masks - first.masks).half(), _OVERLAP: overlap}
+            return Listened(index, {**first.learned, **own, _CONFIDENCE: torch.tensor(first.confidence or 0.0)})
+
+        for event in separate(read, chunks, recipe, sources=parts, seed=seed, device=device, known=known):
             if not isinstance(event, ChunkMasks):
                 yield event
                 continue
-            seen = see(read(event.index), self.front)
-            level = seen.square().sum(0) / seen.square().sum().clamp(min=TINY)
-            given = _shares(stems(event.index), self.front)[:parts]
-            loud = float(seen.square().sum())
-            overlap = overlap + loud * torch.einsum("irt,jrt->ij", event.masks * level, given)
-            yield Listened(event.index, {**event.learned, _MASKS: event.masks.half(), _OVERLAP: overlap})
+            if answers and event.index != answers[0].index:
+                yield listened()
+                answers.clear()
+            answers.append(event)
+        yield listened()
 
     def correct(
         self,
@@ -66,9 +82,11 @@ class Adoption(Adopter[AdoptionRecipe]):
         carry: Sequence[int],
         device: torch.device,
     ) -> Iterator[Step | Moved]:
-        order = _order(learned(chunks - 1))
+        last = learned(chunks - 1)
+        confidence = float(last[_CONFIDENCE])
         given = {index: _shares(stems(index), self.front) for index, inside in boxes.items() if inside}
-        trust = self._trust(read, given, learned, order, boxes)
+        order = _order(last[_OVERLAP] + self._corrected_overlap(read, given, learned, boxes, len(last[_OVERLAP])))
+        trust = self._trust(read, given, learned, order, boxes) * _between(confidence, self.recipe.confidence)
         if not trust:
             return
         # the answer of our own knows nothing of what stems leave, and calls what it has by other numbers
@@ -90,13 +108,38 @@ class Adoption(Adopter[AdoptionRecipe]):
                 yield event
                 continue
             before = given.pop(event.index) if event.index in given else _shares(stems(event.index), self.front)
-            yield Moved(event.index, before, _blended(before, event.masks, order, trust))
+            own_masks = (event.masks + learned(event.index)[_BESIDE].float()).clamp(min=0) + TINY
+            after = _blended(before, own_masks / own_masks.sum(0), order, trust)
+            # what lies in boxes is theirs to fill
+            inside = boxes[event.index]
+            belonging = on_front(inside, before, self.front, read(event.index).rate)
+            for box, belongs in zip(inside, belonging, strict=True):
+                after = torch.lerp(after, before, box.strength * belongs)
+            yield Moved(event.index, before, after)
 
     def improve(self, stems: ReadStems, learned: Callable[[int], Mapping[str, Tensor]], chunks: int) -> Iterator[Moved]:
-        order = _order(learned(chunks - 1))
+        order = _order(learned(chunks - 1)[_OVERLAP])
         for index in range(chunks):
             before = _shares(stems(index), self.front)
             yield Moved(index, before, _blended(before, learned(index)[_MASKS].float(), order, self.recipe.improvement))
+
+    def _corrected_overlap(
+        self,
+        read: Read,
+        given: Mapping[int, Tensor],
+        learned: Callable[[int], Mapping[str, Tensor]],
+        boxes: Mapping[int, Sequence[ChunkBox]],
+        parts: int,
+    ) -> Tensor:
+        """What boxes add to the energy that each of our sources shares with each stem: (sources, stems)."""
+        more = torch.zeros(parts, parts)
+        for index, before in given.items():
+            heard = read(index)
+            energy = see(heard, self.front).square().sum(0)
+            after = fill(before, boxes[index], on_front(boxes[index], before, self.front, heard.rate))
+            own = learned(index)[_MASKS].float()
+            more += torch.einsum("irt,jrt->ij", own * energy, (after - before)[:parts])
+        return more
 
     def _trust(
         self,
@@ -106,22 +149,27 @@ class Adoption(Adopter[AdoptionRecipe]):
         order: Sequence[int],
         boxes: Mapping[int, Sequence[ChunkBox]],
     ) -> float:
-        """How far the answer of our own is believed: by how much more of what boxes hold it had right, as a share of
-        their magnitude.
-        """
-        better = whole = 0.0
+        """The share of our answer: by how much of the magnitude that boxes hold is wrong in the stems and in it."""
+        wrong_given = wrong_own = whole = 0.0
         for index, before in given.items():
             heard = read(index)
             level = see(heard, self.front).square().mean(0).sqrt()
-            after = _blended(before, learned(index)[_MASKS].float(), order, 1.0)
+            own = _blended(before, learned(index)[_MASKS].float(), order, 1.0)
             belonging = on_front(boxes[index], before, self.front, heard.rate)
             for box, belongs in zip(boxes[index], belonging, strict=True):
-                gain = after[box.source] - before[box.source]
-                weight = box.strength * belongs * level
-                better += float((weight * (gain if box.active else -gain)).sum())
+                weight, truth = box.strength * belongs * level, float(box.active)
+                wrong_given += float((weight * (before[box.source] - truth).abs()).sum())
+                wrong_own += float((weight * (own[box.source] - truth).abs()).sum())
                 whole += float(weight.sum())
-        least, full = self.recipe.trust
-        return self.recipe.share * min(1.0, max(0.0, (better / max(whole, TINY) - least) / (full - least)))
+        wrong, better = wrong_given / max(whole, TINY), (wrong_given - wrong_own) / max(whole, TINY)
+        least, most = self.recipe.share
+        share = least + (most - least) * _between(better, self.recipe.better)
+        return share * _between(wrong, self.recipe.wrong)
+
+
+def _between(value: float, ends: tuple[float, float]) -> float:
+    """0 up to the first of two ends, 1 from the second on."""
+    return min(1.0, max(0.0, (value - ends[0]) / (ends[1] - ends[0])))
 
 
 def _shares(stems: Sequence[Heard], front: Front) -> Tensor:
@@ -130,9 +178,8 @@ def _shares(stems: Sequence[Heard], front: Front) -> Tensor:
     return levels / levels.sum(0)
 
 
-def _order(last: Mapping[str, Tensor]) -> list[int]:
-    """Which of the stems each source of the answer of our own is: by what the last chunk says of all."""
-    overlap = last[_OVERLAP]
+def _order(overlap: Tensor) -> list[int]:
+    """Which of the stems each source of our answer is; overlap: (sources, stems), energy that they share."""
     orders = renamings(len(overlap))
     _, best = best_overlap(overlap, orders)
     return orders[best].tolist()
