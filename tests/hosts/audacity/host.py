@@ -39,7 +39,7 @@ START, END = 0.40003, 1.7
 FIRST, LAST = round(START * RATE), round(END * RATE)
 NAMES = ('stereo "quoted" \\ 🎹', "mono")
 # How long a key may take to have its effect before it is pressed once more.
-KEY_S = 8.0
+KEY_S = 12.0
 # Generous: the machine may be busy.
 SCAN_S, START_S, ANSWER_S, SAID_S, STARTS = 120.0, 40.0, 60.0, 240.0, 4
 

@@ -20,7 +20,8 @@ from ....domain import ClipRef
 
 # Fields that name files: the path is all of the text, or follows upon numbers with a colon each.
 FIELDS = frozenset(
-    {"clip", "channel", "item", "like", "like_channel", "noise_like", "noise_like_channel", "after", "after_channel"}
+    {"clip", "channel", "item", "after", "after_channel"}
+    | {name + more for name in ("like", "noise_like", "stem") for more in ("", "_channel")}
 )
 _PLACED = re.compile("((?:[0-9]*:)*)(.+)", re.DOTALL)
 # Of a file as it travels: a stem of twelve seconds, stereo, is one.
@@ -125,7 +126,7 @@ def _clips(request: Mapping[str, Any]) -> Iterator[ClipRef]:
         yield from ClipRef.several(request["item"], request["channel"])
     elif request.get("clip") or request.get("channel"):
         yield ClipRef.from_request(request)
-    for name, numbers in (("like", 1), ("noise_like", 0)):
+    for name, numbers in (("like", 1), ("noise_like", 0), ("stem", 0)):
         texts = [text.split(":", numbers)[numbers] for text in request.get(name, ())]
         yield from ClipRef.several(texts, request.get(f"{name}_channel", ()))
     after = {name: request.get(f"after_{name}") for name in ("channel", "start", "frames")}
