@@ -117,11 +117,12 @@ def test_a_claim_is_confirmed_refuted_or_undecided_by_pairs() -> None:
 
 
 def test_an_ablation_is_told_claim_by_claim_where_there_are_pairs() -> None:
-    def row(variant: str, item: str, value: float) -> dict[str, Any]:
+    def row(variant: str, item: str, value: float, seed: int = 0) -> dict[str, Any]:
         title = ablation.VARIANTS[variant].title
-        return {"group": "paper at 3 iterations", "title": title, "item": item, "seed": 0, "si_sdr": value}
+        return {"group": "paper at 3 iterations", "title": title, "item": item, "seed": seed, "si_sdr": value}
 
-    rows = [row("full", "a", 5.0), row("no-ac", "a", 3.0), row("full", "b", 6.0), row("no-ac", "b", 3.0)]
+    rows = [row("full", "a", 5.0), row("no-ac", "a", 3.0), row("full", "b", 6.0), row("no-ac", "b", 2.0)]
+    rows += [row("full", "b", 5.0, seed=1), row("no-ac", "b", 3.0, seed=1)]  # two seeds of a clip are one pair
     (_, table) = ablation.claims([*rows, row("no-dn", "a", 1.0)])
     assert isinstance(table, Table)
     assert table.rows == ((ablation.VARIANTS["no-ac"].title, "2", "+2.50 ± 0.50", "confirmed"),)

@@ -23,6 +23,7 @@ from dap_bridge.jobs.workers import kinds
 from dap_bridge.jobs.workers.dask import cluster
 from dap_bridge.jobs.workers.dask.identity import Identity
 from tests.cluster import certificates
+from tests.hosts.conftest import missing
 from tests.jobs.rig import STUB, STUB_RESULT, Rig, play
 from tests.processes import CHECKOUT
 
@@ -154,7 +155,7 @@ def test_what_keeps_a_cluster_from_a_job_is_told_in_the_result_that_this_machine
             disk.mkdir()
             mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)]
             if subprocess.run(mount, check=False).returncode:
-                pytest.skip("needs to be allowed to mount a small disk")
+                missing("what mounts a small disk")
             theirs = {"TMPDIR": str(disk)}
             again = ["The job was begun anew: studio could not do it"]
             code, sentence = "output_unwritable", "studio is given no jobs: Nothing can be written in"

@@ -31,7 +31,7 @@ AdoptionPreset = presets.Preset[AdoptionRecipe]
 
 REMAINDER = "remainder"
 IMPROVED = (
-    "The answer of `separate` was blended into the stems, half and half: it helps bad stems, and may harm good ones. "
+    "The answer of `separate` was blended into the stems: it helps bad stems, and may harm good ones. "
     "Compare with the stems as they were given."
 )
 # A chunk is held as samples and as spectrograms, of every stem, in several copies at the worst moment.

@@ -47,10 +47,7 @@ class Adopt(ClipVerb):
     ] = ()
     improve: Annotated[
         bool,
-        Field(
-            description="Blend the answer of `separate` into the stems, half and half: it helps bad stems, and may "
-            "harm good ones."
-        ),
+        Field(description="Blend the answer of `separate` into the stems: it helps bad stems, and may harm good ones."),
     ] = False
     preset: PresetName = "adopt"
 

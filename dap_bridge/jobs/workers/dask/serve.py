@@ -31,9 +31,11 @@ def serve(where: Address, name: str | None, gpu: bool, once: bool) -> None:
 
 async def _serve(where: Address, name: str | None, gpu: bool, once: bool) -> None:
     end = asyncio.Event()
-    for number in console.endings():
-        with contextlib.suppress(NotImplementedError):  # Windows: as any command
-            asyncio.get_running_loop().add_signal_handler(number, end.set)
+    with console.told_of_endings(end.set):
+        await _until(end, where, name, gpu, once)
+
+
+async def _until(end: asyncio.Event, where: Address, name: str | None, gpu: bool, once: bool) -> None:
     said = ""
     while not end.is_set():
         try:
