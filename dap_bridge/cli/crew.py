@@ -37,7 +37,7 @@ async def hired(settings: Settings, place: Path) -> AsyncIterator[Crew]:
     from ..jobs.workers import kinds
 
     # each has a clip, and so none of them any help
-    made = kinds.made(settings.workers, settings, notes=place, chunk_processes=1)
+    made = kinds.made(settings.workers, settings, notes=place, helped=False)
     workers = [one for one in made if one.lane is Lane.BATCH]
     errands = Errands(workers, place, settings)
 

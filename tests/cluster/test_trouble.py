@@ -79,7 +79,9 @@ def scene_of(folder: Path, setting: Settings, scene: Callable[[Rig], Awaitable[N
     play(folder, scene, workers=kinds.made(setting.workers, setting, f"{STUB}:run", f"{STUB}:probe"))
 
 
-def test_jobs_elsewhere_end_as_jobs_here_do(tmp_path: Path) -> None:
+def test_jobs_elsewhere_end_as_jobs_here_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAP_BRIDGE_DEVICE", "cpu")
+
     async def scene(rig: Rig) -> None:
         rig.submit("ok", "ok")
         rig.submit("kept", "ok", out=None)
@@ -91,6 +93,14 @@ def test_jobs_elsewhere_end_as_jobs_here_do(tmp_path: Path) -> None:
         assert codes == ["bad_clip", "worker_died"]
         assert sorted(path.name for path in (tmp_path / "out-ok").iterdir()) == STUB_RESULT
         assert results.read(tmp_path / "out-ok").device_reason.endswith("On local-1, of this machine's cluster of 1.")
+        whole = {"clip": str(big), "channel": [], "start": 0, "frames": None, "rate": None, "preset": "quick"}
+        rig.submit("long", "spread 1", **whole)
+        assert await rig.end("long") == [State.DONE]
+        assert rig.runs() == ["long"], "it was this machine's own, and had the cluster compute"
+        rig.submit("ended", "spread 1 60", **whole)
+        await rig.began("ended")
+        rig.queue.cancel("ended")
+        assert await rig.end("ended") == [State.CANCELLED]
         for name, label in (("heeds", "sleep 60"), ("heeds-not", "stubborn 60")):
             rig.submit(name, label)
             await rig.running(name)
@@ -101,8 +111,11 @@ def test_jobs_elsewhere_end_as_jobs_here_do(tmp_path: Path) -> None:
             assert await rig.end(f"after-{name}") == [State.DONE]
             assert time.monotonic() - began < 60, "the next one has not waited for it"
         assert all(one.device_reason.endswith("of this machine's cluster of 1.") for one in rig.progress)
-        assert rig.left() == ["kept", "out-after-heeds", "out-after-heeds-not", "out-ok"], "nothing of the others"
+        assert rig.left() == ["kept", "out-after-heeds", "out-after-heeds-not", "out-long", "out-ok"], "no more"
 
+    big = tmp_path / "long.raw"
+    big.touch()
+    os.truncate(big, 1 << 26)
     scene_of(tmp_path, settings(tmp_path, "dask:local:1"), scene)
 
 

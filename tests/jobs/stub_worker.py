@@ -5,7 +5,7 @@ sleep SECONDS      iterate, heeding cancel; then as ok
 burn SECONDS       keep a core busy, heeding cancel; then as ok
 stubborn SECONDS   the same without heeding cancel, its output half written
 wait               iterate until a file JOB.go lies beside the job's folder; then as ok
-spread COUNT       have so many processes for chunks, and call one; then as ok
+spread COUNT [S]   have so many processes for chunks, and call one; after so long as ok
 silent SECONDS     give no sign of life for so long, then as ok
 stop               be stopped, as by a debugger
 die                kill the own process, every time
@@ -100,10 +100,11 @@ def stop(*_: Any) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def spread(job: Job, control: Control, count: str) -> None:
+def spread(job: Job, control: Control, count: str, seconds: str = "0") -> None:
     executor = control.executor
     if executor is None or (executor.at_once, executor.submit(bytes, b"chunk").result()) != (int(count), b"chunk"):
         raise RuntimeError("others are to compute")
+    time.sleep(float(seconds))
 
 
 def wait(job: Job, control: Control) -> None:

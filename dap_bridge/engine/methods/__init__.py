@@ -36,6 +36,8 @@ RECIPES: dict[str, type[Section]] = {
 SEPARATORS: tuple[type[MaskRecipe], ...] = (ConsensusRecipe, PaperRecipe)
 DENOISERS: tuple[type[Section], ...] = (DenoisingRecipe, NetworkPriorRecipe)
 ADOPTERS: tuple[type[AdoptionRecipe], ...] = (AdoptionRecipe,)
+# Those that let others compute the chunks of a long clip.
+SPREADING: tuple[type[Section], ...] = (ConsensusRecipe, DenoisingRecipe)
 
 
 def separator(recipe: MaskRecipe) -> Separator[MaskRecipe]:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 # What the processes of a daemon's first worker of a lane are remembered by, in the data folder.
 NOTES = {Lane.BATCH: "worker.json", Lane.INTERACTIVE: "worker-interactive.json"}
-# The same of all its workers.
+# The same of the one whose long clips a cluster computes; and of all its workers.
+LONG_CLIPS = "worker-long.json"
 ANY_NOTE = "worker*.json"
 # Begins what stands for a cluster; and, after that, one that ends with the daemon.
 DASK = "dask"
@@ -37,12 +38,12 @@ def made(
     probe: str = PROBE,
     *,
     notes: Path | None = None,
-    chunk_processes: int | None = None,
+    helped: bool = True,
 ) -> list[Worker]:
     """What the setting stands for, and the one beside for the interactive lane; none of them is started.
 
     run, probe: see `LocalWorker`. notes: the folder to remember processes in; left out: the data folder, a daemon's.
-    chunk_processes: how many compute a long clip; left out: as many as there are workers. Raises BadSettings, and
+    helped: whether as many processes as there are workers compute the chunks of a long clip. Raises BadSettings, and
     MissingExtra where it is a cluster and Dask is not installed.
     """
     notes = notes or settings.data
@@ -55,27 +56,24 @@ def made(
         run=run,
         probe=probe,
         stall_s=settings.stall_s,
-        chunk_processes=chunk_processes or count,
+        helpers=partial(offered, count if helped else 1),
     )
     interactive = local(note=notes / NOTES[Lane.INTERACTIVE], lane=Lane.INTERACTIVE)
     beside = [interactive] if settings.interactive else []
     if kind == DASK:
-        reserve = local(note=notes / NOTES[Lane.BATCH])
-        return [*_of_cluster(where, settings, run, probe, reserve), *beside]
+        cluster, count = _cluster(where, settings, run, probe)
+        from .dask.long import LongClips
+        from .dask.reserve import Reserve
+        from .dask.slot import Slot
+
+        long_clips = LongClips(cluster, count, local(note=notes / LONG_CLIPS)) if helped else None
+        slots = [Slot(cluster, number, long_clips) for number in range(1, count + 1)]
+        return [*slots, Reserve(cluster, local(note=notes / NOTES[Lane.BATCH])), *beside]
     batch = [
         local(note=notes / _note(number), executor=partial(process.pool, share=Share(number, count)))
         for number in range(1, count + 1)
     ]
     return [*batch, *beside]
-
-
-def _of_cluster(where: str, settings: Settings, run: str, probe: str, local: Worker) -> list[Worker]:
-    """Room for so many jobs as the cluster may have processes, and `local` in reserve."""
-    cluster, count = _cluster(where, settings, run, probe)
-    from .dask.reserve import Reserve
-    from .dask.slot import Slot
-
-    return [*(Slot(cluster, number) for number in range(1, count + 1)), Reserve(cluster, local)]
 
 
 def _cluster(where: str, settings: Settings, run: str = RUN, probe: str = PROBE) -> tuple[Cluster, int]:

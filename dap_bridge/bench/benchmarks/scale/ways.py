@@ -50,7 +50,7 @@ async def by(workers: str, place: Path, fields: dict[str, Any]) -> AsyncIterator
     """Such workers as the setting says, in a folder of their own. Raises MissingExtra."""
     place.mkdir()
     settings = config.load(workers=workers, data=place / "data", interactive=False)
-    made = kinds.made(workers, settings, notes=place, chunk_processes=1)
+    made = kinds.made(workers, settings, notes=place, helped=False)
     errands = Errands([one for one in made if one.lane is Lane.BATCH], place, settings)
     try:
         yield Ways(errands, place, fields)

@@ -7,10 +7,17 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from ....config import Settings
 from ....errors import WorkerDied, WorkersUnreachable
+from .address import Address
 from .cluster import Cluster, Lost, Remote
+
+if TYPE_CHECKING:
+    from .station import Doing
 
 # A chunk that loses so many processes one after the other may be why.
 MOST_LOST = 3
@@ -24,6 +31,11 @@ def offered(cluster: Cluster, most: int) -> Iterator[Chunks]:
         yield chunks
     finally:
         chunks.close()
+
+
+def of(address: Address, called: str, settings: Settings, doing: Doing, most: int) -> AbstractContextManager[Chunks]:
+    """The same of a cluster that has begun: what it is called, and does, as for whoever knows it already."""
+    return offered(Cluster(address.told, called, settings, *doing), most)
 
 
 class Chunks:
@@ -80,7 +92,7 @@ class Chunks:
 
     async def _claimed(self) -> Remote:
         """Raises why there is nobody."""
-        claim, away = asyncio.ensure_future(self._cluster.claim()), asyncio.ensure_future(self._cluster.away())
+        claim, away = asyncio.ensure_future(self._cluster.claim_idle()), asyncio.ensure_future(self._cluster.away())
         try:
             await asyncio.wait({claim, away}, return_when=asyncio.FIRST_COMPLETED)
             if claim.done():

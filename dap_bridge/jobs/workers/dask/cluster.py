@@ -39,6 +39,8 @@ AWAY_S = 10.0
 INTRODUCED_S = 60.0
 # A process that was refused is asked again after so long: a disk may have room again.
 REFUSED_S = 60.0
+# Between two polls whether a process has been given anything to do, and for so long.
+BUSY_POLL_S, BUSY_S = 0.2, 10.0
 TOPIC = "dap-bridge"
 
 
@@ -75,13 +77,14 @@ class Cluster:
     """To be used from the event loop's thread; all its waiting ends with the loop.
 
     where: finds the scheduler, or begins one that ends with the stack; called: what people are told it is; run, probe:
-    see `LocalWorker`.
+    see `LocalWorker`. address: of the scheduler, once it is found.
     """
 
     def __init__(self, where: Where, called: str, settings: Settings, run: str, probe: str) -> None:
         self.called, self.settings = called, settings
         self.trouble: DapError = WorkersUnreachable(f"{called} is being searched for.")
         self._where, self._run, self._probe = where, run, probe
+        self.address: Address | None = None
         self._client: Client | None = None
         self._free: asyncio.Queue[Remote] = asyncio.Queue()
         self._seen: set[str] = set()
@@ -109,6 +112,23 @@ class Cluster:
         while not self.holds(remote := await self._free.get()):
             continue
         return remote
+
+    async def claim_idle(self) -> Remote:
+        """The same, where there is one that nobody at all has given anything to do, and for so long as one may wait for
+        that: the next one that is done has then the rest of another's work before it.
+        """
+        patience = asyncio.get_running_loop().time() + BUSY_S
+        while await self._is_busy(remote := await self.claim()) and asyncio.get_running_loop().time() < patience:
+            self.give_back(remote)
+            await asyncio.sleep(BUSY_POLL_S)
+        return remote
+
+    async def _is_busy(self, remote: Remote) -> bool:
+        if self._client is None:
+            return False
+        with contextlib.suppress(OSError):
+            return bool((await self._client.processing([remote.address])).get(remote.address))
+        return False
 
     def give_back(self, remote: Remote) -> None:
         """Let whoever claims one next have it, where it is there still."""
@@ -268,7 +288,9 @@ class Cluster:
         from .identity import Identity
 
         here = await asyncio.to_thread(Identity.here)
-        found: Introduction = await self.answer(remote, station.introduce, here, self.doing)
+        # one that is busy would answer when it is done
+        known: Introduction | None = await self.call(remote, station.introduced, here, self.doing)
+        found: Introduction = known or await self.answer(remote, station.introduce, here, self.doing)
         return found
 
     def _keep(self) -> None:
@@ -309,7 +331,7 @@ class Cluster:
         from distributed import Client
 
         async with AsyncExitStack() as stack:
-            where = await self._where(stack)
+            where = self.address = await self._where(stack)
             await where.knock()
             client = Client(
                 where.url,

@@ -12,14 +12,17 @@ from ...device import Device
 from ...folder import JobFolder
 from ..worker import Tell, WorkerGone
 from .cluster import Cluster, Lost, Remote, Unfit
+from .long import LongClips
 
 
 class Slot:
-    """Room for one job in the cluster; `Worker` says what the queue may rely on."""
+    """Room for one job in the cluster; `Worker` says what the queue may rely on. long_clips: who has all of the cluster
+    compute one, left out: nobody.
+    """
 
-    def __init__(self, cluster: Cluster, number: int) -> None:
+    def __init__(self, cluster: Cluster, number: int, long_clips: LongClips | None = None) -> None:
         self.name, self.lane, self.corrects = f"{cluster.called}:{number}", Lane.BATCH, False
-        self._cluster = cluster
+        self._cluster, self._long_clips = cluster, long_clips
         self._remote: Remote | None = None
         self._work: asyncio.Task[Path] | None = None
         self._is_asked_to_stop = False
@@ -29,7 +32,9 @@ class Slot:
         return self._remote.device if self._remote else Device("", self._cluster.trouble.message)
 
     def end_predecessor(self) -> None:
-        """What runs for a client that is gone ends by itself."""
+        """What runs elsewhere for a client that is gone ends by itself."""
+        if self._long_clips:
+            self._long_clips.end_predecessor()
 
     async def warm(self) -> None:
         """Come back when a process of the cluster is this one's."""
@@ -42,12 +47,10 @@ class Slot:
         remote = self._remote
         if remote is None:
             raise WorkerGone
-        from .errand import Errand  # with Dask
-
         self._is_asked_to_stop = False
-        self._work = asyncio.create_task(Errand(self._cluster, remote, job, folder, tell).run())
+        self._work = asyncio.create_task(self._done(remote, job, folder, tell))
         try:
-            return await self._unless_gone(remote, self._work)
+            return await self._work
         except asyncio.CancelledError as end:
             raise (Cancelled if self._is_asked_to_stop else WorkerGone) from end
         except Lost as error:
@@ -75,17 +78,25 @@ class Slot:
     def close(self) -> None:
         self.kill()
 
-    @staticmethod
-    async def _unless_gone(remote: Remote, work: asyncio.Task[Path]) -> Path:
+    async def _done(self, remote: Remote, job: Job, folder: JobFolder, tell: Tell) -> Path:
+        """By all of the cluster, where that is worth it, and else by its one process."""
+        by_all = self._long_clips and await self._long_clips.run(job, remote.device, folder, tell)
+        if by_all:
+            return by_all
+        from .errand import Errand  # with Dask
+
+        errand = asyncio.create_task(Errand(self._cluster, remote, job, folder, tell).run())
         gone = asyncio.create_task(remote.gone.wait())
         try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if work.done():
-                return work.result()
-            work.cancel()
-            with suppress(asyncio.CancelledError):
-                return await work  # it was being published
-            raise Lost("its process is gone")
+            await asyncio.wait({errand, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if errand.done():
+                return errand.result()
+        except asyncio.CancelledError:
+            errand.cancel()
+            return await errand  # it may be about to be published
         finally:
-            work.cancel()
             gone.cancel()
+        errand.cancel()
+        with suppress(asyncio.CancelledError):
+            return await errand
+        raise Lost("its process is gone")

@@ -99,12 +99,22 @@ class Introduction(NamedTuple):
     refusal: DapError | None = None
 
 
+_last_introduction: tuple[tuple[Identity, Doing] | None, Introduction | None] = None, None
+
+
 def ping() -> None:
     """Answered while the process lives."""
 
 
+def introduced(identity: Identity, doing: Doing) -> Introduction | None:
+    """Who this is, where the last one who asked was told so with the same words: also while it does something."""
+    asked, told = _last_introduction
+    return told if asked == (identity, doing) else None
+
+
 def introduce(identity: Identity, doing: Doing) -> Introduction:
     """Who this is, ready for a job."""
+    global _last_introduction
     worker = get_worker()
     try:
         _require_able(identity, worker)
@@ -113,7 +123,9 @@ def introduce(identity: Identity, doing: Doing) -> Introduction:
     except DapError as refusal:
         log.warning("no daemon gives this worker jobs (%s): %s", refusal.code, refusal.message)
         return Introduction(str(worker.name), refusal=refusal)
-    return Introduction(str(worker.name), local.device, bool(worker.state.total_resources.get("GPU")))
+    told = Introduction(str(worker.name), local.device, bool(worker.state.total_resources.get("GPU")))
+    _last_introduction = (identity, doing), told
+    return told
 
 
 def write(token: str, place: str, at: int, content: bytes) -> None:

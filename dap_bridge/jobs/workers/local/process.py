@@ -24,7 +24,7 @@ from ....domain import Job, Lane
 from ...folder import JobFolder
 from ...sessions import Sessions
 from .mailbox import Mailbox
-from .processes import offered
+from .processes import Helpers, nobody
 from .spawned import end_with_parent
 
 # Below the DAW and the daemon; what a person waits for gets most of the cores, beside a long job.
@@ -66,13 +66,13 @@ def call(name: str, *arguments: Any) -> Any:
     return pkgutil.resolve_name(name)(*arguments)
 
 
-def run(name: str, job: Job, folder: Path, data: Path, chunk_processes: int = 1) -> Path:
+def run(name: str, job: Job, folder: Path, data: Path, helpers: Helpers = nobody) -> Path:
     """The manifest of a job that "module:function" does, which takes the job, its Control and a place for results.
 
-    folder: the job's; data: the daemon's, where sessions are kept; chunk_processes: see `LocalWorker`.
+    folder: the job's; data: the daemon's, where sessions are kept; helpers: see `LocalWorker`.
     """
     place = JobFolder(folder)
-    with _temporary_files_in(place.scratch), offered(chunk_processes) as executor:
+    with _temporary_files_in(place.scratch), helpers() as executor:
         manifest: Path = call(name, job, Mailbox(place, Sessions.below(data), executor), place.results())
     return manifest
 

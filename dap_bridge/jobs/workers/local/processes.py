@@ -11,19 +11,30 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 import psutil
 
 from .spawned import end_with_parent, interrupt_blocked
 
+if TYPE_CHECKING:
+    from ....engine.spread import Executor
+
 # What one may need: 0.4 GiB by measurement, for two sounds in 12 s of stereo; more sounds and longer chunks take more.
 PROCESS_BYTES = 1 << 30
 
 _SPAWN = multiprocessing.get_context("spawn")
+
+
+# Makes, in a job's process and for as long as the job runs, who computes chunks in its place; can be pickled.
+Helpers = Callable[[], "AbstractContextManager[Executor | None]"]
+# Nobody does.
+nobody: Helpers = contextlib.nullcontext
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from ...folder import JobFolder
 from ..worker import Tell, WorkerGone
 from . import process as over_there
 from .mailbox import Mailbox
+from .processes import Helpers, nobody
 from .spawned import interrupt_blocked
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,8 @@ class LocalWorker:
 
     data: the daemon's folder, where the process keeps sessions; note: a file to remember the process in; run, probe:
     see RUN; executor: makes what the process is in, left out: a process below the DAW in priority, that of the batch
-    lane below the other; stall_s: how long a probe may take; chunk_processes: how many compute a long clip.
+    lane below the other; stall_s: how long a probe may take; helpers: who computes the chunks of long clips, of jobs
+    that have still to begin.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class LocalWorker:
         *,
         lane: Lane = Lane.BATCH,
         stall_s: float,
-        chunk_processes: int = 1,
+        helpers: Helpers = nobody,
     ) -> None:
         self.name, self.lane = f"local:{wanted}:{note.stem}", lane
         self.corrects = True
@@ -86,7 +88,7 @@ class LocalWorker:
         self._run, self._probe = run, probe
         self._new_executor = executor or partial(over_there.pool, lane)
         self._stall_s = stall_s
-        self._chunk_processes = chunk_processes
+        self.helpers = helpers
         self._executor: Executor | None = None
         self._processes: list[BaseProcess] = []
         self._mailbox: Mailbox | None = None
@@ -143,9 +145,7 @@ class LocalWorker:
         mailbox = self._mailbox = Mailbox(folder)
         listening = asyncio.ensure_future(_listen(mailbox, tell))
         try:
-            manifest: Path = await self._submit(
-                over_there.run, self._run, job, folder.path, self._data, self._chunk_processes
-            )
+            manifest: Path = await self._submit(over_there.run, self._run, job, folder.path, self._data, self.helpers)
             return manifest
         finally:
             listening.cancel()
