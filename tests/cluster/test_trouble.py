@@ -83,14 +83,20 @@ def test_jobs_elsewhere_end_as_jobs_here_do(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("DAP_BRIDGE_DEVICE", "cpu")
 
     async def scene(rig: Rig) -> None:
-        rig.submit("ok", "ok")
-        rig.submit("kept", "ok", out=None)
-        rig.submit("bad", "bad-clip")
-        rig.submit("dies", "die")
-        ended = [State.DONE, State.DONE, State.FAILED, State.FAILED]
-        assert await rig.end("ok", "kept", "bad", "dies") == ended
-        codes = [(rig.queue.get(name).error or {}).get("code") for name in ("bad", "dies")]
-        assert codes == ["bad_clip", "worker_died"]
+        labels = {"ok": "ok", "kept": "ok", "bad": "bad-clip", "full": "full", "clean": "ok", "dies": "die"}
+        for name, label in labels.items():
+            rig.submit(name, label, **({"out": None} if name == "kept" else {}))
+        failed = ["bad", "full", "dies"]
+        ended = [State.FAILED if name in failed else State.DONE for name in labels]
+        assert await rig.end(*labels) == ended
+        errors = [rig.queue.get(name).error or {} for name in failed]
+        assert [error["code"] for error in errors] == ["bad_clip", "out_of_memory", "worker_died"]
+        assert errors[1]["message"] == "The stub has none. (On local-1.)"
+        ok, kept, clean = (
+            (place / "stem-1.wav").read_text()  # of which process
+            for place in (tmp_path / "out-ok", tmp_path / "jobs" / "kept" / "result", tmp_path / "out-clean")
+        )
+        assert ok == kept != clean, "it is the same one, and another where memory was short"
         assert sorted(path.name for path in (tmp_path / "out-ok").iterdir()) == STUB_RESULT
         assert results.read(tmp_path / "out-ok").device_reason.endswith("On local-1, of this machine's cluster of 1.")
         whole = {"clip": str(big), "channel": [], "start": 0, "frames": None, "rate": None, "preset": "quick"}
@@ -111,7 +117,9 @@ def test_jobs_elsewhere_end_as_jobs_here_do(tmp_path: Path, monkeypatch: pytest.
             assert await rig.end(f"after-{name}") == [State.DONE]
             assert time.monotonic() - began < 60, "the next one has not waited for it"
         assert all(one.device_reason.endswith("of this machine's cluster of 1.") for one in rig.progress)
-        assert rig.left() == ["kept", "out-after-heeds", "out-after-heeds-not", "out-long", "out-ok"], "no more"
+        assert rig.left() == ["kept", "out-after-heeds", "out-after-heeds-not", "out-clean", "out-long", "out-ok"], (
+            "no more"
+        )
 
     big = tmp_path / "long.raw"
     big.touch()

@@ -12,6 +12,7 @@ die                kill the own process, every time
 die-at-last        the same, after publishing
 die-once           kill the own process the first time, then as ok
 bad-clip           raise BadClip
+full               raise OutOfMemory
 crash              raise what no one foresaw
 """
 
@@ -25,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dap_bridge.domain import Job, Progress
-from dap_bridge.errors import BadClip, Cancelled
+from dap_bridge.errors import BadClip, Cancelled, DapError, OutOfMemory
 from dap_bridge.jobs.device import Device
 from tests.manifests import manifest, write
 
@@ -64,14 +65,14 @@ def run(job: Job, control: Control, results: Path) -> Path:
         log.write(f"{job.id} {os.getpid()}\n")
     stage = control.output.stage(out, job.id, ["stem-1.wav", "manifest.json"])
     try:
-        (stage / "stem-1.wav").write_bytes(b"sound")
+        (stage / "stem-1.wav").write_text(f"sound of {os.getpid()}")
         ACTIONS[action](job, control, *arguments)
         write(stage, manifest(job.id, 22_050, 1, {"stem-1.wav": "sound"}, warnings=job.notes))
         published = control.output.publish(last="manifest.json")
         if action == "die-at-last":
             die()
         return published
-    except (BadClip, Cancelled, RuntimeError):
+    except (DapError, Cancelled, RuntimeError):
         control.output.discard()
         raise
 
@@ -142,6 +143,10 @@ def bad_clip(*_: Any) -> None:
     raise BadClip("The stub does not like it.", "Try another one.")
 
 
+def full(*_: Any) -> None:
+    raise OutOfMemory("The stub has none.")
+
+
 def crash(*_: Any) -> None:
     raise RuntimeError("nobody expected this")
 
@@ -159,5 +164,6 @@ ACTIONS = {
     "die-at-last": ok,
     "die-once": die_once,
     "bad-clip": bad_clip,
+    "full": full,
     "crash": crash,
 }
