@@ -8,12 +8,14 @@ import re
 import signal
 import subprocess
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import tomli_w
 
 from dap_bridge.jobs import results
 from dap_bridge.transport import protocol
@@ -25,6 +27,8 @@ from tests.processes import Process, until
 
 RATE, PORT = 22_050, 8786
 ROUNDS = 4
+# A preset by which a clip has many.
+CHUNKS = "chunks"
 STOPPED_S = 20.0
 BOX = ("stem=1,op=deactivate,start=0.2,end=0.6,low=200,high=4000",)
 # However busy the machine is.
@@ -42,6 +46,7 @@ def requests(folder: Path, write_clip: Callable[..., Path], noise: Callable[...,
     quick = {"preset": "quick"}
     return {
         "whole": ("separate", {"clip": packed, **quick}),
+        "chunks": ("separate", {"clip": long, "frames": 7 * RATE, "rate": RATE, "preset": CHUNKS}),
         "stretch": ("separate", {"clip": long, "start": 30 * RATE, "frames": RATE, "format": "24", **quick}),
         "channels": ("separate", {"channel": [f"1:{clip}", f"0:{other}"], "like": [f"1:100:9000::{long}"], **quick}),
         "several": ("separate", {"clip": clip, "alternatives": "2", "seed": 3, **quick}),
@@ -85,6 +90,7 @@ def test_machines_come_and_go_and_every_job_is_done_once_and_as_here(
     tmp_path: Path,
     write_clip: Callable[..., Path],
     noise: Callable[..., np.ndarray],
+    quick_presets: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -93,6 +99,9 @@ def test_machines_come_and_go_and_every_job_is_done_once_and_as_here(
     address = f"tls://{scheduler.address}:{PORT}"
     schedule(scheduler, files)
     killed, stopped = (work(machine, address, files) for machine in (first, second))
+    table = tomllib.loads((quick_presets / "quick.toml").read_text(encoding="utf-8"))
+    table["chunk"] = {"seconds": 0.6, "overlap_s": 0.1}
+    (quick_presets / f"{CHUNKS}.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
     wanted = requests(tmp_path, write_clip, noise)
 
     here = start("here", "-m", "dap_bridge", "serve", DAP_BRIDGE_DEVICE="cpu")
@@ -146,6 +155,7 @@ def test_machines_come_and_go_and_every_job_is_done_once_and_as_here(
                 again += any("begun anew" in warning for warning in manifest.warnings)
     assert elsewhere > len(names) / 4
     assert again >= 1, "the manifest says that a machine was lost"
+    assert "its chunks are computed by the cluster" in daemon.log.read_text()
 
 
 def schedule(machine: Machine, files: dict[str, str]) -> subprocess.Popen[bytes]:
