@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import tomllib
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import platformdirs
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from . import atomic
 from .errors import BadSettings
@@ -29,6 +35,32 @@ _DAMAGE = (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError)
 Folder = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 File = Folder
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Shared(NamedTuple):
+    """A folder that a cluster's workers see, too. here: where it is on this machine; there: on theirs, whose system may
+    be another.
+    """
+
+    here: Path
+    there: str
+
+    @classmethod
+    def of(cls, text: object) -> Shared:
+        """Of HERE=THERE, or of HERE where both are the same. Raises ValueError."""
+        first, _, second = str(text).partition("=")
+        here = Path(first).expanduser()
+        there = second or str(here)
+        if not here.is_absolute():
+            raise ValueError(f"the path {first!r} must be absolute")
+        if not (PurePosixPath(there).is_absolute() or PureWindowsPath(there).is_absolute()):
+            raise ValueError(f"the path {there!r} must be absolute")
+        return cls(here, there)
+
+
+def _listed(value: object) -> object:
+    """A text, as a variable of the environment is, means several in the way of PATH."""
+    return [one for one in value.split(os.pathsep) if one] if isinstance(value, str) else value
 
 
 def config_file() -> Path:
@@ -82,6 +114,15 @@ class Settings(BaseSettings):
     ] = None
     workers_tls_cert: Annotated[File | None, Field(description="This machine's certificate, in PEM.")] = None
     workers_tls_key: Annotated[File | None, Field(description="The key of that, in PEM.")] = None
+    workers_shared: Annotated[
+        tuple[Annotated[Shared, BeforeValidator(Shared.of)], ...],
+        NoDecode,
+        BeforeValidator(_listed),
+        Field(
+            description="Of a cluster: folders that its workers see, too, each `HERE=THERE`, or `HERE` where the path "
+            "is the same; what lies in them is read and written over there, and not sent."
+        ),
+    ] = ()
     interactive: Annotated[
         bool,
         Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import io
 import platform
@@ -11,12 +12,15 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from . import __version__, presets, private
-from .config import Settings
-from .errors import BadPreset, BadSettings, DaemonUnreachable, DeviceUnavailable
+from .config import Settings, Shared
+from .errors import BadPreset, BadSettings, DaemonUnreachable, DapError, DeviceUnavailable
+
+if TYPE_CHECKING:
+    from .jobs.workers.dask.station import Introduction
 
 OLDEST_PYTHON = (3, 11)
 
@@ -46,6 +50,7 @@ def examine(settings: Settings) -> list[Check]:
         _osc_key(settings),
         _http_port(settings),
         *(_folder(name, path) for name, path in folders.items()),
+        *_workers(settings),
         *(_codec(name, kind, subtype) for name, (kind, subtype) in CODECS.items()),
         _ffmpeg(),
         _pedalboard(),
@@ -146,6 +151,42 @@ def _folder(name: str, path: Path) -> Check:
     except BadSettings as error:
         return Check(name, False, error.message, error.hint)
     return Check(name, True, str(path))
+
+
+def _workers(settings: Settings) -> list[Check]:
+    """Of a cluster each of its workers, or why there is none, and the folders that are shared with them."""
+    from .jobs.workers import kinds
+    from .jobs.workers.dask import address
+
+    kind, _, where = settings.workers.partition(":")
+    if kind != kinds.DASK:
+        return []
+    try:
+        address.require_extra()
+        if where.startswith(kinds.OWN):
+            count = where.removeprefix(kinds.OWN)
+            return [Check("workers", True, f"{count} on this machine, which begin with the daemon")]
+        place = address.Address.of(where, settings)
+        from .jobs.workers.dask import roll  # with Dask
+
+        workers = [_worker(one) for one in asyncio.run(roll.call(place))]
+    except DapError as error:
+        return [Check("workers", False, error.message, error.hint)]
+    return workers + [_shared(one) for one in settings.workers_shared]
+
+
+def _worker(one: Introduction) -> Check:
+    name = f"worker {one.name}"
+    if one.refusal is not None:
+        return Check(name, False, one.refusal.message, one.refusal.hint)
+    return Check(name, True, f"{one.device.name}: {one.device.reason}".removeprefix(": "))
+
+
+def _shared(folder: Shared) -> Check:
+    name = f"shared folder {folder.here}"
+    if not folder.here.is_dir():
+        return Check(name, False, "It is not there.", "See the setting `workers_shared`.")
+    return Check(name, True, f"{folder.there} on workers")
 
 
 # What clips come as: (container, coding) in libsndfile's names.

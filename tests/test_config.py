@@ -1,5 +1,6 @@
 """Settings: which source wins, and what a bad value is answered with."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def test_a_format_may_be_a_number(file: Path, text: str) -> None:
     assert config.load().format == "24"
 
 
+def test_shared_folders_are_a_list_in_the_file_and_go_by_what_path_does_in_the_environment(
+    file: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert config.load().workers_shared == ()
+    file.write_text(r"workers_shared = ['/srv', '~/takes=\\nas\takes', '/a=/b=c']")
+    assert config.load().workers_shared == (
+        (Path("/srv"), "/srv"),
+        (home / "takes", r"\\nas\takes"),
+        (Path("/a"), "/b=c"),
+    )
+    monkeypatch.setenv("DAP_BRIDGE_WORKERS_SHARED", os.pathsep.join(["/one=/two", "/three"]))
+    assert config.load().workers_shared == ((Path("/one"), "/two"), (Path("/three"), "/three"))
+
+
 def test_the_configuration_folder_is_looked_into(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAP_BRIDGE_CONFIG", raising=False)
     path = config.config_file()
@@ -59,6 +74,9 @@ def test_folders_lie_in_the_home_folder_and_are_absolute(home: Path) -> None:
         ("device = 'tpu'", "device"),
         ("format = 'mp3'", "format"),
         ("osc_host = '0.0.0.0'", "osc_host"),
+        ("workers_shared = ['here=/there']", "workers_shared: the path 'here' must be absolute"),
+        ("workers_shared = ['/here=there']", "workers_shared: the path 'there' must be absolute"),
+        ("workers_shared = 7", "workers_shared"),
         ("not toml", "config.toml"),
     ],
 )

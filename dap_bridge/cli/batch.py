@@ -97,6 +97,7 @@ class Batch:
         outcomes: dict[Path, Outcome] = {}
         stopped = contextlib.suppress(Cancelled, KeyboardInterrupt)
         with self._place() as place, console.progress_bar(self.verb) as show, stopped:
+            show(Progress(stage="loading"))
             asyncio.run(self._all(found, place, _Line(show, len(found)), outcomes))
         told = [outcomes[clip] for clip in found if clip in outcomes]
         left = len(found) - len(told)
@@ -222,12 +223,11 @@ class _Line:
 
     @contextlib.contextmanager
     def of(self, clip: Path) -> Iterator[here.Show]:
-        """While a clip is under way: what its own progress is told to."""
-        self._under_way[clip] = 0.0
+        """What a clip's own progress is told to: it is under way from the first on, and may have waited before."""
         try:
             yield lambda progress: self._tell(clip, progress)
         finally:
-            del self._under_way[clip]
+            self._under_way.pop(clip, None)
             self._ended += 1
 
     def _tell(self, clip: Path, progress: Progress) -> None:

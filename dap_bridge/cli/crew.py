@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .. import console
 from ..config import Settings
-from ..domain import Job, Lane, Progress
+from ..domain import Job, Lane
 from ..jobs.folder import JobFolder
 from . import here
 
@@ -41,13 +41,9 @@ async def hired(settings: Settings, place: Path) -> AsyncIterator[Crew]:
     workers = [one for one in made if one.lane is Lane.BATCH]
     errands = Errands(workers, place, settings)
 
-    async def do(job: Job, show: here.Show) -> Path:
-        show(Progress(stage="loading"))
-        return await errands.do(job, show)
-
     with console.told_of_endings(lambda: asyncio.ensure_future(errands.end())):
         try:
-            yield Crew(len(workers), do)
+            yield Crew(len(workers), errands.do)
         finally:
             await errands.close()
 

@@ -228,8 +228,9 @@ def test_presets_are_told_apart_by_what_they_hold(tmp_path: Path, monkeypatch: p
 
 def test_nothing_of_dask_is_loaded_without_a_cluster() -> None:
     code = (
-        "import sys; from dap_bridge import config, daemon; from dap_bridge.jobs.workers import kinds;"
-        "kinds.made('2', config.load()); print(*{'dask', 'distributed'} & set(sys.modules))"
+        "import sys; from dap_bridge import config, daemon, doctor; from dap_bridge.jobs.workers import kinds;"
+        "kinds.made('2', config.load()); doctor._workers(config.load(workers='2'));"
+        "print(*{'dask', 'distributed'} & set(sys.modules))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
     assert found.stdout.split() == []

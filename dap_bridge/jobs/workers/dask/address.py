@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ....config import Settings
+from ....config import APP, Settings
 from ....errors import BadSettings, MissingExtra, WorkersUnreachable
 
 if TYPE_CHECKING:
-    from distributed import Security
+    from distributed import Client, Security
 
 # For whoever is there to say something.
 ANSWER_S = 10.0
@@ -79,6 +79,19 @@ class Address:
         except OSError as error:  # of ssl, too
             raise BadSettings(f"Settings workers_tls_ca, …_cert and …_key: {error}.") from error
         return security
+
+    def client(self, within_s: float) -> Client:
+        """Of the scheduler there, which has to answer within so many seconds; to be entered. Raises BadSettings."""
+        from distributed import Client
+
+        return Client(
+            self.url,
+            security=self.security(),
+            asynchronous=True,
+            timeout=within_s,
+            set_as_default=False,
+            name=APP,
+        )
 
     async def knock(self) -> None:
         """Raises WorkersUnreachable where nobody answers, or, with the SSLError as its cause, is let in: Dask does not

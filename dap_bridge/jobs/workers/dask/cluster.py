@@ -328,20 +328,10 @@ class Cluster:
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[Client]:
         await asyncio.to_thread(import_module, f"{__package__}.quiet")
-        from distributed import Client
-
         async with AsyncExitStack() as stack:
             where = self.address = await self._where(stack)
             await where.knock()
-            client = Client(
-                where.url,
-                security=where.security(),
-                asynchronous=True,
-                timeout=CONNECT_S,
-                set_as_default=False,
-                name=TOPIC,
-            )
-            yield await stack.enter_async_context(client)
+            yield await stack.enter_async_context(where.client(CONNECT_S))
 
     def _see(self, found: set[str]) -> None:
         new, gone = found - self._seen, self._seen - found

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ....domain import Job, Manifest, Progress, State
 from ....errors import (
@@ -23,12 +24,14 @@ from ....errors import (
 )
 from ... import results
 from ...folder import JobFolder
+from ...output import TOKEN
 from ...sessions import Session, Sessions, stamp
 from ..worker import Tell, WorkerGone
-from . import parcel, station
+from . import parcel, shared, station
 from .cluster import QUIET_S, Cluster, Lost, Remote, Unfit
 from .identity import Identity
 from .parcel import Packed
+from .shared import Place
 
 log = logging.getLogger(__name__)
 
@@ -68,15 +71,34 @@ class Errand:
 
     async def _sent(self) -> list[Packed]:
         """What the job reads, once it is over there. Raises ClipUnreadable."""
-        sent = []
-        for one in await asyncio.to_thread(parcel.pack, self._job.request):
-            digest = hashlib.sha256()
-            reading = parcel.read(one.path, one.pieces)
-            while piece := await asyncio.to_thread(_next, reading, one.path):
-                digest.update(piece[1])
-                await self._call(station.write, one.place, *piece)
-            sent.append(replace(one, digest=digest.hexdigest()))
-        return sent
+        packed = await asyncio.to_thread(parcel.pack, self._job.request)
+        return [await self._linked(one) or await self._shipped(one) for one in packed]
+
+    async def _linked(self, one: Packed) -> Packed | None:
+        """The file where both machines see it and it is the same; None where its bytes have to go."""
+        places = await self._places(one.path)
+        if not places:
+            return None
+        try:
+            one = await asyncio.to_thread(parcel.to_be_linked, one)
+        except OSError:
+            return None  # whoever ships it says so
+        why = await self._call(station.link, one, places)
+        if why:
+            log.warning("%s goes to %s as bytes, though it is shared: %s", one.path, self._remote.name, why)
+            return None
+        return one
+
+    async def _shipped(self, one: Packed) -> Packed:
+        digest = hashlib.sha256()
+        reading = parcel.read(one.path, one.pieces)
+        while piece := await asyncio.to_thread(_next, reading, one.path):
+            digest.update(piece[1])
+            await self._call(station.write, one.place, *piece)
+        return replace(one, digest=digest.hexdigest())
+
+    async def _places(self, path: str | Path) -> tuple[Place, ...]:
+        return await asyncio.to_thread(shared.places, path, self._cluster.settings.workers_shared)
 
     async def _done(self, sent: list[Packed]) -> station.Letter:
         settings, cluster = self._cluster.settings, self._cluster
@@ -104,15 +126,16 @@ class Errand:
                 answer.cancel()
 
     async def _published(self, letter: station.Letter, manifest: Manifest) -> Path:
-        """Fetch what was made, and publish it."""
+        """Have what was made written or fetched, and publish it."""
         sessions = Sessions.below(self._cluster.settings.data)
         output, out = self._folder.output, self._job.request.get("out")
         names = dict.fromkeys(Path(file.name).parts[0] for file in letter.files)
         place = Path(out) if out else self._folder.results()
         stage = await asyncio.to_thread(output.stage, place, self._job.id, [*names, results.MANIFEST])
         try:
+            unwritten = await self._unwritten(letter.files, stage)
             await asyncio.gather(
-                *(self._fetch_into(stage / file.name, file) for file in letter.files),
+                *(self._fetch_into(stage / file.name, file) for file in unwritten),
                 *(self._learn(sessions, file) for file in letter.learned),
             )
             placed = results.placed(replace(manifest, device_reason=self._where(manifest.device_reason)), stage.parent)
@@ -138,6 +161,30 @@ class Errand:
         except OSError as error:
             log.warning("session %s cannot be kept: %s", made.id, error)
 
+    async def _unwritten(self, files: Sequence[station.Made], stage: Path) -> Sequence[station.Made]:
+        """Those that are to be fetched: all, unless whoever made them sees the stage and has written them there."""
+        places = await self._places(stage)
+        if not places:
+            return files
+        there = station.Stage(places, (stage / TOKEN).read_bytes())
+        for number, file in enumerate(files):
+            path = stage / file.name
+            path.parent.mkdir(exist_ok=True)
+            path.touch()
+            if why := await self._put(file, there) or await asyncio.to_thread(_difference, path, file):
+                log.warning("%s comes as bytes to %s, though it is shared: %s", file.name, stage.parent, why)
+                path.unlink()  # what is still writing to it is let go
+                return files[number:]
+        return ()
+
+    async def _put(self, file: station.Made, stage: station.Stage) -> str:
+        """Why whoever made the file could not write it into the stage, or nothing."""
+        for at in range(0, file.size, parcel.PIECE_BYTES):
+            why: str = await self._call(station.put, file, at, parcel.PIECE_BYTES, stage)
+            if why:
+                return why
+        return ""
+
     async def _fetch_into(self, path: Path, file: station.Made) -> None:
         path.parent.mkdir(exist_ok=True)
         with path.open("wb") as copy:
@@ -154,8 +201,8 @@ class Errand:
                 content = await self._call(station.read, file.place, at, parcel.PIECE_BYTES)
                 await asyncio.to_thread(write, content)
 
-    async def _call(self, function: Callable[..., Answer], *arguments: object) -> Answer:
-        answer: Answer = await _asked(self._cluster.call(self._remote, function, self._token, *arguments))
+    async def _call(self, function: Callable[..., Any], *arguments: object) -> Any:
+        answer = await _asked(self._cluster.call(self._remote, function, self._token, *arguments))
         self._tell(None)
         return answer
 
@@ -176,6 +223,14 @@ async def _asked(answer: Awaitable[Answer]) -> Answer:
 
 async def _failure(error: dict[str, str] | None) -> None:
     raise restored(error or {})
+
+
+def _difference(path: Path, file: station.Made) -> str:
+    """Why a file is not what was made, as far as its samples tell, or nothing. Raises OSError."""
+    with path.open("rb") as written:  # opened first: a network's file system may remember how long it was before
+        size = os.fstat(written.fileno()).st_size
+    same = size == file.size and parcel.digest(path, parcel.samples(size)) == file.digest
+    return "" if same else "it is another one here"
 
 
 def _next(reading: object, path: str) -> tuple[int, bytes] | None:

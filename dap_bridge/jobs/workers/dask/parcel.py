@@ -12,7 +12,7 @@ import re
 import stat
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +28,9 @@ _PLACED = re.compile("((?:[0-9]*:)*)(.+)", re.DOTALL)
 PIECE_BYTES = 1 << 23
 # A stretch goes without the rest where that is so many times as long.
 MUCH_LONGER = 2.0
+# What of a file tells it from another of the same length and time: so many stretches, the first and the last of them
+# at its ends.
+SAMPLES, SAMPLE_BYTES = 8, 1 << 14
 PCM, FLOATS, EXTENSIBLE = 1, 3, 0xFFFE
 
 Where = Callable[[str], str]
@@ -43,7 +46,10 @@ class Piece:
 
 @dataclass(frozen=True)
 class Packed:
-    """A file that is there, and what goes of it. place: what it is called in the parcel; digest: of what went."""
+    """A file that is there, and what goes of it. place: what it is called in the parcel; digest: of what went.
+
+    linked: nothing goes, for the other machine sees the file; the pieces are what it was compared by.
+    """
 
     path: str
     place: str
@@ -51,6 +57,7 @@ class Packed:
     written_ns: int
     pieces: tuple[Piece, ...]
     digest: str = ""
+    linked: bool = False
 
 
 def read(path: str | Path, pieces: Iterable[Piece]) -> Iterator[tuple[int, bytes]]:
@@ -68,6 +75,19 @@ def digest(path: str | Path, pieces: Iterable[Piece]) -> str:
     for _, content in read(path, pieces):
         found.update(content)
     return found.hexdigest()
+
+
+def samples(size: int) -> list[Piece]:
+    """A few stretches of a file of so many bytes."""
+    last = max(0, size - SAMPLE_BYTES)
+    starts = sorted({last * number // (SAMPLES - 1) for number in range(SAMPLES)})
+    return [Piece(at, min(SAMPLE_BYTES, size - at)) for at in starts]
+
+
+def to_be_linked(one: Packed) -> Packed:
+    """The same, to be compared with what the other machine sees. Raises OSError."""
+    pieces = tuple(samples(one.size))
+    return replace(one, pieces=pieces, digest=digest(one.path, pieces), linked=True)
 
 
 def pack(request: Mapping[str, Any]) -> list[Packed]:

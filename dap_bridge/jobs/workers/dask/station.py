@@ -13,10 +13,11 @@ import logging
 import multiprocessing
 import os
 import shutil
+import stat
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -30,13 +31,15 @@ from ....errors import DapError, OutOfMemory, OutputUnwritable, UnknownSession, 
 from ... import results
 from ...device import Device
 from ...folder import JobFolder
+from ...output import TOKEN
 from ...sessions import Session, Sessions
 from ...watch import Limits, Outcome, Watch
 from ..local.worker import LocalWorker
 from ..worker import WorkerGone
-from . import parcel
+from . import parcel, shared
 from .identity import Identity
 from .parcel import Packed
+from .shared import Place
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +47,10 @@ log = logging.getLogger(__name__)
 POLL_S, REPORT_S = 0.1, 0.5
 # What nobody has fetched for so long is removed.
 FORGOTTEN_S = 3600.0
-# In a parcel's folder: what was sent, and the job's own.
-SENT, JOB = "sent", "job"
+# What a folder that other machines share has to answer within.
+SHARED_S = 5.0
+# In a parcel's folder: what was sent, links to what is seen from here, and the job's own.
+SENT, LINKED, JOB = "sent", "linked", "job"
 
 
 class Doing(NamedTuple):
@@ -70,11 +75,26 @@ class Order:
 
 @dataclass(frozen=True)
 class Made:
-    """A file to be fetched. name: what it is called; place: where it lies, from the parcel's folder."""
+    """A file to be fetched. name: what it is called; place: where it lies, from the parcel's folder; digest: of its
+    samples.
+    """
 
     name: str
     place: str
     size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A folder that the daemon has made, in one that both see: where it may be, and the token that lies in it."""
+
+    places: tuple[Place, ...]
+    token: bytes
+
+    def found(self) -> Path:
+        """Raises OSError."""
+        return shared.found(self.places, lambda folder: (folder / TOKEN).read_bytes() == self.token)
 
 
 @dataclass(frozen=True)
@@ -147,6 +167,49 @@ def read(token: str, place: str, at: int, size: int) -> bytes:
         return file.read(size)
 
 
+async def link(token: str, one: Packed, places: tuple[Place, ...]) -> str:
+    """Have a file that is seen from here stand for one that would be sent. Why that cannot be, or nothing."""
+    return await _tried(_link, token, one, places)
+
+
+def _link(token: str, one: Packed, places: tuple[Place, ...]) -> None:
+    path = _folder() / token / LINKED / one.place
+    found = shared.found(places, lambda path: _is_same(path, one))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to(found)
+
+
+def _is_same(path: Path, one: Packed) -> bool:
+    status = path.stat()
+    same = stat.S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == (one.size, one.written_ns)
+    return same and parcel.digest(path, one.pieces) == one.digest
+
+
+async def put(token: str, made: Made, at: int, size: int, stage: Stage) -> str:
+    """Copy some bytes of a file that was made into the daemon's stage. Why that cannot be, or nothing."""
+    return await _tried(_put, token, made, at, size, stage)
+
+
+def _put(token: str, made: Made, at: int, size: int, stage: Stage) -> None:
+    """No file is made: the daemon has made it, so that nobody writes what is not awaited any more."""
+    content = read(token, made.place, at, size)
+    path = Place(str(stage.found()), Path(made.name).parts).found()
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(content)
+
+
+async def _tried(work: Callable[..., None], *arguments: object) -> str:
+    """Why what has to do with a shared folder cannot be done, or nothing: such a folder may never answer."""
+    try:
+        await asyncio.wait_for(asyncio.to_thread(work, *arguments), SHARED_S)
+    except TimeoutError:
+        return "it does not answer"
+    except OSError as error:
+        return f"{error.filename or 'it'}: {error.strerror}" if error.strerror else str(error)
+    return ""
+
+
 def forget(token: str) -> None:
     """Everything of a job that has ended for whoever sent it."""
     shutil.rmtree(_folder() / token, ignore_errors=True)
@@ -158,9 +221,9 @@ def run(order: Order) -> Letter:
     _require_able(order.identity, worker)
     _tidy()
     folder = _folder() / order.token
-    places = {one.path: str(folder / SENT / one.place) for one in order.sent}
+    places = {one.path: str(folder / (LINKED if one.linked else SENT) / one.place) for one in order.sent}
     request = parcel.elsewhere(order.job.request, lambda path: places.get(path, path)) | {"out": None}
-    _settle(folder / SENT, order.sent)
+    _settle(folder / SENT, [one for one in order.sent if not one.linked])
     local, place = _local(order.doing), JobFolder(folder / JOB)
     job = replace(order.job, request=request)
     outcome = asyncio.run(_watched(order, job, local, place, worker))
@@ -229,7 +292,7 @@ def _require_able(identity: Identity, worker: Worker) -> None:
     identity.require(Identity.here())
 
 
-def _settle(folder: Path, sent: tuple[Packed, ...]) -> None:
+def _settle(folder: Path, sent: list[Packed]) -> None:
     """Files are as long and as old as those that they stand for. Raises OutputUnwritable, DapError where one has
     changed on its way.
     """
@@ -267,7 +330,8 @@ def _letter(outcome: Outcome, path: Path, folder: Path, job: Job, home: Mapping[
 
 
 def _made(path: Path, folder: Path, name: Path) -> Made:
-    return Made(name.as_posix(), path.relative_to(folder).as_posix(), path.stat().st_size)
+    size = path.stat().st_size
+    return Made(name.as_posix(), path.relative_to(folder).as_posix(), size, parcel.digest(path, parcel.samples(size)))
 
 
 def _tidy() -> None:
