@@ -146,6 +146,9 @@ def test_a_message_names_uploads_and_stems_and_the_door_puts_their_paths_in(door
     assert accepted["event"] == "accepted"
     request = requested(door, "placed")
     assert request["clip"] == here and request["like"] == [f"1:0:::{here}", f"2:10:20:8000:{stem}"]
+    stems = [f"0:::upload:{about['upload']}", "0:::stem:kept:2"]
+    events_of(door, verb="adopt", job="adopted", clip=f"upload:{about['upload']}", stem=stems)
+    assert requested(door, "adopted")["stem"] == [f"0:::{here}", f"0:::{stem}"]
     for clip, code in {"upload:" + "0" * 16: "unknown_upload", "upload:..": "unknown_upload"}.items():
         assert door.post({"verb": "separate", "clip": clip}).code == code
     assert door.post({"verb": "separate", "clip": "stem:kept:9"}).code == "unknown_session"
