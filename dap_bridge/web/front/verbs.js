@@ -10,6 +10,10 @@ const place = ({ upload }) => `upload:${upload}`;
 /** A whole file, where a field names a stretch of one. */
 const item = (clip) => `0:::${place(clip)}`;
 
+/** Added to what a result is called, which has 200 characters at most. */
+const IMPROVED = ", improved";
+const improved = (title) => title.slice(0, 200 - IMPROVED.length) + IMPROVED;
+
 const about = (clip) => ({ clip: place(clip), label: bare(clip) });
 
 /**
@@ -58,7 +62,7 @@ export const VERBS = {
     messages: (_, { whole, stems, improve }) => [
       {
         clip: place(whole),
-        label: improve ? `${bare(whole)}, improved` : bare(whole),
+        label: improve ? improved(bare(whole)) : bare(whole),
         stem: stems.map(item),
         labels: stems.map(({ called }) => called),
         improve,
