@@ -240,7 +240,7 @@ def test_nothing_is_cut_off_and_axe_has_no_objection(
     assert not objections(page.page)
     page.by_id("pick").set_input_files(song)
     page.page.get_by_label("Stems from elsewhere").check()
-    expect(page.page.get_by_label("Stem of 02 Vocals.wav")).to_be_visible()
+    expect(page.page.get_by_label("Name of stem 02 Vocals.wav")).to_be_visible()
     assert not objections(page.page)
     for part in ("#asking", "html"):
         assert page.page.locator(part).evaluate("({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth")
@@ -344,10 +344,10 @@ def test_stems_from_elsewhere_are_named_and_adopted_by_the_keyboard_alone_and_co
     whole = page.by_id("clips").get_by_role("radio")
     page.tab_to(whole.nth(2), "Shift+Tab")  # it is chosen, for its name alone is no stem's
     keys.press("ArrowUp")
-    expect(page.page.get_by_label("Stem of Song.wav")).to_have_value("Song")
+    expect(page.page.get_by_label("Name of stem Song.wav")).to_have_value("Song")
     keys.press("ArrowDown")
     expect(whole.nth(2)).to_be_focused()
-    page.tab_to(page.page.get_by_label("Stem of 02 Vocals.wav"), "Shift+Tab")
+    page.tab_to(page.page.get_by_label("Name of stem 02 Vocals.wav"), "Shift+Tab")
     keys.type("Singer")
     page.tab_to(page.by_id("preset"))
     keys.press("ArrowDown")

@@ -45,7 +45,7 @@ export class Parts {
     const length = clock(file.seconds, 1);
     if (whole) return [about, element("span", { class: "name" }, `${file.name}, ${length}`)];
     const call = ({ target }) => this._called.set(file, target.value.trim());
-    const field = { type: "text", value: this._nameOf(file), maxlength: 200, "aria-label": `Stem of ${file.name}`, oninput: call };
+    const field = { type: "text", value: this._nameOf(file), maxlength: 200, "aria-label": `Name of stem ${file.name}`, oninput: call };
     return [about, element("input", field), element("span", { class: "quiet" }, length)];
   }
 
