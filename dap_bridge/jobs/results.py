@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -92,11 +93,19 @@ def folder(alternative: int) -> str:
     return "" if alternative == 1 else f"alternative-{alternative}"
 
 
+def named_after(manifest: Manifest) -> str:
+    """What its stems are named after, as long as one of them has the name that it came with; else empty."""
+    for stem in manifest.stems:
+        if match := re.fullmatch(rf"(.+) - (?:stem {stem.index}|{stem.role})", stem.name):
+            return match[1]
+    return ""
+
+
 class Told(NamedTuple):
     """What the table of jobs keeps of a manifest, so that nobody has to read it for a list.
 
-    stems: each as `Stem.as_text`. about: `name`, what the stems are named after; `preset`; `seconds`; `confidence`;
-    `boxes`, how many are in force; `parent`; `clips`, the paths of what was read.
+    stems: each as `Stem.as_text`. about: `name`, see named_after; `preset`; `seconds`; `confidence`; `boxes`, how many
+    are in force; `parent`; `clips`, the paths of what was read.
     """
 
     stems: tuple[str, ...] = ()
@@ -109,9 +118,8 @@ def told(path: Path) -> Told:
         found = read(path)
     except NoResultError:
         return Told()
-    name = found.stems[0].name
     about = {
-        "name": name.rpartition(" - ")[0] or name,
+        "name": named_after(found),
         "preset": found.preset,
         "seconds": found.frames / found.rate,
         "confidence": found.confidence,

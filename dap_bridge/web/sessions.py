@@ -116,12 +116,9 @@ class Session:
 
     @property
     def label(self) -> str:
-        """What it is called: what its stems are, as long as one of them has the name that it came with."""
-        for stem in self.manifest.stems:
-            if match := re.fullmatch(rf"(.+) - (?:stem {stem.index}|{stem.role})", stem.name):
-                return match[1]
+        """What it is called: what its stems are named after, else its clip's file."""
         files = self.manifest.inputs
-        return Path(files[0]["path"]).stem if files else self.name
+        return results.named_after(self.manifest) or (Path(files[0]["path"]).stem if files else self.name)
 
     def _listen_only(self) -> str:
         """Why no box can correct it; empty where one can."""

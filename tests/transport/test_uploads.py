@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from dap_bridge.domain import Stem
 from dap_bridge.names import file_name
 from tests.processes import STUB, Process, until
 from tests.transport.test_http import Door, Reply
@@ -36,6 +37,8 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     home = tmp_path_factory.mktemp("uploads")
     for name in ("kept", "renamed"):
         finished(home / "data", name, tones(RATE, 0.5), RATE)
+    stems = tuple(Stem(k, name, "source", f"stem-{k}.wav") for k, name in enumerate(("vocals", "drums"), 1))
+    finished(home / "data", "song", tones(RATE, 0.5), RATE, stems=stems)
     process = Process(home, "-m", STUB, DAP_BRIDGE_UPLOAD_GIB=str(MOST / 2**30))
     yield Door(process)
     process.client.close()
@@ -146,6 +149,9 @@ def test_a_message_names_uploads_and_stems_and_the_door_puts_their_paths_in(door
     assert accepted["event"] == "accepted"
     request = requested(door, "placed")
     assert request["clip"] == here and request["like"] == [f"1:0:::{here}", f"2:10:20:8000:{stem}"]
+    stems = [f"0:::upload:{about['upload']}", "0:::stem:kept:2"]
+    events_of(door, verb="adopt", job="adopted", clip=f"upload:{about['upload']}", stem=stems)
+    assert requested(door, "adopted")["stem"] == [f"0:::{here}", f"0:::{stem}"]
     for clip, code in {"upload:" + "0" * 16: "unknown_upload", "upload:..": "unknown_upload"}.items():
         assert door.post({"verb": "separate", "clip": clip}).code == code
     assert door.post({"verb": "separate", "clip": "stem:kept:9"}).code == "unknown_session"
@@ -176,6 +182,12 @@ def test_a_result_is_renamed_and_saved_under_its_new_name(door: Door) -> None:
     assert archive.read("Crow _ tabla - stem 2.wav") == reply.body
     assert door.get("sessions/renamed/files/3").code == "unknown_session"
     assert door.post({"verb": "rename", "job": "nobody", "title": "x"}).code == "unknown_job"
+
+
+def test_a_result_is_not_called_after_stems_with_names_of_their_own_but_they_are_saved_after_it(door: Door) -> None:
+    assert results(door)["song"]["title"] == "song"
+    archive = zipfile.ZipFile(io.BytesIO(door.get("sessions/song/files").body))
+    assert archive.namelist() == ["song - vocals.wav", "song - drums.wav"]
 
 
 def test_an_upload_goes_with_the_last_of_its_results(door: Door) -> None:

@@ -71,6 +71,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two stems of a clip that leave a tenth of it, and the clip, in the order of their names."""
+    folder = tmp_path_factory.mktemp("song")
+    stems = 0.9 * tones(RATE, 1.0, channels=1)
+    files = {"01 Drums.wav": stems[1], "02 Vocals.wav": stems[0], "Song.wav": stems.sum(axis=0) / 0.9}
+    for name, audio in files.items():
+        soundfile.write(folder / name, audio.T, RATE, subtype="FLOAT")
+    return [folder / name for name in files]
+
+
 class Front:
     """One tab. `complaints`: what the browser has complained of."""
 
@@ -87,12 +98,12 @@ class Front:
     def results(self) -> Locator:
         return self.page.locator("#results > li")
 
-    def tab_to(self, target: Locator) -> None:
+    def tab_to(self, target: Locator, key: str = "Tab") -> None:
         """By the Tab key alone."""
         for _ in range(60):
             if target.evaluate("one => one === document.activeElement"):
                 return
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.press(key)
         raise AssertionError(f"{target} is not reached by Tab")
 
 
@@ -222,11 +233,17 @@ def test_what_is_no_audio_is_refused_where_a_person_looks(front: Callable[..., F
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off_and_axe_has_no_objection(front: Callable[..., Front], scheme: str) -> None:
+def test_nothing_is_cut_off_and_axe_has_no_objection(
+    front: Callable[..., Front], song: list[Path], scheme: str
+) -> None:
     page = front(color_scheme=scheme)
     assert not objections(page.page)
-    wide = page.page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
-    assert wide[0] <= wide[1]
+    page.by_id("pick").set_input_files(song)
+    page.page.get_by_label("Stems from elsewhere").check()
+    expect(page.page.get_by_label("Name of stem 02 Vocals.wav")).to_be_visible()
+    assert not objections(page.page)
+    for part in ("#asking", "html"):
+        assert page.page.locator(part).evaluate("({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth")
 
 
 DROP = """
@@ -312,3 +329,72 @@ def test_a_job_is_cancelled_and_one_that_failed_says_why_and_is_deleted(
     failed.get_by_text("Delete").click()
     page.page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.results).to_have_count(before)
+
+
+def test_stems_from_elsewhere_are_named_and_adopted_by_the_keyboard_alone_and_corrected(
+    front: Callable[..., Front], song: list[Path]
+) -> None:
+    page = front()
+    keys, before = page.page.keyboard, page.results.count()
+    page.by_id("pick").set_input_files(song)
+    expect(page.by_id("clips").locator("li")).to_have_count(3)
+    page.tab_to(page.page.get_by_label("Two sounds apart"))
+    keys.press("ArrowUp")
+    expect(page.page.get_by_label("Stems from elsewhere")).to_be_checked()
+    whole = page.by_id("clips").get_by_role("radio")
+    page.tab_to(whole.nth(2), "Shift+Tab")  # it is chosen, for its name alone is no stem's
+    keys.press("ArrowUp")
+    expect(page.page.get_by_label("Name of stem Song.wav")).to_have_value("Song")
+    keys.press("ArrowDown")
+    expect(whole.nth(2)).to_be_focused()
+    page.tab_to(page.page.get_by_label("Name of stem 02 Vocals.wav"), "Shift+Tab")
+    keys.type("Singer")
+    page.tab_to(page.by_id("preset"))
+    keys.press("ArrowDown")
+    page.tab_to(page.by_id("begin"))
+    keys.press("Enter")
+    expect(page.results).to_have_count(before + 1)
+    expect(page.results.first).to_contain_text("Stems from elsewhere, quick-adopt")
+    with page.page.expect_download() as saved:
+        page.page.get_by_label("Save the stems of Song as").click()
+    given = [soundfile.read(path)[0] for path in song]
+    stems = stems_in(saved.value)
+    assert list(stems) == [f"Song - {name}.wav" for name in ("01 Drums", "Singer", "remainder")]
+    for stem, audio in zip(stems.values(), [*given[:2], given[2] - given[0] - given[1]], strict=True):
+        np.testing.assert_allclose(stem, audio, atol=1e-6)
+
+    page.tab_to(page.page.get_by_label("Open Song"))
+    keys.press("Enter")
+    page.page.wait_for_selector("body[data-ready]:not(.only-heard) #field")
+    keys.press("n")
+    page.by_id("preview").click()
+    expect(page.page.locator("#results .entry")).to_have_count(2)
+
+
+def test_stems_that_are_dropped_are_improved_where_that_is_wished_and_refused_where_they_do_not_fit(
+    front: Callable[..., Front], at_home: Home, song: list[Path], tmp_path: Path
+) -> None:
+    page = front()
+    before = page.results.count()
+    short = tmp_path / "bass.wav"
+    soundfile.write(short, np.zeros(RATE // 2), RATE)
+
+    def begun(*files: Path) -> None:
+        for file in files:
+            page.page.evaluate(DROP, [file.name, b64encode(file.read_bytes()).decode()])
+            expect(page.by_id("clips")).to_contain_text(file.name)
+        page.by_id("preset").select_option("quick-adopt")
+        page.by_id("begin").click()
+        expect(page.by_id("clips").locator("li")).to_have_count(0)
+
+    page.page.get_by_label("Stems from elsewhere").check()
+    begun(song[2], short)
+    refusal = "The stem 'bass' is 0:00.500 long, and the clip 0:01.000. A stem begins with its clip"
+    expect(page.results.first).to_contain_text(refusal)
+    expect(page.by_id("status")).to_contain_text(refusal)
+
+    page.page.get_by_label("Improve them").check()
+    begun(*song)
+    expect(page.results).to_have_count(before + 2)
+    expect(page.results.first.locator(".name")).to_have_text("Song, improved")
+    assert any("may harm good ones" in note for note in manifests(at_home)[-1]["warnings"])

@@ -16,7 +16,7 @@ from ...jobs.uploads import Uploads
 from . import views
 
 # Fields that name files.
-FIELDS = ("clip", "item", "like", "noise_like", "after")
+FIELDS = ("clip", "item", "like", "noise_like", "after", "stem")
 UPLOAD = re.compile("((?:[0-9]*:)*)upload:(.*)")
 STEM = re.compile(f"((?:[0-9]*:)*)stem:({JOB_NAME}):([0-9]{{1,4}})(?::([0-9]{{1,4}}))?")
 

@@ -61,7 +61,7 @@ def saved(title: str, name: str, manifest: Path, part: Part = (1, None)) -> list
     session = _session(name, manifest, part)
     parts = [one.name.rpartition(" - ") for one in session.manifest.stems]
     if len({before for before, _, _ in parts}) == 1:
-        parts = [(title, " - " if before else "", what) for before, _, what in parts]
+        parts = [(title, " - ", what) for _, _, what in parts]
     names = file_names("".join(part) for part in parts)
     stems = zip(session.manifest.stems, session.paths, names, strict=True)
     return [(one.index, Saved(name + path.suffix, path)) for one, path, name in stems]

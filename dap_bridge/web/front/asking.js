@@ -7,6 +7,7 @@ import { attempt, say } from "../status.js";
 import { loadVerbs } from "./daemon.js";
 import { Examples } from "./examples.js";
 import { Files } from "./files.js";
+import { Parts } from "./parts.js";
 import { VERBS } from "./verbs.js";
 
 export class Asking {
@@ -15,6 +16,7 @@ export class Asking {
     this._presets = {};
     this.files = new Files(() => this._showBegin());
     this.examples = new Examples(this.files);
+    this.parts = new Parts(this.files);
     byId("verbs").replaceChildren(...Object.entries(VERBS).map(([name, about]) => this._choice(name, about)));
     byId("preset").addEventListener("change", () => this._showPreset());
     byId("sources").addEventListener("input", () => this._showExamples());
@@ -35,6 +37,9 @@ export class Asking {
       seconds: byId("seconds").valueAsNumber,
       preset: byId("preset").value,
       examples: this.examples.chosen,
+      whole: this.parts.whole,
+      stems: this.parts.stems,
+      improve: byId("improve").checked,
     };
   }
 
@@ -60,6 +65,8 @@ export class Asking {
     for (const input of document.querySelectorAll("[data-of] input")) input.disabled = input.closest("[data-of]").hidden;
     const presets = this._presets[verb] ?? [];
     byId("preset").replaceChildren(...presets.map(({ name, title }) => element("option", { value: name }, title)));
+    if (VERBS[verb].parts) this.parts.show();
+    else this.files.show();
     this._showPreset();
     this._showExamples();
     this._showBegin();

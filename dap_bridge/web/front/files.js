@@ -7,6 +7,8 @@ import { upload } from "../uploading.js";
 import { clock } from "../words.js";
 import { loadUploads } from "./daemon.js";
 
+const plainly = ({ name, seconds }) => [element("span", { class: "name" }, `${name}, ${clock(seconds, 1)}`)];
+
 export class Files {
   constructor(changed) {
     /** [{upload, name, seconds, rate}], as the daemon has them. */
@@ -14,6 +16,7 @@ export class Files {
     this._changed = changed;
     this._mostBytes = Infinity;
     this._coming = 0;
+    this._row = plainly;
     byId("pick").addEventListener("change", ({ target }) => this._take(target));
     byId("last").addEventListener("change", ({ target }) => this._again(target));
     listenToDrops(byId("drop"), (files) => this.add(files));
@@ -61,6 +64,12 @@ export class Files {
     this._choose([...this.chosen, ...(await this.bring(files))]);
   }
 
+  /** row(file): the elements that stand for a file in the list from now on; else its name and length do. */
+  show(row = plainly) {
+    this._row = row;
+    this._list();
+  }
+
   /** The chosen files, of which none is chosen then. */
   take() {
     const { chosen } = this;
@@ -74,18 +83,21 @@ export class Files {
 
   _choose(chosen) {
     this.chosen = chosen;
-    byId("clips").replaceChildren(...chosen.map((clip) => this._row(clip)));
+    this._list();
     this._changed();
   }
 
-  _row(clip) {
-    const words = `${clip.name}, ${clock(clip.seconds, 1)}`;
+  _list() {
+    byId("clips").replaceChildren(...this.chosen.map((clip) => this._line(clip)));
+  }
+
+  _line(clip) {
     const remove = () => {
       this._choose(this.chosen.filter((one) => one !== clip));
       byId("pick").focus();
     };
     const button = { type: "button", class: "remove", "aria-label": `Leave out ${clip.name}`, onclick: remove };
-    return element("li", { title: clip.name }, element("span", { class: "name" }, words), element("button", button, "×"));
+    return element("li", { title: clip.name }, ...this._row(clip), element("button", button, "×"));
   }
 
   async _take(input) {
@@ -97,7 +109,7 @@ export class Files {
   _again(select) {
     const clip = this._uploads.find(({ upload: id }) => id === select.value);
     select.value = "";
-    if (clip) this._choose([...this.chosen, clip]);
+    if (clip) this._choose([...this.chosen, { ...clip }]); // for it may be chosen twice
   }
 }
 

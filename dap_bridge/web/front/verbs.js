@@ -1,16 +1,25 @@
 // What can be done with a clip, in a person's words, and the message that asks for it.
 //
-// clips: [{upload, name, seconds, rate}]; choices: {sources, seconds, preset, examples}, `examples` by the number of the
-// sound that each is of, [{sound, upload}].
+// clips: [{upload, name, seconds, rate}]; choices: {sources, seconds, preset, examples, whole, stems, improve}. `examples`
+// by the number of the sound that each is of, [{sound, upload}]; `whole` the one of the clips whose stems the others are,
+// `stems` these, each with what it is `called`.
+
+import { bare } from "./parts.js";
 
 const place = ({ upload }) => `upload:${upload}`;
 /** A whole file, where a field names a stretch of one. */
 const item = (clip) => `0:::${place(clip)}`;
-const label = ({ name }) => name.replace(/\.[^.]+$/, "");
 
-const about = (clip) => ({ clip: place(clip), label: label(clip) });
+/** Added to what a result is called, which has 200 characters at most. */
+const IMPROVED = ", improved";
+const improved = (title) => title.slice(0, 200 - IMPROVED.length) + IMPROVED;
 
-/** title, says: what a person reads. least: clips that it takes. examples: of what, by the choices. messages: to be sent. */
+const about = (clip) => ({ clip: place(clip), label: bare(clip) });
+
+/**
+ * title, says: what a person reads. least: clips that it takes. parts: whether they are a clip and its stems. examples:
+ * of what, by the choices. messages: to be sent.
+ */
 export const VERBS = {
   separate: {
     title: "Two sounds apart",
@@ -42,7 +51,23 @@ export const VERBS = {
     title: "What these share",
     says: "What clips have in common, and each one's own.",
     least: 2,
-    messages: (clips) => [{ item: clips.map(item), labels: clips.map(label) }],
+    messages: (clips) => [{ item: clips.map(item), labels: clips.map(bare) }],
+  },
+  adopt: {
+    title: "Stems from elsewhere",
+    says: "A clip and its stems by Demucs, RX or others.",
+    least: 2,
+    parts: true,
+    // the two are told apart in every list by what they are called
+    messages: (_, { whole, stems, improve }) => [
+      {
+        clip: place(whole),
+        label: improve ? improved(bare(whole)) : bare(whole),
+        stem: stems.map(item),
+        labels: stems.map(({ called }) => called),
+        improve,
+      },
+    ],
   },
 };
 
@@ -51,6 +76,5 @@ const DONE = {
   refine: "corrected",
   undo: "a box taken back",
   choose: "an alternative, drawn in full",
-  adopt: "stems adopted",
 };
 export const wordsOf = (verb) => VERBS[verb]?.title ?? DONE[verb] ?? verb;

@@ -103,9 +103,11 @@ export function moment({ revision }) {
 /** How many boxes of a result are told one by one. */
 const TOLD = 3;
 
+const MADE = { separate: "separated", adopt: "stems adopted" };
+
 /** What led to a result. */
 export function story({ verb, preset, boxes, rate }) {
-  if (!boxes?.length) return verb === "separate" ? `separated, preset ${preset}` : `${verb}, preset ${preset}`;
+  if (!boxes?.length) return `${MADE[verb] ?? verb}, preset ${preset}`;
   const told = boxes.slice(-TOLD).map((one) => shortly(recognised(one, rate / 2)));
   const more = boxes.length - told.length;
   return `${more > 0 ? `${more} more, ` : ""}${told.join("; ")}`;

@@ -16,9 +16,10 @@ from dap_bridge.audacity import stems
 from dap_bridge.errors import UnknownSession
 from dap_bridge.transport import control, protocol
 from dap_bridge.transport.events import SessionEvent
+from dap_bridge.verbs.adopt.request import Adopt
 from tests.hosts.audacity.conftest import Left
 from tests.hosts.audacity.host import FIRST, LAST, NAMES, RATE, SECONDS, Audacity
-from tests.hosts.sound import NULL_DB, null_db
+from tests.hosts.sound import NULL_DB, null_db, recording
 from tests.processes import Process, until
 
 pytestmark = pytest.mark.timeout(600)
@@ -124,6 +125,29 @@ def test_what_the_mask_editor_sends_is_placed(audacity: Audacity, said: tuple[Sa
     assert np.array_equal(heard(audacity), stem)
     assert not np.array_equal(before, stem)
     audacity.pipe.command("SetTrackStatus", Name=f"{NAMES[0]} - stem 1")
+
+
+def test_adopted_stems_that_were_imported_by_hand_are_corrected_in_their_place(
+    audacity: Audacity, said: tuple[Said, Path], daemon: Process, tmp_path: Path
+) -> None:
+    clip, given = (tmp_path / name for name in ("clip.wav", "given.wav"))
+    audio = recording(RATE, 2, SECONDS)
+    for path, sound in {clip: audio, given: 0.6 * audio}.items():
+        soundfile.write(path, sound, RATE, subtype="FLOAT")
+    daemon.client.run(Adopt(job="own", clip=str(clip), stem=(f"0:::{given}",), preset="quick-adopt"), lambda _: None)
+    first = len(audacity.tracks())
+    for name in ("stem-1", "stem-2"):
+        audacity.pipe.command("Import2", Filename=str(daemon.data / f"jobs/own/result/{name}.wav"))
+    audacity.select(first, 1, *BOX)
+    audacity.run(DEACTIVATE, strength=1, carry="No")
+    with audacity.pipe_free():
+        assert said[0]() == "stem-1: stem-1, stem-2\n"
+    left = audacity.export(first, 1, SECONDS, 2)
+    inside = slice(*(round(edge * RATE) for edge in (BOX[0] + FEATHER_S, BOX[1] - FEATHER_S)))
+    assert np.abs(left[inside]).max() <= 1e-3
+    assert null_db(audacity.export(first, 2, SECONDS, 2), audio) <= NULL_DB
+    audacity.select(first, 2, 0.0, SECONDS)
+    audacity.pipe.command("RemoveTracks")
 
 
 def test_no_stem_is_meant(audacity: Audacity, said: tuple[Said, Path], daemon: Process, left: Left) -> None:
