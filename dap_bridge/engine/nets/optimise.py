@@ -45,11 +45,12 @@ def optimise(
 
     def step(index: int) -> Tensor:
         loss = objective(index)
+        slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
         # the function and not the class: torch.optim.Adam loads torch's compiler, a second and more for every process
         with torch.no_grad():
             adam(
                 weights,
-                list(torch.autograd.grad(loss, weights, materialize_grads=True)),
+                list(map(_laid_out, slopes, weights) if fused else slopes),
                 means,
                 squares,
                 [],
@@ -112,3 +113,8 @@ def multiplies_halves(device: torch.device) -> bool:
     # an older torch has no such function and cannot say
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def _laid_out(slope: Tensor, weight: Tensor) -> Tensor:
+    """The slope, in memory as its weight is: fused kernels go through both from end to end, whatever their strides."""
+    return slope if slope.stride() == weight.stride() else torch.empty_like(weight).copy_(slope)
