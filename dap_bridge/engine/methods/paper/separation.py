@@ -77,7 +77,7 @@ def _draw(networks: Iterable[nn.Module], noise: Tensor, in_turn: bool) -> Tensor
     """What each of the networks makes of its noise, (networks, segments, 1, bins, frames).
 
     in_turn: what a network computed on the way is computed again when its slopes are asked for, so that no two of them
-    are in memory at once; the same numbers, for a third more time. The segments of one cannot be parted: its norms go
+    are in memory at once; the same numbers, in a third more time. The segments of one cannot be parted: its norms go
     by all of them.
     """
     if not in_turn:
