@@ -221,12 +221,12 @@ def trials(
 ) -> list[Iterations | Clip | Agreement | Separation]:
     """First what is soon done. An optimisation of thousands of iterations is not run to its end."""
     items = universal150(root)[:MIXTURES] if root else [SyntheticItem(name) for name in SOUNDS]
-    fitted = [name for name in presets if isinstance(shelf.load(name).recipe, NetworkPriorRecipe)]
-    whole = [name for name in presets if name not in fitted]
+    lengthy = [name for name in presets if isinstance(shelf.load(name).recipe, NetworkPriorRecipe)]
+    whole = [name for name in presets if name not in lengthy]
     separating = [name for name in whole if _verb(name) != "texture"]
     return [
         *(Iterations("paper", seed, device, tuned) for tuned in (False, True)),
-        *(Iterations(name, seed, device) for name in fitted),
+        *(Iterations(name, seed, device) for name in lengthy),
         *(Agreement(name, seed, device) for name in ("paper", *separating)),
         *(Separation(item, name, seed, device) for name in separating[:1] for item in items[:limit]),
         *(Clip(name, seed, device, seconds) for seconds in (CLIP_S, LONG_S)[:limit] for name in whole),
