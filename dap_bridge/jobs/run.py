@@ -147,11 +147,12 @@ class JobRun:
         try:
             return attempt(torch.device(self.device.name))
         except torch.cuda.OutOfMemoryError:
-            devices.give_back()
-            self.device = Device("cpu", f"CPU, because the GPU ran out of memory ({self.device.reason})")
-            self.notes[:] = [*known, self.device.reason]
-            self.iterations = 0
-            return attempt(torch.device(self.device.name))
+            pass  # in here the error still holds all that the attempt had computed
+        devices.give_back()
+        self.device = Device("cpu", f"CPU, because the GPU ran out of memory ({self.device.reason})")
+        self.notes[:] = [*known, self.device.reason]
+        self.iterations = 0
+        return attempt(torch.device(self.device.name))
 
     def publish(self, folder: Path, names: Iterable[str], make: Callable[[Path], Manifest]) -> Path:
         """make(stage) writes the files called `names` and tells of them; returns the path of the manifest.

@@ -36,7 +36,7 @@ HIGH_RATE = 22_050
 
 @pytest.fixture
 def quick_paper(quick_presets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Presets `quick` and a `paper` whose networks are small; every part of the method is there."""
+    """Presets `quick`, two more of them, and a `paper` whose networks are small; every part of the method is there."""
     table = tomllib.loads((assets.folder("presets") / "paper.toml").read_text(encoding="utf-8"))
     table["network"] = {"channels": [4], "skips": [0], "kernel": 3, "slope": 0.2}
     table["front"] |= {"n_fft": 254, "hop": 127}
@@ -45,7 +45,8 @@ def quick_paper(quick_presets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder = tmp_path / "presets"
     folder.mkdir()
     (folder / "paper.toml").write_text(tomli_w.dumps(table), encoding="utf-8")
-    (folder / "quick.toml").write_bytes((quick_presets / "quick.toml").read_bytes())
+    for name in ("quick", "quick-dnp", "quick-texture"):
+        shutil.copy(quick_presets / f"{name}.toml", folder)
     monkeypatch.setenv("DAP_BRIDGE_PRESETS_DIR", str(folder))
 
 
@@ -355,13 +356,18 @@ def test_a_simulated_user_draws_boxes_where_they_help(
 
 @pytest.mark.usefixtures("quick_paper")
 def test_what_a_gpu_is_measured_by_runs_without_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"CLIP_S": 1.0, "AGREED_S": 0.5, "TIMED": 4, "WARM_UP": 2, "AGREED_ITERATIONS": 2}.items():
+    for name, value in {"CLIP_S": 1.0, "AGREED_S": 0.5, "TIMED": 4, "WARM_UP": 2}.items():
         monkeypatch.setattr(gpu, name, value)
-    answer = bench("gpu", "--preset", "quick", "--limit", "1", "--device", "cpu")
+    presets = [word for name in ("quick", "quick-dnp", "quick-texture") for word in ("--preset", name)]
+    answer = bench("gpu", *presets, "--limit", "1", "--device", "cpu")
     assert answer["failed"] == {}
     iterations, clips, agreement, quality = answer["tables"][:4]
-    assert [row["how"] for row in iterations] == ["eager", "tuned"]
+    assert sorted((row["preset"], row["how"]) for row in iterations) == [
+        ("paper", "eager"),
+        ("paper", "tuned"),
+        ("quick-dnp", "eager"),
+    ]
     assert all(float(row["ms an iteration"]) > 0 and row["device"] == "cpu" for row in iterations)
-    assert [row["preset"] for row in clips] == ["quick"]
+    assert {row["preset"] for row in clips} == {"quick", "quick-texture"}
     assert {row["preset"]: row["within"] for row in agreement} == {"paper": "yes", "quick": "yes"}
     assert float(quality[0]["SI-SDRi"]) > 0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dap_bridge.bench.benchmarks import ablation
+from dap_bridge.bench.benchmarks import ablation, dynamics, synthetic
 from dap_bridge.bench.report import claims, pictures, reliability, summary, thumbnails
 from dap_bridge.bench.report.blocks import Table
 from dap_bridge.bench.store import environment
@@ -116,7 +116,7 @@ def test_a_claim_is_confirmed_refuted_or_undecided_by_pairs() -> None:
     assert claims.verdict([-2.0, 3.0, 0.5]) == claims.verdict([9.0]) == "undecided"
 
 
-def test_an_ablation_is_told_claim_by_claim_where_there_are_pairs() -> None:
+def test_an_ablation_is_told_claim_by_claim() -> None:
     def row(variant: str, item: str, value: float, seed: int = 0) -> dict[str, Any]:
         title = ablation.VARIANTS[variant].title
         return {"group": "paper at 3 iterations", "title": title, "item": item, "seed": seed, "si_sdr": value}
@@ -125,4 +125,45 @@ def test_an_ablation_is_told_claim_by_claim_where_there_are_pairs() -> None:
     rows += [row("full", "b", 5.0, seed=1), row("no-ac", "b", 3.0, seed=1)]  # two seeds of a clip are one pair
     (_, table) = ablation.claims([*rows, row("no-dn", "a", 1.0)])
     assert isinstance(table, Table)
-    assert table.rows == ((ablation.VARIANTS["no-ac"].title, "2", "+2.50 ± 0.50", "confirmed"),)
+    assert table.rows == (
+        (ablation.VARIANTS["no-dn"].title, "1", "+4.00", "holds for the one clip"),
+        (ablation.VARIANTS["no-ac"].title, "2", "+2.50 ± 0.50", "confirmed"),
+    )
+
+
+def test_whether_the_paper_separates_what_can_be_computed_is_told_of_its_worse_stem() -> None:
+    def row(item: str, method: str, *stems: float) -> dict[str, Any]:
+        return {"item": item, "method": method, "each": {"si_sdr": list(stems)}}
+
+    rows = [row("tones-2s", "paper", 40.0, 26.0), row("tones-2s", "paper", 30.0, 27.0)]
+    rows += [
+        row("curves", "paper@100", 20.0, 0.5),
+        row("crossing", "paper", 1.0, 2.0),
+        row("curves", "default", 90, 90),
+    ]
+    (_, table) = synthetic.claims(rows)
+    assert isinstance(table, Table)
+    assert table.rows == (
+        ("tones-2s by paper to 25 dB", "2", "+1.50 ± 0.50", "confirmed"),
+        ("curves by paper@100 to 15 dB", "1", "-14.50", "does not hold for the one seed"),
+    )
+    assert synthetic.claims(rows[-1:]) == []
+
+
+def test_how_an_optimisation_unfolds_is_told_claim_by_claim() -> None:
+    """Ten moments of 5000 iterations, of which dynamic noise sets in after 2000: the fifth is the first with it."""
+    grows = {"at": list(range(500, 5001, 500)), "iterations": 5000, "method": "paper"}
+    steps = [1.0, 2.0, 3.0, 4.0, 7.0, 7.0, 7.0, 7.0, 7.0, 6.0]
+    rows = [grows | {"item": "a", "si_sdri": steps}, grows | {"item": "b", "si_sdri": [2 * gain for gain in steps]}]
+    (_, table) = dynamics.claims(rows)
+    assert isinstance(table, Table)
+    assert [line[1:] for line in table.rows] == [
+        ("2", "+7.50 ± 2.50", "confirmed"),
+        ("2", "+4.50 ± 1.50", "confirmed"),
+    ]
+    (_, table) = dynamics.claims([rows[0] | {"si_sdri": steps[::-1]}])
+    assert isinstance(table, Table)
+    assert [line[1:] for line in table.rows] == [
+        ("1", "-5.00", "does not hold for the one clip"),
+        ("1", "+0.00", "does not hold for the one clip"),
+    ]

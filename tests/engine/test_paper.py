@@ -1,7 +1,8 @@
 """The paper's method through its public door: events, masks, identity, restarts, and two tones told apart (Fig. 2)."""
 
 import math
-from dataclasses import replace
+import weakref
+from dataclasses import dataclass, replace
 
 import pytest
 import torch
@@ -324,3 +325,52 @@ def test_from_every_seed_two_tones_in_turns_are_told_apart_or_it_is_said():
             scores.append(least_si_sdr(masks, tones, n_fft, hop))
     assert len(scores) >= 3
     assert min(scores) > 0, "nearer to its tone than the mixture is"
+
+
+@dataclass(eq=False)
+class Kept:
+    tensor: torch.Tensor
+
+
+class Room:
+    """Memory for so many bytes of what autograd keeps for slopes, as a GPU has it: more is refused."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit, self.held, self.most, self.refused = limit, 0, 0, 0
+
+    def __enter__(self) -> "Room":
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept.tensor)
+        self._hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._hooks.__exit__(*error)
+
+    def _keep(self, tensor: torch.Tensor) -> Kept:
+        if self.held + tensor.nbytes > self.limit:
+            self.refused += 1
+            raise torch.OutOfMemoryError("simulated")
+        kept = Kept(tensor.detach())  # what it is the output of would else hold itself
+        self.held += tensor.nbytes
+        self.most = max(self.most, self.held)
+        weakref.finalize(kept, self._let_go, tensor.nbytes)
+        return kept
+
+    def _let_go(self, size: int) -> None:
+        self.held -= size
+
+
+def test_networks_that_a_device_cannot_hold_at_once_are_optimised_in_turn_and_it_is_said():
+    """The room is half of what an iteration wants; the second chunk, which goes on from the first, knows it."""
+    clips, recipe = [audio(480), audio(480, seed=1)], small(2)
+    with Room(math.inf) as enough:
+        plain, masks = run(clips, recipe)
+    with Room(enough.most / 2) as little:
+        events, in_turn = run(clips, recipe)
+    assert little.refused == 1
+    assert [type(event) for event in events] == [*map(type, plain), Note]
+    assert "in turn" in events[-1].message
+    for one, other in zip(masks, in_turn, strict=True):
+        torch.testing.assert_close(one, other)
+    with Room(0), pytest.raises(torch.OutOfMemoryError):
+        run(clips, recipe)

@@ -6,6 +6,7 @@ import errno
 import json
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,10 +85,13 @@ def test_a_gpu_that_runs_out_in_the_middle_leaves_the_job_to_the_cpu_and_it_is_s
     do: Do, clip: Path, quick_presets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a GPU does it, with some of the clip done; the stems are those that the CPU makes by itself."""
-    plain, tried = separation.separate, []
+    plain, tried, computed = separation.separate, [], []
 
     def small(*arguments: Any, device: torch.device, **options: Any) -> Iterator[Any]:
         tried.append(device.type)
+        assert not any(tensor() is not None for tensor in computed), "what the GPU held is given back before"
+        held = torch.zeros(1)
+        computed.append(weakref.ref(held))
         for number, event in enumerate(plain(*arguments, device=torch.device("cpu"), **options)):
             if device.type == "cuda" and number == 3:
                 raise torch.cuda.OutOfMemoryError("simulated")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from .. import options
 from ..benchmark import Benchmark
@@ -17,7 +14,7 @@ from ..data.universal150 import paper_items
 from ..methods.ours import preset_digest
 from ..report import summary, thumbnails
 from ..report.blocks import Block, Paragraph, Table
-from ..report.claims import standard_error, verdict
+from ..report.claims import by_item, told
 from ..report.rows import by
 from ..separations import score, shortened_name
 from ..store import Row
@@ -125,15 +122,13 @@ def claims(rows: Sequence[Row]) -> list[Block]:
         gains = {(row["title"], row["item"], row["seed"]): row["si_sdr"] for row in members}
         lines = []
         for variant in list(VARIANTS.values())[1:]:
-            of_clips: dict[str, list[float]] = defaultdict(list)
-            for (title, item, seed), value in gains.items():
-                if title == variant.title and (VARIANTS["full"].title, item, seed) in gains:
-                    of_clips[item].append(gains[VARIANTS["full"].title, item, seed] - value)
-            pairs = [float(np.mean(differences)) for differences in of_clips.values()]
-            if len(pairs) > 1:
-                error = standard_error(pairs)
-                worth = f"{np.mean(pairs):+.2f} ± {error:.2f}"
-                lines.append((variant.title, str(len(pairs)), worth, verdict(pairs)))
+            pairs = by_item(
+                (item, gains[VARIANTS["full"].title, item, seed] - value)
+                for (title, item, seed), value in gains.items()
+                if title == variant.title and (VARIANTS["full"].title, item, seed) in gains
+            )
+            if pairs:
+                lines.append((variant.title, *told(pairs, "clip")))
         if lines:
             columns = ("claim: the full model is better than", "clips", "by (dB of SI-SDR)", "")
             found += [Paragraph(f"{group}, claim by claim:"), Table(columns, tuple(lines))]

@@ -1,4 +1,4 @@
-"""What a GPU makes of it: time, memory, agreement with the CPU, and quality, in six minutes at most."""
+"""What a GPU makes of it: time, memory, agreement with the CPU, and quality; what takes longest comes last."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 
 from ... import presets as shelf
+from ...engine.methods.network_prior.recipe import NetworkPriorRecipe
+from ...engine.methods.paper.recipe import PaperRecipe
+from ...jobs.device import probe
 from ...judging import si_sdr
 from .. import options
 from ..benchmark import Benchmark
 from ..data.recordings import demo
-from ..data.sounds import Sound
+from ..data.sounds import Sound, resample
 from ..data.synthetic import SOUNDS, SyntheticItem
 from ..data.universal150 import LAYOUT, universal150
 from ..methods import jobs
@@ -31,10 +34,11 @@ from .speed import repeated, write_clip
 CLIP_S, LONG_S = 12.0, 120.0
 # Iterations that are timed, after those by which kernels are chosen and a recording is made.
 TIMED, WARM_UP = 200, 10
-# Seconds of the clip on which GPU and CPU must agree, and what an optimisation may do there before it is chaotic.
-AGREED_S, AGREED_ITERATIONS = 1.0, 5
-# The least SI-SDR in dB of the GPU's stems against the CPU's.
-TOLERANCE_DB = 40.0
+# Seconds of the clip on which GPU and CPU must agree, and iterations of the paper's optimisation there. A step of Adam
+# is as long where a slope is all rounding: from the second on two ways of one convolution part on any device.
+AGREED_S, AGREED_ITERATIONS = 1.0, 1
+# The least SI-SDR in dB of the GPU's stems against the CPU's. By `default`, one thread of a CPU and two agree by 43.
+TOLERANCE_DB = 30.0
 MIXTURES = 8
 PRESETS = ("default", "best", "dnp", "texture")
 
@@ -53,40 +57,73 @@ class _Measured:
 
 @dataclass(frozen=True)
 class Iterations(_Measured):
-    """An iteration of the paper's optimisation on CLIP_S, as it is or tuned."""
+    """An iteration of an optimisation that takes thousands, on one chunk of its preset; the paper's may be tuned."""
 
-    tuned: bool
+    tuned: bool = False
 
     @property
     def key(self) -> str:
         return f"iterations.{self.name}.{'tuned' if self.tuned else 'eager'}.{self.seed}"
 
     def run(self, folder: Path) -> Row:
-        from ..methods.paper import by_recipe, paper_recipe, shortened
-
-        recipe = paper_recipe(self.name)
-        recipe = replace(recipe, starts=replace(recipe.starts, restarts=0))
-        mixture, rate = repeated(CLIP_S)
-        ends: list[float] = []
+        preset = shelf.load(self.name)
+        seconds = min(CLIP_S, preset.about.chunk.seconds)
+        run = self._paper if isinstance(preset.recipe, PaperRecipe) else self._network_prior
         with _Watched() as watched:
-            by_recipe(
-                Sound(mixture, np.stack([mixture, mixture]), rate),
-                shortened(recipe, WARM_UP + TIMED),
-                self.seed,
-                self.device,
-                observe=lambda *_: ends.append(time.perf_counter()),
-                tuned=self.tuned,
-            )
+            ends, iterations = run(seconds)
         # the last tenth has one term more, and is recorded anew: the middle says what most of them take
         each = float(np.median(np.diff(ends[WARM_UP - 1 :])))
         return watched.row() | {
             "kind": "iterations",
             "preset": self.name,
             "seed": self.seed,
+            "device": probe(self.device).name,
+            "seconds": seconds,
             "how": "tuned" if self.tuned else "eager",
             "iteration_ms": round(1000 * each, 2),
-            "whole_s": round(each * recipe.fit.iterations, 1),
+            "whole_s": round(each * iterations, 1),
         }
+
+    def _paper(self, seconds: float) -> tuple[list[float], int]:
+        """When each of a few iterations ended, and how many there are of the whole."""
+        from ..methods.paper import by_recipe, paper_recipe, shortened
+
+        recipe = paper_recipe(self.name)
+        short = shortened(replace(recipe, starts=replace(recipe.starts, restarts=0)), WARM_UP + TIMED)
+        mixture, rate = repeated(seconds)
+        sound = Sound(mixture, np.stack([mixture, mixture]), rate)
+        ends: list[float] = []
+        by_recipe(
+            sound,
+            short,
+            self.seed,
+            self.device,
+            observe=lambda *_: ends.append(time.perf_counter()),  # the iteration before it was waited for
+            tuned=self.tuned,
+        )
+        return ends, recipe.fit.iterations
+
+    def _network_prior(self, seconds: float) -> tuple[list[float], int]:
+        """As `_paper`."""
+        import torch
+
+        from ...engine.events import Step
+        from ...engine.methods.network_prior.fluctuations import denoise
+        from ...engine.signal.rows import Heard
+
+        recipe = shelf.load_one_of(self.name, NetworkPriorRecipe).recipe
+        short = replace(recipe, fit=replace(recipe.fit, iterations=WARM_UP + TIMED))
+        mixture, rate = repeated(seconds)
+        view = torch.from_numpy(np.float32(resample(mixture, rate, recipe.front.rate)))
+        heard = Heard(view, torch.from_numpy(mixture), rate)
+        device = torch.device(probe(self.device).name)
+        ends = []
+        for event in denoise(lambda _: heard, 1, short, seed=self.seed, device=device):
+            if isinstance(event, Step):
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                ends.append(time.perf_counter())
+        return ends, recipe.fit.iterations
 
 
 @dataclass(frozen=True)
@@ -100,7 +137,7 @@ class Clip(_Measured):
         return f"clip.{self.name}.{self.seconds:g}.{self.seed}"
 
     def run(self, folder: Path) -> Row:
-        verb = "texture" if self.name == "texture" else verb_of(self.name)
+        verb = _verb(self.name)
         with jobs.scratch() as place:
             fields: dict[str, Any] = {"preset": self.name, "seed": self.seed, "device": self.device}
             # a texture is told how long it becomes, and not how long it was
@@ -131,13 +168,16 @@ class Agreement(_Measured):
         return f"agreement.{self.name}.{self.seed}"
 
     def run(self, folder: Path) -> Row:
+        import torch
+
         from ..methods.paper import by_shortened_preset
 
         sound = demo().read()
         frames = round(AGREED_S * sound.rate)
         sound = Sound(sound.mixture[:, :frames], sound.references[..., :frames], sound.rate)
         paper = shelf.load(self.name).about.method == "paper"
-        with _Watched() as watched:
+        # without the flag a GPU's convolutions round what goes in to ten bits
+        with _Watched() as watched, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             ours, theirs = (
                 by_shortened_preset(sound, self.name, AGREED_ITERATIONS, self.seed, device)
                 if paper
@@ -179,14 +219,22 @@ class _Watched:
 def trials(
     root: Path | None, presets: Sequence[str], limit: int | None, seed: int, device: str
 ) -> list[Iterations | Clip | Agreement | Separation]:
+    """First what is soon done. An optimisation of thousands of iterations is not run to its end."""
     items = universal150(root)[:MIXTURES] if root else [SyntheticItem(name) for name in SOUNDS]
-    separating = [name for name in presets if name != "texture"]
+    lengthy = [name for name in presets if isinstance(shelf.load(name).recipe, NetworkPriorRecipe)]
+    whole = [name for name in presets if name not in lengthy]
+    separating = [name for name in whole if _verb(name) != "texture"]
     return [
         *(Iterations("paper", seed, device, tuned) for tuned in (False, True)),
+        *(Iterations(name, seed, device) for name in lengthy),
         *(Agreement(name, seed, device) for name in ("paper", *separating)),
-        *(Clip(name, seed, device, seconds) for name in presets for seconds in (CLIP_S, LONG_S)[:limit]),
-        *(Separation(item, separating[0], seed, device) for item in items[:limit]),
+        *(Separation(item, name, seed, device) for name in separating[:1] for item in items[:limit]),
+        *(Clip(name, seed, device, seconds) for seconds in (CLIP_S, LONG_S)[:limit] for name in whole),
     ]
+
+
+def _verb(preset: str) -> str:
+    return "texture" if shelf.load(preset).about.method == "texture" else verb_of(preset)
 
 
 def tables(rows: Sequence[Row]) -> list[Block]:
@@ -195,19 +243,28 @@ def tables(rows: Sequence[Row]) -> list[Block]:
     gpus = ", ".join(sorted({row["gpu"] for row in rows if "gpu" in row}))
     found: list[Block] = [Paragraph(f"GPU: {gpus}.")]
     if "iterations" in kinds:
-        found += [Paragraph(f"The paper's optimisation on {CLIP_S:.0f} s:"), _iterations(kinds["iterations"])]
+        found += [Paragraph("Optimisations, by a part of their iterations:"), _iterations(kinds["iterations"])]
     if "clip" in kinds:
         found += [Paragraph("A clip, in a warm process:"), _clips(kinds["clip"])]
     if "agreement" in kinds:
-        text = f"The stems against those of the CPU; {TOLERANCE_DB:.0f} dB are asked for:"
+        text = f"The stems against those of the CPU, in float32; {TOLERANCE_DB:.0f} dB are asked for:"
         found += [Paragraph(text), _agreement(kinds["agreement"])]
     return found + (summary.tables(scored) if scored else [])
 
 
 def _iterations(rows: Sequence[Row]) -> Table:
-    columns = ("how", "device", "ms an iteration", "s for all of them", "peak memory (MiB)")
+    columns = ("preset", "how", "seconds of audio", "device", "ms an iteration", "s for all", "peak memory (MiB)")
     lines = (
-        (row["how"], row["device"], f"{row['iteration_ms']:.2f}", f"{row['whole_s']:.1f}", _mib(row)) for row in rows
+        (
+            row["preset"],
+            row["how"],
+            f"{row['seconds']:g}",
+            row["device"],
+            f"{row['iteration_ms']:.2f}",
+            f"{row['whole_s']:.1f}",
+            _mib(row),
+        )
+        for row in rows
     )
     return Table(columns, tuple(lines))
 

@@ -28,12 +28,16 @@ def optimise(
     fused: bool = False,
     prepare: Callable[[int], object] = lambda index: None,
     phase: Callable[[int], object] | None = None,
+    spare: Callable[[], bool] = lambda: False,
 ) -> Iterator[Iteration]:
     """Minimise objective(i) over `parameters` with Adam, one step an iteration.
 
     fused: all of them by one kernel, which is faster for many of them and rounds otherwise. prepare: called before each
     iteration. phase: with `fused`, a GPU plays the iterations of one phase from a recording of the first ones: all that
     differs between them is in tensors that `prepare` fills, and what they give is overwritten by the next.
+
+    spare: called where the device has no memory for an iteration, which has changed nothing yet; whether the objective
+    makes do with less from now on. Then the iteration is done again, else torch.OutOfMemoryError is raised.
 
     objective is called with the iteration's index, so that noise and weights may follow a schedule (method: dynamic
     noise, binary-mask term). Closing the generator stops it between two iterations.
@@ -45,11 +49,12 @@ def optimise(
 
     def step(index: int) -> Tensor:
         loss = objective(index)
+        slopes = torch.autograd.grad(loss, weights, materialize_grads=True)
         # the function and not the class: torch.optim.Adam loads torch's compiler, a second and more for every process
         with torch.no_grad():
             adam(
                 weights,
-                list(torch.autograd.grad(loss, weights, materialize_grads=True)),
+                list(map(_laid_out, slopes, weights) if fused else slopes),
                 means,
                 squares,
                 [],
@@ -64,7 +69,15 @@ def optimise(
     run = _Recorded(step, phase) if phase is not None and on_gpu else step
     for index in range(iterations):
         prepare(index)
-        yield Iteration(index, run(index))
+        loss = None
+        while loss is None:
+            try:
+                loss = run(index)
+            except torch.OutOfMemoryError:
+                # not done again in here, where the error still holds all that was computed
+                if not spare():
+                    raise
+        yield Iteration(index, loss)
 
 
 class _Recorded:
@@ -74,6 +87,7 @@ class _Recorded:
         self._step, self._phase = step, phase
         self._now: object = None
         self._left = 0
+        self._stream = torch.cuda.Stream()
         self._graph: torch.cuda.CUDAGraph | None = None
         self._loss = torch.empty(0)
 
@@ -82,13 +96,23 @@ class _Recorded:
             self._now, self._left, self._graph = self._phase(index), _WARM_UP, None
         if self._left:
             self._left -= 1
-            return self._step(index)
+            return self._warm_up(index)
         if self._graph is None:
-            self._graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self._graph):
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=self._stream):
                 self._loss = self._step(index)
+            self._graph = graph
         self._graph.replay()
         return self._loss
+
+    def _warm_up(self, index: int) -> Tensor:
+        """Where it is recorded: what libraries set up for a stream is there then."""
+        here = torch.cuda.current_stream()
+        self._stream.wait_stream(here)
+        with torch.cuda.stream(self._stream):
+            loss = self._step(index)
+        here.wait_stream(self._stream)
+        return loss
 
 
 # Iterations that run before one is recorded.
@@ -112,3 +136,8 @@ def multiplies_halves(device: torch.device) -> bool:
     # an older torch has no such function and cannot say
     capabilities: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
+
+
+def _laid_out(slope: Tensor, weight: Tensor) -> Tensor:
+    """The slope, in memory as its weight is: fused kernels go through both from end to end, whatever their strides."""
+    return slope if slope.stride() == weight.stride() else torch.empty_like(weight).copy_(slope)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ...events import ChunkMasks, Event, Note, Step, relay
 from ...nets import losses
@@ -53,11 +55,13 @@ class PaperNetworks(nn.Module):
         self.to_empty(device="cpu")
         draw_weights(self, generator)
 
-    def forward(self, latents: Latents, dynamics: Tensor | float, halves: bool = False) -> Outputs:
-        """halves: products in bfloat16."""
+    def forward(
+        self, latents: Latents, dynamics: Tensor | float, halves: bool = False, in_turn: bool = False
+    ) -> Outputs:
+        """halves: products in bfloat16. in_turn: see `_draw`."""
         with torch.autocast(latents.static.device.type, torch.bfloat16, enabled=halves):
-            sounds = torch.stack([net(z) for net, z in zip(self.sounds, latents.for_sounds(dynamics), strict=True)])
-            masks = torch.stack([net(z) for net, z in zip(self.masks, latents.for_masks(dynamics), strict=True)])
+            sounds = _draw(self.sounds, latents.for_sounds(dynamics), in_turn)
+            masks = _draw(self.masks, latents.for_masks(dynamics), in_turn)
         if self._mask_over_time:
             masks = masks.mean(-2, keepdim=True)
         sounds, masks = sounds.squeeze(2).relu(), masks.squeeze(2).sigmoid()
@@ -67,6 +71,20 @@ class PaperNetworks(nn.Module):
         """Source k becomes what source order[k] was."""
         self.sounds = nn.ModuleList(self.sounds[k] for k in order)
         self.masks = nn.ModuleList(self.masks[k] for k in order)
+
+
+def _draw(networks: Iterable[nn.Module], noise: Tensor, in_turn: bool) -> Tensor:
+    """What each of the networks makes of its noise, (networks, segments, 1, bins, frames).
+
+    in_turn: what a network computed on the way is computed again when its slopes are asked for, so that no two of them
+    are in memory at once; the same numbers, in a third more time. The segments of one cannot be parted: its norms go
+    by all of them.
+    """
+    if not in_turn:
+        return torch.stack([network(z) for network, z in zip(networks, noise, strict=True)])
+    # no random numbers are drawn on the way, and none need be drawn again
+    again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+    return torch.stack([again(network, z) for network, z in zip(networks, noise, strict=True)])
 
 
 def paper_loss(outputs: Outputs, mixture: Tensor, weights: PaperLosses, progress: float) -> Tensor:
@@ -136,6 +154,8 @@ def separate(
         yield ChunkMasks(index, masks[order].cpu(), restarts=optimised.restarts)
     if optimised is None:
         yield Note("The clip is silent: every stem is silence.")
+    if optimiser.in_turn:
+        yield Note("The GPU's memory was too little for all networks at once: in turn, they took longer.")
 
 
 @dataclass(frozen=True)
@@ -166,9 +186,12 @@ class _Start:
     told_apart: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Optimiser:
-    """Optimises the networks of one chunk after the other."""
+    """Optimises the networks of one chunk after the other.
+
+    in_turn: whether the networks are, see `_draw`: from when the device's memory was too little for all of them.
+    """
 
     recipe: PaperRecipe
     sources: int
@@ -177,6 +200,7 @@ class _Optimiser:
     device: torch.device
     observe: Observer | None
     tuned: bool
+    in_turn: bool = False
 
     def optimise_chunk(
         self, index: int, mixture: Tensor, previous: _Optimised | None
@@ -256,12 +280,16 @@ class _Optimiser:
         amount = torch.zeros((), device=self.device)
 
         def objective(i: int) -> Tensor:
-            outputs = networks(latents, amount, halves)
+            outputs = networks(latents, amount, halves, self.in_turn)
             latest[:] = [outputs.detach()]
             return paper_loss(outputs, mixture, self.recipe.losses, i / iterations)
 
         def phase(i: int) -> bool:
             return i / iterations >= self.recipe.losses.binary_from
+
+        def spare() -> bool:
+            already, self.in_turn = self.in_turn, True
+            return not already
 
         for step in optimise(
             networks.parameters(),
@@ -271,6 +299,7 @@ class _Optimiser:
             fused=True,
             prepare=lambda i: amount.fill_(self._dynamics(i)),
             phase=phase if self.tuned else None,
+            spare=spare,
         ):
             if self.observe:
                 self.observe(step.index + 1, latest[0])
