@@ -18,6 +18,9 @@ from xdist.workermanage import WorkerController
 from tests import quick
 from tests.processes import CHECKOUT, STUB, Process
 
+# A suite begins hundreds of processes: what the first has compiled of the package is not compiled by each of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 Start = Callable[..., Process]
 
 SHARED = CHECKOUT.parent / "shared"
