@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -85,12 +86,16 @@ def fonts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fonts")
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where homes are made: pytest's own folder gives numbers, for which it looks at all that is there each time."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def home(
-    tmp_path_factory: pytest.TempPathFactory, quick_presets: Path, fonts: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def home(homes: Path, quick_presets: Path, fonts: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing of the user's own is read or written: home and configuration are empty folders."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = Path(tempfile.mkdtemp(dir=homes))
     for name in [name for name in os.environ if name.startswith(("DAP_BRIDGE_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))
