@@ -316,14 +316,14 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
 
     unfolding = bench("dynamics", "--iterations", "10", "--seconds", "1")
     assert len(unfolding["tables"][0][0]) == 3 + dynamics.MOMENTS
-    kept = tmp_path / "out" / "dynamics" / "thumbnails" / "tabla_and_crow.paper@10.0.npz"
+    kept = tmp_path / "out" / "dynamics" / "thumbnails" / "tabla_and_crow-1s.paper@10.0.npz"
     with np.load(kept) as arrays:
         assert arrays["iterations"].tolist() == list(range(1, 11))
         assert arrays["masks"].shape == arrays["stems"].shape == arrays["sounds"].shape
         assert arrays["stems"].shape[:2] == (10, 2)
         assert np.abs(np.diff(arrays["stems"].astype(float), axis=0)).mean() > 0
     pictures = {path.name for path in (tmp_path / "out" / "dynamics" / "pictures").iterdir()}
-    assert pictures == {"gain.png", "tabla_and_crow-paper@10-0.png"}
+    assert pictures == {"gain.png", "tabla_and_crow-1s-paper@10-0.png"}
 
 
 @pytest.mark.usefixtures("quick_paper")
