@@ -20,9 +20,9 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: venv  ## separate the recording that ships with the package, through the daemon, over OSC
 	$(BIN)/dap-bridge demo --out $(OUT)
 
-# One thread each: on two cores, the threads of two processes would wait for each other.
-test: venv  ## the whole suite, in two processes
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+# One thread each: on two cores, the threads of three processes would wait for each other.
+test: venv  ## the whole suite, in three processes
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 $(PYTEST_ARGS)
 
 test-hosts: venv  ## the host scripts alone, in the real Ardour and Audacity: installs these where it may, or says what to install
 	.ci/install-hosts

@@ -12,7 +12,7 @@ import os
 import stat
 import tomllib
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -178,7 +178,7 @@ def _methods() -> dict[str, type[Section]]:
 def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
     """What a file says, its base included; users: the files whose base it is. Raises BadPreset."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = dict(_parsed(path.read_text(encoding="utf-8")))
     # ValueError: no TOML, no UTF-8, a number too long to be one; RecursionError: nested without end.
     except (ValueError, RecursionError, OSError) as error:
         raise BadPreset(f"{path} cannot be read: {error}.") from error
@@ -196,6 +196,12 @@ def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
     if unknown:
         raise BadPreset(f"{path}: without: {base!r} has no {unknown[0]!r}.", f"It has {', '.join(below)}.")
     return _merged({key: below[key] for key in below if key not in without}, table)
+
+
+@lru_cache(maxsize=32)
+def _parsed(text: str) -> dict[str, Any]:
+    """What a text says, not to be changed: of all that loading a preset takes, most is parsing it."""
+    return tomllib.loads(text)
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

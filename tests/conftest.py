@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +16,16 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+from dap_bridge.domain import Lane
+from dap_bridge.jobs.workers.local.process import NICENESS
 from tests import quick
 from tests.processes import CHECKOUT, STUB, Process
+
+# A suite begins hundreds of processes: what the first has compiled of the package is not compiled by each of them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A worker gives way to whoever is at the machine; not to the tests of other processes, or it would hardly compute.
+if hasattr(os, "nice"):
+    os.nice(max(0, NICENESS[Lane.BATCH] - 1 - os.nice(0)))
 
 Start = Callable[..., Process]
 
@@ -41,9 +50,13 @@ LONGEST = (
     "tests/cluster/test_trouble.py",
     "tests/jobs/test_texture.py",
     "tests/jobs/test_worker.py",
+    "tests/test_batch.py",
+    "tests/jobs/test_denoise.py",
+    "tests/bench/test_scaling.py",
     "tests/test_strangers.py",
     "tests/test_daemon.py",
     "tests/test_daemon_recovery.py",
+    "tests/jobs/test_coseparate.py",
     "tests/jobs/test_refine.py",
     "tests/test_contributing.py",
     "tests/test_damage.py",
@@ -82,12 +95,16 @@ def fonts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fonts")
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where homes are made: pytest's own folder gives numbers, for which it looks at all that is there each time."""
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def home(
-    tmp_path_factory: pytest.TempPathFactory, quick_presets: Path, fonts: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def home(homes: Path, quick_presets: Path, fonts: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nothing of the user's own is read or written: home and configuration are empty folders."""
-    folder = tmp_path_factory.mktemp("home")
+    folder = Path(tempfile.mkdtemp(dir=homes))
     for name in [name for name in os.environ if name.startswith(("DAP_BRIDGE_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(folder))

@@ -2,8 +2,8 @@
 
 import sys
 
-from dap_bridge import config
-from dap_bridge.daemon import serve
+if __name__ == "__main__":  # a worker imports this module, too, and needs nothing of it
+    from dap_bridge import config
+    from dap_bridge.daemon import serve
 
-if __name__ == "__main__":
     sys.exit(serve(config.load(), "tests.jobs.stub_worker:run", "tests.jobs.stub_worker:probe"))

@@ -308,36 +308,36 @@ def test_the_papers_figures_run_end_to_end(bench: Bench, tmp_path: Path) -> None
     assert float(line(synthetic, "oracle-ratio")["SI-SDR of source 2"]) > 25
     assert float(line(synthetic, "paper@2")["SI-SDR of source 2"]) < 25
 
-    taken_away = bench("ablation", "--iterations", "3")
+    taken_away = bench("ablation", "--iterations", "3", "--seconds", "1")
     assert {row["method"] for row in taken_away["tables"][0]} == {
         f"{variant.title} ({name}@3)" for name, variant in ablation.VARIANTS.items()
     }
     rows = json.loads((tmp_path / "out" / "ablation" / "results.json").read_text())["rows"]
     assert len({str(row["each"]) for row in rows}) == len(ablation.VARIANTS), "every ablation changes the result"
 
-    unfolding = bench("dynamics", "--iterations", "10")
+    unfolding = bench("dynamics", "--iterations", "10", "--seconds", "1")
     assert len(unfolding["tables"][0][0]) == 3 + dynamics.MOMENTS
-    kept = tmp_path / "out" / "dynamics" / "thumbnails" / "tabla_and_crow.paper@10.0.npz"
+    kept = tmp_path / "out" / "dynamics" / "thumbnails" / "tabla_and_crow-1s.paper@10.0.npz"
     with np.load(kept) as arrays:
         assert arrays["iterations"].tolist() == list(range(1, 11))
         assert arrays["masks"].shape == arrays["stems"].shape == arrays["sounds"].shape
         assert arrays["stems"].shape[:2] == (10, 2)
         assert np.abs(np.diff(arrays["stems"].astype(float), axis=0)).mean() > 0
     pictures = {path.name for path in (tmp_path / "out" / "dynamics" / "pictures").iterdir()}
-    assert pictures == {"gain.png", "tabla_and_crow-paper@10-0.png"}
+    assert pictures == {"gain.png", "tabla_and_crow-1s-paper@10-0.png"}
 
 
 @pytest.mark.usefixtures("quick_paper")
 def test_speed_gives_times_memory_and_factors(bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "CLIP_S", 1.5)
-    monkeypatch.setattr(speed, "LONGER", 2)
-    answer = bench("speed", "--preset", "quick", "--iterations", "2", "--limit", "1")
+    for name, value in {"CLIP_S": 1.5, "LONGER": 2, "REPETITIONS": 2, "LENGTHS_S": (3.0,)}.items():
+        monkeypatch.setattr(speed, name, value)
+    answer = bench("speed", "--preset", "quick", "--iterations", "2")
     clip, fit, lengths, preview = (table[0] for table in answer["tables"])
     assert len(clip["runs (s)"].split(", ")) == speed.REPETITIONS
     assert float(clip["times faster than the paper's optimisation"]) > 0
     assert float(fit["s an iteration"]) > 0
     assert float(preview["s alone"]) > 0 and int(preview["previews beside"]) > 0
-    assert lengths["seconds of audio"] == "12" and 100 < float(lengths["peak memory (MiB)"]) < 4096
+    assert lengths["seconds of audio"] == "3" and 100 < float(lengths["peak memory (MiB)"]) < 4096
 
 
 def test_a_simulated_user_draws_boxes_where_they_help(

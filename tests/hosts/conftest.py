@@ -16,6 +16,8 @@ from tests.processes import Process
 
 # Read before the fixture `home` clears the environment of a test.
 REQUIRED = bool(os.environ.get("DAP_BRIDGE_REQUIRE_HOSTS"))
+# Of a test: the one that comes after it.
+NEXT = pytest.StashKey[pytest.Item | None]()
 
 
 def missing(what: str) -> NoReturn:
@@ -41,13 +43,21 @@ def serving(folder: Path, presets: Path) -> Iterator[Process]:
         process.end()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    item.stash[NEXT] = nextitem
+
+
 @pytest.fixture
-def nobody(daemon: Process) -> Iterator[Process]:
-    """The host's daemon has ended; it is started again afterwards."""
-    daemon.client.close()
-    daemon.end()
+def nobody(request: pytest.FixtureRequest, daemon: Process) -> Iterator[Process]:
+    """The host's daemon has ended; it is started again unless the file's next test wants nobody there, too."""
+    if daemon.process.poll() is None:
+        daemon.client.close()
+        daemon.end()
     yield daemon
-    daemon.start()
+    following = request.node.stash[NEXT]
+    if following is None or following.path != request.path or "nobody" not in following.fixturenames:
+        daemon.start()
 
 
 @pytest.fixture

@@ -244,13 +244,17 @@ def test_an_example_may_lie_in_a_file_for_each_channel(denoise: Denoise, write_c
     assert np.array_equal(apart["speech"], denoise(clip, "one", noise_like=[f"0:::{both}"])["speech"])
 
 
-def test_a_span_counts_in_the_clips_time_in_every_chunk(denoise: Denoise, write_clip: Callable[..., Path]) -> None:
+def test_a_span_counts_in_the_clips_time_in_every_chunk(
+    denoise: Denoise, write_clip: Callable[..., Path], quick_presets: Path
+) -> None:
+    """Eight seconds in chunks of two and a half at most: two of them share the span."""
+    cut = 'base = "quick-denoise"\ntitle = "Cut"\n[chunk]\nseconds = 2.5\noverlap_s = 0.25\n'
+    (quick_presets / "cut.toml").write_text(cut, encoding="utf-8")
     silence = np.zeros(RATE)
-    speech = np.concatenate([voice(11), silence, silence, voice(12)])
-    clip = speech + np.concatenate([steady(11 * RATE), silence, steady(len(speech) - 12 * RATE)])
-    result = denoise(write_clip(clip, RATE), only=["stem=noise,start=12,end=13"])
-    assert result["chunks"] > 1 or len(clip) > 12 * RATE
-    inside = slice(round(12.01 * RATE), round(12.99 * RATE))
+    speech = np.concatenate([voice(3), silence, silence, voice(3)])
+    clip = speech + np.concatenate([steady(3 * RATE), silence, steady(len(speech) - 4 * RATE)])
+    result = denoise(write_clip(clip, RATE), preset="cut", only=["stem=noise,start=4,end=5"])
+    inside = slice(round(4.01 * RATE), round(4.99 * RATE))
     assert np.allclose(result["speech"][0, inside], 10 ** (-16 / 20) * clip[inside], atol=1e-6)
 
 

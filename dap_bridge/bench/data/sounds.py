@@ -12,7 +12,6 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from ...errors import BadClip, BadRequest
 
@@ -162,5 +161,10 @@ def cut(*signals: NDArray[Any]) -> list[NDArray[Any]]:
 def resample(signal: NDArray[np.floating], rate: int, wanted: int) -> NDArray[np.float64]:
     """`signal` (..., frames) at another rate, by a polyphase filter: linear in phase and the same on every machine."""
     samples: NDArray[np.float64] = np.asarray(signal, dtype=np.float64)
+    if rate == wanted:
+        return samples
+    from scipy.signal import resample_poly  # half a second of every process that measures
+
     common = math.gcd(rate, wanted)
-    return samples if rate == wanted else resample_poly(samples, wanted // common, rate // common, axis=-1)
+    resampled: NDArray[np.float64] = resample_poly(samples, wanted // common, rate // common, axis=-1)
+    return resampled
