@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from ..domain import Lane
 from ..errors import DeviceUnavailable, OutOfMemory
 
 # How libraries put it that raise no MemoryError: torch, the C library, C++, libsndfile, the thread that gets no stack.
@@ -19,8 +20,9 @@ NO_MEMORY = (
     "can't start new thread",
 )
 
-# Of a GPU's memory, for one process: beside a long job, what a person waits for at the screen finds some.
-GPU_SHARE = 0.75
+# Of a GPU's memory, for all processes of a lane: both together ask for no more than there is, so that beside a long job
+# what a person waits for finds some; the rest is what the driver takes for each process.
+GPU_SHARES = {Lane.BATCH: 0.7, Lane.INTERACTIVE: 0.25}
 # Bytes that a job must find free there.
 LEAST_FREE = 1 << 30
 
@@ -31,6 +33,20 @@ class Device:
 
     name: str
     reason: str
+
+
+_share = GPU_SHARES[Lane.BATCH]
+
+
+def take_share(lane: Lane, processes: int) -> None:
+    """From now on this process is one of so many of a lane on its GPU."""
+    global _share
+    _share = GPU_SHARES[lane] / processes
+
+
+def gpu_share() -> float:
+    """Of the GPU's memory what this process may take."""
+    return _share
 
 
 def probe(wanted: str) -> Device:
@@ -73,10 +89,10 @@ def _free_on_gpu() -> int:
     """Bytes, this process's share at the most."""
     import torch
 
-    torch.cuda.set_per_process_memory_fraction(GPU_SHARE)
+    torch.cuda.set_per_process_memory_fraction(_share)
     give_back()
     free, total = torch.cuda.mem_get_info()
-    return min(free, round(GPU_SHARE * total))
+    return min(free, round(_share * total))
 
 
 def give_back() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ import torch
 from dap_bridge import config
 from dap_bridge.domain import Lane, State
 from dap_bridge.errors import BadSettings
+from dap_bridge.jobs import device
 from dap_bridge.jobs.workers import kinds
 from dap_bridge.jobs.workers.local import process
 from dap_bridge.jobs.workers.local.process import Share
@@ -49,6 +51,17 @@ def test_a_number_of_workers_serve_the_queue_at_once_and_each_is_remembered(tmp_
 def threads_of(pool: Executor) -> int:
     with pool:
         return pool.submit(torch.get_num_threads).result()
+
+
+def test_processes_on_one_gpu_ask_for_no_more_memory_than_it_has() -> None:
+    """That of a person's own lane is there, however many others are."""
+    places = [(Lane.BATCH, Share(1, 2)), (Lane.BATCH, Share(2, 2)), (Lane.INTERACTIVE, Share())]
+    with contextlib.ExitStack() as stack:
+        pools = [stack.enter_context(process.pool(*place)) for place in places]
+        shares = [pool.submit(device.gpu_share) for pool in pools]
+        found = [share.result() for share in shares]
+    assert found[0] == found[1] < 0.5 and found[2] > 0.2
+    assert sum(found) < 1.0
 
 
 def test_workers_share_the_threads_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,4 +122,4 @@ def test_a_gpu_whose_memory_others_hold_is_left_to_them(free: int, name: str, mo
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Simulated")
     found = device.probe("auto")
     assert found.name == name and ("0.3 GiB" in found.reason) == (name == "cpu")
-    assert share == [device.GPU_SHARE] and given_back, "before it is asked what is free"
+    assert share == [device.gpu_share()] and given_back, "before it is asked what is free"

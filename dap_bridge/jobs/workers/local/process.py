@@ -7,6 +7,7 @@ It is spawned, never forked: the daemon has threads, and CUDA does not survive a
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import pkgutil
@@ -21,6 +22,7 @@ from typing import Any
 import psutil
 
 from ....domain import Job, Lane
+from ... import device as devices
 from ...folder import JobFolder
 from ...sessions import Sessions
 from .mailbox import Mailbox
@@ -45,15 +47,18 @@ class Share:
             threads = min(threads, int(os.environ["OMP_NUM_THREADS"]))
         return threads
 
-    def take(self) -> None:
-        """In a new process, before anything computes: threads are shared out, and GPUs where there are several."""
-        if self.of == 1:
-            return
-        os.environ["OMP_NUM_THREADS"] = str(self.threads)
-        import torch
+    def take(self, lane: Lane) -> None:
+        """In a new process, before anything computes: threads are shared out, GPUs where there are several, and the
+        memory of each.
+        """
+        gpus = 1
+        if self.of > 1:
+            os.environ["OMP_NUM_THREADS"] = str(self.threads)
+            import torch
 
-        if (gpus := torch.cuda.device_count()) > 1:
-            torch.cuda.set_device((self.number - 1) % gpus)
+            if (gpus := max(1, torch.cuda.device_count())) > 1:
+                torch.cuda.set_device((self.number - 1) % gpus)
+        devices.take_share(lane, math.ceil(self.of / gpus))
 
 
 def pool(lane: Lane = Lane.BATCH, share: Share = Share()) -> Executor:
@@ -89,7 +94,7 @@ def _begin(lane: Lane, share: Share) -> None:
     """First thing in a new process."""
     end_with_parent()
     _give_way(lane)
-    share.take()
+    share.take(lane)
 
 
 def _give_way(lane: Lane) -> None:
