@@ -32,8 +32,9 @@ class JobFolder:
 
     @classmethod
     def left(cls, place: Path) -> Iterator[JobFolder]:
-        """The folders in `place` that nobody has closed."""
-        return (cls(path.parent) for path in place.glob(f"*/{SCRATCH}"))
+        """The folders in `place` that nobody has closed; of one that was killed over it nothing may be left in it."""
+        unclosed = (path for path in place.glob("*/") if (path / SCRATCH).exists() or not any(path.iterdir()))
+        return map(cls, unclosed)
 
     def results(self) -> Path:
         """A folder that is not there yet, for a job whose request names none."""

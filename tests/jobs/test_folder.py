@@ -43,6 +43,15 @@ def test_a_folder_is_left_until_it_is_closed(folder: JobFolder) -> None:
     assert list(JobFolder.left(folder.path.parent)) == []
 
 
+def test_a_folder_whose_closing_was_interrupted_is_left(folder: JobFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as killed:
+        killed.setattr(Path, "rmdir", lambda _: None)
+        folder.close(keep_output=True)
+    (left,) = JobFolder.left(folder.path.parent)
+    left.close(keep_output=True)
+    assert not folder.path.exists()
+
+
 def several(folder: Path, path: str = "alternative-2/stem-1.wav") -> Path:
     """A result with two answers in a folder; returns the manifest's path."""
     stems = [Stem(1, "clip - stem 1", "source", name) for name in ("stem-1.wav", path)]
