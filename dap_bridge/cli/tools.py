@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -114,9 +115,10 @@ def worker(address: str, name: str | None, gpus: str | None, once: bool, **files
     where = Address.of(address, settings(**{f"workers_{option}": file for option, file in files.items()}))
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
-    from ..jobs.workers.dask.serve import serve
+    with contextlib.suppress(KeyboardInterrupt):  # told to end before it listens, or after: that cancels nothing
+        from ..jobs.workers.dask.serve import serve
 
-    serve(where, name, gpus is not None, once)
+        serve(where, name, gpus is not None, once)
 
 
 browser_option = click.option(

@@ -82,10 +82,9 @@ def foretold(row: Row) -> dict[str, float]:
     what they had taken with one worker. What one worker took beside is what each job costs.
     """
     one, two = ([each[count] for each in row["rounds"]] for count in ("1", "2"))
-    alone = [seconds for each in one for seconds in each["own_s"]]
     beside = median([(each["whole_s"] - sum(each["own_s"])) / len(each["own_s"]) for each in one])
-    own = [_whole(each["own_s"], beside) for each in two]
-    return {"measured": median([each["whole_s"] for each in two]), "own": median(own), "one": _whole(alone, beside)}
+    by_two, by_one = ([_whole(each["own_s"], beside) for each in rounds] for rounds in (two, one))
+    return {"measured": median([each["whole_s"] for each in two]), "own": median(by_two), "one": median(by_one)}
 
 
 def _whole(own_s: list[float], beside_s: float) -> float:
