@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from functools import partial
 from pathlib import Path
@@ -51,10 +52,23 @@ class LongClips:
             )
             await self._warm(tell)
             log.info("job %s: its chunks are computed by %s", job.id, self._cluster.called)
-            return await self._local.run(job, folder, tell)
+            return await self._by_local(job, folder, tell)
         finally:
             self._local.kill()
             self._busy = False
+
+    async def _by_local(self, job: Job, folder: JobFolder, tell: Tell) -> Path:
+        doing = asyncio.ensure_future(self._local.run(job, folder, tell))
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            self._local.kill()
+            # until it is gone, and writes nothing any more into what is to be removed; asked to end again and again
+            while not doing.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait({doing})
+            doing.exception()
+            raise
 
     async def _warm(self, tell: Tell) -> None:
         warming = asyncio.ensure_future(self._local.warm())
