@@ -53,8 +53,9 @@ def threads_of(pool: Executor) -> int:
         return pool.submit(torch.get_num_threads).result()
 
 
-def test_processes_on_one_gpu_ask_for_no_more_memory_than_it_has() -> None:
+def test_processes_on_one_gpu_ask_for_no_more_memory_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """That of a person's own lane is there, however many others are."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # where there are several, they would have one each
     places = [(Lane.BATCH, Share(1, 2)), (Lane.BATCH, Share(2, 2)), (Lane.INTERACTIVE, Share())]
     with contextlib.ExitStack() as stack:
         pools = [stack.enter_context(process.pool(*place)) for place in places]

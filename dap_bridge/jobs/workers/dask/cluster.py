@@ -114,14 +114,19 @@ class Cluster:
         return remote
 
     async def claim_idle(self) -> Remote:
-        """The same, where there is one that nobody at all has given anything to do, and for so long as one may wait for
-        that: the next one that is done has then the rest of another's work before it.
-        """
-        patience = asyncio.get_running_loop().time() + BUSY_S
-        while await self._is_busy(remote := await self.claim()) and asyncio.get_running_loop().time() < patience:
+        """The same, one that nobody has given anything to do; after BUSY_S also one that has something to do first."""
+        clock = asyncio.get_running_loop().time
+        patience = clock() + BUSY_S
+        while True:
+            remote = await self.claim()
+            try:
+                if not await self._is_busy(remote) or clock() >= patience:
+                    return remote
+            except asyncio.CancelledError:
+                self.give_back(remote)
+                raise
             self.give_back(remote)
             await asyncio.sleep(BUSY_POLL_S)
-        return remote
 
     async def _is_busy(self, remote: Remote) -> bool:
         if self._client is None:

@@ -38,6 +38,9 @@ class LongClips:
     def end_predecessor(self) -> None:
         self._local.end_predecessor()
 
+    def close(self) -> None:
+        self._local.close()
+
     async def run(self, job: Job, device: Device, folder: JobFolder, tell: Tell) -> Path | None:
         """The manifest; None, and nothing is done, where a process of the cluster, with such a device, does as well
         alone. Raises as `Worker.run` does; where it is cancelled, all ends by force.

@@ -77,6 +77,8 @@ class Slot:
 
     def close(self) -> None:
         self.kill()
+        if self._long_clips:
+            self._long_clips.close()
 
     async def _done(self, remote: Remote, job: Job, folder: JobFolder, tell: Tell) -> Path:
         """By all of the cluster, where that is worth it, and else by its one process."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -127,9 +128,14 @@ def ping() -> None:
 
 
 def introduced(identity: Identity, doing: Doing) -> Introduction | None:
-    """Who this is, where the last one who asked was told so with the same words: also while it does something."""
+    """Who this is, where that was told to whoever asked the same last, and is true still: also while it does a job."""
     asked, told = _last_introduction
-    return told if asked == (identity, doing) else None
+    if asked != (identity, doing):
+        return None
+    with contextlib.suppress(WorkerRefused):  # presets may have changed: `introduce` says which
+        identity.require(Identity.here())
+        return told
+    return None
 
 
 def introduce(identity: Identity, doing: Doing) -> Introduction:
