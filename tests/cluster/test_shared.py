@@ -204,12 +204,16 @@ def test_what_waits_for_a_worker_is_not_under_way(
     tmp_path: Path,
     write_clip: Callable[..., Path],
     noise: Callable[..., np.ndarray],
+    quick_presets: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(console, "LINE_EVERY_S", 0.0)
+    # long enough for reports of it to come, on any machine
+    slow = 'base = "quick"\ntitle = "Slow"\n[refinement]\niterations = 400\n'
+    (quick_presets / "slow.toml").write_text(slow, encoding="utf-8")
     for number in range(3):
         write_clip(noise(1, RATE // 4, number), RATE, f"clips/{number}.wav")
-    done = dap("separate", tmp_path / "clips", "-p", "quick", "--workers", f"dask:{studio.address}")
+    done = dap("separate", tmp_path / "clips", "-p", "slow", "--workers", f"dask:{studio.address}")
     assert done.returncode == 0, done.stderr
     assert "of 3, 1.wav: " in done.stderr
     assert "under way" not in done.stderr, "there is one worker"
