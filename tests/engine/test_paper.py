@@ -9,6 +9,7 @@ import torch
 
 from dap_bridge import presets
 from dap_bridge.engine.events import ChunkMasks, Note, Step
+from dap_bridge.engine.methods.paper import separation
 from dap_bridge.engine.methods.paper.recipe import PaperRecipe
 from dap_bridge.engine.methods.paper.separation import Outputs, best_order, join, ratio_masks, separate, split
 from dap_bridge.engine.nets.losses import told_apart
@@ -37,14 +38,14 @@ def published() -> PaperRecipe:
 
 
 def small(iterations: int = 3, **fit: object) -> PaperRecipe:
-    """The published recipe on 32 bins, with networks of a few channels, and but one start."""
+    """The published recipe on 32 bins, with networks of a few channels, and but one start; the same on any machine."""
     recipe = published()
     return replace(
         recipe,
         starts=replace(recipe.starts, restarts=0),
         front=replace(recipe.front, n_fft=62, hop=15),
         network=replace(recipe.network, channels=(4, 4, 8), skips=(0, 0, 2)),
-        fit=replace(recipe.fit, iterations=iterations, **fit),
+        fit=replace(recipe.fit, **{"iterations": iterations, "products": "float32", **fit}),
     )
 
 
@@ -135,6 +136,19 @@ def test_separate_takes_this_way_for_a_paper_recipe():
         if isinstance(event, ChunkMasks)
     )
     assert torch.equal(masks, run(audio(480), small())[1][0])
+
+
+@pytest.mark.parametrize("multiplied", [True, False])
+def test_products_are_halved_where_the_hardware_has_them_and_little_changes(monkeypatch, multiplied):
+    """After one iteration: later ones part, as they do by any other rounding."""
+    monkeypatch.setattr(separation, "multiplies_halves", lambda device: multiplied)
+    whole: dict[str, torch.Tensor] = {}
+    halved: dict[str, torch.Tensor] = {}
+    for products, seen in (("float32", whole), ("bfloat16", halved)):
+        run(audio(700), small(1, products=products), observe=lambda _, outputs, seen=seen: seen.update(vars(outputs)))
+    for name, expected in whole.items():
+        assert torch.equal(halved[name], expected) is not multiplied
+        assert (halved[name] - expected).norm() < 0.2 * expected.norm()
 
 
 def test_an_observer_sees_sounds_masks_and_stems_of_every_iteration():

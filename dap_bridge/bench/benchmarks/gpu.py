@@ -57,7 +57,10 @@ class _Measured:
 
 @dataclass(frozen=True)
 class Iterations(_Measured):
-    """An iteration of an optimisation that takes thousands, on one chunk of its preset; the paper's may be tuned."""
+    """An iteration of an optimisation that takes thousands, on one chunk of its preset.
+
+    tuned: the paper's with its products as the preset has them, and recorded; else in float32, and not.
+    """
 
     tuned: bool = False
 
@@ -86,9 +89,9 @@ class Iterations(_Measured):
 
     def _paper(self, seconds: float) -> tuple[list[float], int]:
         """When each of a few iterations ended, and how many there are of the whole."""
-        from ..methods.paper import by_recipe, paper_recipe, shortened
+        from ..methods.paper import by_recipe, in_float32, paper_recipe, shortened
 
-        recipe = paper_recipe(self.name)
+        recipe = paper_recipe(self.name) if self.tuned else in_float32(paper_recipe(self.name))
         short = shortened(replace(recipe, starts=replace(recipe.starts, restarts=0)), WARM_UP + TIMED)
         mixture, rate = repeated(seconds)
         sound = Sound(mixture, np.stack([mixture, mixture]), rate)
@@ -99,7 +102,7 @@ class Iterations(_Measured):
             self.seed,
             self.device,
             observe=lambda *_: ends.append(time.perf_counter()),  # the iteration before it was waited for
-            tuned=self.tuned,
+            recorded=self.tuned,
         )
         return ends, recipe.fit.iterations
 
@@ -170,17 +173,18 @@ class Agreement(_Measured):
     def run(self, folder: Path) -> Row:
         import torch
 
-        from ..methods.paper import by_shortened_preset
+        from ..methods.paper import by_recipe, in_float32, paper_recipe, shortened
 
         sound = demo().read()
         frames = round(AGREED_S * sound.rate)
         sound = Sound(sound.mixture[:, :frames], sound.references[..., :frames], sound.rate)
         paper = shelf.load(self.name).about.method == "paper"
+        recipe = in_float32(shortened(paper_recipe(self.name), AGREED_ITERATIONS)) if paper else None
         # without the flag a GPU's convolutions round what goes in to ten bits
         with _Watched() as watched, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             ours, theirs = (
-                by_shortened_preset(sound, self.name, AGREED_ITERATIONS, self.seed, device)
-                if paper
+                by_recipe(sound, recipe, self.seed, device)
+                if recipe
                 else by_preset(sound, self.name, self.seed, device)
                 for device in (self.device, "cpu")
             )

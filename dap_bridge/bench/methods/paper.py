@@ -25,6 +25,10 @@ def by_shortened_preset(sound: Sound, preset: str, iterations: int, seed: int, d
     return by_recipe(sound, shortened(paper_recipe(preset), iterations), seed, device)
 
 
+def in_float32(recipe: PaperRecipe) -> PaperRecipe:
+    return replace(recipe, fit=replace(recipe.fit, products="float32"))
+
+
 def paper_recipe(preset: str) -> PaperRecipe:
     """Raises BadPreset where the preset's method is another."""
     return presets.load_one_of(preset, PaperRecipe).recipe
@@ -35,9 +39,9 @@ def shortened(recipe: PaperRecipe, iterations: int | None) -> PaperRecipe:
 
 
 def by_recipe(
-    sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe: Observer | None = None, tuned: bool = False
+    sound: Sound, recipe: PaperRecipe, seed: int, device: str, observe: Observer | None = None, recorded: bool = False
 ) -> Estimates:
-    """Separate `sound`, as one chunk however long it is; `observe` sees every iteration; tuned: see `separate`."""
+    """Separate `sound`, as one chunk however long it is; `observe` sees every iteration; recorded: see `separate`."""
     chosen = torch.device("cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu"))
     view = torch.from_numpy(np.float32(resample(sound.mixture, sound.rate, recipe.front.rate)))
     heard = Heard(view, torch.from_numpy(np.float32(sound.mixture)), sound.rate)
@@ -52,7 +56,7 @@ def by_recipe(
         seed=seed,
         device=chosen,
         observe=observe,
-        tuned=tuned,
+        recorded=recorded,
     )
     for event in events:
         if isinstance(event, ChunkMasks):

@@ -41,8 +41,16 @@ def convolve(x: Tensor, weight: Tensor, size: Sequence[int]) -> Tensor:
         convolved: Tensor = _Convolution.apply(x, weight, size)  # type: ignore[no-untyped-call]  # torch has no types
         return convolved
     if tuple(size) != x.shape[-2:]:
-        x = F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
-    return F.conv2d(F.pad(x, [kernel // 2] * 4, mode="reflect"), weight)
+        with torch.autocast(x.device.type, enabled=False):
+            x = F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
+    return F.conv2d(edges_reflected(x, kernel), weight)
+
+
+def edges_reflected(x: Tensor, kernel: int) -> Tensor:
+    """x with as much of it reflected at its edges, (..., rows, columns), as a kernel of an odd side reaches beyond."""
+    # a CPU's autocast would go to float32 and back for it
+    with torch.autocast(x.device.type, enabled=False):
+        return F.pad(x, [kernel // 2] * 4, mode="reflect")
 
 
 def variance(x: Tensor, size: Sequence[int]) -> Tensor:
@@ -101,14 +109,15 @@ class _Variance(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: Sequence[int]) -> Tensor:
-        rows, columns = (_interpolation(n, to, x.dtype, x.device) for n, to in zip(x.shape[-2:], size, strict=True))
+        (rows, by_row), (columns, by_column) = (
+            _twice_interpolated(n, to, x.dtype, x.device) for n, to in zip(x.shape[-2:], size, strict=True)
+        )
         count = len(x) * size[0] * size[1]
         images = x.permute(0, 2, 3, 1)
-        weights = rows.sum(0)[:, None, None] * columns.sum(0)[:, None]
-        centred = images - (images * weights).sum((0, 1, 2)) / count
-        squared = columns.T @ columns  # only neighbours meet
-        twice = (rows.T @ rows @ centred.flatten(2)).view_as(images)
-        own, next_one = squared.diagonal()[:, None], squared.diagonal(1)[:, None]
+        centred = images - (images * by_row[:, None, None] * by_column[:, None]).sum((0, 1, 2)) / count
+        twice = (rows @ centred.flatten(2)).view_as(images)
+        # only neighbours meet
+        own, next_one = columns.diagonal()[:, None], columns.diagonal(1)[:, None]
         slope = twice * own
         slope[:, :, 1:].addcmul_(twice[:, :, :-1], next_one)
         slope[:, :, :-1].addcmul_(twice[:, :, 1:], next_one)
@@ -202,3 +211,10 @@ def _interpolation(places: int, to: int, dtype: torch.dtype, device: torch.devic
     """Linear, first and last kept: (to, places)."""
     every = torch.eye(places, dtype=dtype, device=device)[None]
     return F.interpolate(every, size=to, mode="linear", align_corners=True)[0].T
+
+
+@lru_cache
+def _twice_interpolated(places: int, to: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """U'U and U'1 of the interpolation U: (places, places), (places,)."""
+    matrix = _interpolation(places, to, dtype, device)
+    return matrix.T @ matrix, matrix.sum(0)

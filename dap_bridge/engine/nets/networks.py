@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .convolution import convolve, variance
+from .convolution import convolve, edges_reflected, variance
 
 
 class UNet(nn.Module):
@@ -69,7 +69,7 @@ class _Rise(nn.Module):
         y = convolve(x, weight * (gain * (variance(x, size) + self.norm.eps).rsqrt())[:, None, None], size)
         if passed is not None:
             normed = F.batch_norm(passed, None, None, passing, training=True, eps=self.norm.eps)
-            y = y + F.conv2d(F.pad(normed, [beside.shape[-1] // 2] * 4, mode="reflect"), beside)
+            y = y + F.conv2d(edges_reflected(normed, beside.shape[-1]), beside)
         drawn: Tensor = self.rest(y)
         return drawn
 
@@ -80,7 +80,7 @@ class _Convolution(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.stride == (1, 1):
             return convolve(x, self.weight, x.shape[-2:])
-        return F.conv2d(F.pad(x, [self.kernel_size[0] // 2] * 4, mode="reflect"), self.weight, stride=self.stride)
+        return F.conv2d(edges_reflected(x, self.kernel_size[0]), self.weight, stride=self.stride)
 
 
 class _Pointwise(nn.Conv2d):

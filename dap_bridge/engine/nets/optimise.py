@@ -94,6 +94,14 @@ class _Recorded:
     def __call__(self, index: int) -> Tensor:
         if self._phase(index) != self._now:
             self._now, self._left, self._graph = self._phase(index), _WARM_UP, None
+        try:
+            return self._run(index)
+        except torch.OutOfMemoryError:
+            # what is done again in less memory is done by other kernels
+            self._now = None
+            raise
+
+    def _run(self, index: int) -> Tensor:
         if self._left:
             self._left -= 1
             return self._warm_up(index)

@@ -33,6 +33,7 @@ class PaperFit(Section):
     mask_axes: Literal["time", "time-frequency"]  # "time": one value a frame, the same for every bin
     iterations: int
     learning_rate: float  # of Adam
+    products: Literal["float32", "bfloat16"]  # of all layers but the last; float32 where no hardware has the other
 
 
 @dataclass(frozen=True)

@@ -113,12 +113,12 @@ def separate(
     seed: int,
     device: torch.device,
     observe: Observer | None = None,
-    tuned: bool = False,
+    recorded: bool = False,
 ) -> Iterator[Event]:
     """Separate a clip that is read chunk by chunk, as the paper does.
 
-    tuned: products in bfloat16 where the hardware has them, and on a GPU iterations recorded and played again
-    (docs/benchmark.md says what it is worth). What an observer is shown is then overwritten by the next iteration.
+    recorded: a GPU records iterations and plays them again (docs/benchmark.md says what it is worth). What an observer
+    is shown is then overwritten by the next iteration.
 
     read(i): chunk i, of any length; the mean over channels of its view is the mixture. A
     chunk is cut into segments of recipe.fit.segment_frames, the last one filled up with silence. Yields a Step after
@@ -135,7 +135,7 @@ def separate(
     alone does as well by them. Only the first chunk is started again: later on a source may well pause for a whole
     chunk, and another start would lose its identity.
     """
-    optimiser = _Optimiser(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe, tuned)
+    optimiser = _Optimiser(recipe, sources, chunks, torch.Generator().manual_seed(seed), device, observe, recorded)
     optimised: _Optimised | None = None
     known = torch.zeros(())
     for index in range(chunks):
@@ -199,7 +199,7 @@ class _Optimiser:
     generator: torch.Generator
     device: torch.device
     observe: Observer | None
-    tuned: bool
+    recorded: bool
     in_turn: bool = False
 
     def optimise_chunk(
@@ -276,7 +276,7 @@ class _Optimiser:
         """After each iteration its number, counted from 1, the loss, and what the networks had given."""
         iterations, rate = self.recipe.fit.iterations, self.recipe.fit.learning_rate
         latest: list[Outputs] = []
-        halves = self.tuned and multiplies_halves(self.device)
+        halves = self.recipe.fit.products == "bfloat16" and multiplies_halves(self.device)
         amount = torch.zeros((), device=self.device)
 
         def objective(i: int) -> Tensor:
@@ -298,7 +298,7 @@ class _Optimiser:
             learning_rate=rate,
             fused=True,
             prepare=lambda i: amount.fill_(self._dynamics(i)),
-            phase=phase if self.tuned else None,
+            phase=phase if self.recorded else None,
             spare=spare,
         ):
             if self.observe:
