@@ -237,6 +237,20 @@ def test_a_start_that_separates_is_the_only_one_and_looking_changes_nothing():
     assert torch.equal(first, other)
 
 
+def test_what_the_last_iterations_mix_again_is_taken_from_before_them(monkeypatch):
+    """What they do to two steady tones now and then: one mask closes in a segment, the other stem has both there."""
+    told = iter([0.9, 0.1, 0.9, 0.9, 0.8, 0.1])
+    monkeypatch.setattr(separation.losses, "told_apart", lambda powers, least_bits: next(told))
+    starts = replace(small().starts, collapsed=2.0, told_from=0.5, looks=4, restarts=3)
+    recipe, seen = replace(small(4), starts=starts), []
+    events, (masks,) = run(audio(480), recipe, observe=lambda _, outputs: seen.append(outputs.stems))
+    # the first is left at its second look, the other one told apart by then and at the third
+    assert [event.iteration for event in events if isinstance(event, Step)] == [1, 2, 1, 2, 3, 4]
+    assert kept_starts(events) == [1]
+    assert ["as they were before" in event.message for event in events if isinstance(event, Note)] == [True]
+    torch.testing.assert_close(masks, ratio_masks(join(seen[4])[..., : masks.shape[-1]], recipe.ratio_exponent))
+
+
 @pytest.mark.parametrize(("collapsed", "steps"), [(0.0, [1, 1, 2, 3, 4]), (2.0, [1, 2, 3, 1, 2, 3, 4])])
 def test_a_collapsed_start_is_left_at_once_another_that_has_not_separated_later(collapsed, steps):
     recipe = unattainable(small(4), collapsed=collapsed, told_from=0.75, looks=4, restarts=1)

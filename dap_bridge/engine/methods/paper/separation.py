@@ -176,7 +176,8 @@ class _Optimised:
 class _Start:
     """One draw of weights and noise, optimised from there, which can be left and gone on with.
 
-    number: 0 is the first; run: what is left of its iterations; told_apart: its stems, when they were last looked at.
+    number: 0 is the first; run: what is left of its iterations; told_apart: its stems, when they were last looked at;
+    apart: its stems, when they were last looked at late and told apart.
     """
 
     number: int
@@ -184,6 +185,7 @@ class _Start:
     latents: Latents
     run: Iterator[tuple[int, float, Outputs]]
     told_apart: float = 0.0
+    apart: Tensor | None = None
 
 
 @dataclass
@@ -218,11 +220,15 @@ class _Optimiser:
             yield from relay(self._go_on(start, mixture), tell)
         else:
             start = yield from relay(self._best_start(mixture), tell)
-            rule = self.recipe.starts
-            if start.told_apart <= rule.told_apart:
-                yield Note(f"The stems are hardly told apart, even after {rule.restarts} restarts; try another seed.")
-        with torch.no_grad():
-            stems = start.networks(start.latents, self._dynamics(iterations - 1)).stems
+            if start.apart is None:
+                restarts = self.recipe.starts.restarts
+                yield Note(f"The stems are hardly told apart, even after {restarts} restarts; try another seed.")
+        if start.apart is not None and start.told_apart <= self.recipe.starts.told_apart:
+            yield Note("The last iterations mixed again what was told apart: the stems are as they were before.")
+            stems = start.apart
+        else:
+            with torch.no_grad():
+                stems = start.networks(start.latents, self._dynamics(iterations - 1)).stems
         return _Optimised(start.networks, start.latents, stems, start.number)
 
     def _best_start(self, mixture: Tensor) -> Generator[tuple[int, float], None, _Start]:
@@ -231,9 +237,9 @@ class _Optimiser:
         for number in range(1 + self.recipe.starts.restarts):
             start = self._start(number, mixture, None)
             yield from self._go_on(start, mixture, leave=True)
-            if best is None or start.told_apart > best.told_apart:
+            if best is None or start.apart is not None or start.told_apart > best.told_apart:
                 best = start
-            if best.told_apart > self.recipe.starts.told_apart:
+            if best.apart is not None:
                 break
         assert best is not None
         yield from self._go_on(best, mixture)  # where it was left
@@ -247,8 +253,10 @@ class _Optimiser:
             yield iteration, loss
             if iteration in moments:
                 start.told_apart = self._told_apart(outputs.stems, mixture)
-                enough = rule.told_apart if iteration >= rule.told_from * iterations else 0.0
-                if leave and start.told_apart <= enough:
+                late = iteration >= rule.told_from * iterations
+                if late and start.told_apart > rule.told_apart:
+                    start.apart = outputs.stems.clone()
+                if leave and start.apart is None and (late or not start.told_apart):
                     return
 
     def _told_apart(self, stems: Tensor, mixture: Tensor) -> float:
