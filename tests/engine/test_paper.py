@@ -1,4 +1,4 @@
-"""The paper's method through its public door: events, masks, identity, restarts, and two tones told apart (Fig. 2)."""
+"""The paper's method through its public door: events, masks, identity, and two tones told apart (Fig. 2)."""
 
 import math
 import weakref
@@ -7,59 +7,17 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
-from dap_bridge import presets
 from dap_bridge.engine.events import ChunkMasks, Note, Step
 from dap_bridge.engine.methods.paper import separation
-from dap_bridge.engine.methods.paper.recipe import PaperRecipe
-from dap_bridge.engine.methods.paper.separation import Outputs, best_order, join, ratio_masks, separate, split
-from dap_bridge.engine.nets.losses import told_apart
+from dap_bridge.engine.methods.paper.separation import best_order, join, ratio_masks, separate, split
 from dap_bridge.engine.recipe import Noise
-from dap_bridge.engine.signal.stft import frame_count, istft, magnitude, stft
+from dap_bridge.engine.signal.stft import frame_count, istft, stft
 from dap_bridge.judging import si_sdr
 
 from .hearing import heard
+from .paper import CPU, audio, published, run, small
 
-CPU = torch.device("cpu")
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Pictures this small are slower, and on a busy machine far slower, on several threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-def published() -> PaperRecipe:
-    recipe = presets.load("paper").recipe
-    assert isinstance(recipe, PaperRecipe)
-    return recipe
-
-
-def small(iterations: int = 3, **fit: object) -> PaperRecipe:
-    """The published recipe on 32 bins, with networks of a few channels, and but one start; the same on any machine."""
-    recipe = published()
-    return replace(
-        recipe,
-        starts=replace(recipe.starts, restarts=0),
-        front=replace(recipe.front, n_fft=62, hop=15),
-        network=replace(recipe.network, channels=(4, 4, 8), skips=(0, 0, 2)),
-        fit=replace(recipe.fit, **{"iterations": iterations, "products": "float32", **fit}),
-    )
-
-
-def audio(samples: int, channels: int = 1, seed: int = 0) -> torch.Tensor:
-    return 0.1 * torch.randn(channels, samples, generator=torch.Generator().manual_seed(seed))
-
-
-def run(clips, recipe, *, sources=2, seed=0, observe=None):
-    clips = clips if isinstance(clips, list) else [clips]
-    events = list(
-        separate(lambda i: heard(clips[i]), len(clips), recipe, sources=sources, seed=seed, device=CPU, observe=observe)
-    )
-    masks = [event.masks for event in events if isinstance(event, ChunkMasks)]
-    return events, masks
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_preset_is_as_published():
@@ -178,94 +136,6 @@ def test_the_binary_mask_term_sets_in_late_and_shows_in_the_loss():
     without, with_it = loss(0.0), loss(0.5)
     assert with_it[:9] == without[:9]
     assert with_it[9] > without[9] + 2  # two masks, each at least 0.5 * 2
-
-
-def unattainable(recipe: PaperRecipe, **starts: float) -> PaperRecipe:
-    """Nothing tells more than all there is to tell, so no start is good enough."""
-    return replace(recipe, starts=replace(recipe.starts, told_apart=1.0, **starts))
-
-
-def kept_starts(events: list) -> list[int | None]:
-    return [event.restarts for event in events if isinstance(event, ChunkMasks)]
-
-
-def test_starts_are_bounded_the_best_is_gone_on_with_and_the_user_is_told():
-    recipe = unattainable(small(4), told_from=0.0, looks=2, restarts=2)
-    looked_at = []
-
-    def look(iteration: int, outputs: Outputs) -> None:
-        if iteration == 2:
-            looked_at.append(join(outputs.stems))
-
-    events, _ = run([audio(480), audio(480, seed=1)], recipe, observe=look)
-    steps = [event for event in events if isinstance(event, Step)]
-    # three starts left at the first look, and one of them gone on with; the second chunk has but one
-    assert [step.iteration for step in steps] == [1, 2, 1, 2, 1, 2, 3, 4, 1, 2, 3, 4]
-    fractions = [step.fraction for step in steps]
-    assert fractions == sorted(fractions) and fractions[-1] == 1
-    assert len([event for event in events if isinstance(event, Note)]) == 1
-
-    seen = magnitude(audio(480), recipe.front)[0]
-    mixture = recipe.fit.level * seen.sum() / seen.square().sum() * seen
-    frames = mixture.shape[1]
-    powers = [(ratio_masks(stems[..., :frames], 2.0) * mixture).square().sum(2) for stems in looked_at[:3]]
-    apart = [told_apart(each, recipe.starts.least_bits) for each in powers]
-    assert kept_starts(events) == [apart.index(max(apart))] * 2
-
-
-def test_a_start_that_was_left_goes_on_as_if_it_never_had_been():
-    ends: dict[float, list[Outputs]] = {0.0: [], 1.0: []}
-    for told_from, seen in ends.items():
-        recipe = unattainable(small(4), told_from=told_from, looks=2, restarts=2)
-        events, _ = run(
-            audio(480), recipe, observe=lambda i, outputs, seen=seen: seen.append(outputs) if i == 4 else None
-        )
-        if len(seen) == 1:
-            (kept,) = kept_starts(events)
-    assert [len(seen) for seen in ends.values()] == [1, 3]
-    assert torch.equal(ends[0.0][0].stems, ends[1.0][kept].stems)
-
-
-def test_a_start_that_separates_is_the_only_one_and_looking_changes_nothing():
-    recipe = small(4)
-    easy = replace(recipe.starts, collapsed=2.0, told_apart=-1.0, told_from=0.0, restarts=2)
-    events, (first,) = run(audio(480), replace(recipe, starts=easy))
-    assert [event.iteration for event in events if isinstance(event, Step)] == [1, 2, 3, 4]
-    assert not [event for event in events if isinstance(event, Note)]
-    assert kept_starts(events) == [0]
-    _, (other,) = run(audio(480), unattainable(recipe, looks=1))
-    assert torch.equal(first, other)
-
-
-def test_what_the_last_iterations_mix_again_is_taken_from_before_them(monkeypatch):
-    """What they do to two steady tones now and then: one mask closes in a segment, the other stem has both there."""
-    told = iter([0.9, 0.1, 0.9, 0.9, 0.8, 0.1])
-    monkeypatch.setattr(separation.losses, "told_apart", lambda powers, least_bits: next(told))
-    starts = replace(small().starts, collapsed=2.0, told_from=0.5, looks=4, restarts=3)
-    recipe, seen = replace(small(4), starts=starts), []
-    events, (masks,) = run(audio(480), recipe, observe=lambda _, outputs: seen.append(outputs.stems))
-    # the first is left at its second look, the other one told apart by then and at the third
-    assert [event.iteration for event in events if isinstance(event, Step)] == [1, 2, 1, 2, 3, 4]
-    assert kept_starts(events) == [1]
-    assert ["as they were before" in event.message for event in events if isinstance(event, Note)] == [True]
-    torch.testing.assert_close(masks, ratio_masks(join(seen[4])[..., : masks.shape[-1]], recipe.ratio_exponent))
-
-
-@pytest.mark.parametrize(("collapsed", "steps"), [(0.0, [1, 1, 2, 3, 4]), (2.0, [1, 2, 3, 1, 2, 3, 4])])
-def test_a_collapsed_start_is_left_at_once_another_that_has_not_separated_later(collapsed, steps):
-    recipe = unattainable(small(4), collapsed=collapsed, told_from=0.75, looks=4, restarts=1)
-    events, _ = run(audio(480), recipe)
-    assert [event.iteration for event in events if isinstance(event, Step)] == steps
-
-
-def test_another_start_draws_new_weights_and_noise():
-    firsts = []
-    run(
-        audio(480),
-        unattainable(small(2), looks=1, restarts=1),
-        observe=lambda iteration, outputs: firsts.append(outputs) if iteration == 1 else None,
-    )
-    assert not torch.allclose(firsts[0].sounds, firsts[1].sounds)
 
 
 def test_the_next_chunk_starts_from_the_weights_and_the_static_noise_of_the_one_before():
