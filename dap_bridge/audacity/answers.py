@@ -41,8 +41,11 @@ class Answers(threading.Thread):
         super().__init__(daemon=True)
         self._spool = spool
         self._over = threading.Event()
+        self._beaten = 0.0
 
     def __enter__(self) -> Answers:
+        with contextlib.suppress(OSError):  # as in `run`
+            self._say_alive()  # before the thread is under way: what is asked from here on it answers
         self.start()
         return self
 
@@ -52,15 +55,17 @@ class Answers(threading.Thread):
         (self._spool / ALIVE).unlink(missing_ok=True)
 
     def run(self) -> None:
-        beaten = 0.0
         while not self._over.wait(POLL_S):
             with contextlib.suppress(OSError):  # the drop folder is not there, perhaps not yet
-                if time.monotonic() - beaten > BEAT_S:
-                    alive = protocol.lines({"time": int(time.time())})
-                    atomic.write_text(self._spool / ALIVE, alive, durable=False)
-                    beaten = time.monotonic()
+                if time.monotonic() - self._beaten > BEAT_S:
+                    self._say_alive()
                 for asked in mask_requests.claimed(self._spool):
                     self._answer(asked)
+
+    def _say_alive(self) -> None:
+        alive = protocol.lines({"time": int(time.time())})
+        atomic.write_text(self._spool / ALIVE, alive, durable=False)
+        self._beaten = time.monotonic()
 
     def _answer(self, asked: MaskRequest) -> None:
         try:

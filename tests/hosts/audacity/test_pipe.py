@@ -1,4 +1,4 @@
-"""The client's side of the scripting pipe, against pipes of the test's own."""
+"""The client's side of the scripting pipe, against pipes of the test's own, and of the drop folder."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dap_bridge.audacity import pipe
+from dap_bridge.audacity.answers import ALIVE, Answers
 from dap_bridge.audacity.pipe import Pipe, quoted
 from dap_bridge.audacity.selections import waiting
 from dap_bridge.errors import HostRefused, HostUnreachable
@@ -92,3 +93,9 @@ def test_a_note_that_is_none_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "clips" / "d.selection").write_text("job\td\nstart\t1\n")
     (found,) = waiting(tmp_path)
     assert (found.job, found.track, found.start, found.end, found.low, found.high) == ("a", "x\\y", 0.5, 1.0, 300, 400)
+
+
+def test_who_answers_is_there_before_anything_can_be_asked(tmp_path: Path) -> None:
+    with Answers(tmp_path):
+        assert (tmp_path / ALIVE).exists()
+    assert not (tmp_path / ALIVE).exists()
