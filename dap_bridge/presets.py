@@ -136,13 +136,13 @@ def offered(verb: str) -> list[dict[str, str]]:
 
 def read(path: Path) -> Preset[Section]:
     """A preset from its file."""
-    table = _whole(path, ())
+    table, files = _whole(path, ())
     own = {key: table.pop(key) for key in About.__dataclass_fields__ if key in table}
     if isinstance(own.get("silence"), str):
         own["silence"] = _silence_of(path, own["silence"])
     about: About = _check(path, About, own)
     if about.method == COMMAND:
-        _require_own(path)
+        _require_own(files)
     kind = _methods().get(about.method)
     if kind is None:
         raise BadPreset(f"{path}: method: there is no {about.method!r}.", f"Methods: {', '.join(_methods())}.")
@@ -150,17 +150,18 @@ def read(path: Path) -> Preset[Section]:
     return Preset(path.stem, about, recipe)
 
 
-def _require_own(path: Path) -> None:
+def _require_own(files: tuple[Path, ...]) -> None:
     """A program is run because the user has said so, and nobody else: in a folder of the user's, in a file that nobody
-    else may write to. Raises BadPreset.
+    else may write to, nor to those that it is based on. Raises BadPreset.
     """
-    *own, _ = folders()
+    path = files[0]
+    *own, shipped = folders()
     if path.parent not in own:
         raise BadPreset(
             f"{path}: method: a program is run by presets of your own folder alone.", f"Move it to {own[0]}."
         )
     if os.name == "posix":
-        for place in (path, path.parent):
+        for place in (place for file in files if file.parent != shipped for place in (file, file.parent)):
             about = place.stat()
             if about.st_uid not in (os.getuid(), 0) or about.st_mode & stat.S_IWOTH:
                 raise BadPreset(
@@ -175,8 +176,11 @@ def _methods() -> dict[str, type[Section]]:
     return {**RECIPES, **table.recipes(), COMMAND: CommandRecipe}
 
 
-def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
-    """What a file says, its base included; users: the files whose base it is. Raises BadPreset."""
+def _whole(path: Path, users: tuple[Path, ...]) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """What a file says, its base included, and the files that say it, its own first; users: those whose base it is.
+
+    Raises BadPreset.
+    """
     try:
         table = dict(_parsed(path.read_text(encoding="utf-8")))
     # ValueError: no TOML, no UTF-8, a number too long to be one; RecursionError: nested without end.
@@ -184,18 +188,18 @@ def _whole(path: Path, users: tuple[Path, ...]) -> dict[str, Any]:
         raise BadPreset(f"{path} cannot be read: {error}.") from error
     base = table.pop("base", None)
     if base is None:
-        return table
+        return table, (path,)
     without = table.pop("without", [])
     if not (isinstance(without, list) and all(isinstance(key, str) for key in without)):
         raise BadPreset(f"{path}: without: it is a list of names, not {without!r}.")
     found = _find(str(base))
     if found in (path, *users):
         raise BadPreset(f"{path}: base: {base!r} is based on this file itself.", "Base it on another preset.")
-    below = _whole(found, (path, *users))
+    below, files = _whole(found, (path, *users))
     unknown = [key for key in without if key not in below]
     if unknown:
         raise BadPreset(f"{path}: without: {base!r} has no {unknown[0]!r}.", f"It has {', '.join(below)}.")
-    return _merged({key: below[key] for key in below if key not in without}, table)
+    return _merged({key: below[key] for key in below if key not in without}, table), (path, *files)
 
 
 @lru_cache(maxsize=32)
@@ -215,7 +219,7 @@ def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 
 def _silence_of(path: Path, name: str) -> dict[str, Any] | None:
     """The table of another preset, None where that has none. Raises BadPreset."""
-    table = _whole(_find(name), ()).get("silence")
+    table = _whole(_find(name), ())[0].get("silence")
     if isinstance(table, str):
         raise BadPreset(f"{path}: silence: {name!r} has it from {table!r} itself.", f"Name {table!r} here, too.")
     return table
