@@ -74,6 +74,15 @@ def test_a_blind_method_takes_nothing_from_the_references(name: str) -> None:
     np.testing.assert_array_equal(*answers)
 
 
+@pytest.mark.parametrize("seconds", [0.1, 2.0, 3.9])
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_clip_may_be_cut_short(name: str, seconds: float) -> None:
+    one, other, _ = MADE_FOR[name]
+    references = 0.1 * np.stack([one, other])[:, None, : round(seconds * RATE)]
+    estimates = separate(BASELINES[name], references.sum(axis=0), references, 0)
+    np.testing.assert_allclose(estimates.sum(axis=0), references.sum(axis=0), atol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["nmf-8", "oracle-ratio", "oracle-wiener", "oracle-binary"])
 def test_three_sources_and_two_channels(name: str) -> None:
     third = bursts(np.sin(2 * np.pi * 2500 * TIME), 0.3, 0.05, 0.05)

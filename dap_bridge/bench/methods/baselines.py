@@ -167,7 +167,7 @@ def _period(power: Spectrogram) -> int:
     """The lag, in frames, at which the power spectrogram's rows are most alike (the beat spectrum's first peak)."""
     centred = power - power.mean(axis=1, keepdims=True)
     beat = librosa.autocorrelate(centred, axis=1).sum(axis=0)
-    shortest, longest = round(0.3 * RATE / HOP), power.shape[1] // 3
+    shortest, longest = min(round(0.3 * RATE / HOP), power.shape[1] - 1), power.shape[1] // 3
     return shortest + int(np.argmax(beat[shortest : max(longest, shortest + 1)]))
 
 
@@ -194,8 +194,8 @@ def hpss(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) ->
 
 def repet_sim(magnitude: Spectrogram, references: NDArray[np.floating], seed: int) -> Masks:
     """REPET-SIM (Rafii and Pardo 2012): what similar frames have in common is the background."""
-    # frames nearer than two seconds are not compared
-    width = max(1, min(round(2 * RATE / HOP), (magnitude.shape[1] - 1) // 2))
+    # frames nearer than two seconds are not compared; librosa wants less than half of the clip
+    width = max(1, min(round(2 * RATE / HOP), (magnitude.shape[1] - 1) // 2 - 1))
     alike = librosa.decompose.nn_filter(magnitude, aggregate=np.median, metric="cosine", width=width)
     background = np.minimum(magnitude, alike)
     return ratio_masks(np.stack([background, magnitude - background]), 1)
