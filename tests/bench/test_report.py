@@ -55,6 +55,16 @@ def test_halves_of_a_group_are_told_where_they_are_asked_for() -> None:
     assert len(shown(rows)) == 2
 
 
+def test_excerpts_are_told_apart_from_the_clips_that_they_are_of() -> None:
+    whole = [row(k, float(k), group="odd" if k % 2 else "even") for k in range(1, 6)]
+    cut = [row(k, 9.0, group=f"{half}-2s") for k, half in enumerate(("even", "odd"))]
+    *tables, reliability = shown(whole + cut)
+    assert [line["items"] for (line,) in tables] == ["5", "3", "2", "1", "1"]
+    names = ["All 5 items", "odd (3 items)", "even (2 items)", "even-2s (1 items)", "odd-2s (1 items)"]
+    assert [line["clips"] for line in reliability] == names
+    assert len(shown(cut)) == 3, "where there is nothing else"
+
+
 def test_a_mean_at_the_own_rate_says_of_how_many_clips_it_is() -> None:
     rows = [
         row(1, 5.0, None, bands={"gain_low": 4.0, "gain_mid": 2.0}),

@@ -197,7 +197,7 @@ def test_a_program_is_run_by_presets_of_the_users_own_alone(
         with pytest.raises(BadPreset, match="others may write"):
             presets.load("mine-well")
         own.with_name("mine-based.toml").write_text('base = "mine-well"\n')
-        with pytest.raises(BadPreset, match="others may write to .*mine-well"):
+        with pytest.raises(BadPreset, match=r"others may write to .*mine-well"):
             presets.load("mine-based")
         own.chmod(0o644)
         assert presets.load("mine-based").recipe == presets.load("mine-well").recipe

@@ -101,6 +101,11 @@ def excerpts(items: Sequence[Problem], seconds: float | None) -> list[Problem]:
     return list(items) if seconds is None else [Excerpt(item, seconds) for item in items]
 
 
+def of_excerpts(group: str) -> bool:
+    """Whether a group is one of excerpts, as its name says."""
+    return re.search(r"-[\d.]+s$", group) is not None
+
+
 def by_group(items: Iterable[P]) -> dict[str, list[P]]:
     """Items apart by their group, in the order of its first appearance."""
     groups: dict[str, list[P]] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..data.sounds import half
+from ..data.sounds import half, of_excerpts
 from ..methods.baselines import BASELINES
 from ..store import Row
 
@@ -22,8 +22,8 @@ def by_group(rows: Sequence[Row], halved: Iterable[str] = ()) -> dict[str, list[
 
     Where the groups are two halves of one set, all of it comes first. halved: groups whose halves follow them.
     """
-    groups = by(rows, "group")
-    parts = {f"All {_items(rows)}": list(rows)} if set(groups) == {"even", "odd"} else {}
+    groups, whole = by(rows, "group"), whole_clips(rows)
+    parts = {f"All {_items(whole)}": whole} if {row["group"] for row in whole} == {"even", "odd"} else {}
     for group, members in groups.items():
         parts[f"{group} ({_items(members)})"] = members
         for which in ("odd", "even") if group in halved else ():
@@ -31,6 +31,11 @@ def by_group(rows: Sequence[Row], halved: Iterable[str] = ()) -> dict[str, list[
             if 0 < len(some) < len(members):
                 parts[f"{group}, {which} ({_items(some)})"] = some
     return parts
+
+
+def whole_clips(rows: Sequence[Row]) -> list[Row]:
+    """Rows without those of excerpts, which are of clips that are there already; all where there are only such."""
+    return [row for row in rows if not of_excerpts(row["group"])] or list(rows)
 
 
 def _items(rows: Sequence[Row]) -> str:

@@ -13,7 +13,7 @@ from ..store import Row
 from . import own_rate, pictures, reliability, thumbnails
 from .blocks import Block, Heading, Paragraph, Picture, Table
 from .reliability import HARM_DB
-from .rows import by, by_group, by_method, start
+from .rows import by, by_group, by_method, start, whole_clips
 
 HEADINGS = {"sdr": "SDR", "sir": "SIR", "sar": "SAR", "si_sdr": "SI-SDR", "si_sdri": "SI-SDRi", "lsd": "LSD"}
 # More columns than this make a picture of separations unreadable.
@@ -46,10 +46,10 @@ def tables(rows: Sequence[Row], halved: Collection[str] = ()) -> list[Block]:
 
 
 def _confidence(rows: Sequence[Row], halved: Collection[str]) -> list[Block]:
-    """Of all rows, and part by part."""
-    parts = by_group(rows, halved)
-    whole = {} if any(len(part) == len(rows) for part in parts.values()) else {"All": rows}
-    return reliability.tables(whole | parts)
+    """Of all clips, and part by part."""
+    parts, whole = by_group(rows, halved), whole_clips(rows)
+    everything = {} if any(len(part) == len(whole) for part in parts.values()) else {"All": whole}
+    return reliability.tables(everything | parts)
 
 
 def _figures(rows: Sequence[Row]) -> list[Block]:
