@@ -167,7 +167,8 @@ def _period(power: Spectrogram) -> int:
     """The lag, in frames, at which the power spectrogram's rows are most alike (the beat spectrum's first peak)."""
     centred = power - power.mean(axis=1, keepdims=True)
     beat = librosa.autocorrelate(centred, axis=1).sum(axis=0)
-    shortest, longest = min(round(0.3 * RATE / HOP), power.shape[1] - 1), power.shape[1] // 3
+    frames: int = power.shape[1]
+    shortest, longest = min(round(0.3 * RATE / HOP), frames - 1), frames // 3
     return shortest + int(np.argmax(beat[shortest : max(longest, shortest + 1)]))
 
 
