@@ -17,6 +17,8 @@ export class Files {
     this._mostBytes = Infinity;
     this._coming = 0;
     this._row = plainly;
+    /** Of each chosen file, its line in the list. */
+    this._lines = new Map();
     byId("pick").addEventListener("change", ({ target }) => this._take(target));
     byId("last").addEventListener("change", ({ target }) => this._again(target));
     listenToDrops(byId("drop"), (files) => this.add(files));
@@ -87,8 +89,13 @@ export class Files {
     this._changed();
   }
 
+  /** The lines are made anew; who is in one of them stays there. */
   _list() {
-    byId("clips").replaceChildren(...this.chosen.map((clip) => this._line(clip)));
+    const { activeElement: held } = document;
+    const [clip] = [...this._lines].find(([, line]) => line.contains(held)) ?? [];
+    this._lines = new Map(this.chosen.map((one) => [one, this._line(one)]));
+    byId("clips").replaceChildren(...this._lines.values());
+    if (this._lines.has(clip)) goOn(this._lines.get(clip).querySelector(`[type=${held.type}]`), held);
   }
 
   _line(clip) {
@@ -111,6 +118,12 @@ export class Files {
     select.value = "";
     if (clip) this._choose([...this.chosen, { ...clip }]); // for it may be chosen twice
   }
+}
+
+/** Where somebody was in a field, or on a button or a switch, that stands there no more: in its successor, if it has one. */
+function goOn(successor, { selectionStart, selectionEnd }) {
+  successor?.focus();
+  if (successor?.type === "text") successor.setSelectionRange(selectionStart, selectionEnd);
 }
 
 /** The whole page takes files; `shown` says so while some are held over it. */

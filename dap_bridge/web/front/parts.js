@@ -1,7 +1,7 @@
 // A clip, and stems of it that something else made: which of the chosen files is the clip, and what the others are called.
 // Owns what a person says of them, in the list of `Files`; whatever is not said is guessed from the files' names.
 
-import { byId, element } from "../dom.js";
+import { element } from "../dom.js";
 import { clock } from "../words.js";
 
 // What stems are called by those who make them, and clips hardly are; each a word by itself, as in song_(Vocals)_2.wav.
@@ -56,6 +56,5 @@ export class Parts {
   _say(file) {
     this._said = file;
     this.show();
-    byId("clips").querySelector(":checked").focus();
   }
 }
