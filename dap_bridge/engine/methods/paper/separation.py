@@ -222,7 +222,8 @@ class _Optimiser:
             start = yield from relay(self._best_start(mixture), tell)
             if start.apart is None:
                 restarts = self.recipe.starts.restarts
-                yield Note(f"The stems are hardly told apart, even after {restarts} restarts; try another seed.")
+                tried = f", even after {restarts} restarts" if restarts else ""
+                yield Note(f"The stems are hardly told apart{tried}; try another seed.")
         if start.apart is not None and start.told_apart <= self.recipe.starts.told_apart:
             yield Note("The last iterations mixed again what was told apart: the stems are as they were before.")
             stems = start.apart
