@@ -314,16 +314,18 @@ def _identity(path: Path) -> list[int]:
 def _remove_stage(ledger: _Ledger) -> bool:
     """Remove the stage and the files in it, if the token in it is the ledger's; no link is followed on the way.
 
-    Whether it was removed.
+    Of a token that was being written when its writer was ended there is a beginning, and nothing else. Whether it was
+    removed.
     """
     stage = Path(ledger.stage)
     if not stage.name.startswith(STAGE_PREFIX):
         return False
     try:
         with _entered(stage) as at:
-            if _token(stage, at) == ledger.token:
-                with os.scandir(stage if at is None else at) as entries:
-                    names = [entry.name for entry in entries]
+            with os.scandir(stage if at is None else at) as entries:
+                names = [entry.name for entry in entries]
+            token = _token(stage, at)
+            if token == ledger.token or (names == [TOKEN] and ledger.token.startswith(token or "")):
                 # the token last: whoever has to go on from here needs it
                 for name in sorted(names, key=TOKEN.__eq__):
                     _remove_staged(stage / name, at)

@@ -275,8 +275,15 @@ def test_a_folder_that_somebody_else_made_a_moment_ago_stays(
     assert left(tmp_path) == ["theirs"]
 
 
-def test_a_worker_killed_before_the_token_is_written_leaves_no_trace(tmp_path: Path, output: Output) -> None:
-    (output.stage(tmp_path / "a" / "b", "job", NAMES) / TOKEN).unlink()
+@pytest.mark.parametrize("written", [None, 0, 7])
+def test_a_worker_killed_before_the_token_is_written_leaves_no_trace(
+    tmp_path: Path, output: Output, written: int | None
+) -> None:
+    token = output.stage(tmp_path / "a" / "b", "job", NAMES) / TOKEN
+    if written is None:
+        token.unlink()
+    else:
+        token.write_text(token.read_text()[:written])
     Output(tmp_path / "ledger.json").discard()
     assert left(tmp_path) == []
 

@@ -14,6 +14,8 @@ export class Asking {
   constructor() {
     this.verb = "separate";
     this._presets = {};
+    /** Settled once it was said what became of asking. */
+    this.answered = Promise.resolve();
     this.files = new Files(() => this._showBegin());
     this.examples = new Examples(this.files);
     this.parts = new Parts(this.files);
@@ -22,7 +24,7 @@ export class Asking {
     byId("sources").addEventListener("input", () => this._showExamples());
     byId("asking").addEventListener("submit", (event) => {
       event.preventDefault();
-      attempt(() => this._begin());
+      this.answered = attempt(() => this._begin());
     });
   }
 

@@ -45,7 +45,7 @@ async function begin() {
     if (COMES.includes(event.event)) parts.queue();
     if (CHANGES.includes(event.event)) parts.results();
     if (event.event === "removed") parts.files();
-    if (event.event === "failed") complain(event);
+    if (event.event === "failed") asking.answered.then(() => complain(event)); // a job may fail before it is said that it waits
     return undefined;
   }
 
