@@ -27,6 +27,7 @@ from tests.processes import CHECKOUT, free_port
 from tests.web.conftest import WAIT_MS
 from tests.web.editor import objections
 from tests.web.finished import tones
+from tests.web.scripts import DROP, LATE
 
 RATE = 22_050
 
@@ -246,18 +247,6 @@ def test_nothing_is_cut_off_and_axe_has_no_objection(
         assert page.page.locator(part).evaluate("({ scrollWidth, clientWidth }) => scrollWidth <= clientWidth")
 
 
-DROP = """
-([name, text]) => {
-  const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([bytes], name));
-  for (const kind of ["dragover", "drop"]) {
-    document.body.dispatchEvent(new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true }));
-  }
-}
-"""
-
-
 def test_everything_that_can_be_done_with_files_that_are_dropped_or_were_here_before(
     front: Callable[..., Front], at_home: Home, clip: Path
 ) -> None:
@@ -388,6 +377,7 @@ def test_stems_that_are_dropped_are_improved_where_that_is_wished_and_refused_wh
         expect(page.by_id("clips").locator("li")).to_have_count(0)
 
     page.page.get_by_label("Stems from elsewhere").check()
+    page.page.evaluate(LATE)
     begun(song[2], short)
     refusal = "The stem 'bass' is 0:00.500 long, and the clip 0:01.000. A stem begins with its clip"
     expect(page.results.first).to_contain_text(refusal)
