@@ -161,7 +161,8 @@ def _require_own(files: tuple[Path, ...]) -> None:
             f"{path}: method: a program is run by presets of your own folder alone.", f"Move it to {own[0]}."
         )
     if os.name == "posix":
-        for place in (place for file in files if file.parent != shipped for place in (file, file.parent)):
+        users = [file for file in files if file.parent != shipped]
+        for place in (*users, *(file.parent for file in users)):
             about = place.stat()
             if about.st_uid not in (os.getuid(), 0) or about.st_mode & stat.S_IWOTH:
                 raise BadPreset(

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from dap_bridge.bench.benchmarks import ablation, dynamics, synthetic
+from dap_bridge.bench.data.sounds import Excerpt, of_excerpts
+from dap_bridge.bench.data.synthetic import SyntheticItem
 from dap_bridge.bench.report import claims, pictures, reliability, summary, thumbnails
 from dap_bridge.bench.report.blocks import Table
 from dap_bridge.bench.store import environment
@@ -63,6 +65,7 @@ def test_excerpts_are_told_apart_from_the_clips_that_they_are_of() -> None:
     names = ["All 5 items", "odd (3 items)", "even (2 items)", "even-2s (1 items)", "odd-2s (1 items)"]
     assert [line["clips"] for line in reliability] == names
     assert len(shown(cut)) == 3, "where there is nothing else"
+    assert of_excerpts(Excerpt(SyntheticItem("tones"), 0.5).group)
 
 
 def test_a_mean_at_the_own_rate_says_of_how_many_clips_it_is() -> None:
