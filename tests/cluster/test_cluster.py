@@ -21,8 +21,8 @@ from dap_bridge.jobs import results
 from dap_bridge.transport import protocol
 from dap_bridge.verbs.request import JobVerb
 from tests.cluster import certificates
-from tests.cluster.network import Machine, Network
 from tests.conftest import Start
+from tests.network import Machine, Network
 from tests.processes import Process, until
 
 RATE, PORT = 22_050, 8786
