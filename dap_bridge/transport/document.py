@@ -138,7 +138,7 @@ refused with `forbidden`. Errors are `{{"error": {{"code", "message", "hint"}}}}
 - `GET sessions/SESSION/dawproject`: the clip and its stems as a DAWproject.
 - `POST messages`: one JSON object as in the drop folder, at most {bytes} bytes; answered with a list of the events that
   it brings at once. Where a field names a file, `upload:ID` and `stem:SESSION:INDEX[:ALTERNATIVE]` may stand for its
-  path.
+  path. With an `Idempotency-Key` it may be sent again where no answer came, and is heard once.
 - `POST uploads?name=NAME`: a file, as `application/octet-stream` and with its length, at most `upload_gib`; answered
   with its `upload` (an ID), `name`, `size`, `rate`, `channels`, `frames`, `seconds`. It goes with the last of its
   results, or when it has had none for `results_days`.

@@ -8,11 +8,10 @@ import socket
 import sqlite3
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
@@ -20,10 +19,10 @@ import pytest
 import soundfile
 
 from tests.processes import STUB, Process, until
+from tests.transport.door import JSON, Door
 from tests.web.finished import finished, tones
 
 RATE = 8000
-JSON = {"content-type": "application/json"}
 # Where the stem of an alternative does not lie.
 STRAYED = (
     "../../../../secret.wav",
@@ -33,52 +32,6 @@ STRAYED = (
     "alternative-3/stem-1.wav",
     "alternative-2",
 )
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    @property
-    def code(self) -> str:
-        return str(self.json["error"]["code"])
-
-
-class Door:
-    """The address of a running daemon, asked with whatever headers a test invents."""
-
-    def __init__(self, daemon: Process) -> None:
-        self.daemon = daemon
-        self.address = urlsplit(daemon.editor)
-        self.root = self.address.path.removesuffix("edit/")
-        self.host = self.address.netloc
-
-    def raw(self, method: str, path: str, headers: dict[str, str], body: bytes = b"") -> Reply:
-        connection = http.client.HTTPConnection(self.address.hostname or "", self.address.port, timeout=20)
-        try:
-            connection.putrequest(method, path, skip_host=True)
-            for name, value in ({"Host": self.host} | headers).items():
-                connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(body)))
-            connection.endheaders(body)
-            answer = connection.getresponse()
-            return Reply(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
-        finally:
-            connection.close()
-
-    def get(self, path: str, **headers: str) -> Reply:
-        return self.raw("GET", self.root + path, headers)
-
-    def post(self, message: Any, headers: dict[str, str] | None = None, about: str = "") -> Reply:
-        """about: below which address."""
-        body = message if isinstance(message, bytes) else json.dumps(message).encode()
-        return self.raw("POST", f"{self.root}{about}messages", JSON | (headers or {}), body)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +134,22 @@ def test_messages_are_those_of_the_other_doors(door: Door) -> None:
     assert accepted == {"event": "accepted", "job": "by-http", "verb": "separate"}
     until(lambda: door.daemon.status_file("by-http").get("event") == "done")
     assert door.post({"verb": "cancel", "job": "nobody"}).status == 404
+
+
+def test_what_is_sent_again_under_its_key_is_heard_once_and_answered_alike(door: Door) -> None:
+    fields = door.daemon.separate("again").model_dump(mode="json", exclude={"job", "out"}, exclude_none=True)
+    before = jobs(door)
+    with ThreadPoolExecutor(4) as pages:
+        sent = [pages.submit(door.post, {"verb": "separate", **fields}, {"idempotency-key": "one"}) for _ in range(4)]
+        first, *rest = [one.result().json for one in sent]
+    assert first[0]["event"] == "accepted" and rest == [first] * 3
+    assert len(jobs(door)) == len(before) + 1
+    until(lambda: door.daemon.status_file(first[0]["job"]).get("event") == "done")
+    remove = {"verb": "remove", "job": first[0]["job"]}
+    assert [door.post(remove, {"idempotency-key": key}).status for key in ("two", "two", "three")] == [200, 200, 404]
+    (other,) = door.post({"verb": "separate", **fields}, {"idempotency-key": "four"}).json
+    assert other["job"] != first[0]["job"]
+    until(lambda: door.daemon.status_file(other["job"]).get("event") == "done")
 
 
 def test_events_are_told_as_they_happen(door: Door) -> None:

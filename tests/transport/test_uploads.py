@@ -23,7 +23,7 @@ import soundfile
 from dap_bridge.domain import Stem
 from dap_bridge.names import file_name
 from tests.processes import STUB, Process, until
-from tests.transport.test_http import Door, Reply
+from tests.transport.door import Door, Reply
 from tests.web.finished import finished, tones
 
 RATE = 8000

@@ -27,6 +27,8 @@ TONES_S = 8.0
 LONG_S = 600
 # Generous: the machine may be busy.
 WAIT_MS = 60_000
+# root has no sandbox
+ARGUMENTS = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
 expect.set_options(timeout=WAIT_MS)
 
 
@@ -34,9 +36,8 @@ expect.set_options(timeout=WAIT_MS)
 def chromium() -> Iterator[Browser]:
     """Debian's, not one that is downloaded. Closed with the package, for its event loop is the thread's."""
     path = needed("chromium")
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*sandbox, "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
 

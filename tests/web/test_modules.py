@@ -21,8 +21,9 @@ MODULES = {
     for path in sorted(place.glob("*.js"))
 }
 MARKUP = {below: (place / "index.html").read_text(encoding="utf-8") for below, place in PLACES.items()}
-# What the others load by an address: a page its first module, the player what runs in the audio thread.
-FIRST, WORKLETS = "main.js", ("mixer.js", "meter.js")
+# What is loaded by an address: a page's first module, what runs in the audio thread, and before all of them what
+# sees to it that the page comes whole.
+FIRST, WORKLETS, ARRIVAL = "main.js", ("mixer.js", "meter.js"), "arrival.js"
 LONGEST = 400
 
 # Who listens to what is told, and of nothing else.
@@ -72,10 +73,12 @@ def test_no_module_needs_itself() -> None:
 
 def test_no_module_is_left_over_and_all_are_loaded_at_once() -> None:
     own = {name for name in MODULES if "/" not in name}
-    assert reached(FIRST).union(*map(reached, WORKLETS)) == own
+    assert reached(FIRST).union(*map(reached, WORKLETS)) == own - {ARRIVAL}
     assert not reached(FIRST) & set(WORKLETS)
     assert re.findall(r'rel="modulepreload" href="../assets/([^"]+)"', MARKUP[""]) == sorted(reached(FIRST) - {FIRST})
     assert reached(f"front/{FIRST}") >= set(MODULES) - own
+    for markup in MARKUP.values():
+        assert re.findall(r"<(?:script|link)[^>]*>", markup)[0] == f'<script src="../assets/{ARRIVAL}">'
 
 
 def test_the_state_knows_nothing_of_who_shows_it() -> None:

@@ -25,6 +25,7 @@ from ..events import Event
 from ..streams import Stream, Streams, as_json
 from . import views
 from .answers import CHANGING, UNCHANGING, attached, json_body, no_such_thing, page_file, refused, whole_number
+from .once import Once
 from .places import Places
 from .receiving import Receiving
 from .zipped import zipped
@@ -49,6 +50,7 @@ class Routes:
         self._handle, self._shelf, self._greet = handle, shelf, greet
         self._places = Places(shelf, uploads)
         self._receiving = Receiving(shelf, uploads)
+        self._once = Once()
         self._streams = Streams()
         self._painters = ThreadPoolExecutor(PAINTERS, "painter")
         self._patient = ThreadPoolExecutor(PATIENT, "patient")
@@ -125,17 +127,20 @@ class Routes:
         """A message of the protocol, as the drop folder takes it; answered with the events that it brings at once.
 
         Below a session's address it is about the clip of that session, whose path a page is not told; nor is it told
-        those of uploads and stems, and names them as Places says.
+        those of uploads and stems, and names them as Places says. What comes again under its key is answered as before.
         """
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             raise BadRequest("A message is JSON.", "Send it as application/json.")
         message = await json_body(request)
         if "session" in request.path_params and isinstance(message, dict):
             message |= await self._paint(views.clip, *self._named(request))
-        message = await self._places.put_into(message)
+        told = await self._once.do(request.headers.get("idempotency-key"), lambda: self._heard(message))
+        return JSONResponse(told, headers=CHANGING)
+
+    async def _heard(self, message: Any) -> list[dict[str, Any]]:
         answer = _Answer()
-        self._handle(protocol.parse_object(message), answer)
-        return JSONResponse([as_json(event) for event in answer.events], headers=CHANGING)
+        self._handle(protocol.parse_object(await self._places.put_into(message)), answer)
+        return [as_json(event) for event in answer.events]
 
     async def _events(self, request: Request) -> Response:
         """Server-sent events: `welcome`, and, with ?job=NAME, how the job stands and all that happens to it.

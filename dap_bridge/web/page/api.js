@@ -1,5 +1,7 @@
 // What the page asks of the daemon. Every address lies beside this file's, below the same secret path.
 
+import { persist } from "./persist.js";
+
 export const ROOT = new URL("../", import.meta.url);
 
 /** A refusal: what the daemon says in code, message and hint. */
@@ -13,13 +15,18 @@ export class Refusal extends Error {
 /** What is thrown where no daemon answers. */
 export const SILENCE = { code: "daemon_unreachable", message: "The daemon does not answer.", hint: "It is looked for again." };
 
+/** How long the daemon may be out of reach before it is said so: a stream that breaks is there again in half a second. */
+const UNHEARD_MS = 2000;
+
+const unwanted = ({ name }) => name === "AbortError";
+
 /** The answer at an address below the secret path; a refusal is thrown. */
 export async function ask(path, options = {}) {
   let response;
   try {
-    response = await fetch(new URL(path, ROOT), { credentials: "omit", ...options });
+    response = await persist(() => fetch(new URL(path, ROOT), { credentials: "omit", ...options }), unwanted);
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (unwanted(error)) throw error;
     throw new Refusal(SILENCE);
   }
   if (!response.ok) {
@@ -79,20 +86,31 @@ export async function loadSamples(session, stem, start, frames) {
 export async function send(message, about = null) {
   const path = about === null ? "messages" : `sessions/${encodeURIComponent(about)}/messages`;
   const body = JSON.stringify(message);
-  const response = await ask(path, { method: "POST", headers: { "content-type": "application/json" }, body });
+  // Asked again, the daemon knows it by its key, and does nothing twice.
+  const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
+  const response = await ask(path, { method: "POST", headers, body });
   return response.json();
 }
 
 /** Every job, for `listen`. */
 export const ALL = Symbol("all jobs");
 
-/** Tells `heard` of every event, of `job` as well where one is named, or of ALL; `lost` when the daemon is gone for now. */
+/**
+ * Tells `heard` of every event, of `job` as well where one is named, or of ALL; `lost` when the daemon is gone for now. Gives
+ * a function that ends it.
+ */
 export function listen(job, names, heard, lost) {
   const address = new URL("events", ROOT);
   if (job === ALL) address.searchParams.set("jobs", "all");
   else if (job) address.searchParams.set("job", job);
   const source = new EventSource(address);
+  let unheard;
+  const heardAgain = () => (unheard = clearTimeout(unheard));
   for (const name of names) source.addEventListener(name, (event) => heard(JSON.parse(event.data)));
-  source.addEventListener("error", () => lost());
-  return source;
+  source.addEventListener("error", () => (unheard ??= setTimeout(lost, UNHEARD_MS)));
+  source.addEventListener("open", heardAgain);
+  return () => {
+    heardAgain();
+    source.close();
+  };
 }

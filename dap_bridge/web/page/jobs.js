@@ -57,8 +57,8 @@ export class Jobs {
 
   /** One stream a page: the browser asks anew by itself when it breaks, and the daemon says how the job stands then. */
   _listen() {
-    this.source?.close();
-    this.source = listen(this.job?.name, EVENTS, (event) => this._heard(event), () => this.told.connection(false));
+    this._unlisten?.();
+    this._unlisten = listen(this.job?.name, EVENTS, (event) => this._heard(event), () => this.told.connection(false));
   }
 
   _end() {

@@ -5,19 +5,33 @@
 
 import { SILENT_DB } from "./meters.js";
 import { Monitor } from "./monitor.js";
+import { persist } from "./persist.js";
 import { keyOf, Player } from "./player.js";
 import { complain } from "./status.js";
+
+/** The name of the error where what runs in the audio thread does not arrive. */
+const UNLOADED = "AbortError";
 
 export async function beginToListen(state) {
   const { rate } = state.opened;
   try {
-    const context = new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
-    const monitor = await Monitor.create(context, (measured) => state.set({ measured }));
-    const player = await Player.create(context, state.opened, () => follow(state, player), monitor.input);
-    connect(state, player, monitor);
+    connect(state, ...(await persist(() => opened(state), ({ name }) => name !== UNLOADED)));
     state.set({ playable: true });
   } catch (error) {
     complain(new Error(`This browser cannot play ${rate} Hz: ${error.message}`));
+  }
+}
+
+/** A player, and the monitor that it plays to. A context of their own each time: one whose module did not arrive never asks for it again. */
+async function opened(state) {
+  const context = new AudioContext({ sampleRate: state.opened.rate, latencyHint: "interactive" });
+  try {
+    const monitor = await Monitor.create(context, (measured) => state.set({ measured }));
+    const player = await Player.create(context, state.opened, () => follow(state, player), monitor.input);
+    return [player, monitor];
+  } catch (error) {
+    context.close();
+    throw error;
   }
 }
 
