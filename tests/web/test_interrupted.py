@@ -33,6 +33,18 @@ UNLOADED = """{
   };
 }"""
 
+# The first answers to what is asked for break off in the middle.
+CUT_SHORT = """{
+  const plain = fetch;
+  let left = 3;
+  window.fetch = async (...asked) => {
+    const answer = await plain(...asked);
+    left -= 1;
+    if (left < 0) return answer;
+    return new Response(new ReadableStream({ pull: (body) => body.error(new TypeError("network error")) }), answer);
+  };
+}"""
+
 
 class Breaking:
     """Breaks off what a page asks for, the first `count` times; `late`: the answers, not the questions."""
@@ -106,6 +118,13 @@ def test_a_page_comes_whole_where_a_part_of_it_did_not_arrive_at_first(editor: E
     editor.seen()
     assert breaking.count == 0
     expect(editor.by_id("play")).to_be_enabled()
+    assert editor.by_id("status").inner_text() == "" and not editor.complaints
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again(editor: Editor) -> None:
+    editor.page.add_init_script(CUT_SHORT)
+    editor.open()
+    editor.seen()
     assert editor.by_id("status").inner_text() == "" and not editor.complaints
 
 

@@ -3,10 +3,10 @@
 import { ask, ROOT } from "../api.js";
 
 /** By verb: its presets, [{name, title, description}], the usual one first. */
-export const loadVerbs = async () => (await ask("verbs")).json();
+export const loadVerbs = () => ask("verbs");
 
 /** {uploads: the latest, most_bytes: how large one may be} */
-export const loadUploads = async () => (await ask("uploads")).json();
+export const loadUploads = () => ask("uploads");
 
 /** Where a result is saved from as a DAWproject. */
 export const projectOf = (result) => new URL(`sessions/${encodeURIComponent(result)}/dawproject`, ROOT).href;

@@ -20,21 +20,27 @@ const UNHEARD_MS = 2000;
 
 const unwanted = ({ name }) => name === "AbortError";
 
-/** The answer at an address below the secret path; a refusal is thrown. */
-export async function ask(path, options = {}) {
-  let response;
-  try {
-    response = await persist(() => fetch(new URL(path, ROOT), { credentials: "omit", ...options }), unwanted);
-  } catch (error) {
-    if (unwanted(error)) throw error;
-    throw new Refusal(SILENCE);
+/** The whole answer at an address below the secret path, read as "json" or "arrayBuffer"; a refusal is thrown. */
+async function answerAt(path, as, options = {}) {
+  async function whole() {
+    const response = await fetch(new URL(path, ROOT), { credentials: "omit", ...options });
+    if (response.ok) return { content: await response[as]() };
+    const { error } = await response.json().catch(() => ({}));
+    return { error: error ?? { code: "internal", message: `The daemon answered ${response.status}.`, hint: "" } };
   }
-  if (!response.ok) {
-    const said = await response.json().catch(() => ({}));
-    throw new Refusal(said.error ?? { code: "internal", message: `The daemon answered ${response.status}.`, hint: "" });
-  }
-  return response;
+
+  const { content, error } = await persist(whole, unwanted).catch((trouble) => {
+    if (unwanted(trouble)) throw trouble;
+    return { error: SILENCE };
+  });
+  if (error) throw new Refusal(error);
+  return content;
 }
+
+/** The JSON at an address below the secret path; a refusal is thrown. */
+export const ask = (path, options) => answerAt(path, "json", options);
+
+const bytes = (path, options) => answerAt(path, "arrayBuffer", options);
 
 /**
  * A session, of several clips one of them, and where its tiles and samples lie: `address`. Each of its `alternatives` has an `answer`, which is to be
@@ -42,11 +48,11 @@ export async function ask(path, options = {}) {
  */
 export async function loadSession(name, clip = null) {
   let address = `sessions/${encodeURIComponent(name)}`;
-  let session = { ...(await (await ask(address)).json()), address };
+  let session = { ...(await ask(address)), address };
   const { clips } = session;
   if (clips.length) {
     address += `/clips/${(clips.find(({ index }) => index === clip) ?? clips[0]).index}`;
-    session = { ...(await (await ask(address)).json()), address, clips };
+    session = { ...(await ask(address)), address, clips };
   }
   const answer = ({ index, stems }) =>
     index === 1 ? session : { ...session, stems, address: `${address}/alternatives/${index}` };
@@ -57,26 +63,26 @@ export async function loadSession(name, clip = null) {
 /** place: "set/level/index". */
 export async function loadTile(session, place, signal) {
   const path = `${session.address}/tiles/${place}?revision=${session.revision}`;
-  return new Uint8Array(await (await ask(path, { signal })).arrayBuffer());
+  return new Uint8Array(await bytes(path, { signal }));
 }
 
 /** Where the clip has more of what is in a box: [{start, end, likeness}], the likest first. */
 export async function loadSimilar({ address }, { stem, start, end, low, high }) {
   const query = new URLSearchParams({ stem, start, end, low, high });
-  return (await (await ask(`${address}/similar?${query}`)).json()).events;
+  return (await ask(`${address}/similar?${query}`)).events;
 }
 
 /** The least and the greatest sample of each stretch of the whole clip, by turns. */
 export async function loadWaveform(session) {
   const path = `${session.address}/waveform?revision=${session.revision}`;
-  return new Float32Array(await (await ask(path)).arrayBuffer());
+  return new Float32Array(await bytes(path));
 }
 
 /** Interleaved samples of a stem. */
 export async function loadSamples(session, stem, start, frames) {
   const query = `start=${start}&frames=${frames}&revision=${session.revision}`;
   const path = `${session.address}/stems/${stem}?${query}`;
-  return new Float32Array(await (await ask(path)).arrayBuffer());
+  return new Float32Array(await bytes(path));
 }
 
 /**
@@ -88,8 +94,7 @@ export async function send(message, about = null) {
   const body = JSON.stringify(message);
   // Asked again, the daemon knows it by its key, and does nothing twice.
   const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() };
-  const response = await ask(path, { method: "POST", headers, body });
-  return response.json();
+  return ask(path, { method: "POST", headers, body });
 }
 
 /** Every job, for `listen`. */

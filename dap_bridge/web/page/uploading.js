@@ -16,5 +16,5 @@ export async function upload(file, mostBytes = Infinity) {
     throw refusal(`${file.name} is a folder, or cannot be read.`, "Choose an audio file.");
   }
   const options = { method: "POST", headers: { "content-type": "application/octet-stream" }, body: file };
-  return (await ask(`uploads?name=${encodeURIComponent(file.name)}`, options)).json();
+  return ask(`uploads?name=${encodeURIComponent(file.name)}`, options);
 }
